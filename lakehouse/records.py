@@ -1,0 +1,280 @@
+"""Lines of `execution_logs.jsonl`, version 1: one JSON object a line, one line an event, told apart by `type`.
+
+Decimals are strings, nanoseconds integers. `ts_ns` is real time (UTC), `market_ns` the same instant in market time: equal
+to `ts_ns` unless a replay shifts or speeds it (`RunStart.market_*`). `seq` counts lines of the log from 1 without gaps.
+Fields are documented in `data/README.md`; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from orders.values import Side
+
+LOG_VERSION: Final = 1
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """What every line carries. The writer sets `seq`; a record is made with `seq=0`."""
+
+    v: int = LOG_VERSION
+    seq: int = 0
+    ts_ns: int
+    market_ns: int
+    run_id: str
+
+
+class RunStart(Line, frozen=True, kw_only=True, tag="run_start"):
+    """A process began. Market time of an instant t is `market_epoch_ns + (t - real_epoch_ns) * market_speed`."""
+
+    sluice_version: str
+    environment: str
+    kind: str  # "shadow", "backtest"
+    config_sha256: str
+    limits_sha256: str
+    market_limits_sha256: str
+    assumptions_sha256: str
+    assumptions: Mapping[str, Any]
+    data_source: str
+    synthetic: Sequence[str]  # what of the inputs is not real, in words
+    real_epoch_ns: int
+    market_epoch_ns: int
+    market_speed: int
+    starting_cash: Mapping[str, Mapping[str, str]] | None  # venue -> currency -> amount; only on the first line of a log
+    durable: bool  # false: a backtest that skips fdatasync
+    base_currency: str
+
+
+class RunStop(Line, frozen=True, kw_only=True, tag="run_stop"):
+    cause: str
+    open_orders: int
+
+
+class ManifestLine(Line, frozen=True, kw_only=True, tag="manifest"):
+    """A manifest's bytes were read and judged. Not ACCEPTED: targets is empty and nothing follows from it."""
+
+    manifest_sha256: str | None
+    decision: str  # ACCEPTED, HOLD, REFUSED
+    code: str
+    message: str
+    source_run: str | None
+    grade: str | None
+    run_ledger_head: str | None
+    generated_ns: int | None
+    written_ns: int | None
+    read_ns: int
+    regime: str | None
+    targets: Mapping[str, str]
+    decision_prices: Mapping[str, str]  # symbol -> mid last seen when the manifest was read
+
+
+class CycleOpened(Line, frozen=True, kw_only=True, tag="cycle"):
+    cycle: int
+    cause: str  # new_manifest, drift, top_up, operator
+    manifest_sha256: str
+
+
+class PlanLineRecord(Line, frozen=True, kw_only=True, tag="plan"):
+    """The plan as judged; `plan` is the canonical plan object whose sha256 is `plan_sha256`."""
+
+    cycle: int
+    decision: str
+    code: str
+    message: str
+    plan_sha256: str | None
+    manifest_sha256: str
+    planned_ns: int
+    approved_ns: int
+    verdicts: Sequence[Mapping[str, Any]]
+    plan: Any
+
+
+class Skip(Line, frozen=True, kw_only=True, tag="skip"):
+    """A plan line that is not traded; `text` is "Below Floor" for dust."""
+
+    cycle: int
+    line: int
+    symbol: str
+    reason: str
+    text: str
+    wanted_quantity: str | None
+    notional_base: str
+
+
+class Intent(Line, frozen=True, kw_only=True, tag="intent"):
+    """An order Sluice means to send; durable before anything is sent."""
+
+    cycle: int
+    line: int
+    client_order_id: str
+    symbol: str
+    instrument_id: str
+    venue: str
+    side: Side
+    quantity: str
+    order_kind: str
+    limit_price: str | None
+    time_in_force: str
+    reduce_only: bool
+    strategy_id: str
+    source_run: str
+    manifest_sha256: str
+    plan_sha256: str
+    decision_price: str | None
+    arrival_bid: str
+    arrival_ask: str
+    arrival_mid: str
+    arrival_ns: int
+    planned_ns: int
+    approved_ns: int
+    forecast_fee_base: str
+
+
+class VerdictLine(Line, frozen=True, kw_only=True, tag="verdict"):
+    """The gate's answer to one order: all controls that were asked; outcome DENY means it never left."""
+
+    client_order_id: str
+    symbol: str
+    outcome: str
+    code: str
+    verdicts: Sequence[Sequence[str]]  # [control, outcome, observed, limit]
+    limits_sha256: str
+
+
+class Send(Line, frozen=True, kw_only=True, tag="send"):
+    """A send attempt; durable before the wire. `received` lines say that the simulated venue has it."""
+
+    client_order_id: str
+    symbol: str
+    venue: str
+    account: str
+    action: str  # submit, cancel, modify
+    quantity: str
+
+
+class Received(Line, frozen=True, kw_only=True, tag="received"):
+    """The simulated venue's own line: the order is on its side, due at `due_ns`. After a restart it is queued again."""
+
+    client_order_id: str
+    venue: str
+    due_ns: int
+
+
+class Ack(Line, frozen=True, kw_only=True, tag="ack"):
+    client_order_id: str
+    venue_order_id: str
+    venue: str
+    account: str
+    event_ns: int
+
+
+class Reject(Line, frozen=True, kw_only=True, tag="reject"):
+    """`by`: sentinel (gate or client lock), risk_engine (Nautilus) or venue."""
+
+    client_order_id: str
+    symbol: str
+    by: str
+    code: str
+    message: str
+
+
+class UnknownOutcome(Line, frozen=True, kw_only=True, tag="unknown"):
+    client_order_id: str
+    venue: str
+    message: str
+
+
+class CancelLine(Line, frozen=True, kw_only=True, tag="cancel"):
+    """The rest of an order is gone: cancelled or expired."""
+
+    client_order_id: str
+    venue: str
+    cause: str
+    filled_quantity: str
+
+
+class Fill(Line, frozen=True, kw_only=True, tag="fill"):
+    """One execution, keyed by (venue, account, symbol, trade_id). Positions and cash move by these lines only.
+
+    Latency stages as instants: manifest_written, manifest_read, planned, approved, intent_durable, sent, acked, event.
+    """
+
+    client_order_id: str
+    venue_order_id: str
+    trade_id: str
+    venue: str
+    account: str
+    symbol: str
+    instrument_id: str
+    side: Side
+    quantity: str
+    price: str
+    multiplier: str
+    notional_quote: str
+    quote_currency: str
+    base_currency: str | None
+    fee: str
+    fee_currency: str
+    liquidity: str  # maker, taker
+    order_kind: str
+    order_quantity: str
+    filled_quantity: str  # of the order, after this fill
+    strategy_id: str
+    cycle: int
+    line: int
+    source_run: str
+    run_ledger_head: str | None
+    manifest_sha256: str
+    plan_sha256: str
+    config_sha256: str
+    limits_sha256: str
+    market_limits_sha256: str
+    assumptions_sha256: str
+    environment: str
+    decision_price: str | None
+    arrival_bid: str
+    arrival_ask: str
+    arrival_mid: str
+    arrival_ns: int
+    fill_bid: str | None  # book at the fill
+    fill_ask: str | None
+    manifest_written_ns: int | None
+    manifest_read_ns: int
+    planned_ns: int
+    approved_ns: int
+    intent_durable_ns: int
+    sent_ns: int
+    acked_ns: int | None
+    event_ns: int
+
+
+class Reconcile(Line, frozen=True, kw_only=True, tag="reconcile"):
+    outcome: str  # clean, break
+    detail: str
+
+
+class HaltLine(Line, frozen=True, kw_only=True, tag="halt"):
+    action: str  # halt, resume
+    by: str
+    reason: str
+
+
+class Alarm(Line, frozen=True, kw_only=True, tag="alarm"):
+    code: str
+    message: str
+
+
+class Recovery(Line, frozen=True, kw_only=True, tag="recovery"):
+    """A torn last line was cut; its bytes are saved in `saved_as`."""
+
+    saved_as: str
+    bytes_cut: int
+
+
+AnyLine = (
+    RunStart | RunStop | ManifestLine | CycleOpened | PlanLineRecord | Skip | Intent | VerdictLine | Send | Received
+    | Ack | Reject | UnknownOutcome | CancelLine | Fill | Reconcile | HaltLine | Alarm | Recovery
+)  # fmt: skip

@@ -1,0 +1,70 @@
+"""Book: what an account holds, in Decimal, rebuilt from fills alone.
+
+Cash is kept per venue and currency, positions per platform symbol (signed units). Capital does not move between venues.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from orders.values import Record, Side
+
+ZERO = Decimal(0)
+
+
+class Book(Record, frozen=True, kw_only=True):
+    """A snapshot: `cash[venue][currency]` and `positions[symbol]`; a symbol that is absent is held at zero."""
+
+    cash: Mapping[str, Mapping[str, Decimal]]
+    positions: Mapping[str, Decimal]
+
+    def held(self, symbol: str) -> Decimal:
+        """Signed units of `symbol`; zero when it is not in the book."""
+        return self.positions.get(symbol, ZERO)
+
+
+class BookKeeper:
+    """The running book. It moves by fills and by cash events, by nothing else."""
+
+    def __init__(self, *, cash: Mapping[str, Mapping[str, Decimal]]) -> None:
+        self.cash: dict[str, dict[str, Decimal]] = {venue: dict(amounts) for venue, amounts in cash.items()}
+        self.positions: dict[str, Decimal] = {}
+        self.fees: dict[str, Decimal] = {}
+
+    def apply_fill(
+        self,
+        *,
+        venue: str,
+        symbol: str,
+        side: Side,
+        quantity: Decimal,
+        price: Decimal,
+        multiplier: Decimal,
+        quote_currency: str,
+        fee: Decimal,
+        fee_currency: str,
+        base_currency: str | None,
+    ) -> None:
+        """Move position and cash by one fill of `quantity` > 0 at `price` in quote currency.
+
+        A fee in the base asset of the symbol reduces the position; any other fee reduces that currency's cash.
+        Cash moves by quantity x price x multiplier: right for spot and shares; margined derivatives come with their venue.
+        """
+        position = self.positions.get(symbol, ZERO) + side.sign * quantity
+        cash = self.cash.setdefault(venue, {})
+        cash[quote_currency] = cash.get(quote_currency, ZERO) - side.sign * quantity * price * multiplier
+        if fee:
+            if fee_currency == base_currency:
+                position -= fee
+            else:
+                cash[fee_currency] = cash.get(fee_currency, ZERO) - fee
+            self.fees[fee_currency] = self.fees.get(fee_currency, ZERO) + fee
+        if position:
+            self.positions[symbol] = position
+        else:
+            self.positions.pop(symbol, None)
+
+    def snapshot(self) -> Book:
+        """Return a copy that later fills do not change."""
+        return Book(cash={venue: dict(amounts) for venue, amounts in self.cash.items()}, positions=dict(self.positions))

@@ -1,0 +1,73 @@
+"""Errors of the world, sorted by who must act.
+
+SluiceError
+├── ConfigError        the operator mends a file; nothing starts
+├── InputError         a file or an answer from outside is not what its format says; nothing is traded
+│   └── NotYet         it may become right by itself (vanished, half written, empty): HOLD
+├── ProvenanceError    research mends the run; nothing is sent
+├── StorageError       the disk said no; trading stops, cancels still go out
+├── LockHeld           another process has the data directory
+├── RecordCorrupt      journal, ledger or state contradict each other; a person must look
+└── VenueError
+    ├── VenueUnavailable   time mends it; bounded retries of reads only
+    └── VenueRefused       the order is wrong; no retry, journal it
+
+A "no" of the Sentinel is a value (`orders.plan.Verdict`), not an error.
+"""
+
+
+class SluiceError(Exception):
+    """One breath: what was expected, what was found, what to do.
+
+    `code` is an upper-case token that scripts may match; it is stable, the words are not.
+    """
+
+    def __init__(self, code: str, *, expected: str, found: str, action: str) -> None:
+        super().__init__(code, expected, found, action)
+        self.code = code
+        self.expected = expected
+        self.found = found
+        self.action = action
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.expected} was expected, found {self.found}. {self.action}"
+
+
+class ConfigError(SluiceError):
+    """A run config or a file it names cannot be used; exit code 2."""
+
+
+class InputError(SluiceError):
+    """A document from outside is refused; nothing of it is used."""
+
+
+class NotYet(InputError):
+    """A document is absent, empty or half written: hold, alarm, look again."""
+
+
+class ProvenanceError(SluiceError):
+    """A source run is not what config asks for."""
+
+
+class StorageError(SluiceError):
+    """A durable write failed. It is never retried and never ignored."""
+
+
+class LockHeld(SluiceError):
+    """Another process owns the data directory."""
+
+
+class RecordCorrupt(SluiceError):
+    """Our own record does not agree with itself; refuse to start."""
+
+
+class VenueError(SluiceError):
+    """A venue did not do what was asked."""
+
+
+class VenueUnavailable(VenueError):
+    """The venue cannot be reached or does not answer; not evidence of anything."""
+
+
+class VenueRefused(VenueError):
+    """The venue said no."""
