@@ -77,6 +77,14 @@ class CycleOpened(Line, frozen=True, kw_only=True, tag="cycle"):
     manifest_sha256: str
 
 
+class CycleClosed(Line, frozen=True, kw_only=True, tag="cycle_end"):
+    """Every order of the cycle is terminal, or none was sent. `outcome`: done, held, refused."""
+
+    cycle: int
+    manifest_sha256: str
+    outcome: str
+
+
 class PlanLineRecord(Line, frozen=True, kw_only=True, tag="plan"):
     """The plan as judged; `plan` is the canonical plan object whose sha256 is `plan_sha256`."""
 
@@ -268,13 +276,19 @@ class Alarm(Line, frozen=True, kw_only=True, tag="alarm"):
 
 
 class Recovery(Line, frozen=True, kw_only=True, tag="recovery"):
-    """A torn last line was cut; its bytes are saved in `saved_as`."""
+    """Opening the journal mended what a killed process left.
 
-    saved_as: str
+    `cause`: TORN_LOG, TORN_LEDGER (a torn last line was cut, its `bytes_cut` bytes are saved in the file `saved_as`) or
+    LEDGER_BEHIND (`records` ledger records were missing and have been appended; nothing was cut, `saved_as` is null).
+    """
+
+    cause: str = "TORN_LOG"
+    saved_as: str | None
     bytes_cut: int
+    records: int = 0
 
 
 AnyLine = (
-    RunStart | RunStop | ManifestLine | CycleOpened | PlanLineRecord | Skip | Intent | VerdictLine | Send | Received
+    RunStart | RunStop | ManifestLine | CycleOpened | CycleClosed | PlanLineRecord | Skip | Intent | VerdictLine | Send | Received
     | Ack | Reject | UnknownOutcome | CancelLine | Fill | Reconcile | HaltLine | Alarm | Recovery
 )  # fmt: skip

@@ -27,7 +27,9 @@ def decimal_text(value: Decimal) -> str:
         raise ValueError(f"a finite number was expected, found {value}")
     if not value:
         return "0"
-    text = format(value, "f")
+    text = str(value)  # twice as fast as format(), and nearly always without an exponent
+    if "E" in text:
+        text = format(value, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return text

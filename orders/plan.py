@@ -5,11 +5,14 @@ The planner is `strategies.planner`, the judge `sentinel.guard`, the door `engin
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 from orders.book import Book
+from orders.canonical import decimal_text, plain, sha256_hex
 from orders.values import AccountKind, FeeSchedule, Listing, MarketLimits, OrderKind, Quote, Rate, Record, Side
 
 
@@ -98,12 +101,16 @@ class PlanInputs(Record, frozen=True, kw_only=True):
 class PlanLine(Record, frozen=True, kw_only=True):
     """One target or held instrument. `quantity` > 0 exactly when `reason` trades; weights are fractions of equity, signed.
 
-    `wanted_quantity` is signed and exact (before flooring); `bid`, `ask` None when there is no price.
+    `wanted_quantity` is signed, of this cycle's leg, before flooring to the step (cut six places below the step); `bid`,
+    `ask` None when there is no usable price, `instrument_id` None when the symbol is not listed. `unit_value_base`: base
+    currency for one unit at price 1 (multiplier x rate). `notional_base` and `fee_base` are at the far touch (buys at ask,
+    sells at bid); where the line does not trade for its size, they are of what is not sent.
     """
 
     line: int
     symbol: str
     venue: str | None
+    instrument_id: str | None
     side: Side | None
     quantity: Decimal
     order_kind: OrderKind
@@ -115,6 +122,7 @@ class PlanLine(Record, frozen=True, kw_only=True):
     wanted_quantity: Decimal | None
     bid: Decimal | None
     ask: Decimal | None
+    unit_value_base: Decimal | None
     notional_base: Decimal
     fee_base: Decimal
 
@@ -126,7 +134,11 @@ class PlanLine(Record, frozen=True, kw_only=True):
 class Plan(Record, frozen=True, kw_only=True):
     """The whole plan, sells first. No clock in it: the only times are those of its inputs (`prices_ns`: newest quote used).
 
-    Exposures are fractions of equity on the book after all trading lines filled at mid.
+    Exposures are fractions of equity on the book after all trading lines filled at mid, fees left out. `turnover`: sum of
+    traded notionals at mid / equity. `tracking_error_bps`: half the sum of |weight after - target weight|, 10,000 = equity
+    (no covariances). `forecast_cost_bps`: taker fees and half spreads, of the traded notional at mid. `scale_factor`: what
+    the buys of cash accounts were multiplied by, 1 when cash was enough, cut to 12 places. Fractions are rounded half-even
+    to 12 places, bps to 6; amounts are exact.
     """
 
     version: int
@@ -178,7 +190,8 @@ class Verdict(Record, frozen=True, kw_only=True):
 class Approval(Record, frozen=True, kw_only=True):
     """Leave for one order: made by `sentinel.guard` only. The gate compares what comes with it and uses it once.
 
-    `reference_price` is the far touch the plan was judged on, in quote currency.
+    `reference_price` is the far touch the plan was judged on, in quote currency; `unit_value_base` turns quantity x price
+    into base currency.
     """
 
     client_order_id: str
@@ -196,10 +209,15 @@ class Approval(Record, frozen=True, kw_only=True):
     limit_price: Decimal | None
     reduce_only: bool
     reference_price: Decimal
+    unit_value_base: Decimal
 
 
 class Judgement(Record, frozen=True, kw_only=True):
-    """The Sentinel's answer to a plan: every verdict, and an approval for each trading line when nothing denies."""
+    """The Sentinel's answer to a plan: its verdicts, and an approval for each trading line that nothing denies.
+
+    `code` is empty when the decision is PLAN, else the control's id. A control that passes has one verdict, for the line
+    nearest its limit. `must_halt`: a control broke; trading stops until a person looked. `plan_sha256` None: not computed.
+    """
 
     decision: Decision
     code: str
@@ -207,3 +225,50 @@ class Judgement(Record, frozen=True, kw_only=True):
     verdicts: tuple[Verdict, ...]
     approvals: tuple[Approval, ...]
     limits_sha256: str
+    plan_sha256: str | None
+    must_halt: bool = False
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """Return the plan as plain JSON types of the canonical subset: the object in the log line, equal to `plain(plan)`."""
+    document: dict[str, Any] = {}
+    for name in plan.__struct_fields__:
+        if name != "lines":
+            document[name] = plain(getattr(plan, name))
+    document["lines"] = [_line_document(line) for line in plan.lines]
+    return document
+
+
+def _line_document(line: PlanLine) -> dict[str, Any]:
+    """`plain(line)` written out: a rebalance has thousands of lines."""
+    text = decimal_text
+    return {
+        "line": line.line,
+        "symbol": line.symbol,
+        "venue": line.venue,
+        "instrument_id": line.instrument_id,
+        "side": None if line.side is None else line.side.value,
+        "quantity": text(line.quantity),
+        "order_kind": line.order_kind.value,
+        "reason": line.reason.value,
+        "detail": line.detail,
+        "target_weight": text(line.target_weight),
+        "held_weight": None if line.held_weight is None else text(line.held_weight),
+        "held_quantity": text(line.held_quantity),
+        "wanted_quantity": None if line.wanted_quantity is None else text(line.wanted_quantity),
+        "bid": None if line.bid is None else text(line.bid),
+        "ask": None if line.ask is None else text(line.ask),
+        "unit_value_base": None if line.unit_value_base is None else text(line.unit_value_base),
+        "notional_base": text(line.notional_base),
+        "fee_base": text(line.fee_base),
+    }
+
+
+def plan_sha256(plan: Plan) -> str:
+    """Return the sha256 hex of the plan's canonical bytes."""
+    return document_sha256(plan_document(plan))
+
+
+def document_sha256(document: Mapping[str, Any]) -> str:
+    """Return the sha256 hex of the canonical bytes of a document that is plain already (`plan_document`)."""
+    return sha256_hex(json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False).encode())

@@ -1,0 +1,36 @@
+"""`sluice config check FILE`: everything that is wrong with a run config, at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from commands.output import Exit, print_json
+from engine.run_config import RunConfig, load_config
+
+
+def run(path: Path, *, as_json: bool) -> int:
+    """Print a short summary of a good config; raises `ConfigInvalid` with every problem of a bad one."""
+    config = load_config(path)
+    if as_json:
+        print_json({"config": str(path), "config_sha256": config.sha256, "problems": []})
+        return Exit.DONE
+    for line in summary(config):
+        print(line)
+    return Exit.DONE
+
+
+def summary(config: RunConfig) -> list[str]:
+    """Return what the config says, in a few lines."""
+    data, sentinel = config.data, config.sentinel
+    allowed = sum(len(symbols) for symbols in sentinel.allow.values())
+    venues = ", ".join(f"{name} ({venue.adapter}, {venue.account})" for name, venue in config.venues.items())
+    winners = ", ".join(f"{key} {fraction}" for key, fraction in config.capital.winners.items())
+    return [
+        f"ok       {config.path} has no problems",
+        f"         environment  {config.environment}   sha256 {config.sha256[:12]}…",
+        f"         venues       {venues}",
+        f"         capital      {winners} of equity in {config.capital.base_currency}",
+        f"         limits       leverage {sentinel.max_leverage}, asset {sentinel.max_asset_exposure}, "
+        f"order {sentinel.max_order_value_base} {config.capital.base_currency}, {allowed} symbols allowed",
+        f"         data         {data.kind} {data.path}, {data.start} to {data.end}",
+    ]

@@ -1,0 +1,112 @@
+"""`sluice halt` and `sluice resume`: block first, explain later; arm again only on a named person's word."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Final, Literal, Never
+
+from commands.output import Exit, one_line, print_json
+from lakehouse.layout import Layout
+from lakehouse.lock import DataDirectoryLock
+from lakehouse.opening import open_journal
+from lakehouse.permission import FilePermission
+from lakehouse.records import HaltLine
+from orders.errors import ConfigError, InputError, LockHeld, RecordCorrupt, StorageError
+
+TEXT_LENGTH_MAX: Final = 500
+
+
+def run_halt(directory: Path, *, by: str, reason: str, as_json: bool) -> int:
+    """Remove the permission to send, then write the halt into log and ledger.
+
+    With a run active its own journal takes the line: it finds the permission gone before its next order. A log that cannot
+    be written does not undo a halt: it is said, and the exit code stays 0. Exit 1 when the permission could not be removed.
+    """
+    layout = _layout(directory, by=by, reason=reason)
+    now_ns = time.time_ns()
+    outcome = FilePermission(layout).halt(by=by, reason=reason, now_ns=now_ns)
+    recorded, problem = False, outcome.problem
+    if outcome.durable:
+        try:
+            _record(layout, action="halt", by=by, reason=reason, now_ns=now_ns)
+            recorded = True
+        except LockHeld:
+            problem = problem or "a run is active: it sends nothing more, and writes the halt to its own log"
+        except (StorageError, RecordCorrupt) as error:
+            problem = f"the halt is in force, but it is not in the log: {one_line(error)}"
+    if as_json:
+        print_json(
+            {"action": "halt", "halted": outcome.durable, "recorded": recorded, "by": by, "reason": reason, "note": problem}
+        )
+    elif outcome.durable:
+        print(f"halted   {directory}: no order leaves until `sluice resume`")
+    if problem is not None and (not as_json or not outcome.durable):
+        print(f"{'note' if outcome.durable else 'error':<9}{problem}", file=sys.stderr)
+    return Exit.DONE if outcome.durable else Exit.FAILED
+
+
+def run_resume(directory: Path, *, by: str, reason: str, as_json: bool) -> int:
+    """Write the resume into log and ledger, then give the permission to send back; nothing happens when nothing is halted.
+
+    Raises `LockHeld` while a run is active: it would not be in that run's log. `RecordCorrupt` and `StorageError` leave it
+    halted.
+    """
+    layout = _layout(directory, by=by, reason=reason)
+    fresh = not layout.log.exists() and not layout.halt_note.exists()
+    changed = not layout.permission.exists() and not fresh
+    if changed:
+        now_ns = time.time_ns()
+        permission = FilePermission(layout)
+        _record(layout, action="resume", by=by, reason=reason, now_ns=now_ns, permission=permission)
+    if as_json:
+        print_json({"action": "resume", "halted": False, "recorded": changed, "by": by, "reason": reason, "note": None})
+    elif changed:
+        print(f"resumed  {directory}: orders may leave again")
+    else:
+        print(f"nothing  {directory} is not halted")
+    return Exit.DONE
+
+
+def _record(
+    layout: Layout,
+    *,
+    action: Literal["halt", "resume"],
+    by: str,
+    reason: str,
+    now_ns: int,
+    permission: FilePermission | None = None,
+) -> None:
+    """Append a halt or resume line, durable, under the data directory's lock; then, still under it, arm `permission`."""
+    run_id = f"{action}-{now_ns}"
+    failures: list[StorageError] = []
+    with DataDirectoryLock(layout, run_id=run_id):
+        journal = open_journal(
+            layout, now_ns=now_ns, run_id=run_id, durable=True, post=lambda callback: callback(), on_failure=failures.append
+        )
+        try:
+            journal.append(HaltLine(ts_ns=now_ns, market_ns=now_ns, run_id=run_id, action=action, by=by, reason=reason))
+            journal.flush()
+        finally:
+            journal.close()
+        if permission is not None:
+            permission.resume(by=by, reason=reason, now_ns=now_ns)
+
+
+def _layout(directory: Path, *, by: str, reason: str) -> Layout:
+    for name, text, length_max in (("--by", by, 64), ("--reason", reason, TEXT_LENGTH_MAX)):
+        if not text.strip() or len(text) > length_max or not text.isprintable():
+            _usage(f"{name} as 1 to {length_max} printable characters", repr(text[:80]))
+    if not directory.is_dir():
+        raise InputError(
+            "LAKEHOUSE_MISSING",
+            expected=f"a data directory {directory}",
+            found="none",
+            action="Name the data directory of the run with --lakehouse.",
+        )
+    return Layout(directory)
+
+
+def _usage(expected: str, found: str) -> Never:
+    raise ConfigError("USAGE", expected=expected, found=found, action="Say who and why; it goes into the log.")

@@ -1,0 +1,189 @@
+"""`sluice status`: one screen of what runs, what is open, what is halted, and how old each fact is.
+
+It reads files and the lock only, so it answers while a run hangs.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from commands.output import Exit, print_json
+from lakehouse.examine import Examination, examine
+from lakehouse.layout import Layout, storage_error
+from lakehouse.ledger_format import BadLine
+from lakehouse.lock import current_holder
+from lakehouse.permission import read_halt
+from lakehouse.rebuild import LogFold, decode_line
+from lakehouse.records import Alarm
+from orders.canonical import decimal_text
+from orders.errors import InputError, RecordCorrupt
+
+TAIL_BYTES: Final = 262_144  # of the log, where the last alarm is looked for
+NS_PER_S: Final = 1_000_000_000
+
+
+def run(directory: Path, *, as_json: bool) -> int:
+    """Print the state of a data directory. Exit 1 when its record contradicts itself; raises `InputError` where there is none."""
+    layout = Layout(directory)
+    if not directory.is_dir():
+        raise InputError(
+            "LAKEHOUSE_MISSING",
+            expected=f"a data directory {directory}",
+            found="none",
+            action="Run `make paper` first, or name another directory with --lakehouse.",
+        )
+    now_ns = time.time_ns()
+    facts = _facts(layout, now_ns=now_ns)
+    if as_json:
+        print_json(facts)
+    else:
+        for line in _screen(facts):
+            print(line)
+    return Exit.FAILED if facts["record"]["bad"] is not None else Exit.DONE
+
+
+def _facts(layout: Layout, *, now_ns: int) -> dict[str, Any]:
+    holder = current_holder(layout)
+    bad: str | None = None
+    found = Examination()
+    try:
+        found = examine(layout)
+    except BadLine as error:
+        bad = str(error)
+    fold = found.fold
+    note = read_halt(layout)
+    used = fold.log_line > 0 or bad is not None
+    halted = not layout.permission.exists() and (used or note is not None)
+    run, manifest = fold.run, fold.manifest
+    return {
+        "lakehouse": str(layout.directory),
+        "run": {
+            "active": holder is not None,
+            "pid": None if holder is None else holder.pid,
+            "run_id": holder.run_id if holder is not None else None if run is None else run.run_id,
+            "kind": None if run is None else run.kind,
+            "environment": fold.environment,
+            "ended": None if run is None else fold.run_finished,
+            "started_s_ago": None if run is None else _age_s(run.ts_ns, now_ns),
+            "last_line_s_ago": None if fold.last_ts_ns is None else _age_s(fold.last_ts_ns, now_ns),
+        },
+        "plan": _plan_facts(fold),
+        "manifest": None
+        if manifest is None
+        else {
+            "sha256": manifest.manifest_sha256,
+            "source_run": manifest.source_run,
+            "grade": manifest.grade,
+            "read_s_ago": _age_s(manifest.ts_ns, now_ns),
+        },
+        "halt": {
+            "halted": halted,
+            "by": None if note is None or not halted else note.by,
+            "reason": None if note is None or not halted else note.reason,
+            "s_ago": None if note is None or not halted else _age_s(note.ts_ns, now_ns),
+        },
+        "alarm": _last_alarm(layout, now_ns=now_ns),
+        "book": {
+            "cash": {
+                venue: {currency: decimal_text(amount) for currency, amount in amounts.items()}
+                for venue, amounts in fold.keeper.cash.items()
+            },
+            "positions": {symbol: decimal_text(quantity) for symbol, quantity in sorted(fold.keeper.positions.items())},
+            "fees": {currency: decimal_text(amount) for currency, amount in fold.keeper.fees.items()},
+        },
+        "record": {"lines": fold.log_line, "anchored_line": found.anchored_line, "fills": fold.fill_count, "bad": bad},
+    }
+
+
+def _plan_facts(fold: LogFold) -> dict[str, Any]:
+    orders = [key for (cycle, _), keys in fold.orders_by_line.items() if cycle == fold.cycle for key in keys]
+    working = [key for key in orders if key in fold.open_orders]
+    return {
+        "cycle": fold.cycle,
+        "orders": len(orders),
+        "done": len(orders) - len(working),
+        "open": len(fold.open_orders),
+        "unknown": len(fold.unknown_orders),
+    }
+
+
+def _last_alarm(layout: Layout, *, now_ns: int) -> dict[str, Any] | None:
+    """Return the last alarm in the last `TAIL_BYTES` of the log; a line that cannot be read is `record`'s business."""
+    try:
+        with layout.log.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - TAIL_BYTES))
+            lines = file.read(TAIL_BYTES).split(b"\n")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise storage_error(error, layout.log) from error
+    for raw in reversed(lines):
+        if b'"type":"alarm"' not in raw:
+            continue
+        try:
+            line = decode_line(raw)
+        except RecordCorrupt:
+            continue
+        if isinstance(line, Alarm):
+            return {"code": line.code, "message": line.message, "s_ago": _age_s(line.ts_ns, now_ns)}
+    return None
+
+
+def _age_s(then_ns: int, now_ns: int) -> int:
+    """Whole seconds between, rounded down; negative when the record is ahead of this clock."""
+    return (now_ns - then_ns) // NS_PER_S
+
+
+def _screen(facts: dict[str, Any]) -> list[str]:
+    run, plan, halt, book, record = (facts[name] for name in ("run", "plan", "halt", "book", "record"))
+    if run["active"]:
+        head = f"{run['kind'] or 'a process'} runs  {run['environment'] or ''}  pid {run['pid']}  run {run['run_id']}"
+    elif run["kind"] is None:
+        head = "nothing runs, nothing has run here"
+    else:
+        head = f"nothing runs  last {run['kind']} {run['environment']}  {'ended by itself' if run['ended'] else 'was killed'}"
+    lines = [f"run      {head}"]
+    if run["last_line_s_ago"] is not None:
+        lines.append(f"         started {_ago(run['started_s_ago'])}   last line {_ago(run['last_line_s_ago'])}")
+    lines.append(
+        f"plan     #{plan['cycle']}  {plan['done']} of {plan['orders']} orders done"
+        f"   {plan['open']} working   {plan['unknown']} unknown"
+    )
+    if (manifest := facts["manifest"]) is not None:
+        lines.append(
+            f"manifest {str(manifest['sha256'])[:4]}…  run {manifest['source_run']}  {manifest['grade']}"
+            f"   read {_ago(manifest['read_s_ago'])}"
+        )
+    if halt["halted"]:
+        who = f"by {halt['by']}, {_ago(halt['s_ago'])}: {halt['reason']}" if halt["by"] is not None else "reason not recorded"
+        lines.append(f"halt     HALTED {who}")
+    else:
+        lines.append("halt     none")
+    if (alarm := facts["alarm"]) is not None:
+        lines.append(f"alarm    {_ago(alarm['s_ago'])}  {alarm['code']}  {alarm['message']}")
+    cash = "  ".join(f"{amount} {currency} at {venue}" for venue, row in book["cash"].items() for currency, amount in row.items())
+    fees = "  ".join(f"{amount} {currency}" for currency, amount in book["fees"].items())
+    lines.append(f"book     {len(book['positions'])} positions   cash {cash or 'none'}   fees {fees or 'none'}")
+    if record["bad"] is None:
+        lines.append(
+            f"record   {record['lines']} lines, {record['fills']} fills; chain holds, anchored to line {record['anchored_line']}"
+        )
+    else:
+        lines.append(f"record   BAD  {record['bad']}")
+    return lines
+
+
+def _ago(seconds: int | None) -> str:
+    if seconds is None:
+        return "at an unknown time"
+    if seconds < 0:
+        return f"{-seconds} s in the future of this clock"
+    if seconds < 120:
+        return f"{seconds} s ago"
+    if seconds < 7_200:
+        return f"{seconds // 60} min ago"
+    return f"{seconds // 3_600} h {seconds % 3_600 // 60} min ago"

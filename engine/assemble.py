@@ -1,0 +1,187 @@
+"""assemble(): strategy, desk, gate and recorder on a Nautilus kernel — a backtest's or a node's, by the same lines.
+
+Only what is in `Assembly.parts` differs between the two: journal, permission, clock and clients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.desk import ManifestDesk
+from engine.gate import Gate
+from engine.market_time import MarketTime
+from engine.prices import Prices
+from engine.recorder import Recorder, RunFacts
+from engine.run_config import RunConfig
+from lakehouse import records
+from lakehouse.permission import Permission
+from lakehouse.rebuild import LogFold
+from orders.book import BookKeeper
+from orders.canonical import canonical_sha256, plain
+from orders.plan import PlanPolicy
+from orders.values import Listing, MarketLimits, Rate
+from sentinel.limits import SentinelLimits
+from strategies.manifest_strategy import ManifestStrategy
+
+STRATEGY_NAME = "SLUICE"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parts:
+    """What an assembly is made of. `fold` is what the log said at start, an empty one for a new log.
+
+    `bar_spec` None: prices are quotes. `on_halt(reason)` is called once per halt, after sending has been blocked.
+    """
+
+    config: RunConfig
+    run_id: str
+    listings: Mapping[str, Listing]
+    market_limits: Mapping[str, MarketLimits]
+    market_limits_sha256: str
+    journal: Any
+    durable: bool
+    permission: Permission
+    market_time: MarketTime
+    fold: LogFold
+    bar_spec: str | None
+    on_halt: Callable[[str], None] = lambda reason: None
+    on_fill: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Assembly:
+    """The wired parts of one kernel."""
+
+    gate: Gate
+    recorder: Recorder
+    desk: ManifestDesk
+    strategy: ManifestStrategy
+    prices: Prices
+    instrument_ids: Mapping[str, str]
+    halt: Callable[[str], None]
+
+
+def assemble(kernel: Any, parts: Parts) -> Assembly:
+    """Wire everything and take the execution endpoint. The kernel's clients are added by the caller, before or after."""
+    config = parts.config
+    limits: SentinelLimits = config.sentinel_limits()
+    policy: PlanPolicy = config.plan_policy()
+    rates: Mapping[str, Rate] = config.rates()
+    instrument_ids = {symbol: parts.listings[symbol].instrument_id for symbol in parts.market_limits if symbol in parts.listings}
+    strategy_id = f"{STRATEGY_NAME}-{config.strategy_tag}"
+    prices = Prices(
+        cache=kernel.cache,
+        msgbus=kernel.msgbus,
+        instrument_ids=instrument_ids,
+        bar_spec=parts.bar_spec,
+        bar_half_spread_bps=config.assumptions().bar_half_spread_bps,
+    )
+    keeper: BookKeeper = parts.fold.keeper
+    if not parts.fold.log_line:
+        keeper = BookKeeper(cash=config.starting_cash())
+
+    def halt(reason: str) -> None:
+        """Block first, then write what can be written; a second reason is written too."""
+        outcome = parts.permission.halt(by="engine", reason=reason, now_ns=kernel.clock.timestamp_ns())
+        recorder.write_quietly(records.HaltLine, action="halt", by="engine", reason=reason)
+        parts.on_halt(reason if outcome.durable else f"{reason}; {outcome.problem}")
+
+    recorder = Recorder(
+        journal=parts.journal,
+        facts=RunFacts(
+            run_id=parts.run_id,
+            environment=config.environment,
+            config_sha256=config.sha256,
+            limits_sha256=canonical_sha256(limits),
+            market_limits_sha256=parts.market_limits_sha256,
+            assumptions_sha256=canonical_sha256(config.assumptions()),
+            base_currency=policy.base_currency,
+        ),
+        market_time=parts.market_time,
+        clock_ns=kernel.clock.timestamp_ns,
+        keeper=keeper,
+        listings=parts.listings,
+        limits=parts.market_limits,
+        strategy_id=strategy_id,
+        halt=halt,
+        last_cycle=parts.fold.cycle,
+        durable=parts.durable,
+        on_fill=parts.on_fill,
+        quote_of=prices.quote_of,
+    )
+    gate = Gate(
+        msgbus=kernel.msgbus,
+        cache=kernel.cache,
+        clock=kernel.clock,
+        exec_engine=kernel.exec_engine,
+        limits=limits,
+        permission=parts.permission,
+        quote_of=prices.quote_of,
+        record=recorder.verdict,
+        halt=halt,
+        owner=strategy_id,
+    )
+    desk = ManifestDesk(
+        config=config,
+        limits=limits,
+        policy=policy,
+        rates=rates,
+        listings=parts.listings,
+        market_limits=parts.market_limits,
+        recorder=recorder,
+        gate=gate,
+        permission=parts.permission,
+        prices=prices,
+        cache=kernel.cache,
+        clock_ns=kernel.clock.timestamp_ns,
+        fold=parts.fold,
+    )
+    strategy = ManifestStrategy(
+        tag=config.strategy_tag,
+        desk=desk,
+        instrument_ids=instrument_ids,
+        watch=prices.watch,
+        unwatch=prices.unwatch,
+        symbol_of=prices.symbol_of,
+    )
+    kernel.trader.add_strategy(strategy)
+    assert strategy.id.value == strategy_id
+    kernel.msgbus.subscribe(topic="events.order.*", handler=recorder.on_event)
+    gate.install()
+    return Assembly(
+        gate=gate,
+        recorder=recorder,
+        desk=desk,
+        strategy=strategy,
+        prices=prices,
+        instrument_ids=instrument_ids,
+        halt=halt,
+    )
+
+
+def write_run_start(assembly: Assembly, parts: Parts, *, kind: str, version: str, data_source: str, synthetic: list[str]) -> None:
+    """Write the first line of a run."""
+    config, recorder = parts.config, assembly.recorder
+    first = parts.fold.log_line == 0
+    cash = {venue: {c: plain(a) for c, a in amounts.items()} for venue, amounts in config.starting_cash().items()}
+    recorder.write(
+        records.RunStart,
+        sluice_version=version,
+        environment=config.environment,
+        kind=kind,
+        config_sha256=recorder.facts.config_sha256,
+        limits_sha256=recorder.facts.limits_sha256,
+        market_limits_sha256=recorder.facts.market_limits_sha256,
+        assumptions_sha256=recorder.facts.assumptions_sha256,
+        assumptions=plain(config.assumptions()),
+        data_source=data_source,
+        synthetic=synthetic,
+        real_epoch_ns=parts.market_time.real_epoch_ns,
+        market_epoch_ns=parts.market_time.market_epoch_ns,
+        market_speed=parts.market_time.speed,
+        starting_cash=cash if first else None,
+        durable=parts.durable,
+        base_currency=config.capital.base_currency,
+    )

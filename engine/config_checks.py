@@ -1,0 +1,166 @@
+"""What must hold between sections of a run config, and between it and the files it names. Each check returns all its problems."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from lakehouse.snapshots import read_market_limits
+from orders.assumptions import FillRule
+from orders.errors import ConfigError, InputError
+from orders.values import Grade
+from venues.symbols import SymbolMap, load_symbols
+
+if TYPE_CHECKING:
+    from engine.run_config import (
+        AssumptionsSection,
+        CapitalSection,
+        DataSection,
+        LakehouseSection,
+        RateSection,
+        SentinelSection,
+        SymbolsSection,
+        VenueSection,
+    )
+
+type Key = tuple[str, ...]
+type Found = Iterator[tuple[Key, str]]
+
+
+def cross_problems(sections: dict[str, Any]) -> list[tuple[Key, str]]:
+    """Return (key, message) of everything wrong between those sections that are valid by themselves, by their TOML names.
+
+    A section that is missing from `sections` has been reported already; checks that need it are left out.
+    """
+    return [
+        problem
+        for needed, check in CHECKS
+        if all(name in sections for name in needed)
+        for problem in check(*(sections[name] for name in needed))
+    ]
+
+
+def _capital(capital: CapitalSection) -> Found:
+    if not capital.winners:
+        yield ("capital", "winners"), 'at least one winner was expected, such as "rank:1" = "1"'
+    total = sum(capital.winners.values())
+    if total > 1:
+        yield ("capital", "winners"), f"the fractions must sum to 1 or less, sum was {total}"
+
+
+def _capital_currencies(capital: CapitalSection, rates: dict[str, RateSection]) -> Found:
+    for venue, amounts in capital.starting_cash.items():
+        for currency in amounts:
+            if currency != capital.base_currency and currency not in rates:
+                yield (
+                    ("capital", "starting_cash", venue, currency),
+                    f"has no rate to {capital.base_currency}; add [rates.{currency}]",
+                )
+    if capital.base_currency in rates:
+        yield ("rates", capital.base_currency), "is the base currency, which needs no rate; remove it"
+
+
+def _rates(rates: dict[str, RateSection]) -> Found:
+    for currency, rate in rates.items():
+        if rate.as_of >= rate.valid_until:
+            yield ("rates", currency, "valid_until"), "must be later than as_of"
+
+
+def _data(data: DataSection) -> Found:
+    if data.start >= data.end:
+        yield ("data", "start"), f"must be before end, was {data.start} with end {data.end}"
+    if not data.path.exists():
+        yield ("data", "path"), _no_file(data.path)
+    if data.manifests is not None and not data.manifests.is_dir():
+        yield ("data", "manifests"), f"a directory of dated manifests was expected, found none at {data.manifests}"
+
+
+def _lakehouse(lakehouse: LakehouseSection) -> Found:
+    if not lakehouse.manifest.absolute().is_relative_to(lakehouse.manifest_root.absolute()):
+        yield ("lakehouse", "manifest"), f"must lie below manifest_root {lakehouse.manifest_root}, was {lakehouse.manifest}"
+    if lakehouse.provenance_min is not Grade.ABSENT and not lakehouse.runs_directory.is_dir():
+        yield (
+            ("lakehouse", "runs_directory"),
+            f"a directory of source runs was expected for provenance_min {lakehouse.provenance_min}, "
+            f"found none at {lakehouse.runs_directory}",
+        )
+
+
+def _assumptions(assumptions: AssumptionsSection) -> Found:
+    if assumptions.fill_rule is not FillRule.PERFECT:
+        return
+    for name in ("latency_ms", "jitter_ms", "slippage_bps"):
+        if getattr(assumptions, name):
+            yield ("assumptions", name), f'must be "0" with fill_rule perfect, was {getattr(assumptions, name)}'
+
+
+def _venues(
+    venues: dict[str, VenueSection], capital: CapitalSection, assumptions: AssumptionsSection, sentinel: SentinelSection
+) -> Found:
+    if not venues:
+        yield ("venues",), "at least one venue was expected"
+    tables: tuple[tuple[Key, dict[str, Any]], ...] = (
+        (("capital", "starting_cash"), capital.starting_cash),
+        (("assumptions", "fees"), assumptions.fees),
+        (("sentinel", "allow"), sentinel.allow),
+    )
+    for key, table in tables:
+        for venue in venues:
+            if venue not in table:
+                yield key, f"has no entry for venue {venue}"
+        for name in table:
+            if name not in venues:
+                yield (*key, name), f"is no venue of this config ({', '.join(venues)})"
+
+
+def _market_limits(venues: dict[str, VenueSection]) -> Found:
+    for name, venue in venues.items():
+        try:
+            read_market_limits(venue.market_limits)
+        except InputError as error:
+            yield ("venues", name, "market_limits"), str(error)
+
+
+def _allow(symbols: SymbolsSection, sentinel: SentinelSection, capital: CapitalSection, rates: dict[str, RateSection]) -> Found:
+    try:
+        listings = load_symbols(symbols.map)
+    except ConfigError as error:
+        yield ("symbols", "map"), str(error)
+        return
+    for venue, allowed in sentinel.allow.items():
+        key = ("sentinel", "allow", venue)
+        for symbol in sorted({symbol for symbol in allowed if allowed.count(symbol) > 1}):
+            yield key, f"names {symbol} twice"
+        for symbol in dict.fromkeys(allowed):
+            for message in _listing_problems(listings, symbol, venue, capital.base_currency, rates):
+                yield key, message
+
+
+def _listing_problems(
+    listings: SymbolMap, symbol: str, venue: str, base_currency: str, rates: dict[str, RateSection]
+) -> Iterator[str]:
+    listing = listings.by_symbol.get(symbol)
+    if listing is None:
+        yield f"{symbol} is not in the symbol map"
+    elif listing.venue != venue:
+        yield f"{symbol} trades at {listing.venue}, not at {venue}"
+    elif listing.quote_currency != base_currency and listing.quote_currency not in rates:
+        yield f"{symbol} is quoted in {listing.quote_currency}, which has no rate to {base_currency}"
+
+
+def _no_file(path: Path) -> str:
+    return f"a file was expected, found none at {path}"
+
+
+CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[..., Found]], ...]] = (
+    (("capital",), _capital),
+    (("capital", "rates"), _capital_currencies),
+    (("rates",), _rates),
+    (("data",), _data),
+    (("lakehouse",), _lakehouse),
+    (("assumptions",), _assumptions),
+    (("venues", "capital", "assumptions", "sentinel"), _venues),
+    (("venues",), _market_limits),
+    (("symbols", "sentinel", "capital", "rates"), _allow),
+)

@@ -1,0 +1,340 @@
+"""The manifest desk: from an audited manifest to approved orders — snapshot the world, plan, judge, write, arm the gate.
+
+The arithmetic is the planner's, the judgement the Sentinel's; here are only the reads and the writes around them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from nautilus_trader.model.enums import OrderSide
+from sentinel.guard import SentinelFacts, judge_plan
+
+from engine.gate import Gate
+from engine.prices import Prices
+from engine.recorder import ManifestFacts, Recorder
+from engine.run_config import RunConfig
+from lakehouse import records
+from lakehouse.manifest import AuditedManifest, ManifestHeld, ManifestRefused
+from lakehouse.permission import Permission
+from lakehouse.rebuild import LogFold
+from orders.assumptions import FillAt
+from orders.canonical import decimal_text, plain
+from orders.costs import fee_for
+from orders.plan import Approval, Decision, Held, Judgement, OpenOrder, Plan, PlanInputs, PlanPolicy
+from orders.values import Listing, MarketLimits, OrderKind, Quote, Rate, Side
+from sentinel.limits import SentinelLimits
+from strategies.desk import Work
+from strategies.planner import plan, plan_document, plan_sha256
+
+if TYPE_CHECKING:
+    from strategies.manifest_strategy import ManifestStrategy
+
+NS: Final = 1_000_000_000
+
+
+class ManifestDesk:
+    """One per run; the strategy's `Desk`. Runs on the engine's loop only."""
+
+    def __init__(
+        self,
+        *,
+        config: RunConfig,
+        limits: SentinelLimits,
+        policy: PlanPolicy,
+        rates: Mapping[str, Rate],
+        listings: Mapping[str, Listing],
+        market_limits: Mapping[str, MarketLimits],
+        recorder: Recorder,
+        gate: Gate,
+        permission: Permission,
+        prices: Prices,
+        cache: Any,
+        clock_ns: Callable[[], int],
+        fold: LogFold,
+    ) -> None:
+        self._config = config
+        self._limits = limits
+        self._policy = policy
+        self._rates = rates
+        self._listings = listings
+        self._market_limits = market_limits
+        self._recorder = recorder
+        self._gate = gate
+        self._permission = permission
+        self._prices = prices
+        self._cache = cache
+        self._symbols = {listing.instrument_id: symbol for symbol, listing in listings.items()}
+        self._clock_ns = clock_ns
+        self._accounts = config.accounts()
+        self._assumptions = config.assumptions()
+        self._done: str | None = None  # the manifest whose cycle has ended
+        self._last_generated_ns = 0
+        self._interrupted: str | None = None
+        self._facts: ManifestFacts | None = None
+        self._open_manifest = ""
+        self.plans = 0
+        self.last_plan: Plan | None = None
+        self.on_plan: Callable[[Plan | None, Judgement | Held], None] = lambda made, judgement: None
+        self.on_cycle_end: Callable[[Sequence[records.Fill], int], None] = lambda fills, orders: None
+        self.on_manifest: Callable[[Any], None] = lambda outcome: None
+        if fold.manifest is not None:
+            self._last_generated_ns = fold.manifest.generated_ns or 0
+            if fold.open_cycle is not None:
+                self._interrupted = self._open_manifest = fold.open_cycle.manifest_sha256
+            elif fold.plans:
+                self._done = fold.manifest.manifest_sha256
+
+    def quote_of(self, symbol: str) -> Quote | None:
+        """Return the newest price of a symbol."""
+        return self._prices.quote_of(symbol)
+
+    def read(self, outcome: Any) -> Work | None:
+        """Write what was read and what became of it; HOLD and REFUSED raise an alarm and change nothing that is held."""
+        if isinstance(outcome, AuditedManifest):
+            return self._accepted(outcome)
+        decision = Decision.HOLD if isinstance(outcome, ManifestHeld) else Decision.REFUSED
+        self._turned_away(outcome, decision=decision, code=outcome.code, message=outcome.message)
+        return None
+
+    def _accepted(self, manifest: AuditedManifest) -> Work | None:
+        if manifest.manifest_sha256 == self._done:
+            return None
+        if manifest.generated_ns < self._last_generated_ns:
+            self._turned_away(
+                manifest,
+                decision=Decision.REFUSED,
+                code="MANIFEST_ROLLED_BACK",
+                message=f"generated at {manifest.generated_ns}, but one generated at {self._last_generated_ns} was accepted already",
+            )
+            return None
+        self._last_generated_ns = manifest.generated_ns
+        now = self._clock_ns()
+        symbols = tuple(sorted({*manifest.targets, *self._recorder.keeper.positions}))
+        mids = {s: quote.mid for s in symbols if (quote := self._prices.quote_of(s)) is not None}
+        self._facts = ManifestFacts(
+            manifest_sha256=manifest.manifest_sha256,
+            source_run=manifest.source_run,
+            run_ledger_head=manifest.run_ledger_head,
+            written_ns=manifest.written_ns,
+            read_ns=now,
+            decision_prices=mids,
+        )
+        self._recorder.manifest(
+            {
+                **self._line(manifest, decision="ACCEPTED", code="", message="; ".join(manifest.notes)),
+                "read_ns": now,
+                "targets": {symbol: decimal_text(weight) for symbol, weight in manifest.targets.items()},
+                "decision_prices": {symbol: decimal_text(mid) for symbol, mid in mids.items()},
+            }
+        )
+        self.on_manifest(manifest)
+        interrupted = manifest.manifest_sha256 == self._interrupted
+        self._interrupted = None
+        next_bar = self._assumptions.fill_at is FillAt.NEXT_BAR
+        return Work(
+            outcome=manifest,
+            cause="top_up" if interrupted else "new_manifest",
+            symbols=symbols,
+            after_ns=now if next_bar else 0,
+            deadline_ns=now + self._config.policy.plan_deadline_s * NS,
+        )
+
+    def _turned_away(self, outcome: Any, *, decision: Decision, code: str, message: str) -> None:
+        now = self._clock_ns()
+        self._recorder.manifest(
+            {
+                **self._line(outcome, decision=decision.value, code=code, message=message),
+                "read_ns": now,
+                "targets": {},
+                "decision_prices": {},
+            }
+        )
+        self._recorder.write(records.Alarm, code=code, message=message)
+        self.on_manifest(outcome)
+
+    @staticmethod
+    def _line(outcome: Any, *, decision: str, code: str, message: str) -> dict[str, Any]:
+        audited = isinstance(outcome, AuditedManifest)
+        grade = None if isinstance(outcome, ManifestHeld) else outcome.grade
+        return {
+            "manifest_sha256": outcome.manifest_sha256,
+            "decision": decision,
+            "code": code,
+            "message": message,
+            "source_run": outcome.source_run,
+            "grade": None if grade is None else grade.value,
+            "run_ledger_head": outcome.run_ledger_head if isinstance(outcome, AuditedManifest | ManifestRefused) else None,
+            "generated_ns": outcome.generated_ns,
+            "written_ns": outcome.written_ns,
+            "regime": outcome.regime_name if audited else None,
+        }
+
+    def decide(self, work: Work, ready: Callable[[Sequence[Approval]], None]) -> None:
+        """Open a cycle, plan and judge; the gate is armed and `ready` called once the intents are durable."""
+        manifest, facts = work.outcome, self._facts
+        assert facts is not None
+        cycle = self._recorder.open_cycle(cause=work.cause, manifest_sha256=manifest.manifest_sha256)
+        self._open_manifest = manifest.manifest_sha256
+        planned_ns = self._clock_ns()
+        quotes = {s: quote for s in work.symbols if (quote := self._prices.quote_of(s)) is not None}
+        made = plan(
+            PlanInputs(
+                environment=self._config.environment,
+                manifest_sha256=manifest.manifest_sha256,
+                source_run=manifest.source_run,
+                cycle=cycle,
+                targets=manifest.targets,
+                book=self._recorder.keeper.snapshot(),
+                open_orders=self._open_orders(),
+                quotes=quotes,
+                limits=self._market_limits,
+                listings=self._listings,
+                accounts=self._accounts,
+                fees=self._assumptions.fees,
+                rates=self._rates,
+                policy=self._policy,
+                now_ns=planned_ns,
+            )
+        )
+        self.plans += 1
+        if isinstance(made, Held):
+            self._hold(cycle, manifest.manifest_sha256, made, planned_ns, ready)
+            return
+        judgement = judge_plan(made, facts=self._sentinel_facts(manifest, facts, quotes, planned_ns), limits=self._limits)
+        approved_ns = self._clock_ns()
+        digest = plan_sha256(made)
+        self.last_plan = made
+        self._recorder.write(
+            records.PlanLineRecord,
+            cycle=cycle,
+            decision=judgement.decision.value,
+            code=judgement.code,
+            message=judgement.message,
+            plan_sha256=digest,
+            manifest_sha256=manifest.manifest_sha256,
+            planned_ns=planned_ns,
+            approved_ns=approved_ns,
+            verdicts=plain(judgement.verdicts),
+            plan=plan_document(made),
+        )
+        self._recorder.skips(made)
+        self.on_plan(made, judgement)
+        if judgement.decision is not Decision.PLAN:
+            self._recorder.write(records.Alarm, code=judgement.code, message=judgement.message)
+        self._recorder.intents(
+            made,
+            judgement.approvals,
+            manifest=facts,
+            plan_sha256=digest,
+            planned_ns=planned_ns,
+            approved_ns=approved_ns,
+            arrival_ns={symbol: quote.ts_ns for symbol, quote in quotes.items()},
+        )
+        approvals = judgement.approvals
+
+        def durable() -> None:
+            self._recorder.intents_durable(approvals)
+            self._gate.approve(approvals)
+            ready(approvals)
+
+        self._recorder.when_durable(durable)
+
+    def _hold(
+        self, cycle: int, manifest_sha256: str, held: Held, planned_ns: int, ready: Callable[[Sequence[Approval]], None]
+    ) -> None:
+        self._recorder.write(
+            records.PlanLineRecord,
+            cycle=cycle,
+            decision=Decision.HOLD.value,
+            code=held.code,
+            message=held.message,
+            plan_sha256=None,
+            manifest_sha256=manifest_sha256,
+            planned_ns=planned_ns,
+            approved_ns=planned_ns,
+            verdicts=[],
+            plan=None,
+        )
+        self._recorder.write(records.Alarm, code=held.code, message=held.message)
+        self.on_plan(None, held)
+        ready(())
+
+    def _open_orders(self) -> tuple[OpenOrder, ...]:
+        """Orders that may still fill. A cycle begins when the last one's orders are terminal, so none is ours; others count."""
+        found = []
+        for order in self._cache.orders_open() + self._cache.orders_inflight():
+            symbol = self._symbols.get(order.instrument_id.value)
+            if symbol is not None:
+                found.append(
+                    OpenOrder(
+                        client_order_id=order.client_order_id.value,
+                        symbol=symbol,
+                        side=Side.BUY if order.side == OrderSide.BUY else Side.SELL,
+                        leaves_quantity=order.leaves_qty.as_decimal(),
+                    )
+                )
+        return tuple(found)
+
+    def _sentinel_facts(
+        self, manifest: AuditedManifest, facts: ManifestFacts, quotes: Mapping[str, Quote], now_ns: int
+    ) -> SentinelFacts:
+        raise AssertionError("see below")
+
+    def fund(self, buys: Sequence[Approval]) -> Sequence[Approval]:
+        """Spend the cash at hand in plan order, each buy at the far touch with its fee; what is not covered is skipped."""
+        left = {venue: dict(amounts) for venue, amounts in self._recorder.keeper.cash.items()}
+        funded = []
+        for approval in buys:
+            listing = self._listings[approval.symbol]
+            if self._accounts[approval.venue].value == "margin":
+                funded.append(approval)
+                continue
+            quote = self._prices.quote_of(approval.symbol)
+            cost = None if quote is None else self._cost(approval, quote.ask)
+            cash = left[approval.venue].get(listing.quote_currency, Decimal(0))
+            if cost is not None and cost <= cash:
+                left[approval.venue][listing.quote_currency] = cash - cost
+                funded.append(approval)
+                continue
+            self._recorder.skip(
+                cycle=approval.cycle,
+                line=approval.line,
+                symbol=approval.symbol,
+                reason="NO_CASH",
+                text=f"needs {cost} {listing.quote_currency}, {cash} left after the sells",
+                wanted=approval.quantity,
+                notional_base=Decimal(0),
+            )
+            self._gate.revoke(approval.client_order_id)
+            self._recorder.withdraw(approval.client_order_id, cause="not_funded")
+        return funded
+
+    def _cost(self, approval: Approval, ask: Decimal) -> Decimal:
+        multiplier = self._market_limits[approval.symbol].multiplier
+        fee = fee_for(
+            side=Side.BUY,
+            quantity=approval.quantity,
+            price=ask,
+            multiplier=multiplier,
+            schedule=self._assumptions.fees[approval.venue],
+            order_kind=OrderKind.MARKET,
+        )
+        return approval.quantity * ask * multiplier + (Decimal(0) if fee.is_base else fee.amount)
+
+    def finish(self) -> None:
+        """Close the cycle; its manifest is done."""
+        self._recorder.close_cycle(manifest_sha256=self._open_manifest, outcome="done")
+        self._done = self._open_manifest
+        fills = self._recorder.cycle_fills
+        self.on_cycle_end(fills, self._recorder.cycle_orders)
+
+    def attach(self, strategy: ManifestStrategy, working: Sequence[str]) -> None:
+        """After a restart: the strategy follows what still works; with nothing working the open cycle ends here."""
+        if self._interrupted is None:
+            return
+        strategy.adopt(working)
+        if not working:
+            self._recorder.close_cycle(manifest_sha256=self._interrupted, outcome="interrupted")

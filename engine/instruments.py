@@ -1,0 +1,110 @@
+"""Our listings and market limits as Nautilus instruments, and Nautilus' numbers back as ours."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final
+
+from nautilus_trader.model.enums import AssetClass, CurrencyType
+from nautilus_trader.model.identifiers import InstrumentId, Symbol, Venue
+from nautilus_trader.model.instruments import CurrencyPair, Equity, FuturesContract
+from nautilus_trader.model.objects import Currency, Price, Quantity
+
+from orders.errors import InputError
+from orders.values import Listing, MarketLimits
+
+FAR_FUTURE_NS: Final = 4_000_000_000_000_000_000  # 2096-10-02: later than any data, earlier than Nautilus' own maximum
+PRECISION_MAX: Final = 9  # decimals of price and size we hand to Nautilus
+
+
+def decimals(step: Decimal) -> int:
+    """Return how many decimals `step` > 0 needs: 0.25 -> 2, 5 -> 0, 0.00001 -> 5. Raises `InputError` above 9."""
+    exponent = step.normalize().as_tuple().exponent
+    assert isinstance(exponent, int)
+    needed = max(0, -exponent)
+    if needed > PRECISION_MAX:
+        raise InputError(
+            "STEP_TOO_FINE",
+            expected=f"a step of at most {PRECISION_MAX} decimals",
+            found=str(step),
+            action="This symbol cannot be simulated; take it off the manifest's allow list.",
+        )
+    return needed
+
+
+def currency(code: str) -> Any:
+    """Return the Nautilus currency; one it does not know is registered as crypto with 8 decimals."""
+    known = Currency.from_internal_map(code)
+    if known is not None:
+        return known
+    made = Currency(code, precision=8, iso4217=0, name=code, currency_type=CurrencyType.CRYPTO)
+    Currency.register(made)
+    return made
+
+
+def instrument_of(listing: Listing, limits: MarketLimits) -> Any:
+    """Return the Nautilus instrument for a cash equity or a spot pair. Raises `InputError` for other asset classes."""
+    instrument_id = InstrumentId.from_str(listing.instrument_id)
+    price_precision = decimals(limits.tick_size)
+    tick = Price(limits.tick_size, price_precision)
+    if listing.asset_class == "equity":
+        if limits.step_size != limits.step_size.to_integral_value():
+            raise InputError(
+                "STEP_NOT_WHOLE",
+                expected="whole shares",
+                found=f"step {limits.step_size} for {listing.symbol}",
+                action="Refetch the venue's limits.",
+            )
+        return Equity(
+            instrument_id=instrument_id,
+            raw_symbol=instrument_id.symbol,
+            currency=currency(listing.quote_currency),
+            price_precision=price_precision,
+            price_increment=tick,
+            lot_size=Quantity.from_int(1),
+            ts_event=0,
+            ts_init=0,
+        )
+    if listing.asset_class in ("spot", "fx") and listing.base_currency is not None:
+        size_precision = decimals(limits.step_size)
+        return CurrencyPair(
+            instrument_id=instrument_id,
+            raw_symbol=instrument_id.symbol,
+            base_currency=currency(listing.base_currency),
+            quote_currency=currency(listing.quote_currency),
+            price_precision=price_precision,
+            size_precision=size_precision,
+            price_increment=tick,
+            size_increment=Quantity(limits.step_size, size_precision),
+            ts_event=0,
+            ts_init=0,
+        )
+    raise InputError(
+        "ASSET_CLASS_UNSUPPORTED",
+        expected="an equity, or a spot or fx pair with a base currency",
+        found=f"{listing.asset_class} for {listing.symbol}",
+        action="Take the symbol off the allow list; derivatives come with their venue.",
+    )
+
+
+def expiry_sentinel(venue: str) -> Any:
+    """Return a far-dated dummy future that never trades.
+
+    With no expiring instrument at a venue, Nautilus scans all of its matching engines at every event; one far expiry
+    gives it a date to wait for.
+    """
+    return FuturesContract(
+        instrument_id=InstrumentId(Symbol("EXPIRY-SENTINEL"), Venue(venue)),
+        raw_symbol=Symbol("EXPIRY-SENTINEL"),
+        asset_class=AssetClass.INDEX,
+        currency=currency("USD"),
+        price_precision=0,
+        price_increment=Price.from_int(1),
+        multiplier=Quantity.from_int(1),
+        lot_size=Quantity.from_int(1),
+        underlying="NONE",
+        activation_ns=0,
+        expiration_ns=FAR_FUTURE_NS,
+        ts_event=0,
+        ts_init=0,
+    )

@@ -1,0 +1,93 @@
+"""LakehouseDataClient: polls the manifest file of a live node and publishes what it finds, judged, as `TargetPortfolio`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from nautilus_trader.live.data_client import LiveDataClient
+
+from lakehouse.manifest import AuditedManifest, ManifestHeld, ManifestRefused
+from strategies.target_portfolio import TargetPortfolio, as_custom, client_id
+
+REJUDGE_POLLS: Final = 50  # an unchanged file is judged again now and then: it may have become stale
+
+type ManifestOutcome = AuditedManifest | ManifestHeld | ManifestRefused
+
+
+def portfolio_of(outcome: ManifestOutcome, *, now_ns: int) -> TargetPortfolio:
+    """Wrap an outcome; it happened now, whatever the manifest says of itself."""
+    return TargetPortfolio(outcome=outcome, ts_event=now_ns, ts_init=now_ns)
+
+
+class LakehouseDataClient(LiveDataClient):  # type: ignore[misc]  # Nautilus is untyped
+    """`judge()` reads and judges the file once; this client calls it at each change and publishes changed outcomes."""
+
+    def __init__(
+        self,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        msgbus: Any,
+        cache: Any,
+        clock: Any,
+        path: Path,
+        judge: Callable[[], ManifestOutcome],
+        poll_interval_s: float,
+        halt: Callable[[str], None],
+    ) -> None:
+        super().__init__(loop=loop, client_id=client_id(), venue=None, msgbus=msgbus, cache=cache, clock=clock)
+        self._path = path
+        self._judge = judge
+        self._poll_interval_s = poll_interval_s
+        self._halt = halt
+        self._task: asyncio.Task[None] | None = None
+        self._published: tuple[str | None, str] | None = None
+
+    async def _connect(self) -> None:
+        """Polling begins with the first subscription, so that no outcome is published before someone listens."""
+
+    async def _disconnect(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def _subscribe(self, command: Any) -> None:
+        if self._task is None:
+            self._task = self.create_task(self._poll())
+
+    async def _unsubscribe(self, command: Any) -> None:
+        """The node is about to stop; polling ends with the connection."""
+
+    async def _poll(self) -> None:
+        seen: tuple[int, int, int] | None = None
+        unchanged = 0
+        settled = False
+        while True:
+            signature = self._signature()
+            if signature != seen or not settled or unchanged >= REJUDGE_POLLS:
+                seen, unchanged = signature, 0
+                settled = self._look()
+            unchanged += 1
+            await asyncio.sleep(self._poll_interval_s)
+
+    def _look(self) -> bool:
+        """Judge once, publish if it says something new; return whether the file need not be read again until it changes."""
+        try:
+            outcome = self._judge()
+        except Exception as error:
+            self._halt(f"LAKEHOUSE_FAILED: {type(error).__name__}: {error}")
+            return True
+        key = (outcome.manifest_sha256, "ACCEPTED" if isinstance(outcome, AuditedManifest) else outcome.code)
+        if key != self._published:
+            self._published = key
+            self._handle_data(as_custom(portfolio_of(outcome, now_ns=self._clock.timestamp_ns())))
+        return not isinstance(outcome, ManifestHeld)
+
+    def _signature(self) -> tuple[int, int, int] | None:
+        try:
+            stat = self._path.stat()
+        except OSError:
+            return None
+        return stat.st_mtime_ns, stat.st_size, stat.st_ino

@@ -1,0 +1,112 @@
+"""Start and stop of a live node: configuration that cannot invent outcomes, client factories as closures, signals."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from nautilus_trader.config import (
+    LiveDataClientConfig,
+    LiveDataEngineConfig,
+    LiveExecClientConfig,
+    LiveExecEngineConfig,
+    LiveRiskEngineConfig,
+    LoggingConfig,
+    TradingNodeConfig,
+)
+from nautilus_trader.live.factories import LiveDataClientFactory, LiveExecClientFactory
+from nautilus_trader.live.node import TradingNode
+from nautilus_trader.model.identifiers import TraderId
+
+TRADER_ID: Final = "SLUICE-001"
+RISK_RATE: Final = "1000000/00:00:01"  # message limits are the Sentinel's; Nautilus' default of 100/s would drop a basket
+
+type MakeClient = Callable[[asyncio.AbstractEventLoop, Any, Any, Any], Any]
+
+
+def node_config(*, data_clients: Iterable[str], exec_clients: Iterable[str], log_level: str) -> Any:
+    """Return a node config in which the engine's own in-flight and open-order checks are off: they turn silence into REJECTED."""
+    return TradingNodeConfig(
+        trader_id=TraderId(TRADER_ID),
+        logging=LoggingConfig(log_level=log_level, bypass_logging=log_level == "OFF"),
+        data_engine=LiveDataEngineConfig(graceful_shutdown_on_exception=True),
+        risk_engine=LiveRiskEngineConfig(
+            graceful_shutdown_on_exception=True, max_order_submit_rate=RISK_RATE, max_order_modify_rate=RISK_RATE
+        ),
+        exec_engine=LiveExecEngineConfig(
+            graceful_shutdown_on_exception=True,
+            reconciliation=False,
+            inflight_check_interval_ms=0,
+            open_check_interval_secs=None,
+            position_check_interval_secs=None,
+        ),
+        data_clients={name: LiveDataClientConfig() for name in data_clients},
+        exec_clients={name: LiveExecClientConfig() for name in exec_clients},
+        timeout_connection=10.0,
+        timeout_reconciliation=5.0,
+        timeout_portfolio=5.0,
+        timeout_disconnection=3.0,
+        timeout_post_stop=0.1,
+        timeout_shutdown=2.0,
+    )
+
+
+def make_node(
+    *, loop: asyncio.AbstractEventLoop, data_clients: Iterable[str], exec_clients: Iterable[str], log_level: str
+) -> Any:
+    """Return a node that is not built yet: its kernel can be assembled upon, its clients come with `build`."""
+    return TradingNode(config=node_config(data_clients=data_clients, exec_clients=exec_clients, log_level=log_level), loop=loop)
+
+
+def build(node: Any, *, data_clients: Mapping[str, MakeClient], exec_clients: Mapping[str, MakeClient]) -> None:
+    """Build the node's clients, each made by its closure (loop, msgbus, cache, clock)."""
+    for name, make in data_clients.items():
+        node.add_data_client_factory(name, _factory(LiveDataClientFactory, make))
+    for name, make in exec_clients.items():
+        node.add_exec_client_factory(name, _factory(LiveExecClientFactory, make))
+    node.build()
+
+
+def _factory(base: Any, make: MakeClient) -> Any:
+    """Nautilus takes factory classes whose static `create` gets no portfolio: a class made in a closure has what it needs."""
+
+    class Factory(base):  # type: ignore[misc]  # Nautilus is untyped
+        @staticmethod
+        def create(loop: Any, name: str, config: Any, msgbus: Any, cache: Any, clock: Any) -> Any:
+            return make(loop, msgbus, cache, clock)
+
+    return Factory
+
+
+async def run_until(node: Any, finished: asyncio.Event, *, background: Callable[[], Any]) -> str:
+    """Run a node until `finished`, Ctrl-C or SIGTERM; stop it and return the cause: "finished", "SIGINT" or "SIGTERM".
+
+    `background()` is awaited beside the node once it runs; its failure ends the run and is raised here.
+    """
+    loop = asyncio.get_running_loop()
+    causes: list[str] = []
+
+    def on_signal(name: str) -> None:
+        causes.append(name)
+        finished.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.remove_signal_handler(number)
+        loop.add_signal_handler(number, on_signal, number.name)
+    running = asyncio.create_task(node.run_async())
+    side = asyncio.create_task(background())
+    waiting = asyncio.create_task(finished.wait())
+    await asyncio.wait({running, side, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    if side.done() and not side.cancelled() and side.exception() is None and not waiting.done():
+        await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (side, waiting):
+        task.cancel()
+    await node.stop_async()
+    await asyncio.gather(running, side, waiting, return_exceptions=True)
+    if not side.cancelled() and side.exception() is not None:
+        raise side.exception()  # type: ignore[misc]  # checked one line above
+    if running.exception() is not None:
+        raise running.exception()  # type: ignore[misc]  # checked one line above
+    return causes[0] if causes else "finished"

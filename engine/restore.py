@@ -1,0 +1,271 @@
+"""Restart of a shadow: what the log says is put back into Nautilus' cache as events, never as reports.
+
+Balances come from our book, each held symbol as one carried position, open orders as their own events. Nautilus' profit
+figures begin anew; ours come from the log.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from nautilus_trader.core.uuid import UUID4
+from nautilus_trader.model.enums import LiquiditySide, OmsType, OrderSide, OrderType, TimeInForce
+from nautilus_trader.model.events import OrderAccepted, OrderFilled, OrderSubmitted
+from nautilus_trader.model.identifiers import (
+    AccountId,
+    ClientId,
+    ClientOrderId,
+    InstrumentId,
+    PositionId,
+    StrategyId,
+    TradeId,
+    TraderId,
+    VenueOrderId,
+)
+from nautilus_trader.model.objects import Money, Price, Quantity
+from nautilus_trader.model.orders import LimitOrder, MarketOrder
+from nautilus_trader.model.position import Position
+
+from engine.instruments import currency
+from engine.recorder import ManifestFacts, Recorder, context_of
+from lakehouse.rebuild import LogFold, OrderTrace
+from lakehouse.records import Fill, Intent
+from orders.book import BookKeeper
+from orders.values import Listing, MarketLimits, OrderKind, Record, Side
+
+
+class Restored(Record, frozen=True, kw_only=True):
+    """What a restart found. `requeue`: orders the simulated venue had received, with their send instant; `dead`: ids that
+    never reached it, with the reason; `working`: ids that still live.
+    """
+
+    requeue: tuple[tuple[Any, int], ...]
+    dead: tuple[tuple[str, str], ...]
+    working: tuple[str, ...]
+
+
+def balances_of(keeper: BookKeeper, venue: str, listings: Mapping[str, Listing]) -> dict[str, Decimal]:
+    """Return what the venue's account opens with: its cash, and spot inventory in its base currencies."""
+    balances = dict(keeper.cash.get(venue, {}))
+    for symbol, quantity in keeper.positions.items():
+        listing = listings[symbol]
+        if listing.venue == venue and listing.base_currency is not None:
+            balances[listing.base_currency] = balances.get(listing.base_currency, Decimal(0)) + quantity
+    return balances
+
+
+class Restorer:
+    """Puts a fold into the cache of a kernel that does not run yet, and the contexts of open orders into the recorder."""
+
+    def __init__(
+        self,
+        *,
+        cache: Any,
+        trader_id: str,
+        strategy_id: str,
+        listings: Mapping[str, Listing],
+        limits: Mapping[str, MarketLimits],
+        recorder: Recorder,
+    ) -> None:
+        self._limits = limits
+        self._recorder = recorder
+        self._cache = cache
+        self._trader_id = TraderId(trader_id)
+        self._strategy_id = StrategyId(strategy_id)
+        self._listings = listings
+
+    def restore(self, fold: LogFold) -> Restored:
+        """Add positions and open orders. The instruments must be in the cache already."""
+        for symbol, quantity in fold.keeper.positions.items():
+            if quantity:
+                self._carry(symbol, quantity, fold.marks[symbol])
+        requeue, dead, working = [], [], []
+        for order_id, trace in fold.open_orders.items():
+            if trace.send is None:
+                dead.append((order_id, "never_sent"))
+            elif trace.received is None:
+                dead.append((order_id, "not_received"))
+            else:
+                order = self._open_order(trace)
+                working.append(order_id)
+                self._remember(trace, fold)
+                if trace.ack is None or order.order_type == OrderType.MARKET:
+                    requeue.append((order, trace.send.ts_ns))
+        self._cache.build_index()
+        return Restored(requeue=tuple(requeue), dead=tuple(dead), working=tuple(working))
+
+    def _remember(self, trace: OrderTrace, fold: LogFold) -> None:
+        """A later fill of this order must explain itself like any other."""
+        intent, manifest = trace.intent, fold.manifest
+        facts = ManifestFacts(
+            manifest_sha256=intent.manifest_sha256,
+            source_run=intent.source_run,
+            run_ledger_head=None if manifest is None else manifest.run_ledger_head,
+            written_ns=None if manifest is None else manifest.written_ns,
+            read_ns=intent.planned_ns if manifest is None else manifest.read_ns,
+            decision_prices={},
+        )
+        context = context_of(
+            intent, manifest=facts, listing=self._listings[intent.symbol], multiplier=self._limits[intent.symbol].multiplier
+        )
+        context.filled = trace.filled
+        if trace.send is not None:
+            context.sent_ns = trace.send.ts_ns
+        self._recorder.contexts[intent.client_order_id] = context
+
+    def _carry(self, symbol: str, quantity: Decimal, mark: tuple[Decimal, int]) -> None:
+        """One filled order that brings the position to what the log says, at the price of its last fill."""
+        price, ts_ns = mark
+        listing = self._listings[symbol]
+        instrument = self._cache.instrument(InstrumentId.from_str(listing.instrument_id))
+        order_id = hashlib.sha256(f"carried\n{symbol}\n{quantity}\n{ts_ns}".encode()).hexdigest()[:32]
+        order = MarketOrder(
+            trader_id=self._trader_id,
+            strategy_id=self._strategy_id,
+            instrument_id=instrument.id,
+            client_order_id=ClientOrderId(order_id),
+            order_side=OrderSide.BUY if quantity > 0 else OrderSide.SELL,
+            quantity=Quantity(abs(quantity), instrument.size_precision),
+            init_id=UUID4(),
+            ts_init=ts_ns,
+        )
+        self._cache.add_order(order, None, ClientId(listing.venue))
+        self._apply(order, self._submitted(order, listing, ts_ns))
+        self._apply(
+            order,
+            self._filled(
+                order,
+                listing,
+                instrument,
+                venue_order_id=f"S{order_id}",
+                trade_id=f"carried-{order_id[:12]}",
+                quantity=abs(quantity),
+                price=price,
+                fee=Decimal(0),
+                fee_currency=listing.quote_currency,
+                maker=False,
+                ts_ns=ts_ns,
+            ),
+        )
+
+    def _open_order(self, trace: OrderTrace) -> Any:
+        intent = trace.intent
+        listing = self._listings[intent.symbol]
+        instrument = self._cache.instrument(InstrumentId.from_str(listing.instrument_id))
+        order = order_of(intent, instrument, trader_id=self._trader_id, strategy_id=self._strategy_id)
+        self._cache.add_order(order, None, ClientId(listing.venue))
+        assert trace.send is not None
+        self._apply(order, self._submitted(order, listing, trace.send.ts_ns))
+        if trace.ack is not None:
+            self._apply(
+                order,
+                OrderAccepted(
+                    trader_id=self._trader_id,
+                    strategy_id=self._strategy_id,
+                    instrument_id=order.instrument_id,
+                    client_order_id=order.client_order_id,
+                    venue_order_id=VenueOrderId(trace.ack.venue_order_id),
+                    account_id=AccountId(trace.ack.account),
+                    event_id=UUID4(),
+                    ts_event=trace.ack.event_ns,
+                    ts_init=trace.ack.ts_ns,
+                ),
+            )
+        for fill in trace.fills:
+            self._apply_logged_fill(order, listing, instrument, fill)
+        return order
+
+    def _apply_logged_fill(self, order: Any, listing: Listing, instrument: Any, fill: Fill) -> None:
+        """The order learns of its fill; the position does not, it was carried whole."""
+        event = self._filled(
+            order,
+            listing,
+            instrument,
+            venue_order_id=fill.venue_order_id,
+            trade_id=fill.trade_id,
+            quantity=Decimal(fill.quantity),
+            price=Decimal(fill.price),
+            fee=Decimal(fill.fee),
+            fee_currency=fill.fee_currency,
+            maker=fill.liquidity == "maker",
+            ts_ns=fill.event_ns,
+        )
+        order.apply(event)
+        self._cache.update_order(order)
+
+    def _apply(self, order: Any, event: Any) -> None:
+        order.apply(event)
+        self._cache.update_order(order)
+        if isinstance(event, OrderFilled):
+            instrument = self._cache.instrument(order.instrument_id)
+            self._cache.add_position(Position(instrument, event), OmsType.NETTING)
+
+    def _submitted(self, order: Any, listing: Listing, ts_ns: int) -> Any:
+        return OrderSubmitted(
+            trader_id=self._trader_id,
+            strategy_id=self._strategy_id,
+            instrument_id=order.instrument_id,
+            client_order_id=order.client_order_id,
+            account_id=AccountId(f"{listing.venue}-001"),
+            event_id=UUID4(),
+            ts_event=ts_ns,
+            ts_init=ts_ns,
+        )
+
+    def _filled(
+        self,
+        order: Any,
+        listing: Listing,
+        instrument: Any,
+        *,
+        venue_order_id: str,
+        trade_id: str,
+        quantity: Decimal,
+        price: Decimal,
+        fee: Decimal,
+        fee_currency: str,
+        maker: bool,
+        ts_ns: int,
+    ) -> Any:
+        return OrderFilled(
+            trader_id=self._trader_id,
+            strategy_id=self._strategy_id,
+            instrument_id=instrument.id,
+            client_order_id=order.client_order_id,
+            venue_order_id=VenueOrderId(venue_order_id),
+            account_id=AccountId(f"{listing.venue}-001"),
+            trade_id=TradeId(trade_id),
+            position_id=PositionId(f"{instrument.id}-{self._strategy_id}"),
+            order_side=order.side,
+            order_type=order.order_type,
+            last_qty=Quantity(quantity, instrument.size_precision),
+            last_px=Price(price, instrument.price_precision),
+            currency=instrument.quote_currency,
+            commission=Money(fee, currency(fee_currency)),
+            liquidity_side=LiquiditySide.MAKER if maker else LiquiditySide.TAKER,
+            event_id=UUID4(),
+            ts_event=ts_ns,
+            ts_init=ts_ns,
+        )
+
+
+def order_of(intent: Intent, instrument: Any, *, trader_id: Any, strategy_id: Any) -> Any:
+    """Return the Nautilus order of a logged intent."""
+    common = {
+        "trader_id": trader_id,
+        "strategy_id": strategy_id,
+        "instrument_id": instrument.id,
+        "client_order_id": ClientOrderId(intent.client_order_id),
+        "order_side": OrderSide.BUY if intent.side is Side.BUY else OrderSide.SELL,
+        "quantity": Quantity(Decimal(intent.quantity), instrument.size_precision),
+        "init_id": UUID4(),
+        "ts_init": intent.ts_ns,
+        "time_in_force": TimeInForce[intent.time_in_force],
+    }
+    if intent.order_kind == OrderKind.MARKET:
+        return MarketOrder(**common)
+    assert intent.limit_price is not None
+    return LimitOrder(**common, price=Price(Decimal(intent.limit_price), instrument.price_precision))

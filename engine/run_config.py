@@ -1,0 +1,222 @@
+"""The run config: one TOML file that says everything a run depends on. Every limit is explicit; unknown keys are refused.
+
+Money, prices and fractions are quoted ("0.02"), so that they are exact; counts and durations are TOML integers with the unit
+in the name. Paths are relative to the current directory, which is the project's root.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import Field, PrivateAttr, ValidationError
+
+from engine.config_checks import cross_problems
+from engine.config_problems import ConfigInvalid, Problem, shape_problems, valid_sections
+from engine.config_sections import (
+    AssumptionsSection,
+    CapitalSection,
+    DataSection,
+    LakehouseSection,
+    PolicySection,
+    RateSection,
+    SentinelSection,
+    SnapshotsSection,
+    SymbolsSection,
+    VenueSection,
+)
+from engine.config_text import decode_error_line, dotted, key_lines, line_of
+from engine.config_values import Currency, Name, SchemaVersion, Section, milliseconds_ns, ns_of
+from lakehouse.manifest import ManifestPolicy
+from lakehouse.provenance import ProvenancePolicy
+from orders.assumptions import Assumptions
+from orders.canonical import sha256_hex
+from orders.errors import ConfigError
+from orders.plan import PlanPolicy
+from orders.values import AccountKind, FeeSchedule, Rate
+from sentinel.limits import SentinelLimits
+
+CONFIG_SIZE_MAX: Final = 1_000_000  # bytes; a thousand allowed symbols are 20 kB
+NS_PER_MS: Final = 1_000_000
+NS_PER_S: Final = 1_000_000_000
+NS_PER_H: Final = 3_600 * NS_PER_S
+
+
+class RunConfig(Section):
+    """A checked run config; made by `load_config` and by nothing else."""
+
+    schema_version: SchemaVersion
+    environment: Name
+    strategy_tag: Name
+    lakehouse: LakehouseSection
+    capital: CapitalSection
+    policy: PolicySection
+    sentinel: SentinelSection
+    venues: dict[Name, VenueSection]
+    assumptions_section: Annotated[AssumptionsSection, Field(alias="assumptions")]
+    rates_section: Annotated[dict[Currency, RateSection], Field(alias="rates", default_factory=dict)]
+    symbols: SymbolsSection
+    data: DataSection
+    snapshots: SnapshotsSection
+
+    _sha256: str = PrivateAttr(default="")
+    _path: Path = PrivateAttr(default=Path())
+
+    @property
+    def sha256(self) -> str:
+        """Hex sha256 of the file's bytes."""
+        assert self._sha256
+        return self._sha256
+
+    @property
+    def path(self) -> Path:
+        """The file this config was read from."""
+        return self._path
+
+    def read_from(self, path: Path, *, sha256: str) -> RunConfig:
+        """Return this config, knowing its file and the sha256 of the file's bytes."""
+        made = self.model_copy()
+        made._path, made._sha256 = path, sha256
+        return made
+
+    def assumptions(self) -> Assumptions:
+        """Return what the simulated venue pretends."""
+        section = self.assumptions_section
+        return Assumptions(
+            name=section.name,
+            fill_rule=section.fill_rule,
+            fill_at=section.fill_at,
+            latency_ns=milliseconds_ns(section.latency_ms),
+            jitter_ns=milliseconds_ns(section.jitter_ms),
+            cancel_latency_ns=milliseconds_ns(section.cancel_latency_ms),
+            seed=section.seed,
+            slippage_bps=section.slippage_bps,
+            bar_half_spread_bps=section.bar_half_spread_bps,
+            own_consumption=section.own_consumption,
+            fees=self.fees(),
+        )
+
+    def fees(self) -> dict[str, FeeSchedule]:
+        """Return the fee schedule of each venue."""
+        return {
+            venue: FeeSchedule(
+                maker_fraction=fees.maker_fraction, taker_fraction=fees.taker_fraction, base_on_buys=fees.base_on_buys
+            )
+            for venue, fees in self.assumptions_section.fees.items()
+        }
+
+    def accounts(self) -> dict[str, AccountKind]:
+        """Return the kind of account at each venue."""
+        return {name: venue.account for name, venue in self.venues.items()}
+
+    def starting_cash(self) -> dict[str, dict[str, Decimal]]:
+        """Return the cash of a first start, by venue and currency."""
+        return {venue: dict(amounts) for venue, amounts in self.capital.starting_cash.items()}
+
+    def plan_policy(self) -> PlanPolicy:
+        """Return how targets become a plan."""
+        return PlanPolicy(
+            base_currency=self.capital.base_currency,
+            cash_buffer_fraction=self.policy.cash_buffer_fraction,
+            drift_band_fraction=self.policy.drift_band_fraction,
+            price_age_max_ns=self.policy.price_age_max_ms * NS_PER_MS,
+            unnamed_positions=self.policy.unnamed_positions,
+        )
+
+    def sentinel_limits(self) -> SentinelLimits:
+        """Return the guard's limits."""
+        section = self.sentinel
+        return SentinelLimits(
+            max_leverage=section.max_leverage,
+            max_asset_exposure=section.max_asset_exposure,
+            max_order_value_base=section.max_order_value_base,
+            price_collar_fraction=section.price_collar_fraction,
+            price_age_max_ns=section.price_age_max_ms * NS_PER_MS,
+            reference_age_max_ns=section.reference_age_max_ms * NS_PER_MS,
+            gross_weight_max=section.gross_weight_max,
+            hhi_max=section.hhi_max,
+            turnover_max=section.turnover_max,
+            crisis_net_long_max=section.crisis_net_long_max,
+            turbulent_gross_fraction=section.turbulent_gross_fraction,
+            duplicate_window_ns=section.duplicate_window_s * NS_PER_S,
+            provenance_min=section.provenance_min,
+            allow={venue: tuple(symbols) for venue, symbols in section.allow.items()},
+        )
+
+    def manifest_policy(self) -> ManifestPolicy:
+        """Return what is asked of a manifest."""
+        section = self.lakehouse
+        return ManifestPolicy(
+            root=str(section.manifest_root),
+            zone=section.zone,
+            age_max_ns=section.manifest_age_max_h * NS_PER_H,
+            future_skew_max_ns=section.future_skew_max_s * NS_PER_S,
+            size_max=section.manifest_size_max_bytes,
+            capital=self.capital.winners,
+        )
+
+    def provenance_policy(self) -> ProvenancePolicy:
+        """Return where source runs lie and how well they must be proven."""
+        return ProvenancePolicy(runs_directory=str(self.lakehouse.runs_directory), grade_min=self.lakehouse.provenance_min)
+
+    def rates(self) -> dict[str, Rate]:
+        """Return the rates to base currency, by currency; base itself is not among them."""
+        return {
+            currency: Rate(value=rate.value, as_of_ns=ns_of(rate.as_of), valid_until_ns=ns_of(rate.valid_until))
+            for currency, rate in self.rates_section.items()
+        }
+
+
+def load_config(path: Path) -> RunConfig:
+    """Read, check and cross-check a run config; relative paths in it are taken from the current directory.
+
+    Raises `ConfigInvalid` with every problem, or `ConfigError` CONFIG_UNREADABLE when there is no text to check.
+    """
+    data = _bytes(path)
+    try:
+        text = data.decode("utf-8")
+        document = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise ConfigInvalid(
+            path, (Problem(line=1, key="(file)", message=f"must be UTF-8, byte {error.start} is not"),)
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        problem = Problem(line=decode_error_line(str(error)), key="(file)", message=f"is not TOML: {error}")
+        raise ConfigInvalid(path, (problem,)) from error
+    except RecursionError as error:
+        raise ConfigInvalid(path, (Problem(line=1, key="(file)", message="is nested too deeply"),)) from error
+    found: list[tuple[tuple[str, ...], str]] = []
+    config: RunConfig | None = None
+    try:
+        config = RunConfig.model_validate(document)
+    except ValidationError as error:
+        found = shape_problems(error, root=RunConfig)
+    found += cross_problems(valid_sections(document, root=RunConfig))
+    if found or config is None:
+        lines = key_lines(text)
+        problems = [Problem(line=line_of(lines, key), key=dotted(key), message=message) for key, message in found]
+        raise ConfigInvalid(path, tuple(sorted(problems, key=lambda problem: problem.line)))
+    return config.read_from(path, sha256=sha256_hex(data))
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(CONFIG_SIZE_MAX + 1)
+    except OSError as error:
+        raise ConfigError(
+            "CONFIG_UNREADABLE",
+            expected=f"a run config at {path}",
+            found=error.strerror or "an I/O error",
+            action="Name one with --config; data/configs holds commented examples.",
+        ) from error
+    if len(data) > CONFIG_SIZE_MAX:
+        raise ConfigError(
+            "CONFIG_TOO_LARGE",
+            expected=f"a run config of at most {CONFIG_SIZE_MAX} bytes at {path}",
+            found="more",
+            action="Name another file with --config.",
+        )
+    return data

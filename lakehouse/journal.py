@@ -1,0 +1,357 @@
+"""The journal: lines of `execution_logs.jsonl`, and in `audit.jsonl` the records they must have, in group commits.
+
+`SyncJournal` serves a backtest: buffered, no fdatasync. `DurableJournal` serves shadow and live: a thread writes batches and
+says when they are on disk. Both are made by `lakehouse.opening.open_journal` and have one interface, `Journal`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Protocol
+
+import msgspec
+
+from lakehouse.layout import Layout, storage_error, write_all
+from lakehouse.ledger import LedgerChain
+from lakehouse.ledger_format import BATCH_LINES_MAX, LEDGERED
+from lakehouse.rebuild import LogFold
+from lakehouse.records import AnyLine
+from orders.errors import InputError, StorageError
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+BATCH_NS_MAX: Final = 2_000_000  # a line waits at most this long for company; not at all when somebody waits for it
+ANCHOR_LINES: Final = 1_000
+PENDING_LINES_MAX: Final = 100_000  # about 100 MB; a disk this far behind has stopped
+
+Callback = Callable[[], None]
+Pending = tuple[int, AnyLine, bytes]  # number, line, raw bytes
+
+
+class Journal(Protocol):
+    """Where lines go. One thread appends."""
+
+    fold: LogFold  # the log as it was when the journal was opened; the caller applies what it appends
+
+    def append(self, line: AnyLine) -> int:
+        """Number the line and take it; return its number (`seq`).
+
+        Raises `StorageError` once the disk has said no; `InputError` LINE_TEXT on text that has no UTF-8 (nothing is taken).
+        """
+        ...
+
+    def when_durable(self, callback: Callback) -> None:
+        """Call back once everything appended so far, and its ledger records, is on disk; never after a failure.
+
+        Raises `StorageError` when the journal has failed already.
+        """
+        ...
+
+    def flush(self) -> None:
+        """Return when everything appended so far is on disk. Raises `StorageError`."""
+        ...
+
+    def close(self) -> None:
+        """Flush, anchor the log in the ledger, close. Raises `StorageError` if that fails; silent after a known failure."""
+        ...
+
+
+class RecordFiles:
+    """Both files open for appending, and everything that runs with their ends. One thread at a time.
+
+    After an `OSError` nothing may be written again: what is on disk is then not known.
+    """
+
+    def __init__(
+        self, layout: Layout, *, chain: LedgerChain, log_hash: _Hash, log_line: int, last_ts_ns: int, anchored: int, sync: bool
+    ) -> None:
+        """Open both, making them where they are missing. Raises `OSError`."""
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._ledger = os.open(layout.ledger, flags, 0o644)
+        try:
+            self._log = os.open(layout.log, flags, 0o644)
+        except OSError:
+            os.close(self._ledger)
+            raise
+        self._size = {descriptor: os.fstat(descriptor).st_size for descriptor in (self._log, self._ledger)}
+        self._chain = chain
+        self._log_hash = log_hash
+        self.log_line = log_line
+        self._last_ts_ns = last_ts_ns
+        self._anchored = anchored
+        self.sync = sync
+
+    def write(self, lines: list[Pending]) -> None:
+        """Write the lines, then their ledger records: one write and one fdatasync a file, log first. Raises `OSError`."""
+        blob = b"\n".join([raw for _, _, raw in lines]) + b"\n"
+        self._log_hash.update(blob)
+        self._put(self._log, blob)
+        self.log_line, last, _ = lines[-1]
+        self._last_ts_ns = last.ts_ns
+        records = self._chain.records_of([item for item in lines if type(item[1]) in LEDGERED])
+        if self.log_line - self._anchored >= ANCHOR_LINES:
+            records += self._anchor()
+        if records:
+            self._put(self._ledger, records)
+
+    def begin(self, *, run_id: str, ts_ns: int) -> None:
+        """Write the genesis record of a new ledger. Raises `OSError`."""
+        self._put(self._ledger, self._chain.genesis(run_id=run_id, ts_ns=ts_ns))
+
+    def add_records(self, lines: list[Pending]) -> None:
+        """Write only the ledger records of lines that are in the log already. Raises `OSError`."""
+        self._put(self._ledger, self._chain.records_of(lines))
+
+    def anchor(self) -> None:
+        """Anchor the log as it is, unless it already is. Raises `OSError`."""
+        if self.log_line > self._anchored:
+            self._put(self._ledger, self._anchor())
+
+    def close(self) -> None:
+        os.close(self._log)
+        os.close(self._ledger)
+
+    def _anchor(self) -> bytes:
+        self._anchored = self.log_line
+        return self._chain.anchor(log_line=self.log_line, log_sha256=self._log_hash.hexdigest(), ts_ns=self._last_ts_ns)
+
+    def _put(self, descriptor: int, data: bytes) -> None:
+        status = os.fstat(descriptor)
+        if status.st_size != self._size[descriptor] or status.st_nlink == 0:
+            raise OSError(
+                f"the file is not as it was left: {status.st_size} bytes instead of {self._size[descriptor]}, or removed"
+            )
+        write_all(descriptor, data)
+        self._size[descriptor] += len(data)
+        if self.sync:
+            os.fdatasync(descriptor)
+
+
+class SyncJournal:
+    """Buffered, written every `BATCH_LINES_MAX` lines, never synced: a power cut may lose or tear it, a kill loses the buffer.
+
+    `when_durable` calls straight through.
+    """
+
+    def __init__(self, layout: Layout, files: RecordFiles, fold: LogFold) -> None:
+        self.fold = fold
+        self._layout = layout
+        self._files = files
+        self._seq = files.log_line
+        self._pending: list[Pending] = []
+        self._failure: StorageError | None = None
+        self._encode = msgspec.json.Encoder().encode
+        self._replace = msgspec.structs.replace
+        self._closed = False
+
+    def append(self, line: AnyLine) -> int:
+        if self._failure is not None:
+            raise self._failure
+        assert not self._closed, "append after close"
+        seq = self._seq + 1
+        line = self._replace(line, seq=seq)
+        try:
+            self._pending.append((seq, line, self._encode(line)))
+        except UnicodeEncodeError as error:
+            raise _text_error(line, error) from error
+        self._seq = seq
+        if len(self._pending) >= BATCH_LINES_MAX:
+            self.flush()
+        return seq
+
+    def when_durable(self, callback: Callback) -> None:
+        if self._failure is not None:
+            raise self._failure
+        callback()
+
+    def flush(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        pending, self._pending = self._pending, []
+        if pending:
+            self._guarded(lambda: self._files.write(pending))
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        try:
+            if self._failure is None:
+                self.flush()
+                self._guarded(self._files.anchor)
+        finally:
+            self._closed = True
+            self._files.close()
+
+    def _guarded(self, write: Callback) -> None:
+        try:
+            write()
+        except OSError as error:
+            self._failure = storage_error(error, self._layout.log)
+            raise self._failure from error
+
+
+class DurableJournal:
+    """Lines are numbered at once on the caller's thread; a writer thread commits them in groups and posts what follows.
+
+    `post` hands a callback to the caller's thread (`loop.call_soon_threadsafe`) and must not raise. On the first error of the
+    disk `on_failure` is posted once, nothing is written again, and `append` raises.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        files: RecordFiles,
+        fold: LogFold,
+        *,
+        post: Callable[[Callback], object],
+        on_failure: Callable[[StorageError], None],
+    ) -> None:
+        self.fold = fold
+        self._layout = layout
+        self._files = files
+        self._post = post
+        self._on_failure = on_failure
+        self._encode = msgspec.json.Encoder().encode
+        self._state = threading.Condition()
+        self._pending: list[Pending] = []
+        self._since_ns = 0  # monotonic time of the first pending line
+        self._seq = self._durable_seq = self._wanted_seq = files.log_line
+        self._waiters: deque[tuple[int, Callback]] = deque()
+        self._failure: StorageError | None = None
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="sluice-journal", daemon=True)
+        self._thread.start()
+
+    def append(self, line: AnyLine) -> int:
+        with self._state:
+            self._refuse_after_failure()
+            assert not self._closing, "append after close"
+            seq = self._seq + 1
+            line = msgspec.structs.replace(line, seq=seq)
+            try:
+                item = (seq, line, self._encode(line))
+            except UnicodeEncodeError as error:
+                raise _text_error(line, error) from error
+            if len(self._pending) >= PENDING_LINES_MAX:
+                self._fail(OSError(f"{PENDING_LINES_MAX} lines wait for it"))
+                self._refuse_after_failure()
+            self._seq = seq
+            self._pending.append(item)
+            if len(self._pending) == 1:
+                self._since_ns = time.monotonic_ns()
+                self._state.notify_all()
+            elif len(self._pending) == BATCH_LINES_MAX:
+                self._state.notify_all()
+        return seq
+
+    def when_durable(self, callback: Callback) -> None:
+        with self._state:
+            self._refuse_after_failure()
+            if self._durable_seq < self._seq:
+                self._waiters.append((self._seq, callback))
+                self._hurry()
+                return
+        self._post(callback)
+
+    def flush(self) -> None:
+        with self._state:
+            self._hurry()
+            target = self._seq
+            self._state.wait_for(lambda: self._durable_seq >= target or self._failure is not None)
+            if self._durable_seq < target:
+                self._refuse_after_failure()
+
+    def close(self) -> None:
+        with self._state:
+            if self._closing:
+                return
+            self._closing = True
+            failed_before = self._failure is not None
+            self._state.notify_all()
+        self._thread.join()
+        try:
+            if self._failure is None:
+                self._files.anchor()
+        except OSError as error:
+            raise storage_error(error, self._layout.ledger) from error
+        finally:
+            self._files.close()
+        if self._failure is not None and not failed_before:
+            raise self._failure
+
+    def _refuse_after_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def _hurry(self) -> None:
+        if self._wanted_seq < self._seq:
+            self._wanted_seq = self._seq
+            self._state.notify_all()
+
+    def _run(self) -> None:
+        ended_well = False
+        try:
+            while batch := self._next_batch():
+                self._files.write(batch)
+                self._announce(batch[-1][0])
+            ended_well = True
+        except OSError as error:
+            with self._state:
+                self._fail(error)
+        finally:  # a mistake of ours in this thread must stop trading too, not only this thread
+            with self._state:
+                if not ended_well and self._failure is None:
+                    self._fail(OSError("the journal's thread ended by a mistake of its own"))
+
+    def _next_batch(self) -> list[Pending]:
+        """Wait for lines; return at most `BATCH_LINES_MAX` of them, or none at the end."""
+        with self._state:
+            while not self._pending and not self._closing:
+                self._state.wait()
+            while (
+                self._pending
+                and len(self._pending) < BATCH_LINES_MAX
+                and not self._closing
+                and self._wanted_seq <= self._durable_seq
+            ):
+                left_ns = self._since_ns + BATCH_NS_MAX - time.monotonic_ns()
+                if left_ns <= 0:
+                    break
+                self._state.wait(left_ns / 1e9)
+            if self._failure is not None:
+                return []
+            batch = self._pending[:BATCH_LINES_MAX]
+            del self._pending[:BATCH_LINES_MAX]
+            return batch
+
+    def _announce(self, durable_seq: int) -> None:
+        due: list[Callback] = []
+        with self._state:
+            self._durable_seq = durable_seq
+            while self._waiters and self._waiters[0][0] <= durable_seq:
+                due.append(self._waiters.popleft()[1])
+            self._state.notify_all()
+        for callback in due:
+            self._post(callback)
+
+    def _fail(self, error: OSError) -> None:
+        failure = storage_error(error, self._layout.log)
+        self._failure = failure
+        self._waiters.clear()
+        self._pending.clear()
+        self._state.notify_all()
+        self._post(lambda: self._on_failure(failure))
+
+
+def _text_error(line: AnyLine, error: UnicodeEncodeError) -> InputError:
+    return InputError(
+        "LINE_TEXT",
+        expected=f"text that can be written as UTF-8 in a {type(line).__name__} line",
+        found=f"{error.object[error.start : error.end]!r}",
+        action="Pass text without stray surrogates.",
+    )

@@ -1,0 +1,163 @@
+"""Where everything in a data directory lives. No other module builds a path under it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from orders.errors import InputError, StorageError
+
+NAME_PATTERN: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def safe_name(name: str) -> str:
+    """Return `name` when it may be a path component: 1 to 64 of `A-Za-z0-9._-`, neither `.` nor `..`.
+
+    Raises `InputError` UNSAFE_NAME otherwise. For names from outside: venues, symbols, run ids.
+    """
+    if NAME_PATTERN.fullmatch(name) is None or name in {".", ".."}:
+        raise InputError(
+            "UNSAFE_NAME",
+            expected="1 to 64 characters of A-Z a-z 0-9 . _ - as a file name",
+            found=repr(name[:80]),
+            action="Rename it where it comes from; it is never used as a path.",
+        )
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The files of one data directory ("lakehouse"). Making one touches no disk: see `create`."""
+
+    directory: Path
+
+    @property
+    def log(self) -> Path:
+        """The journal: every event, one JSON object a line (`lakehouse.records`)."""
+        return self.directory / "execution_logs.jsonl"
+
+    @property
+    def ledger(self) -> Path:
+        """The hash chain over fills, halts and the journal itself (`lakehouse.ledger_format`)."""
+        return self.directory / "audit.jsonl"
+
+    @property
+    def state(self) -> Path:
+        """What is held, for the platform to read (`lakehouse.state`)."""
+        return self.directory / "portfolio_actual_state.json"
+
+    @property
+    def lock(self) -> Path:
+        """Locked by the one process that writes here (`lakehouse.lock`)."""
+        return self.directory / "sluice.lock"
+
+    @property
+    def lock_holder(self) -> Path:
+        """Who has the lock: `{"pid": ..., "run_id": ...}`."""
+        return self.directory / "sluice.lock.json"
+
+    @property
+    def permission(self) -> Path:
+        """Exists while orders may be sent (`lakehouse.permission`)."""
+        return self.directory / "permission_to_send"
+
+    @property
+    def halt_note(self) -> Path:
+        """Who halted and why, as well as the disk allowed; never required."""
+        return self.directory / "halt.json"
+
+    @property
+    def snapshots(self) -> Path:
+        """Directory of dated snapshots: quotes, book, limits."""
+        return self.directory / "snapshots"
+
+    @property
+    def catalog(self) -> Path:
+        """Directory of the Nautilus Parquet catalog a run records its quotes into."""
+        return self.directory / "catalog"
+
+    @property
+    def top_of_book(self) -> Path:
+        """Directory of plain Parquet files of the top of book, for analysis."""
+        return self.directory / "top_of_book"
+
+    def torn(self, file: Path, *, size: int, run_id: str) -> Path:
+        """Where run `run_id` saves the torn last line it cut from `file` at `size` bytes. Raises `InputError` on an unsafe id."""
+        return self.directory / f"{file.name}.torn-{size}-{safe_name(run_id)}"
+
+    def inside(self, *names: str) -> Path:
+        """Return the path of `names` below the directory, each checked by `safe_name`, symbolic links followed.
+
+        Raises `InputError` UNSAFE_NAME or OUTSIDE_LAKEHOUSE (a link leads out).
+        """
+        path = self.directory.joinpath(*(safe_name(name) for name in names))
+        if not path.resolve().is_relative_to(self.directory.resolve()):
+            raise InputError(
+                "OUTSIDE_LAKEHOUSE",
+                expected=f"a path inside {self.directory}",
+                found=f"{path}, which leads to {path.resolve()}",
+                action="Remove the symbolic link.",
+            )
+        return path
+
+    def create(self) -> None:
+        """Make the directory if it is not there. Raises `StorageError` when it cannot be made."""
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(error, self.directory) from error
+
+
+_ADVICE: Final = {
+    errno.ENOSPC: ("DISK_FULL", "Free space on the disk, then start again."),
+    errno.EDQUOT: ("DISK_FULL", "Free space on the disk, then start again."),
+    errno.EROFS: ("DISK_READ_ONLY", "Mount it for writing or name another lakehouse."),
+    errno.EACCES: ("DISK_REFUSED", "Give this user write permission or name another lakehouse."),
+    errno.EPERM: ("DISK_REFUSED", "Give this user write permission or name another lakehouse."),
+}
+
+
+def storage_error(error: OSError, path: Path) -> StorageError:
+    """Return the typed error for what the disk said about `path`: DISK_FULL, DISK_READ_ONLY, DISK_REFUSED or DISK_ERROR."""
+    code, action = _ADVICE.get(error.errno or 0, ("DISK_ERROR", "Look at the disk before starting again; nothing is retried."))
+    return StorageError(code, expected=f"{path} to be read and written", found=error.strerror or str(error), action=action)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make names created, renamed or removed in `directory` durable. Raises `OSError`."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of `data`; a short write goes on where it stopped. Raises `OSError`."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Replace `path` by `data` at once: new file beside it, fsync, rename, fsync of the directory.
+
+    After a crash either the old or the new content is there. Raises `OSError`; the new file is removed then.
+    """
+    fresh = path.with_name(f"{path.name}.tmp-{os.getpid()}")
+    try:
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        try:
+            write_all(descriptor, data)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(fresh, path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)

@@ -1,0 +1,218 @@
+"""The format of `audit.jsonl`, shared by its writer and its verifier, which share nothing else.
+
+Line i (from 1): `{"body":{...},"prev":"<sha256 of line i-1's bytes without newline>","seq":i,"ts":"<ns>","type":"...","v":1}`,
+compact, keys sorted, UTF-8: RFC 8785 on the subset strings, integers to 2^53-1, booleans, null. The first `prev` is 64 zeros.
+`log_line` counts lines of `execution_logs.jsonl` from 1; every `*_hash` is over a raw line without its newline.
+
+    GENESIS      first line of a ledger; `previous` is null (a later segment will name the head and length it continues)
+    FILL, HALT, RESUME, RECOVERY    one for each such line of the log, in the log's order; `ts` is that line's `ts_ns`
+    LOG_ANCHOR   sha256 over all bytes of the log's lines 1..log_line, newlines included; `ts` is the last of those lines'
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Any, BinaryIO, Final
+
+import msgspec
+
+from lakehouse.records import AnyLine, Fill, HaltLine, Recovery
+from orders.canonical import SAFE_INTEGER_MAX
+from orders.errors import RecordCorrupt
+
+LEDGER_VERSION: Final = 1
+FIRST_PREV: Final = "0" * 64
+BATCH_LINES_MAX: Final = 1_000  # one group commit; also how far a killed process can leave the ledger behind the log
+LINE_BYTES_MAX: Final = 16 * 1024 * 1024  # a plan of 10,000 lines has about 6 MB
+
+
+class LedgerType(StrEnum):
+    """What a ledger record is about. More kinds will join; a verifier refuses what it does not know."""
+
+    GENESIS = "GENESIS"
+    FILL = "FILL"
+    HALT = "HALT"
+    RESUME = "RESUME"
+    RECOVERY = "RECOVERY"
+    LOG_ANCHOR = "LOG_ANCHOR"
+
+
+class BadLine(RecordCorrupt):
+    """A line of the log or the ledger is not what it must be; `file` is its name, `line` counts from 1."""
+
+    def __init__(self, code: str, *, file: str, line: int, expected: str, found: str) -> None:
+        action = "Change nothing and keep a copy of the files; a person must look."
+        super().__init__(code, expected=f"{file} line {line}: {expected}", found=found, action=action)
+        self.file = file
+        self.line = line
+        self.what = f"{expected} was expected, found {found}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_bad_line, (self.code, self.file, self.line, self.expected, self.found))
+
+
+def _bad_line(code: str, file: str, line: int, expected: str, found: str) -> BadLine:
+    return BadLine(code, file=file, line=line, expected=expected.removeprefix(f"{file} line {line}: "), found=found)
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True):
+    """A record's body. Fields stand in alphabetical order: that is what makes msgspec's bytes canonical (a test holds it)."""
+
+
+class GenesisBody(Body, frozen=True, kw_only=True):
+    format: str = "sluice-ledger-1"
+    log: str = "execution_logs.jsonl"
+    previous: None = None
+    run_id: str
+
+
+class FillBody(Body, frozen=True, kw_only=True):
+    client_order_id: str
+    fill_hash: str
+    log_line: int
+    manifest_sha256: str
+    run_ledger_head: str | None
+    source_run: str
+    trade_id: str
+    venue: str
+
+
+class HaltBody(Body, frozen=True, kw_only=True):
+    by: str
+    line_hash: str
+    log_line: int
+    reason: str
+
+
+class RecoveryBody(Body, frozen=True, kw_only=True):
+    bytes_cut: int
+    cause: str
+    line_hash: str
+    log_line: int
+    saved_as: str | None
+
+
+class AnchorBody(Body, frozen=True, kw_only=True):
+    log_line: int
+    log_sha256: str
+
+
+class LedgerLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One record. `ts` is nanoseconds UTC as text."""
+
+    body: Any
+    prev: str
+    seq: int
+    ts: str
+    type: str
+    v: int = LEDGER_VERSION
+
+
+RECORD_KEYS: Final = LedgerLine.__struct_fields__
+LEDGERED: Final = frozenset({Fill, HaltLine, Recovery})
+_encoder = msgspec.json.Encoder()
+
+
+def record_of(line: AnyLine, raw: bytes, *, log_line: int) -> tuple[LedgerType, Body] | None:
+    """Return the record a line of the log must have in the ledger, or None for a line that has none.
+
+    `raw` is the line's bytes without newline. The record's `ts` is `line.ts_ns`.
+    """
+    match line:
+        case Fill():
+            return LedgerType.FILL, FillBody(
+                client_order_id=line.client_order_id,
+                fill_hash=sha256(raw),
+                log_line=log_line,
+                manifest_sha256=line.manifest_sha256,
+                run_ledger_head=line.run_ledger_head,
+                source_run=line.source_run,
+                trade_id=line.trade_id,
+                venue=line.venue,
+            )
+        case HaltLine():
+            kind = LedgerType.RESUME if line.action == "resume" else LedgerType.HALT
+            return kind, HaltBody(by=line.by, line_hash=sha256(raw), log_line=log_line, reason=line.reason)
+        case Recovery():
+            return LedgerType.RECOVERY, RecoveryBody(
+                bytes_cut=line.bytes_cut, cause=line.cause, line_hash=sha256(raw), log_line=log_line, saved_as=line.saved_as
+            )
+        case _:
+            return None
+
+
+def sha256(raw: bytes) -> str:
+    """Return the lower-case hex sha256 of `raw`."""
+    return hashlib.sha256(raw).hexdigest()
+
+
+def encode_record(kind: str, body: Body, *, seq: int, prev: str, ts_ns: int) -> bytes:
+    """Return the canonical bytes of one record, without a newline. Raises `UnicodeEncodeError` on a lone surrogate."""
+    return _encoder.encode(LedgerLine(body=body, prev=prev, seq=seq, ts=str(ts_ns), type=kind))
+
+
+def canonical(value: Any) -> bytes:
+    """Return the canonical bytes of a decoded record. Raises `TypeError` or `ValueError` outside the subset."""
+    _check(value)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def _check(value: Any) -> None:
+    if value is None or isinstance(value, (bool, str)):
+        return
+    if isinstance(value, int):
+        if abs(value) > SAFE_INTEGER_MAX:
+            raise ValueError("an integer beyond 2^53-1")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if not key.isascii():
+                raise ValueError("a key that is not ASCII")
+            _check(item)
+    elif isinstance(value, list):
+        for item in value:
+            _check(item)
+    else:
+        raise TypeError(f"a {type(value).__name__}")
+
+
+def decode_record(raw: bytes, *, file: str, line: int) -> LedgerLine:
+    """Return the record in `raw`, its body as a dict; refuse any bytes that are not the canonical ones.
+
+    Raises `BadLine` LEDGER_LINE. The chain is the caller's to check.
+    """
+
+    def bad(found: str) -> BadLine:
+        return BadLine("LEDGER_LINE", file=file, line=line, expected="one canonical ledger record of version 1", found=found)
+
+    try:
+        value = json.loads(raw)
+        if canonical(value) != raw:
+            raise bad("bytes that are not canonical")
+        record = msgspec.convert(value, LedgerLine)
+    except (ValueError, TypeError, RecursionError, msgspec.ValidationError) as error:
+        raise bad(f"{str(error)[:120]} in {raw[:60]!r}") from error
+    if record.v != LEDGER_VERSION or record.type not in LedgerType or not isinstance(record.body, dict) or tuple(value) != RECORD_KEYS:
+        raise bad(f"v {record.v}, type {record.type[:40]!r}, keys {','.join(value)[:80]}")
+    return record
+
+
+def raw_lines(file: BinaryIO, *, name: str, size: int) -> Iterator[tuple[bytes, bool]]:
+    """Yield each line of the first `size` bytes without its newline, and whether it is whole (a newline ended it).
+
+    Only the last can be torn. Raises `BadLine` LINE_TOO_LONG beyond `LINE_BYTES_MAX`.
+    """
+    left = size
+    number = 0
+    while left > 0:
+        raw = file.readline(min(left, LINE_BYTES_MAX + 1))
+        if not raw:
+            return
+        left -= len(raw)
+        number += 1
+        whole = raw.endswith(b"\n")
+        if not whole and len(raw) > LINE_BYTES_MAX:
+            raise BadLine("LINE_TOO_LONG", file=name, line=number, expected=f"at most {LINE_BYTES_MAX} bytes", found="more")
+        yield (raw[:-1] if whole else raw), whole

@@ -1,0 +1,132 @@
+"""Opening the journal: check everything there is, mend what a killed process leaves, refuse the rest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, overload
+
+import msgspec
+
+from lakehouse.examine import Examination, examine
+from lakehouse.journal import Callback, DurableJournal, RecordFiles, SyncJournal
+from lakehouse.layout import Layout, replace_file, safe_name, storage_error, sync_directory
+from lakehouse.ledger import LedgerChain
+from lakehouse.records import AnyLine, Recovery
+from orders.errors import StorageError
+
+
+@overload
+def open_journal(layout: Layout, *, now_ns: int, run_id: str, durable: Literal[False]) -> SyncJournal: ...
+
+
+@overload
+def open_journal(
+    layout: Layout,
+    *,
+    now_ns: int,
+    run_id: str,
+    durable: Literal[True],
+    post: Callable[[Callback], object],
+    on_failure: Callable[[StorageError], None],
+) -> DurableJournal: ...
+
+
+def open_journal(
+    layout: Layout,
+    *,
+    now_ns: int,
+    run_id: str,
+    durable: bool,
+    post: Callable[[Callback], object] | None = None,
+    on_failure: Callable[[StorageError], None] | None = None,
+) -> SyncJournal | DurableJournal:
+    """Open log and ledger for one run; the caller holds the data directory's lock. `journal.fold` is what the log says.
+
+    (1) examine both: any bad line, gap or disagreement refuses; (2) a first opening writes the genesis record; (3) torn last
+    lines are saved aside and cut; (4) ledger records that the log's last lines lack are appended; (5) a recovery line and its
+    record say so; (6) the log is anchored. Everything of this is synced, `durable` or not. Killed in between, the next opening
+    goes on. `now_ns` stamps genesis and recovery lines, in real and in market time. The state file is the caller's to rewrite.
+
+    Raises `BadLine` (a `RecordCorrupt`), `StorageError`, `InputError` on an unsafe run id.
+    """
+    safe_name(run_id)
+    layout.create()
+    found = examine(layout)
+    try:
+        files = _mend(layout, found, now_ns=now_ns, run_id=run_id, sync=durable)
+    except OSError as error:
+        raise storage_error(error, layout.log) from error
+    if not durable:
+        return SyncJournal(layout, files, found.fold)
+    assert post is not None
+    assert on_failure is not None
+    return DurableJournal(layout, files, found.fold, post=post, on_failure=on_failure)
+
+
+def _mend(layout: Layout, found: Examination, *, now_ns: int, run_id: str, sync: bool) -> RecordFiles:
+    fold = found.fold
+    _save_and_cut(layout, layout.log, found.log_torn, size=found.log_bytes, run_id=run_id)
+    _save_and_cut(layout, layout.ledger, found.ledger_torn, size=found.ledger_bytes, run_id=run_id)
+    chain = LedgerChain(records=found.ledger_records, head=found.ledger_head)
+    files = RecordFiles(
+        layout,
+        chain=chain,
+        log_hash=found.log_hash,
+        log_line=fold.log_line,
+        last_ts_ns=fold.last_ts_ns or now_ns,
+        anchored=found.anchored_line,
+        sync=True,
+    )
+    try:
+        if chain.records == 0:
+            files.begin(run_id=run_id, ts_ns=now_ns)
+        if found.missing:
+            files.add_records(found.missing)
+        recoveries = _recoveries(layout, found, now_ns=now_ns, run_id=run_id)
+        if recoveries:
+            lines: list[tuple[int, AnyLine, bytes]] = []
+            for recovery in recoveries:
+                line = msgspec.structs.replace(recovery, seq=fold.log_line + 1)
+                fold.apply(line)
+                lines.append((line.seq, line, msgspec.json.encode(line)))
+            files.write(lines)
+        files.anchor()
+        sync_directory(layout.directory)
+        files.sync = sync
+    except OSError:
+        files.close()
+        raise
+    return files
+
+
+def _recoveries(layout: Layout, found: Examination, *, now_ns: int, run_id: str) -> list[Recovery]:
+    """One line for each saved tail the log does not name yet (a kill may have come between), and for a ledger that lagged."""
+
+    def line(cause: str, saved_as: str | None, cut: int, records: int) -> Recovery:
+        return Recovery(
+            ts_ns=now_ns, market_ns=now_ns, run_id=run_id, cause=cause, saved_as=saved_as, bytes_cut=cut, records=records
+        )
+
+    lines = []
+    for file, cause in ((layout.log, "TORN_LOG"), (layout.ledger, "TORN_LEDGER")):
+        for path in sorted(layout.directory.glob(f"{file.name}.torn-*")):
+            if path.name not in found.fold.saved_torn and ".tmp-" not in path.name:
+                size = path.stat().st_size
+                lines.append(line(cause, path.name, size, 0))
+    if found.missing:
+        lines.append(line("LEDGER_BEHIND", None, 0, len(found.missing)))
+    return lines
+
+
+def _save_and_cut(layout: Layout, file: Path, torn: bytes, *, size: int, run_id: str) -> None:
+    if not torn:
+        return
+    replace_file(layout.torn(file, size=size, run_id=run_id), torn)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        os.ftruncate(descriptor, size)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

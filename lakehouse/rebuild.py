@@ -1,0 +1,274 @@
+"""What the log alone says: cash, positions, fees, open orders, cycle, manifest — a fold over its lines, one at a time.
+
+The recorder, the restart and `sluice verify` use this same fold. Nothing here reads the ledger or the state.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Final, assert_never
+
+import msgspec
+
+from lakehouse.records import (
+    LOG_VERSION,
+    Ack,
+    Alarm,
+    AnyLine,
+    CancelLine,
+    CycleClosed,
+    CycleOpened,
+    Fill,
+    HaltLine,
+    Intent,
+    ManifestLine,
+    PlanLineRecord,
+    Received,
+    Reconcile,
+    Recovery,
+    Reject,
+    RunStart,
+    RunStop,
+    Send,
+    Skip,
+    UnknownOutcome,
+    VerdictLine,
+)
+from orders.book import ZERO, BookKeeper
+from orders.errors import RecordCorrupt
+
+FillKey = tuple[str, str, str, str]  # venue, account, symbol, trade id
+DIGITS_MAX: Final = 28  # of a number in the log; Decimal arithmetic keeps 28 significant digits
+
+_decoder = msgspec.json.Decoder(AnyLine)
+
+
+def decode_line(raw: bytes) -> AnyLine:
+    """Return the line in `raw` (no newline). Raises `RecordCorrupt` LOG_LINE."""
+    try:
+        line: AnyLine = _decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _corrupt(
+            "LOG_LINE", f"one JSON object of a known type, version {LOG_VERSION}", f"{error} in {raw[:60]!r}"
+        ) from error
+    if line.v != LOG_VERSION:
+        raise _corrupt("LOG_VERSION", f"a line of version {LOG_VERSION}", f"version {line.v}")
+    return line
+
+
+class OrderTrace:
+    """What the log says of one order that may still fill. `filled` >= 0 units, below the intent's quantity."""
+
+    __slots__ = ("ack", "filled", "fills", "intent", "quantity", "received", "send", "unknown")
+
+    def __init__(self, intent: Intent) -> None:
+        self.intent = intent
+        self.quantity = amount(intent.quantity)
+        self.filled = ZERO
+        self.fills: list[Fill] = []
+        self.send: Send | None = None  # the last submit; None: the intent is durable, nothing was sent
+        self.received: Received | None = None
+        self.ack: Ack | None = None
+        self.unknown = False  # sent, and the last word is that nobody knows
+
+
+class LogFold:
+    """The running rebuild; `apply` one line after the other. All its fields are to be read, none to be written.
+
+    `finished`: client order id -> filled, cancelled, rejected or denied; an id in it is never sent again.
+    `marks`: symbol -> (price in quote currency, `ts_ns`): the last fill price, for what was never quoted since.
+    `plans`: those of the last accepted manifest, oldest first; `orders_by_line`: (cycle, line) -> client order ids.
+    """
+
+    def __init__(self) -> None:
+        self.log_line = 0
+        self.last_ts_ns: int | None = None
+        self.environment: str | None = None
+        self.base_currency: str | None = None
+        self.run: RunStart | None = None
+        self.run_finished = False  # the last run wrote its run_stop
+        self.keeper = BookKeeper(cash={})
+        self.open_orders: dict[str, OrderTrace] = {}
+        self.finished: dict[str, str] = {}
+        self.fill_keys: set[FillKey] = set()
+        self.fill_count = 0
+        self.last_fill_line = 0
+        self.unexplained_fills = 0  # of orders that have no intent line
+        self.cycle = 0  # the highest number so far
+        self.open_cycle: CycleOpened | None = None
+        self.manifest: ManifestLine | None = None
+        self.plans: list[PlanLineRecord] = []
+        self.orders_by_line: dict[tuple[int, int], list[str]] = {}
+        self.skips: dict[tuple[int, int], Skip] = {}
+        self.venues: dict[str, str] = {}  # symbol -> venue of its last fill
+        self.marks: dict[str, tuple[Decimal, int]] = {}
+        self.halt: HaltLine | None = None  # the halt in force, None after a resume
+        self.saved_torn: set[str] = set()
+
+    @property
+    def unknown_orders(self) -> tuple[str, ...]:
+        """Client order ids that were sent and whose last word is `unknown`."""
+        return tuple(key for key, trace in self.open_orders.items() if trace.unknown)
+
+    def apply(self, line: AnyLine, *, seq: int | None = None) -> None:
+        """Take the next line; `seq` stands in for `line.seq` where the journal has just numbered it.
+
+        Raises `RecordCorrupt`: a gap in `seq`, a number that is none, a fill told twice, an order that contradicts itself.
+        After an error the fold is not to be used.
+        """
+        number = line.seq if seq is None else seq
+        if number != self.log_line + 1:
+            raise _corrupt("LOG_SEQ", f"seq {self.log_line + 1}", f"seq {number}")
+        self.log_line = number
+        self.last_ts_ns = line.ts_ns
+        match line:
+            case Fill():
+                self._fill(line)
+            case Intent():
+                self._intent(line)
+            case Send() | Received() | Ack() | UnknownOutcome():
+                self._progress(line)
+            case VerdictLine():
+                if line.outcome == "DENY":
+                    self._finish(line.client_order_id, "denied")
+            case Reject():
+                self._finish(line.client_order_id, "rejected" if line.by == "venue" else "denied")
+            case CancelLine():
+                self._finish(line.client_order_id, "cancelled")
+            case CycleOpened():
+                if line.cycle <= self.cycle:
+                    raise _corrupt("CYCLE_ORDER", f"a cycle above {self.cycle}", str(line.cycle))
+                self.cycle = line.cycle
+                self.open_cycle = line
+            case CycleClosed():
+                self.open_cycle = None
+            case PlanLineRecord():
+                self.plans.append(line)
+            case Skip():
+                self.skips[line.cycle, line.line] = line
+            case ManifestLine():
+                self._manifest(line)
+            case RunStart():
+                self._start(line)
+            case RunStop():
+                self.run_finished = True
+            case HaltLine():
+                self.halt = None if line.action == "resume" else line
+            case Recovery():
+                if line.saved_as is not None:
+                    self.saved_torn.add(line.saved_as)
+            case Reconcile() | Alarm():
+                pass
+            case never:
+                assert_never(never)
+
+    def _start(self, line: RunStart) -> None:
+        if self.run is None:
+            cash = line.starting_cash or {}
+            self.keeper = BookKeeper(cash={v: {c: amount(text) for c, text in row.items()} for v, row in cash.items()})
+            self.environment = line.environment
+            self.base_currency = line.base_currency
+        elif line.starting_cash is not None:
+            raise _corrupt("CASH_TWICE", "starting cash on the first run_start of a log only", "it again")
+        elif line.environment != self.environment:
+            raise _corrupt("ENVIRONMENT_MIXED", f"environment {self.environment}, the log's", line.environment)
+        self.run = line
+        self.run_finished = False
+
+    def _manifest(self, line: ManifestLine) -> None:
+        if line.decision == "ACCEPTED":
+            if self.manifest is None or line.manifest_sha256 != self.manifest.manifest_sha256:
+                self.plans.clear()
+                self.orders_by_line.clear()
+                self.skips.clear()
+            self.manifest = line
+
+    def _intent(self, line: Intent) -> None:
+        key = line.client_order_id
+        known = self.open_orders.get(key)
+        if self.finished.get(key, "denied") != "denied" or (known is not None and known.send is not None):
+            raise _corrupt("ORDER_TWICE", "one order under one client order id", f"a second intent for {key}")
+        if known is None:
+            self.orders_by_line.setdefault((line.cycle, line.line), []).append(key)
+        self.finished.pop(key, None)
+        self.open_orders[key] = OrderTrace(line)
+
+    def _progress(self, line: Send | Received | Ack | UnknownOutcome) -> None:
+        trace = self.open_orders.get(line.client_order_id)
+        if trace is None:
+            return  # an answer that came late: the order has ended, or belongs to somebody else
+        match line:
+            case Send():
+                if line.action == "submit":
+                    trace.send = line
+            case Received():
+                trace.received = line
+            case Ack():
+                trace.ack = line
+                trace.unknown = False
+            case UnknownOutcome():
+                trace.unknown = True
+            case never:
+                assert_never(never)
+
+    def _fill(self, line: Fill) -> None:
+        key = (line.venue, line.account, line.symbol, line.trade_id)
+        if key in self.fill_keys:
+            raise _corrupt(
+                "FILL_TWICE", "one line for each fill", f"a second one for trade {line.trade_id} of {line.symbol} at {line.venue}"
+            )
+        self.fill_keys.add(key)
+        quantity = amount(line.quantity)
+        price = amount(line.price)
+        if quantity <= 0:
+            raise _corrupt("FILL_QUANTITY", "a quantity above 0", line.quantity)
+        self.keeper.apply_fill(
+            venue=line.venue,
+            symbol=line.symbol,
+            side=line.side,
+            quantity=quantity,
+            price=price,
+            multiplier=amount(line.multiplier),
+            quote_currency=line.quote_currency,
+            fee=amount(line.fee),
+            fee_currency=line.fee_currency,
+            base_currency=line.base_currency,
+        )
+        self.fill_count += 1
+        self.last_fill_line = self.log_line
+        self.venues[line.symbol] = line.venue
+        self.marks[line.symbol] = (price, line.ts_ns)
+        trace = self.open_orders.get(line.client_order_id)
+        if trace is None:
+            self.unexplained_fills += line.client_order_id not in self.finished
+            return  # a late fill of a cancelled order is possible and counts
+        trace.filled += quantity
+        trace.unknown = False
+        if trace.filled != amount(line.filled_quantity):
+            raise _corrupt("FILL_MISSING", f"{trace.filled} filled of order {line.client_order_id} so far", line.filled_quantity)
+        if trace.filled < trace.quantity:
+            trace.fills.append(line)
+        else:
+            self._finish(line.client_order_id, "filled")
+
+    def _finish(self, client_order_id: str, outcome: str) -> None:
+        if self.open_orders.pop(client_order_id, None) is not None:
+            self.finished[client_order_id] = outcome
+
+
+def amount(text: str) -> Decimal:
+    """Return the Decimal in `text`: finite, at most `DIGITS_MAX` digits. Raises `RecordCorrupt` LOG_NUMBER."""
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        value = Decimal("NaN")
+    short = len(text) <= DIGITS_MAX or len(value.as_tuple().digits) <= DIGITS_MAX
+    if not short or not value.is_finite() or abs(value.adjusted()) > DIGITS_MAX:
+        raise _corrupt("LOG_NUMBER", f"a finite decimal of at most {DIGITS_MAX} digits", repr(text[:60]))
+    return value
+
+
+def _corrupt(code: str, expected: str, found: str) -> RecordCorrupt:
+    return RecordCorrupt(
+        code, expected=expected, found=found, action="Change nothing and keep a copy of the log; a person must look."
+    )

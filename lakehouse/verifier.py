@@ -1,0 +1,210 @@
+"""`sluice verify`: do log, ledger and state agree, and if not, which is the first line that does not?
+
+Shares the format (`ledger_format`, `records`) and the fold (`rebuild`) with the writer, and none of the writing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+
+from lakehouse.examine import Examination, examine
+from lakehouse.layout import Layout
+from lakehouse.ledger_format import BadLine
+from lakehouse.lock import current_holder
+from lakehouse.rebuild import LogFold
+from lakehouse.state import OwnState, own_states
+from orders.book import Book
+from orders.canonical import decimal_text
+from orders.errors import InputError
+from orders.values import Record
+
+
+class BadPlace(Record, frozen=True, kw_only=True):
+    """The first line that does not agree; `line` counts from 1, 0 where the file as a whole is meant."""
+
+    file: str
+    line: int
+    code: str
+    what: str
+
+
+class VerifyReport(Record, frozen=True, kw_only=True):
+    """What was found. `ok` exactly when `first_bad` is None.
+
+    `notes` are in words: what a running or a killed process leaves open, and lines nothing protects yet. Counts, positions
+    (signed units), cash and fees are rebuilt from the log; all zero or empty when `first_bad` is in log or ledger.
+    `anchored_line`: the log up to here cannot be altered without a trace in the ledger. Neither hash chain nor anchors show
+    that log and ledger were cut or rewritten together; signed checkpoints will.
+    """
+
+    ok: bool
+    first_bad: BadPlace | None
+    notes: tuple[str, ...]
+    environment: str | None
+    run_active: bool
+    log_lines: int
+    ledger_records: int
+    anchored_line: int
+    fills: int
+    open_orders: int
+    unknown_orders: int
+    unexplained_fills: int
+    state_line: int | None
+    positions: Mapping[str, Decimal]
+    cash: Mapping[str, Mapping[str, Decimal]]
+    fees: Mapping[str, Decimal]
+
+
+def verify(directory: Path) -> VerifyReport:
+    """Check everything durable in `directory`; change nothing.
+
+    (1) log and ledger, as `lakehouse.examine`; (2) no torn tail, no fill without its record, unless a run is active or the
+    last one was killed (no `run_stop`): then it is a note, the next start mends it; (3) the state equals positions, cash and
+    fees of the log up to the line it names, and no fill comes after that line, with the same exception.
+
+    Raises `InputError` LAKEHOUSE_MISSING or NOTHING_RECORDED, `StorageError` when a file cannot be read.
+    """
+    layout = Layout(directory)
+    if not directory.is_dir():
+        raise _nothing("LAKEHOUSE_MISSING", f"a data directory {directory}", "none")
+    if not any(path.exists() for path in (layout.log, layout.ledger, layout.state)):
+        raise _nothing("NOTHING_RECORDED", f"a log, a ledger and a state in {directory}", "none of them")
+    run_active = current_holder(layout) is not None
+    try:
+        states = own_states(layout.state)  # before the log: a run that is writing meanwhile only makes the log longer
+    except InputError as error:
+        return _bad(BadPlace(file=layout.state.name, line=0, code=error.code, what=str(error)), run_active=run_active)
+    wanted = {state.log_line for state in states.values()}
+    books: dict[int, tuple[Book, Mapping[str, Decimal], int]] = {}
+
+    def remember(fold: LogFold) -> None:
+        if fold.log_line in wanted:
+            books[fold.log_line] = (fold.keeper.snapshot(), dict(fold.keeper.fees), fold.fill_count)
+
+    try:
+        found = examine(layout, each=remember)
+    except BadLine as error:
+        return _bad(BadPlace(file=error.file, line=error.line, code=error.code, what=error.what), run_active=run_active)
+    open_end = run_active or not found.fold.run_finished
+    state = states.get(found.fold.environment or "")
+    bad = (
+        _tail(layout, found, open_end=open_end)
+        or (None if state is None else _state(layout, state, found, books, open_end=open_end))
+        or (_state_absent(layout, found, open_end=open_end) if state is None else None)
+    )
+    return _report(bad, found, state, run_active=run_active)
+
+
+def _tail(layout: Layout, found: Examination, *, open_end: bool) -> BadPlace | None:
+    if open_end:
+        return None
+    torn = ((layout.log, found.log_torn, found.fold.log_line), (layout.ledger, found.ledger_torn, found.ledger_records))
+    for path, rest, lines in torn:
+        if rest:
+            what = f"a whole line was expected after a run that ended well, found {len(rest)} bytes without a newline"
+            return BadPlace(file=path.name, line=lines + 1, code="TORN_TAIL", what=what)
+    if found.missing:
+        what = "its record in the ledger was expected after a run that ended well, found none"
+        return BadPlace(file=layout.log.name, line=found.missing[0][0], code="LEDGER_SHORT", what=what)
+    return None
+
+
+def _state(
+    layout: Layout,
+    state: OwnState,
+    found: Examination,
+    books: Mapping[int, tuple[Book, Mapping[str, Decimal], int]],
+    *,
+    open_end: bool,
+) -> BadPlace | None:
+    def bad(what: str) -> BadPlace:
+        return BadPlace(file=layout.state.name, line=0, code="STATE_DISAGREES", what=what)
+
+    if state.log_line not in books:
+        return bad(f"a state of log line {found.fold.log_line} or before was expected, found line {state.log_line}")
+    book, fees, fills = books[state.log_line]
+    pairs = (
+        ("position", _texts(book.positions), _texts(state.positions)),
+        ("cash", _texts(_flat(book.cash)), _texts(_flat(state.cash))),
+        ("fee", _texts(fees), _texts(state.fees)),
+    )
+    for name, log_says, state_says in pairs:
+        for key in sorted(log_says.keys() | state_says.keys()):
+            expected, seen = log_says.get(key, "0"), state_says.get(key, "0")
+            if expected != seen:
+                return bad(f"{name} {key} {expected} was expected from the log up to line {state.log_line}, found {seen}")
+    if found.fold.fill_count > fills and not open_end:
+        return bad(f"no fill after the state's log line {state.log_line} was expected, found one at {found.fold.last_fill_line}")
+    return None
+
+
+def _state_absent(layout: Layout, found: Examination, *, open_end: bool) -> BadPlace | None:
+    if open_end or not found.fold.fill_count:
+        return None
+    what = f"a state of environment {found.fold.environment} was expected, found none"
+    return BadPlace(file=layout.state.name, line=0, code="STATE_MISSING", what=what)
+
+
+def _texts(amounts: Mapping[str, Decimal]) -> dict[str, str]:
+    return {key: decimal_text(value) for key, value in amounts.items() if value}
+
+
+def _flat(cash: Mapping[str, Mapping[str, Decimal]]) -> dict[str, Decimal]:
+    return {f"{currency} at {venue}": amount for venue, row in cash.items() for currency, amount in row.items()}
+
+
+def _notes(found: Examination, state: OwnState | None, *, run_active: bool) -> tuple[str, ...]:
+    fold = found.fold
+    notes = []
+    if run_active:
+        notes.append("a run is active: its last lines may not all be in ledger and state yet")
+    elif not fold.run_finished:
+        notes.append("the last run did not end by itself: the next start mends what it left")
+    if found.log_torn:
+        notes.append(f"execution_logs.jsonl ends in {len(found.log_torn)} bytes of a torn line, counted nowhere")
+    if found.ledger_torn:
+        notes.append(f"audit.jsonl ends in {len(found.ledger_torn)} bytes of a torn line, counted nowhere")
+    if found.missing:
+        notes.append(f"{len(found.missing)} records, from log line {found.missing[0][0]} on, are not in audit.jsonl yet")
+    if fold.last_fill_line > (0 if state is None else state.log_line):
+        notes.append(f"portfolio_actual_state.json does not have the fills up to log line {fold.last_fill_line} yet")
+    if fold.log_line > found.anchored_line:
+        notes.append(
+            f"of log lines {found.anchored_line + 1} to {fold.log_line} the ledger hashes only fills, halts and recoveries"
+        )
+    if fold.unexplained_fills:
+        notes.append(f"{fold.unexplained_fills} fills belong to no order in the log")
+    return tuple(notes)
+
+
+def _report(bad: BadPlace | None, found: Examination, state: OwnState | None, *, run_active: bool) -> VerifyReport:
+    fold = found.fold
+    return VerifyReport(
+        ok=bad is None,
+        first_bad=bad,
+        notes=_notes(found, state, run_active=run_active),
+        environment=fold.environment,
+        run_active=run_active,
+        log_lines=fold.log_line,
+        ledger_records=found.ledger_records,
+        anchored_line=found.anchored_line,
+        fills=fold.fill_count,
+        open_orders=len(fold.open_orders),
+        unknown_orders=len(fold.unknown_orders),
+        unexplained_fills=fold.unexplained_fills,
+        state_line=None if state is None else state.log_line,
+        positions=dict(fold.keeper.positions),
+        cash=fold.keeper.snapshot().cash,
+        fees=dict(fold.keeper.fees),
+    )
+
+
+def _bad(place: BadPlace, *, run_active: bool) -> VerifyReport:
+    report = _report(place, Examination(), None, run_active=run_active)
+    return VerifyReport(**{name: getattr(report, name) for name in report.__struct_fields__} | {"notes": ()})
+
+
+def _nothing(code: str, expected: str, found: str) -> InputError:
+    return InputError(code, expected=expected, found=found, action="Run `make paper` first, or name another directory.")

@@ -1,0 +1,62 @@
+"""Decimal contexts of the pure rooms: sums and products are exact or raise, divisions say which way they round.
+
+The default context of a thread rounds silently at 28 digits; nothing here depends on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import (
+    ROUND_CEILING,
+    ROUND_FLOOR,
+    ROUND_HALF_EVEN,
+    Clamped,
+    Context,
+    Decimal,
+    DivisionByZero,
+    FloatOperation,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+    Subnormal,
+    Underflow,
+    localcontext,
+)
+from typing import Final
+
+from orders.errors import InputError
+
+EXACT_DIGITS: Final = 400  # a product of three 34-digit inputs and a 60-digit quotient has 162; more is no market number
+QUOTIENT_DIGITS: Final = 60
+FRACTION_PLACES: Final = Decimal("1e-12")
+
+_FAULTS: Final = [InvalidOperation, DivisionByZero, Overflow, FloatOperation]
+EXACT: Final = Context(prec=EXACT_DIGITS, traps=[*_FAULTS, Inexact, Subnormal, Underflow, Clamped])
+FLOOR: Final = Context(prec=QUOTIENT_DIGITS, rounding=ROUND_FLOOR, traps=_FAULTS)
+CEILING: Final = Context(prec=QUOTIENT_DIGITS, rounding=ROUND_CEILING, traps=_FAULTS)
+ROUNDED: Final = Context(prec=EXACT_DIGITS, rounding=ROUND_HALF_EVEN, traps=_FAULTS)
+SHORT: Final = Context(prec=6, rounding=ROUND_HALF_EVEN, traps=_FAULTS)
+
+
+@contextmanager
+def exact_arithmetic() -> Iterator[None]:
+    """Make operators exact within the block.
+
+    Raises `InputError` NUMBER_RANGE when a sum, a product or a whole quotient needs more than 400 digits.
+    """
+    try:
+        with localcontext(EXACT):
+            yield
+    except (Inexact, InvalidOperation, Overflow, Subnormal, Underflow, Clamped) as error:
+        raise InputError(
+            "NUMBER_RANGE",
+            expected=f"numbers whose exact results fit {EXACT_DIGITS} digits",
+            found=type(error).__name__,
+            action="Look for an absurd price, quantity, step, multiplier or rate in the inputs.",
+        ) from error
+
+
+def fraction(part: Decimal, whole: Decimal) -> Decimal:
+    """Return part / whole rounded half-even to 12 places, for records; `whole` is not zero."""
+    return FLOOR.divide(part, whole).quantize(FRACTION_PLACES, context=ROUNDED)

@@ -1,0 +1,44 @@
+"""The Sentinel's limits: every one explicit, in one value whose sha256 is on every verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Final
+
+from orders.canonical import canonical_sha256
+from orders.values import Grade, Record
+
+WEIGHT_ABS_MAX: Final = Decimal(1)  # one asset, one equity; beyond it is upstream's failed renormalisation
+REGIME_BAND: Final = Decimal("0.01")  # of equity; a change of gross or net up to this counts as none
+
+
+class SentinelLimits(Record, frozen=True, kw_only=True):
+    """Inclusive: a value equal to its limit passes. Fractions are of equity, values in base currency, ages in nanoseconds.
+
+    `gross_weight_max`: sum of |target weight|. `hhi_max`: sum of squared weights of the projected book. `turnover_max`:
+    traded notional of one cycle / equity. `crisis_net_long_max`: net long above it must not grow at all in CRISIS.
+    `turbulent_gross_fraction`: of `max_leverage`, while TURBULENT. `price_collar_fraction`: far touch against reference.
+    `reference_age_max_ns`: how old a plan's reference price may be. `duplicate_window_ns`: the same order again within it,
+    in the same cycle, is a duplicate. `allow`: platform symbols by venue, compared exactly; what is not named is denied.
+    """
+
+    max_leverage: Decimal
+    max_asset_exposure: Decimal
+    max_order_value_base: Decimal
+    price_collar_fraction: Decimal
+    price_age_max_ns: int
+    reference_age_max_ns: int
+    gross_weight_max: Decimal
+    hhi_max: Decimal
+    turnover_max: Decimal
+    crisis_net_long_max: Decimal
+    turbulent_gross_fraction: Decimal
+    duplicate_window_ns: int
+    provenance_min: Grade
+    allow: Mapping[str, tuple[str, ...]]
+
+
+def limits_sha256(limits: SentinelLimits) -> str:
+    """Return the sha256 hex of the limits' canonical bytes."""
+    return canonical_sha256(limits)

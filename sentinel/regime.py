@@ -1,0 +1,77 @@
+"""Market regimes: reading a name, taking the worse of two, and what each lets a book do."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+from orders.plan import Outcome
+from orders.values import Record
+from sentinel.limits import REGIME_BAND
+
+QUADRANTS: Final = frozenset({"EXPANSION", "INFLATIONARY_TREND", "STAGNATION", "NORMAL"})
+ZERO: Final = Decimal(0)
+
+
+class Regime(StrEnum):
+    """Ascending by how little may be done."""
+
+    QUIET = "QUIET"
+    NORMAL = "NORMAL"
+    TURBULENT = "TURBULENT"
+    CRISIS = "CRISIS"
+
+    @property
+    def rank(self) -> int:
+        """0 for QUIET up to 3 for CRISIS."""
+        return list(Regime).index(self)
+
+
+class Exposure(Record, frozen=True, kw_only=True):
+    """Gross >= 0 and signed net, as fractions of equity."""
+
+    gross: Decimal
+    net: Decimal
+
+
+def read_regime(name: str | None, quadrant: str | None = None) -> Regime:
+    """Return the regime of a reading. A missing or unknown name is CRISIS; so is quadrant CRISIS or an unknown one; an absent
+    quadrant says nothing. Names compare exactly.
+    """
+    if quadrant is not None and quadrant not in QUADRANTS:
+        return Regime.CRISIS
+    try:
+        return Regime(name)  # type: ignore[arg-type]  # None is no member: CRISIS below
+    except ValueError:
+        return Regime.CRISIS
+
+
+def worse(one: Regime, other: Regime) -> Regime:
+    """Return the regime that lets less be done."""
+    return one if one.rank >= other.rank else other
+
+
+def judge_regime(
+    regime: Regime,
+    *,
+    before: Exposure,
+    after: Exposure,
+    turbulent_gross_max: Decimal,
+    crisis_net_long_max: Decimal,
+) -> Outcome:
+    """Return what `regime` says to the change from `before` to `after`.
+
+    Growth is gross, or the long part of net (net above zero), rising by more than the band of 1 % of equity; covering a
+    short up to flat is none. QUIET and NORMAL allow all. TURBULENT: growth is allowed while gross after is at most
+    `turbulent_gross_max`, else NEEDS_OVERRIDE. CRISIS: growth is NEEDS_OVERRIDE, and so is any rise of net at all, however
+    small, that ends above `crisis_net_long_max`: steps inside the band must not add up.
+    """
+    if regime in (Regime.QUIET, Regime.NORMAL):
+        return Outcome.ALLOW
+    long_growth = max(after.net, ZERO) - max(before.net, ZERO)
+    grows = after.gross - before.gross > REGIME_BAND or long_growth > REGIME_BAND
+    if regime is Regime.TURBULENT:
+        return Outcome.NEEDS_OVERRIDE if grows and after.gross > turbulent_gross_max else Outcome.ALLOW
+    creeps = after.net > crisis_net_long_max and after.net > before.net
+    return Outcome.NEEDS_OVERRIDE if grows or creeps else Outcome.ALLOW

@@ -1,0 +1,111 @@
+"""Simulated venues of a backtest: Nautilus' exchange with our models, its stock client replaced by the guarded one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from nautilus_trader.backtest.config import SimulationModuleConfig
+from nautilus_trader.backtest.modules import SimulationModule
+from nautilus_trader.model.enums import AccountType, OmsType
+from nautilus_trader.model.identifiers import Venue
+
+from engine.assemble import Assembly
+from engine.instruments import expiry_sentinel, instrument_of
+from orders.assumptions import Assumptions
+from orders.values import AccountKind, Listing, MarketLimits
+from venues.simulated.client import GuardedSimulatedClient
+from venues.simulated.models import AssumedFeeModel, AssumedFillModel, DueTimes
+from venues.simulated.shadow import CASH_LEVERAGE, MARGIN_LEVERAGE, money
+
+
+class _Handle(SimulationModule):  # type: ignore[misc]  # Nautilus is untyped
+    """Gets hold of the exchange that `add_venue` makes; taken off again so that it costs nothing per event."""
+
+    def pre_process(self, data: Any) -> None:
+        """Nothing: never called, see the class."""
+
+    def process(self, ts_now: int) -> None:
+        """Nothing: never called, see the class."""
+
+    def log_diagnostics(self, logger: Any) -> None:
+        """Nothing to say."""
+
+    def reset(self) -> None:
+        """Nothing to forget."""
+
+
+class Alerts:
+    """Makes a backtest process its venues at an instant, as the live client's wake-up does; one no-op alert an instant."""
+
+    def __init__(self, clock: Any) -> None:
+        self._clock = clock
+        self._last_ns = 0
+        self._count = 0
+
+    def wake(self, due_ns: int) -> None:
+        """Set an alert at `due_ns` unless it is now, past, or set already."""
+        if due_ns <= self._last_ns or due_ns <= self._clock.timestamp_ns():
+            return
+        self._last_ns = due_ns
+        self._count += 1
+        self._clock.set_time_alert_ns(f"due-{self._count}", due_ns, _nothing)
+
+
+def _nothing(event: Any) -> None:
+    """The alert's only purpose is that the engine processes its venues at that instant."""
+
+
+def add_simulated_venue(
+    engine: Any,
+    assembly: Assembly,
+    *,
+    venue: str,
+    account: AccountKind,
+    balances: Mapping[str, Decimal],
+    assumptions: Assumptions,
+    listings: Mapping[str, Listing],
+    market_limits: Mapping[str, MarketLimits],
+) -> Any:
+    """Add one venue with its instruments to a backtest and return its guarded client."""
+    kernel = engine.kernel
+    handle = _Handle(SimulationModuleConfig())
+    cash = account is AccountKind.CASH
+    engine.add_venue(
+        venue=Venue(venue),
+        oms_type=OmsType.NETTING,
+        account_type=AccountType.CASH if cash else AccountType.MARGIN,
+        starting_balances=money(balances),
+        base_currency=None,
+        default_leverage=CASH_LEVERAGE if cash else MARGIN_LEVERAGE,
+        modules=[handle],
+        fill_model=AssumedFillModel(assumptions),
+        fee_model=AssumedFeeModel(assumptions.fees[venue]),
+        latency_model=None,
+        liquidity_consumption=assumptions.own_consumption,
+        use_position_ids=False,
+        use_market_order_acks=True,
+        trade_execution=False,
+    )
+    exchange = handle.exchange
+    exchange.modules.remove(handle)
+    client = GuardedSimulatedClient(
+        exchange=exchange,
+        msgbus=kernel.msgbus,
+        cache=kernel.cache,
+        clock=kernel.clock,
+        lock=assembly.gate,
+        tap=assembly.recorder,
+        due_times=DueTimes(assumptions),
+        wake=Alerts(kernel.clock).wake,
+        now_ns=kernel.clock.timestamp_ns,
+    )
+    kernel.exec_engine.deregister_client(exchange.exec_client)
+    exchange.register_client(client)
+    kernel.exec_engine.register_client(client)
+    for symbol in sorted(market_limits):
+        if market_limits[symbol].venue == venue and symbol in listings:
+            engine.add_instrument(instrument_of(listings[symbol], market_limits[symbol]))
+    engine.add_instrument(expiry_sentinel(venue))
+    return client

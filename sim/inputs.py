@@ -1,0 +1,93 @@
+"""What backtest and shadow read before they assemble: symbol map, market limits, feed; one place, one set of errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from engine.run_config import RunConfig
+from lakehouse.snapshots import read_market_limits
+from orders.canonical import sha256_hex
+from orders.errors import ConfigError
+from orders.values import Listing, MarketLimits, Record
+from sim.feed import FeedQuote, read_closes, read_manifest_times, read_quotes
+from venues.symbols import load_symbols
+
+NS: Final = 1_000_000_000
+
+
+class Inputs(Record, frozen=True, kw_only=True):
+    """Listings and limits of what may be traded: allowed, listed at a configured venue, with limits.
+
+    `synthetic` says in words what of the inputs is not real.
+    """
+
+    listings: Mapping[str, Listing]
+    market_limits: Mapping[str, MarketLimits]
+    market_limits_sha256: str
+    synthetic: tuple[str, ...]
+
+
+def read_inputs(config: RunConfig) -> Inputs:
+    """Read the symbol map and every venue's limits. Raises `ConfigError` when nothing is left to trade."""
+    listings = load_symbols(config.symbols.map).by_symbol
+    limits: dict[str, MarketLimits] = {}
+    hashes = []
+    for name, venue in sorted(config.venues.items()):
+        snapshot = read_market_limits(venue.market_limits)
+        hashes.append(snapshot.sha256)
+        allowed = set(config.sentinel.allow.get(name, ()))
+        limits.update(
+            {
+                symbol: limit
+                for symbol, limit in snapshot.limits.items()
+                if symbol in allowed and limit.venue == name and symbol in listings and listings[symbol].venue == name
+            }
+        )
+    if not limits:
+        raise ConfigError(
+            "NOTHING_TRADABLE",
+            expected="a symbol that is allowed, listed and has limits",
+            found="none",
+            action="Compare sentinel.allow, the symbol map and the venues' market_limits files.",
+        )
+    synthetic = []
+    if config.data.kind == "replay_closes":
+        synthetic.append(
+            f"{config.data.synthetic_spread_bps} bp spread and sizes around real closes; market limits are hand-written"
+        )
+    if "synthetic" in config.data.path.name or config.data.kind == "replay_quotes":
+        synthetic.append(f"quotes as {config.data.path} says")
+    return Inputs(
+        listings=listings,
+        market_limits=limits,
+        market_limits_sha256=hashes[0] if len(hashes) == 1 else sha256_hex("\n".join(hashes).encode()),
+        synthetic=tuple(synthetic),
+    )
+
+
+def feed_of(config: RunConfig, limits: Mapping[str, MarketLimits]) -> Iterator[FeedQuote]:
+    """Return the configured feed in market time."""
+    data = config.data
+    if data.kind == "replay_quotes":
+        return read_quotes(data.path, limits=limits)
+    return read_closes(data.path, start=data.start, end=data.end, spread_bps=data.synthetic_spread_bps, limits=limits)
+
+
+def day_start_ns(day: date) -> int:
+    """Return midnight UTC of a day, in nanoseconds."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * NS
+
+
+def manifests_of(config: RunConfig) -> list[tuple[int, Path]]:
+    """Return the dated manifests of the configured span: (market instant of appearance, file), in order.
+
+    One from up to 31 days before the start is taken along, so that a run begins with targets.
+    """
+    data = config.data
+    if data.manifests is None:
+        return []
+    start, end = day_start_ns(data.start), day_start_ns(data.end + timedelta(days=1))
+    return read_manifest_times(data.manifests, start_ns=start, end_ns=end)

@@ -1,0 +1,420 @@
+"""`sluice shadow`: the live loop with simulated fills — lock, verify, restore, assemble, trade, stop, leave the record.
+
+Order of a start: data-directory lock, permission, ledger and log verified and mended, state restored into the node, run_start
+line, then prices and manifests. A second start on a finished record trades nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from engine.assemble import Assembly, Parts, assemble, write_run_start
+from engine.instruments import expiry_sentinel, instrument_of
+from engine.lakehouse_client import LakehouseDataClient
+from engine.market_time import MarketTime
+from engine.node import TRADER_ID, MakeClient, build, make_node, run_until
+from engine.restore import Restored, Restorer, balances_of
+from engine.run_config import RunConfig, load_config
+from engine.snapshots_out import SnapshotWriter
+from lakehouse import records
+from lakehouse.layout import Layout
+from lakehouse.lock import DataDirectoryLock
+from lakehouse.manifest import read_manifest
+from lakehouse.opening import open_journal
+from lakehouse.permission import FilePermission, read_halt
+from lakehouse.rebuild import LogFold
+from orders.errors import StorageError
+from sim.feed import FeedQuote
+from sim.inputs import Inputs, feed_of, manifests_of, read_inputs
+from sim.narrator import Narrator, day_of
+from sim.quote_recorder import QuoteRecorder
+from sim.replay_client import Player, ReplayDataClient
+from strategies.target_portfolio import LAKEHOUSE_CLIENT
+from venues.simulated.shadow import ShadowExecutionClient
+
+NS: Final = 1_000_000_000
+LEAD_S: Final = 1  # real seconds between the start of the node and the feed's first instant
+SETTLE_S: Final = 5.0  # after the feed's end an open cycle gets this long
+WATCH_S: Final = 0.2  # how often the permission file is looked at between orders
+STATE_DELAY_S: Final = 0.05  # fills within this are one state file
+
+
+def run_shadow(config_path: Path, *, as_json: bool) -> int:
+    """Run the shadow until its feed ends, Ctrl-C or SIGTERM. Return 0, or 1 when the run had to halt itself."""
+    config = load_config(config_path)
+    inputs = read_inputs(config)
+    run_id = time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + f"-{os.getpid()}"
+    layout = Layout(directory=config.lakehouse.directory)
+    with DataDirectoryLock(layout, run_id=run_id):
+        return asyncio.run(ShadowRun(config=config, inputs=inputs, layout=layout, run_id=run_id, as_json=as_json).run())
+
+
+def last_market_ns(fold: LogFold) -> int:
+    """Return the market time of the log's last line, 0 for a new log: a replay goes on after it."""
+    run = fold.run
+    if run is None or fold.last_ts_ns is None:
+        return 0
+    return run.market_epoch_ns + (fold.last_ts_ns - run.real_epoch_ns) * run.market_speed
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+class ShadowRun:
+    """One process' shadow; `run()` once, inside a running loop, with the lock held. `say` prints a line."""
+
+    def __init__(
+        self,
+        *,
+        config: RunConfig,
+        inputs: Inputs,
+        layout: Layout,
+        run_id: str,
+        as_json: bool,
+        say: Callable[[str], None] = _print,
+    ) -> None:
+        self.config = config
+        self.inputs = inputs
+        self.layout = layout
+        self.run_id = run_id
+        self.permission = FilePermission(layout)
+        self.failures: list[str] = []
+        self.finished = asyncio.Event()
+        self._json = as_json
+        self._say = say
+        self._state_due = False
+        self._days = 0
+        self._loop: asyncio.AbstractEventLoop
+
+    async def run(self) -> int:
+        """Start, trade until the end, stop; return the exit code."""
+        self._loop = asyncio.get_running_loop()
+        now = time.time_ns()
+        self.permission.arm_if_new(by="first run", now_ns=now)
+        self.journal = open_journal(
+            self.layout,
+            now_ns=now,
+            run_id=self.run_id,
+            durable=True,
+            post=self._loop.call_soon_threadsafe,
+            on_failure=self._disk_failed,
+        )
+        try:
+            return await self._with_journal(self.journal.fold)
+        finally:
+            if not self.failures:
+                self.journal.close()
+
+    async def _with_journal(self, fold: LogFold) -> int:
+        config = self.config
+        resume_ns = last_market_ns(fold)
+        feed = [quote for quote in feed_of(config, self.inputs.market_limits) if quote.market_ns > resume_ns]
+        manifests = [item for item in manifests_of(config) if item[0] > resume_ns]
+        if not feed:
+            self._say(
+                f"the replay of {config.data.path} has been played to its end ({fold.log_line} lines in the log); nothing was"
+                f" traded and nothing changed.\nFor a new one move {self.layout.directory} away, or change [data] in {config.path}."
+            )
+            return 0
+        self._market_time = MarketTime(
+            real_epoch_ns=time.time_ns() + LEAD_S * NS, market_epoch_ns=feed[0].market_ns, speed=config.data.market_speed
+        )
+        node, assembly, clients, restored = self._assemble(fold)
+        self._start_record(assembly, restored, fold)
+        quotes = QuoteRecorder(
+            catalog=self.layout.catalog,
+            plain=self.layout.top_of_book,
+            run_id=self.run_id,
+            market_time=self._market_time,
+            symbol_of=assembly.prices.symbol_of,
+        )
+        node.kernel.msgbus.subscribe(topic="data.quotes.*", handler=quotes.record)
+        player = Player(
+            quotes=iter(feed),
+            manifests=manifests,
+            manifest_path=config.lakehouse.manifest,
+            market_time=self._market_time,
+            clients=clients,
+            instrument_ids=assembly.instrument_ids,
+            cache=node.kernel.cache,
+            clock=node.kernel.clock,
+            on_instant=self._on_instant,
+        )
+        self._days_in_feed = len({quote.market_ns for quote in feed})
+        self._headline(feed, fold)
+        cause = await run_until(node, self.finished, background=lambda: self._background(player, node))
+        quotes.flush()
+        self._stop_record(cause, node)
+        node.kernel.dispose()
+        self._farewell(quotes.recorded)
+        return 1 if self.failures else 0
+
+    def _assemble(self, fold: LogFold) -> tuple[Any, Assembly, Mapping[str, ReplayDataClient], Restored]:
+        """Node, assembly and clients, with the record put back into the cache."""
+        config = self.config
+        node = make_node(
+            loop=self._loop, data_clients=[*config.venues, LAKEHOUSE_CLIENT], exec_clients=config.venues, log_level="OFF"
+        )
+        self._parts = Parts(
+            config=config,
+            run_id=self.run_id,
+            listings=self.inputs.listings,
+            market_limits=self.inputs.market_limits,
+            market_limits_sha256=self.inputs.market_limits_sha256,
+            journal=self.journal,
+            durable=True,
+            permission=self.permission,
+            market_time=self._market_time,
+            fold=fold,
+            bar_spec=None,
+            on_halt=self._halted,
+            on_fill=self._on_fill,
+        )
+        assembly = self.assembly = assemble(node.kernel, self._parts)
+        narrator = Narrator(say=self._say, as_json=self._json, market_now_ns=assembly.recorder.market_now_ns)
+        assembly.desk.on_manifest = narrator.manifest
+        assembly.desk.on_plan = narrator.plan
+        assembly.desk.on_cycle_end = narrator.cycle
+        self._narrator = narrator
+        self._snapshots = SnapshotWriter(
+            layout=self.layout,
+            config=config,
+            recorder=assembly.recorder,
+            prices=assembly.prices,
+            market_limits=self.inputs.market_limits,
+            listings=self.inputs.listings,
+            market_time=self._market_time,
+            marks=fold.marks,
+        )
+        for symbol in sorted(self.inputs.market_limits):
+            node.kernel.cache.add_instrument(instrument_of(self.inputs.listings[symbol], self.inputs.market_limits[symbol]))
+        for venue in config.venues:
+            node.kernel.cache.add_instrument(expiry_sentinel(venue))
+        restorer = Restorer(
+            cache=node.kernel.cache,
+            trader_id=TRADER_ID,
+            strategy_id=assembly.strategy.id.value,
+            listings=self.inputs.listings,
+            limits=self.inputs.market_limits,
+            recorder=assembly.recorder,
+        )
+        clients: dict[str, ReplayDataClient] = {}
+        data_makers: dict[str, MakeClient] = {venue: self._data_maker(venue, clients) for venue in config.venues}
+        data_makers[LAKEHOUSE_CLIENT] = self._lakehouse_maker(assembly)
+        restored = restorer.restore(fold)
+        assembly.gate.restore_passed(order for order, _ in restored.requeue)
+        exec_makers = {venue: self._exec_maker(venue, node, fold, assembly, restored) for venue in config.venues}
+        build(node, data_clients=data_makers, exec_clients=exec_makers)
+        return node, assembly, clients, restored
+
+    def _data_maker(self, venue: str, clients: dict[str, ReplayDataClient]) -> MakeClient:
+        def make(loop: asyncio.AbstractEventLoop, msgbus: Any, cache: Any, clock: Any) -> Any:
+            clients[venue] = ReplayDataClient(loop=loop, msgbus=msgbus, cache=cache, clock=clock, venue=venue)
+            return clients[venue]
+
+        return make
+
+    def _lakehouse_maker(self, assembly: Assembly) -> MakeClient:
+        config = self.config
+
+        def judge() -> Any:
+            return read_manifest(
+                config.lakehouse.manifest,
+                policy=config.manifest_policy(),
+                market_now_ns=assembly.recorder.market_now_ns(),
+                provenance=config.provenance_policy(),
+            )
+
+        def make(loop: asyncio.AbstractEventLoop, msgbus: Any, cache: Any, clock: Any) -> Any:
+            return LakehouseDataClient(
+                loop=loop,
+                msgbus=msgbus,
+                cache=cache,
+                clock=clock,
+                path=config.lakehouse.manifest,
+                judge=judge,
+                poll_interval_s=config.lakehouse.poll_interval_ms / 1_000,
+                halt=assembly.halt,
+            )
+
+        return make
+
+    def _exec_maker(self, venue: str, node: Any, fold: LogFold, assembly: Assembly, restored: Restored) -> MakeClient:
+        config = self.config
+        balances = balances_of(assembly.recorder.keeper, venue, self.inputs.listings)
+
+        def make(loop: asyncio.AbstractEventLoop, msgbus: Any, cache: Any, clock: Any) -> Any:
+            return ShadowExecutionClient(
+                loop=loop,
+                msgbus=msgbus,
+                cache=cache,
+                clock=clock,
+                portfolio=node.kernel.portfolio,
+                venue=venue,
+                account=config.venues[venue].account,
+                balances=balances,
+                assumptions=config.assumptions(),
+                lock=assembly.gate,
+                tap=assembly.recorder,
+                halt=assembly.halt,
+                requeue=[item for item in restored.requeue if item[0].instrument_id.venue.value == venue],
+            )
+
+        return make
+
+    def _start_record(self, assembly: Assembly, restored: Restored, fold: LogFold) -> None:
+        write_run_start(
+            assembly,
+            self._parts,
+            kind="shadow",
+            version=version("sluice"),
+            data_source=f"{self.config.data.kind} {self.config.data.path}",
+            synthetic=list(self.inputs.synthetic),
+        )
+        for order_id, cause in restored.dead:
+            assembly.recorder.withdraw(order_id, cause=cause)
+        assembly.desk.attach(assembly.strategy, restored.working)
+        if fold.last_fill_line:
+            self._write_state()
+        self.journal.flush()
+
+    async def _background(self, player: Player, node: Any) -> None:
+        """Beside the node: play the feed, let the last cycle end, then finish; watch the permission all along."""
+        self.assembly.gate.own_thread()
+        watching = asyncio.create_task(self._watch_permission())
+        try:
+            while not node.kernel.trader.is_running:
+                await asyncio.sleep(0.01)
+            await player.play()
+            deadline = time.monotonic() + SETTLE_S
+            settle_polls = 0
+            while time.monotonic() < deadline and settle_polls < 3:
+                await asyncio.sleep(0.1)
+                settle_polls = settle_polls + 1 if self.assembly.strategy.at_rest else 0
+        finally:
+            watching.cancel()
+        self.finished.set()
+
+    async def _watch_permission(self) -> None:
+        """A halt from another terminal is written down and alarmed within a moment, order or no order."""
+        told = not self.permission.may_send()
+        if told:
+            note = read_halt(self.layout)
+            why = f"{note.by}: {note.reason}" if note is not None else "the permission file is missing"
+            self._say(f"halted ({why}): nothing will be sent. `sluice resume --by NAME --reason WHY` arms it again.")
+        while True:
+            await asyncio.sleep(WATCH_S)
+            if self.permission.may_send():
+                told = False
+            elif not told:
+                told = True
+                note = read_halt(self.layout)
+                by, reason = (note.by, note.reason) if note is not None else ("unknown", "the permission file was removed")
+                self.assembly.recorder.write_quietly(records.HaltLine, action="halt", by=by, reason=reason)
+                self._say(f"halted by {by}: {reason}")
+
+    def _halted(self, reason: str) -> None:
+        """The engine halted itself: the run goes on living without sending, and ends with exit 1."""
+        self.failures.append(reason)
+        self._say(f"HALTED  {reason}")
+
+    def _disk_failed(self, error: StorageError) -> None:
+        """A durable write failed: nothing is sent from here on, and the run ends."""
+        self.permission.halt(by="engine", reason=str(error), now_ns=time.time_ns())
+        self.failures.append(str(error))
+        self._say(f"HALTED  {error}")
+        self.finished.set()
+
+    def _on_fill(self) -> None:
+        """State follows fills once they are on disk; fills that come together are one file."""
+        if not self._state_due:
+            self._state_due = True
+            self._loop.call_later(STATE_DELAY_S, self._write_state_when_durable)
+
+    def _write_state_when_durable(self) -> None:
+        self._state_due = False
+        try:
+            self.journal.when_durable(self._write_state)
+        except StorageError:
+            return  # `_disk_failed` has it
+
+    def _write_state(self) -> None:
+        try:
+            self._snapshots.write_state(now_ns=time.time_ns(), log_line=self.assembly.recorder.last_line)
+        except StorageError as error:
+            self._disk_failed(error)
+
+    def _on_instant(self, market_ns: int) -> None:
+        self._days += 1
+        if self._json or not sys.stdout.isatty():
+            return
+        equity = self._snapshots.equity()
+        sys.stdout.write(f"\r{day_of(market_ns)}  {self._days} of {self._days_in_feed} days   equity {equity:,.0f}\x1b[K\r")
+        sys.stdout.flush()
+
+    def _headline(self, feed: list[FeedQuote], fold: LogFold) -> None:
+        data = self.config.data
+        names = len({quote.symbol for quote in feed})
+        pace = f"{data.market_speed} times real time" if data.market_speed != 1 else "real time"
+        went = f"goes on after log line {fold.log_line}" if fold.log_line else "new record"
+        self._narrator.line(
+            f"shadow · {self.config.environment} · {data.path.name}, {names} names, {day_of(feed[0].market_ns)} …"
+            f" {day_of(feed[-1].market_ns)}, {pace} · {went}"
+            + "".join(f"\n         synthetic: {text}" for text in self.inputs.synthetic),
+            type="start",
+            environment=self.config.environment,
+            run_id=self.run_id,
+            synthetic=list(self.inputs.synthetic),
+        )
+
+    def _stop_record(self, cause: str, node: Any) -> None:
+        """The last lines: how it ended, the state as of them, and the snapshots for `sluice plan`."""
+        if self.failures and self.journal_failed():
+            return
+        self.assembly.recorder.write(
+            records.RunStop,
+            cause=cause,
+            open_orders=len(node.kernel.cache.orders_open()) + len(node.kernel.cache.orders_inflight()),
+        )
+        self.journal.flush()
+        self._write_state()
+        self._snapshots.write_snapshots(now_ns=time.time_ns())
+
+    def journal_failed(self) -> bool:
+        """Whether the journal can still take lines."""
+        try:
+            self.journal.flush()
+        except StorageError:
+            return True
+        return False
+
+    def _farewell(self, quotes: int) -> None:
+        recorder, layout = self.assembly.recorder, self.layout
+        counts = recorder.counts
+        equity = self._snapshots.equity()
+        start = sum((amount for cash in self.config.starting_cash().values() for amount in cash.values()), start=equity - equity)
+        change = f" ({(equity / start - 1) * 100:+.2f} %)" if start else ""
+        python = ".venv/bin/sluice"
+        self._narrator.line(
+            f"\n{self._days} instants · equity {equity:,.2f} {self.config.capital.base_currency}{change} · orders {counts['orders']}"
+            f" · fills {counts['fills']} · denied {counts['denied']} · rejected {counts['rejected']} · not traded {counts['skipped']}\n\n"
+            f"what is left   {layout.log}   {recorder.last_line} lines\n"
+            f"               {layout.ledger}   {layout.state}\n"
+            f"               {layout.top_of_book}   {quotes} quotes\n"
+            f"next           {python} verify    prove the record\n"
+            f"               {python} plan      what it would trade now, and why not the rest\n"
+            f"               {python} status    what is held and open",
+            type="end",
+            equity=equity,
+            counts=counts,
+            quotes=quotes,
+        )

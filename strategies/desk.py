@@ -1,0 +1,47 @@
+"""What the manifest strategy is handed at assembly: the desk that plans, asks the Sentinel and writes, and where prices come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from orders.plan import Approval
+from orders.values import Quote, Record
+
+
+class Work(Record, frozen=True, kw_only=True):
+    """An audited manifest that asks for a cycle. `symbols` are all that need a price: targets and what is held.
+
+    `after_ns`: a price must be newer than this to be used (0: any that is not stale); `deadline_ns`: after this instant
+    the plan is made with the prices there are. Both on the engine's clock.
+    """
+
+    outcome: Any
+    cause: str
+    symbols: tuple[str, ...]
+    after_ns: int
+    deadline_ns: int
+
+
+class Desk(Protocol):
+    """The engine's side of the strategy. Nothing here sends: the strategy submits what is approved."""
+
+    def read(self, outcome: Any) -> Work | None:
+        """Write the manifest line; return the work it asks for, None when it must not trade or is done already."""
+        ...
+
+    def quote_of(self, symbol: str) -> Quote | None:
+        """Return the newest price of a symbol."""
+        ...
+
+    def decide(self, work: Work, ready: Callable[[Sequence[Approval]], None]) -> None:
+        """Open a cycle, plan, judge, write; call `ready` with the approvals (perhaps none) once the intents are durable."""
+        ...
+
+    def fund(self, buys: Sequence[Approval]) -> Sequence[Approval]:
+        """Return the buys that the cash at hand covers at the far touch, fees included, in order; the rest get a skip line."""
+        ...
+
+    def finish(self) -> None:
+        """Every order of the open cycle is terminal: close it."""
+        ...

@@ -1,0 +1,184 @@
+"""The manifest strategy: waits for prices, has the desk plan, sells first, buys when the sells are done.
+
+It decides nothing about amounts and writes no file: planner, Sentinel and recorder stand behind the desk. It triggers on
+data, never on the clock, and everything in it runs on the engine's loop.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from nautilus_trader.model.enums import OrderSide, TimeInForce
+from nautilus_trader.model.identifiers import ClientOrderId, InstrumentId
+from nautilus_trader.trading.config import StrategyConfig
+from nautilus_trader.trading.strategy import Strategy
+
+from orders.plan import Approval
+from orders.values import Side
+from strategies.desk import Desk, Work
+from strategies.target_portfolio import client_id, data_type
+
+
+class ManifestStrategy(Strategy):  # type: ignore[misc]  # Nautilus is untyped
+    """One per run. `prices` subscribes a handler to the price updates of symbols, and back, without venue commands."""
+
+    def __init__(
+        self,
+        *,
+        tag: str,
+        desk: Desk,
+        instrument_ids: Mapping[str, str],
+        watch: Callable[[Sequence[str], Callable[[Any], None]], None],
+        unwatch: Callable[[Sequence[str], Callable[[Any], None]], None],
+        symbol_of: Callable[[Any], str],
+    ) -> None:
+        super().__init__(StrategyConfig(strategy_id="SLUICE", order_id_tag=tag))
+        self._desk = desk
+        self._instruments = {symbol: InstrumentId.from_str(text) for symbol, text in instrument_ids.items()}
+        self._watch = watch
+        self._unwatch = unwatch
+        self._symbol_of = symbol_of
+        self._queue: deque[Work] = deque(maxlen=1)  # only the newest manifest matters once the open cycle is done
+        self._work: Work | None = None
+        self._missing: set[str] = set()
+        self._watched: tuple[str, ...] = ()
+        self._buys: Sequence[Approval] = ()
+        self._working: set[str] = set()
+        self._trading = False
+        self._deciding = False  # a plan is made or its intents are on their way to disk
+
+    @property
+    def at_rest(self) -> bool:
+        """No order works and none is about to: at most a manifest waits for prices."""
+        return not self._trading
+
+    def on_start(self) -> None:
+        self.subscribe_data(data_type(), client_id=client_id())
+
+    def on_data(self, data: Any) -> None:
+        """Take a manifest's outcome. While a cycle is open the newest work waits for its end."""
+        work = self._desk.read(data.outcome)
+        if work is None:
+            return
+        if self._trading:
+            self._queue.append(work)
+        else:
+            self._await_prices(work)
+
+    def _await_prices(self, work: Work) -> None:
+        self._stop_watching()
+        self._work = work
+        self._missing = {symbol for symbol in work.symbols if not self._fresh(symbol, work)}
+        if not self._missing:
+            self._decide()
+            return
+        self._watched = tuple(symbol for symbol in work.symbols if symbol in self._instruments)
+        self._watch(self._watched, self._on_price)
+
+    def _fresh(self, symbol: str, work: Work) -> bool:
+        """A symbol without an instrument has no price to wait for; the planner says so on its line."""
+        if symbol not in self._instruments:
+            return True
+        quote = self._desk.quote_of(symbol)
+        return quote is not None and work.after_ns == 0 and self.clock.timestamp_ns() <= work.deadline_ns
+
+    def _on_price(self, tick: Any) -> None:
+        work = self._work
+        if work is None:
+            return
+        if tick.ts_event > work.after_ns:
+            self._missing.discard(self._symbol_of(tick))
+        if not self._missing or tick.ts_event > work.deadline_ns:
+            self._decide()
+
+    def _decide(self) -> None:
+        work = self._work
+        assert work is not None
+        self._stop_watching()
+        self._work = None
+        self._trading = self._deciding = True
+        self._desk.decide(work, self._ready)
+
+    def _stop_watching(self) -> None:
+        if self._watched:
+            self._unwatch(self._watched, self._on_price)
+            self._watched = ()
+
+    def _ready(self, approvals: Sequence[Approval]) -> None:
+        """Send the sells; the buys wait for their proceeds."""
+        self._buys = [approval for approval in approvals if approval.side is Side.BUY]
+        sells = [approval for approval in approvals if approval.side is Side.SELL]
+        self._working = {approval.client_order_id for approval in sells}
+        self._deciding = False
+        if not sells:
+            self._release_buys()
+        for approval in sells:
+            self._submit(approval)
+
+    def _release_buys(self) -> None:
+        """All sells are terminal, so nothing else draws on the cash: what it covers goes out."""
+        buys = self._desk.fund(self._buys) if self._buys else ()
+        self._buys = ()
+        self._working = {approval.client_order_id for approval in buys}
+        for approval in buys:
+            self._submit(approval)
+        if not buys:
+            self._finish_if_done()
+
+    def _submit(self, approval: Approval) -> None:
+        instrument = self.cache.instrument(self._instruments[approval.symbol])
+        quantity = instrument.make_qty(approval.quantity)
+        assert quantity.as_decimal() == approval.quantity
+        order = self.order_factory.market(
+            instrument_id=instrument.id,
+            order_side=OrderSide.BUY if approval.side is Side.BUY else OrderSide.SELL,
+            quantity=quantity,
+            time_in_force=TimeInForce.GTC,
+            client_order_id=ClientOrderId(approval.client_order_id),
+        )
+        self.submit_order(order)
+
+    def adopt(self, client_order_ids: Sequence[str]) -> None:
+        """After a restart: these orders of an open cycle still work; the cycle ends when they do."""
+        self._working = set(client_order_ids)
+        self._trading = bool(self._working)
+
+    def on_order_filled(self, event: Any) -> None:
+        order = self.cache.order(event.client_order_id)
+        if order is not None and order.is_closed:
+            self._terminal(event)
+
+    def on_order_canceled(self, event: Any) -> None:
+        self._terminal(event)
+
+    def on_order_expired(self, event: Any) -> None:
+        self._terminal(event)
+
+    def on_order_denied(self, event: Any) -> None:
+        self._terminal(event)
+
+    def on_order_rejected(self, event: Any) -> None:
+        self._terminal(event)
+
+    def _terminal(self, event: Any) -> None:
+        order_id = event.client_order_id.value
+        if order_id not in self._working:
+            return
+        self._working.discard(order_id)
+        if not self._working and self._buys:
+            self._release_buys()
+        else:
+            self._finish_if_done()
+
+    def _finish_if_done(self) -> None:
+        if not self._trading or self._deciding or self._working or self._buys:
+            return
+        self._trading = False
+        self._desk.finish()
+        if self._queue:
+            self._await_prices(self._queue.popleft())
+
+    def on_stop(self) -> None:
+        self._stop_watching()

@@ -1,0 +1,88 @@
+"""Words of a plan: what a person reads beside a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Final
+
+from orders.canonical import decimal_text
+from orders.exact import FLOOR, SHORT
+from orders.plan import OpenOrder, PlanLine, Reason
+from orders.sizing import Dust, TooLarge
+from orders.valuation import Mark
+
+BELOW_FLOOR: Final = "Below Floor"  # the specification's words
+FLIP: Final = "closes first; the other side is the next cycle's"
+
+REASON_WORDS: Final[Mapping[Reason, str]] = {
+    Reason.TRADE: "trades",
+    Reason.SCALED_TO_CASH: "trades less than wanted: all buys are scaled to the cash there is",
+    Reason.ON_TARGET: "is on its target",
+    Reason.WITHIN_BAND: "is closer to its target than the drift band",
+    Reason.BELOW_FLOOR: BELOW_FLOOR,
+    Reason.ABOVE_MAX_QUANTITY: "is more than the venue takes in one order",
+    Reason.NO_PRICE: "has no usable price",
+    Reason.PRICE_STALE: "has a price that is too old or from the future",
+    Reason.PRICE_CROSSED: "has a bid above its ask",
+    Reason.NO_LIMITS: "has no usable market limits",
+    Reason.NOT_LISTED: "is not in the symbol map, or its venue is not configured",
+    Reason.NO_RATE: "has no rate from its currency to base currency",
+    Reason.REFUSED_SHORT: "would be short on a cash account",
+    Reason.KEPT: "is held, not named by the manifest, and kept by policy",
+    Reason.IN_FLIGHT: "has an open order; nothing new until it is done",
+    Reason.NO_CASH: "falls below the floor once buys are scaled to the cash there is",
+}
+
+
+def short(value: Decimal) -> str:
+    """Return `value` at six significant digits, for people."""
+    return decimal_text(SHORT.plus(value))
+
+
+def below_floor(dust: Dust, *, mark: Mark, cash: bool) -> str:
+    """Return which floor was missed; begins "Below Floor". `cash`: only after scaling to cash."""
+    limits, currency = mark.limits, mark.listing.quote_currency
+    match dust.floor:
+        case "step_size":
+            words = f"less than one step of {decimal_text(limits.step_size)}"
+        case "min_quantity":
+            words = f"{short(dust.quantity)} < min quantity {decimal_text(limits.min_quantity)}"
+        case _:
+            words = f"{short(dust.notional)} {currency} < min notional {decimal_text(limits.min_notional)} {currency}"
+    return f"{BELOW_FLOOR}{' after scaling to cash' if cash else ''}: {words}"
+
+
+def too_large(fit: TooLarge) -> str:
+    """Return quantity and maximum."""
+    return f"{short(fit.quantity)} > max quantity {decimal_text(fit.max_quantity)}"
+
+
+def within_band(gap: Decimal, *, band: Decimal, equity: Decimal) -> str:
+    """Return the gap and the band in percent of equity; all three are in base currency."""
+    return f"{_percent(abs(gap), equity)} < {_percent(band, equity)}"
+
+
+def _percent(part: Decimal, whole: Decimal) -> str:
+    return f"{short(FLOOR.divide(part * 100, whole))} %"
+
+
+def in_flight(orders: Sequence[OpenOrder]) -> str:
+    """Return what works, by id."""
+    return ", ".join(
+        f"{order.side.value} {short(order.leaves_quantity)} open as {order.client_order_id}"
+        for order in sorted(orders, key=lambda order: order.client_order_id)
+    )
+
+
+def line_text(line: PlanLine) -> str:
+    """Return one sentence for a line: symbol, what happens and why."""
+    if line.trades:
+        assert line.side is not None
+        head = f"{line.symbol} {line.side.value} {decimal_text(line.quantity)}"
+    else:
+        head = line.symbol
+    words = f"{head}: {REASON_WORDS[line.reason]}"
+    return (
+        f"{words} ({line.detail})" if line.detail and line.reason is not Reason.BELOW_FLOOR else f"{head}: {line.detail or words}"
+    )

@@ -1,0 +1,110 @@
+"""Fill, fee and latency models of the simulated venue, made from one `Assumptions` value."""
+
+from __future__ import annotations
+
+import hashlib
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_UP, Decimal
+from typing import Any, Final
+
+from nautilus_trader.backtest.models import FeeModel, FillModel, LatencyModel
+from nautilus_trader.model.book import BookOrder, OrderBook
+from nautilus_trader.model.enums import BookType, OrderSide, OrderType
+from nautilus_trader.model.enums import LiquiditySide as NautilusLiquidity
+from nautilus_trader.model.objects import Money, Price, Quantity
+
+from orders.assumptions import Assumptions, FillRule
+from orders.values import FeeSchedule
+
+DEPTH_MULTIPLE: Final = Decimal(2)  # the made book holds twice the order, so that its whole quantity fills on one level
+BPS: Final = Decimal(10_000)
+
+
+class AssumedFillModel(FillModel):  # type: ignore[misc]  # Nautilus is untyped
+    """PERFECT fills at the mid, TOUCH at the touch plus `slippage_bps`; deterministic, no draws.
+
+    Prices are rounded to the tick against the order: up for a buy, down for a sell.
+    """
+
+    def __init__(self, assumptions: Assumptions) -> None:
+        super().__init__(prob_fill_on_limit=1.0, prob_slippage=0.0)
+        self._perfect = assumptions.fill_rule is FillRule.PERFECT
+        self._slippage = assumptions.slippage_bps / BPS
+        self._half_spread = assumptions.bar_half_spread_bps / BPS
+        self._own_book = self._perfect or bool(self._slippage) or bool(self._half_spread)
+
+    def get_orderbook_for_fill_simulation(self, instrument: Any, order: Any, best_bid: Any, best_ask: Any) -> Any:
+        """Return a one-level book on the order's far side, or None for the venue's own book (plain touch)."""
+        if not self._own_book or order.order_type != OrderType.MARKET:
+            return None
+        buy = order.side == OrderSide.BUY
+        bid, ask = best_bid.as_decimal(), best_ask.as_decimal()
+        if self._perfect:
+            wanted = (bid + ask) / 2
+        else:
+            half = self._half_spread if bid == ask else Decimal(0)
+            wanted = ask * (1 + half + self._slippage) if buy else bid * (1 - half - self._slippage)
+        tick = instrument.price_increment.as_decimal()
+        steps = (wanted / tick).to_integral_value(ROUND_CEILING if buy else ROUND_FLOOR)
+        price = Price(steps * tick, instrument.price_precision)
+        size = Quantity(order.quantity.as_decimal() * DEPTH_MULTIPLE, instrument.size_precision)
+        book = OrderBook(instrument_id=instrument.id, book_type=BookType.L2_MBP)
+        side = OrderSide.SELL if buy else OrderSide.BUY
+        book.add(BookOrder(side=side, price=price, size=size, order_id=1), 0, 0)
+        return book
+
+
+class AssumedFeeModel(FeeModel):  # type: ignore[misc]  # Nautilus is untyped
+    """Maker and taker fractions of notional; on spot buys in the base asset where the venue charges so. Rounded up."""
+
+    def __init__(self, schedule: FeeSchedule) -> None:
+        super().__init__()
+        self._schedule = schedule
+
+    def get_commission(self, order: Any, fill_qty: Any, fill_px: Any, instrument: Any) -> Any:
+        """Return the fee of one fill as Money of the base or the quote currency."""
+        schedule = self._schedule
+        maker = order.liquidity_side == NautilusLiquidity.MAKER
+        fraction = schedule.maker_fraction if maker else schedule.taker_fraction
+        base = instrument.get_base_currency()
+        if schedule.base_on_buys and base is not None and order.side == OrderSide.BUY:
+            amount, currency = fill_qty.as_decimal() * fraction, base
+        else:
+            notional = fill_qty.as_decimal() * fill_px.as_decimal() * instrument.multiplier.as_decimal()
+            amount, currency = notional * fraction, instrument.quote_currency
+        unit = Decimal(1).scaleb(-currency.precision)
+        return Money(amount.quantize(unit, rounding=ROUND_UP), currency)
+
+
+class DueTimes:
+    """When a command reaches the venue: its own instant plus latency and a draw keyed by (seed, client order id).
+
+    Due times never run backwards at one venue, as on one TCP connection.
+    """
+
+    def __init__(self, assumptions: Assumptions) -> None:
+        perfect = assumptions.fill_rule is FillRule.PERFECT
+        self._insert_ns = 0 if perfect else assumptions.latency_ns
+        self._cancel_ns = 0 if perfect else assumptions.cancel_latency_ns
+        self._jitter_ns = 0 if perfect else assumptions.jitter_ns
+        self._seed = assumptions.seed
+        self._last_ns = 0
+
+    @property
+    def immediate(self) -> bool:
+        """No latency at all: commands are processed when they are sent."""
+        return not (self._insert_ns or self._cancel_ns or self._jitter_ns)
+
+    def due_ns(self, client_order_id: str, *, sent_ns: int, cancel: bool) -> int:
+        """Return the arrival instant, at least the latest one given before."""
+        draw = 0
+        if self._jitter_ns:
+            digest = hashlib.sha256(f"{self._seed}\n{client_order_id}\n{cancel}".encode()).digest()
+            draw = int.from_bytes(digest[:8]) * self._jitter_ns >> 64
+        due = sent_ns + (self._cancel_ns if cancel else self._insert_ns) + draw
+        self._last_ns = max(self._last_ns, due)
+        return self._last_ns
+
+
+def latency_until(due_ns: int, *, sent_ns: int) -> Any:
+    """Return a Nautilus latency model under which a command made at `sent_ns` arrives at `due_ns`, of whatever kind."""
+    return LatencyModel(base_latency_nanos=max(0, due_ns - sent_ns))

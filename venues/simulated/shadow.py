@@ -1,0 +1,233 @@
+"""The shadow's execution client: a simulated exchange on the live clock inside a `TradingNode`.
+
+The exchange has a clock of its own that is pushed from the live clock and never runs backwards; every command and every
+quote makes it settle, and each command wakes it once more at its due time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from nautilus_trader.backtest.engine import SimulatedExchange
+from nautilus_trader.backtest.models import LatencyModel
+from nautilus_trader.common.component import TestClock
+from nautilus_trader.common.providers import InstrumentProvider
+from nautilus_trader.execution.messages import SubmitOrder
+from nautilus_trader.execution.reports import ExecutionMassStatus, FillReport, OrderStatusReport, PositionStatusReport
+from nautilus_trader.live.execution_client import LiveExecutionClient
+from nautilus_trader.model.data import Bar, QuoteTick, TradeTick
+from nautilus_trader.model.enums import AccountType, BookType, OmsType
+from nautilus_trader.model.identifiers import AccountId, ClientId, Venue
+from nautilus_trader.model.objects import Currency, Money
+
+from orders.assumptions import Assumptions
+from orders.values import AccountKind
+from venues.base import SecondLock, WireTap
+from venues.simulated.client import GuardedSimulatedClient
+from venues.simulated.models import AssumedFeeModel, AssumedFillModel, DueTimes
+
+WAKE_SLACK_S: Final = 0.0001  # after the due instant, never before it
+CASH_LEVERAGE: Final = Decimal(1)
+MARGIN_LEVERAGE: Final = Decimal(10)  # the venue's own ceiling; the Sentinel's max_leverage is what binds
+
+
+def money(amounts: Mapping[str, Decimal]) -> list[Any]:
+    """Return starting balances as Nautilus Money, one per currency; the amount is floored to the currency's precision."""
+    result = []
+    for code, amount in sorted(amounts.items()):
+        currency = Currency.from_str(code)
+        unit = Decimal(1).scaleb(-currency.precision)
+        result.append(Money(amount // unit * unit, currency))
+    return result
+
+
+class ShadowExecutionClient(LiveExecutionClient):  # type: ignore[misc]  # Nautilus is untyped
+    """One simulated venue in a live node. `held` are the balances the account opens with (cash, and spot inventory)."""
+
+    def __init__(
+        self,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        msgbus: Any,
+        cache: Any,
+        clock: Any,
+        portfolio: Any,
+        venue: str,
+        account: AccountKind,
+        balances: Mapping[str, Decimal],
+        assumptions: Assumptions,
+        lock: SecondLock,
+        tap: WireTap,
+        halt: Callable[[str], None],
+        requeue: Sequence[tuple[Any, int]] = (),
+    ) -> None:
+        account_type = AccountType.CASH if account is AccountKind.CASH else AccountType.MARGIN
+        super().__init__(
+            loop=loop,
+            client_id=ClientId(venue),
+            venue=Venue(venue),
+            oms_type=OmsType.NETTING,
+            account_type=account_type,
+            base_currency=None,
+            instrument_provider=InstrumentProvider(),
+            msgbus=msgbus,
+            cache=cache,
+            clock=clock,
+            config=None,
+        )
+        self._halt = halt
+        self._requeue = list(requeue)
+        self._set_account_id(AccountId(f"{venue}-001"))
+        self._venue_clock = TestClock()
+        self._venue_clock.set_time(clock.timestamp_ns())
+        self._exchange = SimulatedExchange(
+            venue=Venue(venue),
+            oms_type=OmsType.NETTING,
+            account_type=account_type,
+            starting_balances=money(balances),
+            base_currency=None,
+            default_leverage=CASH_LEVERAGE if account is AccountKind.CASH else MARGIN_LEVERAGE,
+            leverages={},
+            modules=[],
+            portfolio=portfolio,
+            msgbus=msgbus,
+            cache=cache,
+            clock=self._venue_clock,
+            fill_model=AssumedFillModel(assumptions),
+            fee_model=AssumedFeeModel(assumptions.fees[venue]),
+            latency_model=LatencyModel(0),
+            book_type=BookType.L1_MBP,
+            liquidity_consumption=assumptions.own_consumption,
+            use_message_queue=True,
+            use_position_ids=False,
+            use_market_order_acks=True,
+        )
+        self._inner = GuardedSimulatedClient(
+            exchange=self._exchange,
+            msgbus=msgbus,
+            cache=cache,
+            clock=self._venue_clock,
+            lock=lock,
+            tap=tap,
+            due_times=DueTimes(assumptions),
+            wake=self._wake,
+            now_ns=self._now,
+        )
+        self._exchange.register_client(self._inner)
+        self._exchange.initialize_account()
+
+    def connect(self) -> None:
+        """Take the cache's instruments, put restored resting orders into the matching core, and listen to prices."""
+        for instrument in self._cache.instruments(venue=self.venue):
+            self._exchange.add_instrument(instrument)
+        for order in self._cache.orders_open(venue=self.venue):
+            self._exchange.get_matching_engine(order.instrument_id).process_order(order, self.account_id)
+        for order, sent_ns in self._requeue:
+            self._inner.requeue(self._as_command(order, sent_ns))
+        self._msgbus.subscribe(f"data.*.{self.venue}.*", handler=self._on_data)
+        self._inner._set_connected(True)
+        self._set_connected(True)
+
+    def disconnect(self) -> None:
+        self._set_connected(False)
+
+    def submit_order(self, command: Any) -> None:
+        self._guarded(self._inner.submit_order, command)
+
+    def submit_order_list(self, command: Any) -> None:
+        self._guarded(self._inner.submit_order_list, command)
+
+    def modify_order(self, command: Any) -> None:
+        self._guarded(self._inner.modify_order, command)
+
+    def cancel_order(self, command: Any) -> None:
+        self._guarded(self._inner.cancel_order, command)
+
+    def cancel_all_orders(self, command: Any) -> None:
+        self._guarded(self._inner.cancel_all_orders, command)
+
+    def batch_cancel_orders(self, command: Any) -> None:
+        self._guarded(self._inner.batch_cancel_orders, command)
+
+    async def generate_order_status_report(self, command: Any) -> OrderStatusReport | None:
+        """None: the cache was restored from our own journal, which is the simulated venue's own record."""
+        return None
+
+    async def generate_order_status_reports(self, command: Any) -> list[OrderStatusReport]:
+        return []
+
+    async def generate_fill_reports(self, command: Any) -> list[FillReport]:
+        return []
+
+    async def generate_position_status_reports(self, command: Any) -> list[PositionStatusReport]:
+        return []
+
+    async def generate_mass_status(self, lookback_mins: int | None = None) -> ExecutionMassStatus | None:
+        """An empty status: restored events changed nothing, so there is nothing to reconcile with ourselves."""
+        return ExecutionMassStatus(
+            client_id=self.id,
+            account_id=self.account_id,
+            venue=self.venue,
+            report_id=_uuid(),
+            ts_init=self._clock.timestamp_ns(),
+        )
+
+    def _as_command(self, order: Any, sent_ns: int) -> Any:
+        return SubmitOrder(
+            trader_id=order.trader_id,
+            strategy_id=order.strategy_id,
+            order=order,
+            command_id=_uuid(),
+            ts_init=sent_ns,
+            client_id=self.id,
+        )
+
+    def _guarded(self, handler: Callable[[Any], None], command: Any) -> None:
+        """An exception here would end the process: halt durably and go on living."""
+        self._now()
+        try:
+            handler(command)
+        except Exception as error:
+            self._log.error(f"{type(error).__name__} in the execution client: {error}")
+            self._halt(f"CLIENT_FAILED: {type(error).__name__}: {error}")
+
+    def _now(self) -> int:
+        now = max(self._clock.timestamp_ns(), self._venue_clock.timestamp_ns())
+        self._venue_clock.set_time(now)
+        return int(now)
+
+    def _wake(self, due_ns: int) -> None:
+        delay_s = max(0, due_ns - self._clock.timestamp_ns()) / 1_000_000_000
+        self._loop.call_later(delay_s + WAKE_SLACK_S, self._settle)
+
+    def _settle(self) -> None:
+        """What a backtest does after each event: drain what is due, then let every matching engine act."""
+        now = self._now()
+        try:
+            self._exchange.process(now)
+            for matching_engine in self._exchange.get_matching_engines().values():
+                matching_engine.iterate(now)
+        except Exception as error:
+            self._log.error(f"{type(error).__name__} in the simulated venue: {error}")
+            self._halt(f"CLIENT_FAILED: {type(error).__name__}: {error}")
+
+    def _on_data(self, data: Any) -> None:
+        self._now()
+        if isinstance(data, QuoteTick):
+            self._exchange.process_quote_tick(data)
+        elif isinstance(data, TradeTick):
+            self._exchange.process_trade_tick(data)
+        elif isinstance(data, Bar):
+            self._exchange.process_bar(data)
+        else:
+            return
+        self._settle()
+
+
+def _uuid() -> Any:
+    from nautilus_trader.core.uuid import UUID4
+
+    return UUID4()
