@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Final, Literal, Never
 
+from commands.halt_state import is_halted
 from commands.output import Exit, one_line, print_json
 from lakehouse.layout import Layout
 from lakehouse.lock import DataDirectoryLock
@@ -54,8 +55,7 @@ def run_resume(directory: Path, *, by: str, reason: str, as_json: bool) -> int:
     halted.
     """
     layout = _layout(directory, by=by, reason=reason)
-    fresh = not layout.log.exists() and not layout.halt_note.exists()
-    changed = not layout.permission.exists() and not fresh
+    changed = is_halted(layout)
     if changed:
         now_ns = time.time_ns()
         permission = FilePermission(layout)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from commands.halt_state import is_halted
 from commands.output import Exit, print_json
 from lakehouse.examine import Examination, examine
 from lakehouse.layout import Layout, storage_error
@@ -55,8 +56,7 @@ def _facts(layout: Layout, *, now_ns: int) -> dict[str, Any]:
         bad = str(error)
     fold = found.fold
     note = read_halt(layout)
-    used = fold.log_line > 0 or bad is not None
-    halted = not layout.permission.exists() and (used or note is not None)
+    halted = is_halted(layout)
     run, manifest = fold.run, fold.manifest
     return {
         "lakehouse": str(layout.directory),

@@ -26,6 +26,7 @@ from sentinel.limits import SentinelLimits
 from strategies.manifest_strategy import ManifestStrategy
 
 STRATEGY_NAME = "SLUICE"
+RECORDER_PRIORITY = 20  # before any strategy: a cycle that ends on an event must find it written
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,6 +138,7 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         cache=kernel.cache,
         clock_ns=kernel.clock.timestamp_ns,
         fold=parts.fold,
+        halt=halt,
     )
     strategy = ManifestStrategy(
         tag=config.strategy_tag,
@@ -148,7 +150,7 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
     )
     kernel.trader.add_strategy(strategy)
     assert strategy.id.value == strategy_id
-    kernel.msgbus.subscribe(topic="events.order.*", handler=recorder.on_event)
+    kernel.msgbus.subscribe(topic="events.order.*", handler=recorder.on_event, priority=RECORDER_PRIORITY)
     gate.install()
     return Assembly(
         gate=gate,

@@ -13,7 +13,7 @@ from orders.values import Grade
 from venues.symbols import SymbolMap, load_symbols
 
 if TYPE_CHECKING:
-    from engine.run_config import (
+    from engine.config_sections import (
         AssumptionsSection,
         CapitalSection,
         DataSection,

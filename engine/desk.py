@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from nautilus_trader.model.enums import OrderSide
-from sentinel.guard import SentinelFacts, judge_plan
 
 from engine.gate import Gate
 from engine.prices import Prices
@@ -22,12 +21,26 @@ from lakehouse.permission import Permission
 from lakehouse.rebuild import LogFold
 from orders.assumptions import FillAt
 from orders.canonical import decimal_text, plain
-from orders.costs import fee_for
-from orders.plan import Approval, Decision, Held, Judgement, OpenOrder, Plan, PlanInputs, PlanPolicy
-from orders.values import Listing, MarketLimits, OrderKind, Quote, Rate, Side
+from orders.costs import Liquidity, fee_for
+from orders.plan import (
+    Approval,
+    Decision,
+    Held,
+    Judgement,
+    OpenOrder,
+    Plan,
+    PlanInputs,
+    PlanPolicy,
+    plan_document,
+    plan_sha256,
+)
+from orders.valuation import Marks, open_exposure
+from orders.values import Listing, MarketLimits, Quote, Rate, Side
+from sentinel.facts import RecentApproval, Reference, SentinelFacts
+from sentinel.guard import judge_plan
 from sentinel.limits import SentinelLimits
 from strategies.desk import Work
-from strategies.planner import plan, plan_document, plan_sha256
+from strategies.planner import plan
 
 if TYPE_CHECKING:
     from strategies.manifest_strategy import ManifestStrategy
@@ -54,7 +67,9 @@ class ManifestDesk:
         cache: Any,
         clock_ns: Callable[[], int],
         fold: LogFold,
+        halt: Callable[[str], None],
     ) -> None:
+        self._halt = halt
         self._config = config
         self._limits = limits
         self._policy = policy
@@ -73,9 +88,10 @@ class ManifestDesk:
         self._done: str | None = None  # the manifest whose cycle has ended
         self._last_generated_ns = 0
         self._interrupted: str | None = None
+        self._decision: dict[str, tuple[Decimal, int]] = {}
+        self._recent: list[RecentApproval] = []  # of the open cycle
         self._facts: ManifestFacts | None = None
         self._open_manifest = ""
-        self.plans = 0
         self.last_plan: Plan | None = None
         self.on_plan: Callable[[Plan | None, Judgement | Held], None] = lambda made, judgement: None
         self.on_cycle_end: Callable[[Sequence[records.Fill], int], None] = lambda fills, orders: None
@@ -113,7 +129,9 @@ class ManifestDesk:
         self._last_generated_ns = manifest.generated_ns
         now = self._clock_ns()
         symbols = tuple(sorted({*manifest.targets, *self._recorder.keeper.positions}))
-        mids = {s: quote.mid for s in symbols if (quote := self._prices.quote_of(s)) is not None}
+        seen = {s: quote for s in symbols if (quote := self._prices.quote_of(s)) is not None}
+        mids = {symbol: quote.mid for symbol, quote in seen.items()}
+        self._decision = {symbol: (quote.mid, quote.ts_ns) for symbol, quote in seen.items()}
         self._facts = ManifestFacts(
             manifest_sha256=manifest.manifest_sha256,
             source_run=manifest.source_run,
@@ -139,7 +157,7 @@ class ManifestDesk:
             cause="top_up" if interrupted else "new_manifest",
             symbols=symbols,
             after_ns=now if next_bar else 0,
-            deadline_ns=now + self._config.policy.plan_deadline_s * NS,
+            deadline_ns=now + self._config.policy.plan_deadline_s * NS // self._recorder.market_speed,
         )
 
     def _turned_away(self, outcome: Any, *, decision: Decision, code: str, message: str) -> None:
@@ -180,32 +198,42 @@ class ManifestDesk:
         self._open_manifest = manifest.manifest_sha256
         planned_ns = self._clock_ns()
         quotes = {s: quote for s in work.symbols if (quote := self._prices.quote_of(s)) is not None}
-        made = plan(
-            PlanInputs(
-                environment=self._config.environment,
-                manifest_sha256=manifest.manifest_sha256,
-                source_run=manifest.source_run,
-                cycle=cycle,
-                targets=manifest.targets,
-                book=self._recorder.keeper.snapshot(),
-                open_orders=self._open_orders(),
-                quotes=quotes,
-                limits=self._market_limits,
-                listings=self._listings,
-                accounts=self._accounts,
-                fees=self._assumptions.fees,
-                rates=self._rates,
-                policy=self._policy,
-                now_ns=planned_ns,
-            )
+        inputs = PlanInputs(
+            environment=self._config.environment,
+            manifest_sha256=manifest.manifest_sha256,
+            source_run=manifest.source_run,
+            cycle=cycle,
+            targets=manifest.targets,
+            book=self._recorder.keeper.snapshot(),
+            open_orders=self._open_orders(),
+            quotes=quotes,
+            limits=self._market_limits,
+            listings=self._listings,
+            accounts=self._accounts,
+            fees=self._assumptions.fees,
+            rates=self._rates,
+            policy=self._policy,
+            now_ns=planned_ns,
         )
-        self.plans += 1
+        made = plan(inputs)
+        exposure = open_exposure(inputs.open_orders, marks=self._marks(quotes, now_ns=planned_ns))
         if isinstance(made, Held):
             self._hold(cycle, manifest.manifest_sha256, made, planned_ns, ready)
             return
-        judgement = judge_plan(made, facts=self._sentinel_facts(manifest, facts, quotes, planned_ns), limits=self._limits)
-        approved_ns = self._clock_ns()
+        if isinstance(exposure, Held):
+            self._hold(cycle, manifest.manifest_sha256, exposure, planned_ns, ready)
+            return
         digest = plan_sha256(made)
+        judgement = judge_plan(
+            made,
+            facts=self._sentinel_facts(manifest, facts, quotes, open_exposure=exposure, now_ns=planned_ns),
+            limits=self._limits,
+            sha256=digest,
+        )
+        if judgement.must_halt:
+            self._halt(f"CONTROL_FAILED: {judgement.message}")
+        approved_ns = self._clock_ns()
+        self._recent = [RecentApproval.of(approval, approved_ns=approved_ns) for approval in judgement.approvals]
         self.last_plan = made
         self._recorder.write(
             records.PlanLineRecord,
@@ -221,6 +249,8 @@ class ManifestDesk:
             plan=plan_document(made),
         )
         self._recorder.skips(made)
+        if judgement.decision is Decision.PLAN:
+            self._recorder.denied_lines(made, judgement)
         self.on_plan(made, judgement)
         if judgement.decision is not Decision.PLAN:
             self._recorder.write(records.Alarm, code=judgement.code, message=judgement.message)
@@ -278,10 +308,36 @@ class ManifestDesk:
                 )
         return tuple(found)
 
+    def _marks(self, quotes: Mapping[str, Quote], *, now_ns: int) -> Marks:
+        return Marks(
+            quotes=quotes,
+            limits=self._market_limits,
+            listings=self._listings,
+            rates=self._rates,
+            base_currency=self._policy.base_currency,
+            now_ns=now_ns,
+            price_age_max_ns=self._policy.price_age_max_ns,
+        )
+
     def _sentinel_facts(
-        self, manifest: AuditedManifest, facts: ManifestFacts, quotes: Mapping[str, Quote], now_ns: int
+        self, manifest: AuditedManifest, facts: ManifestFacts, quotes: Mapping[str, Quote], *, open_exposure: Any, now_ns: int
     ) -> SentinelFacts:
-        raise AssertionError("see below")
+        """What the Sentinel sees beside the plan. A symbol without a decision price is held against its own last mid."""
+        references = {symbol: Reference(price=quote.mid, ts_ns=quote.ts_ns) for symbol, quote in quotes.items()}
+        for symbol, (price, ts_ns) in self._decision.items():
+            references[symbol] = Reference(price=price, ts_ns=ts_ns)
+        return SentinelFacts(
+            halted=not self._permission.may_send(),
+            grade=manifest.grade,
+            regime_name=manifest.regime_name,
+            regime_quadrant=None,
+            weights=manifest.targets,
+            quotes=quotes,
+            references=references,
+            recent=self._recent,
+            open_exposure=open_exposure,
+            now_ns=now_ns,
+        )
 
     def fund(self, buys: Sequence[Approval]) -> Sequence[Approval]:
         """Spend the cash at hand in plan order, each buy at the far touch with its fee; what is not covered is skipped."""
@@ -314,15 +370,16 @@ class ManifestDesk:
 
     def _cost(self, approval: Approval, ask: Decimal) -> Decimal:
         multiplier = self._market_limits[approval.symbol].multiplier
-        fee = fee_for(
-            side=Side.BUY,
+        fee, in_base = fee_for(
+            Side.BUY,
             quantity=approval.quantity,
             price=ask,
             multiplier=multiplier,
             schedule=self._assumptions.fees[approval.venue],
-            order_kind=OrderKind.MARKET,
+            liquidity=Liquidity.TAKER,
+            has_base_currency=self._listings[approval.symbol].base_currency is not None,
         )
-        return approval.quantity * ask * multiplier + (Decimal(0) if fee.is_base else fee.amount)
+        return approval.quantity * ask * multiplier + (Decimal(0) if in_base else fee)
 
     def finish(self) -> None:
         """Close the cycle; its manifest is done."""

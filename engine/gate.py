@@ -14,12 +14,12 @@ from nautilus_trader.core.uuid import UUID4
 from nautilus_trader.execution.messages import ModifyOrder, SubmitOrder, SubmitOrderList
 from nautilus_trader.model.enums import OrderSide, OrderType
 from nautilus_trader.model.events import OrderDenied, OrderModifyRejected
-from sentinel.order_check import OrderFacts, OrderVerdict, judge_order
 
 from lakehouse.permission import Permission
 from orders.plan import Approval, Outcome
 from orders.values import OrderKind, Quote, Side
 from sentinel.limits import SentinelLimits
+from sentinel.order_check import OrderFacts, OrderVerdict, judge_order
 
 KINDS = {OrderType.MARKET: OrderKind.MARKET, OrderType.LIMIT: OrderKind.LIMIT}
 ENDPOINT = "ExecEngine.execute"

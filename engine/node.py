@@ -30,7 +30,7 @@ def node_config(*, data_clients: Iterable[str], exec_clients: Iterable[str], log
     """Return a node config in which the engine's own in-flight and open-order checks are off: they turn silence into REJECTED."""
     return TradingNodeConfig(
         trader_id=TraderId(TRADER_ID),
-        logging=LoggingConfig(log_level=log_level, bypass_logging=log_level == "OFF"),
+        logging=LoggingConfig(log_level=log_level, log_colors=False),
         data_engine=LiveDataEngineConfig(graceful_shutdown_on_exception=True),
         risk_engine=LiveRiskEngineConfig(
             graceful_shutdown_on_exception=True, max_order_submit_rate=RISK_RATE, max_order_modify_rate=RISK_RATE

@@ -21,15 +21,15 @@ from nautilus_trader.model.events import (
     OrderRejected,
     OrderSubmitted,
 )
-from sentinel.order_check import OrderVerdict
 
 from engine.market_time import MarketTime
 from lakehouse import records
 from orders.book import ZERO, BookKeeper
 from orders.canonical import decimal_text
 from orders.errors import StorageError
-from orders.plan import Approval, Plan
+from orders.plan import Approval, Judgement, Outcome, Plan
 from orders.values import Listing, MarketLimits, OrderKind, Quote, Record, Side
+from sentinel.order_check import OrderVerdict
 
 
 class RunFacts(Record, frozen=True, kw_only=True):
@@ -123,6 +123,7 @@ class Recorder:
         self.on_fill = on_fill
         self.quote_of = quote_of
         self._market_time = market_time
+        self.market_speed = market_time.speed
         self._clock_ns = clock_ns
         self._listings = listings
         self._limits = limits
@@ -150,7 +151,7 @@ class Recorder:
         """Return the market time of now."""
         return self._market_time.at(self._clock_ns())
 
-    def write(self, kind: type[records.Line], **fields: Any) -> int:
+    def write(self, kind: type[records.Line], /, **fields: Any) -> int:
         """Append one line and return its number."""
         return self._append(kind(**self.stamp(), **fields))
 
@@ -159,7 +160,7 @@ class Recorder:
         self.last_line = number
         return number
 
-    def write_quietly(self, kind: type[records.Line], **fields: Any) -> None:
+    def write_quietly(self, kind: type[records.Line], /, **fields: Any) -> None:
         """Write where a failing disk must not stand in the way of what is being done, such as a halt."""
         with contextlib.suppress(StorageError):
             self.write(kind, **fields)
@@ -192,6 +193,23 @@ class Recorder:
                     symbol=line.symbol,
                     reason=line.reason.value,
                     text=line.detail,
+                    wanted=line.wanted_quantity,
+                    notional_base=line.notional_base,
+                )
+
+    def denied_lines(self, plan: Plan, judgement: Judgement) -> None:
+        """Write a line for each trading line that a control denied by itself, with the first control that did."""
+        approved = {approval.line for approval in judgement.approvals}
+        for line in plan.lines:
+            if line.trades and line.line not in approved:
+                verdict = next(v for v in judgement.verdicts if v.line == line.line and v.outcome is not Outcome.ALLOW)
+                self.counts["denied"] += 1
+                self.skip(
+                    cycle=plan.cycle,
+                    line=line.line,
+                    symbol=line.symbol,
+                    reason=verdict.control,
+                    text=f"denied: {verdict.observed}; limit {verdict.limit}",
                     wanted=line.wanted_quantity,
                     notional_base=line.notional_base,
                 )

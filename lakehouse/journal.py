@@ -6,31 +6,25 @@ says when they are on disk. Both are made by `lakehouse.opening.open_journal` an
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 import msgspec
 
-from lakehouse.layout import Layout, storage_error, write_all
-from lakehouse.ledger import LedgerChain
-from lakehouse.ledger_format import BATCH_LINES_MAX, LEDGERED
+from lakehouse.layout import Layout, storage_error
+from lakehouse.ledger_format import BATCH_LINES_MAX
 from lakehouse.rebuild import LogFold
+from lakehouse.record_files import Pending, RecordFiles
 from lakehouse.records import AnyLine
 from orders.errors import InputError, StorageError
 
-if TYPE_CHECKING:
-    from hashlib import _Hash
-
 BATCH_NS_MAX: Final = 2_000_000  # a line waits at most this long for company; not at all when somebody waits for it
-ANCHOR_LINES: Final = 1_000
 PENDING_LINES_MAX: Final = 100_000  # about 100 MB; a disk this far behind has stopped
 
 Callback = Callable[[], None]
-Pending = tuple[int, AnyLine, bytes]  # number, line, raw bytes
 
 
 class Journal(Protocol):
@@ -59,77 +53,6 @@ class Journal(Protocol):
     def close(self) -> None:
         """Flush, anchor the log in the ledger, close. Raises `StorageError` if that fails; silent after a known failure."""
         ...
-
-
-class RecordFiles:
-    """Both files open for appending, and everything that runs with their ends. One thread at a time.
-
-    After an `OSError` nothing may be written again: what is on disk is then not known.
-    """
-
-    def __init__(
-        self, layout: Layout, *, chain: LedgerChain, log_hash: _Hash, log_line: int, last_ts_ns: int, anchored: int, sync: bool
-    ) -> None:
-        """Open both, making them where they are missing. Raises `OSError`."""
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._ledger = os.open(layout.ledger, flags, 0o644)
-        try:
-            self._log = os.open(layout.log, flags, 0o644)
-        except OSError:
-            os.close(self._ledger)
-            raise
-        self._size = {descriptor: os.fstat(descriptor).st_size for descriptor in (self._log, self._ledger)}
-        self._chain = chain
-        self._log_hash = log_hash
-        self.log_line = log_line
-        self._last_ts_ns = last_ts_ns
-        self._anchored = anchored
-        self.sync = sync
-
-    def write(self, lines: list[Pending]) -> None:
-        """Write the lines, then their ledger records: one write and one fdatasync a file, log first. Raises `OSError`."""
-        blob = b"\n".join([raw for _, _, raw in lines]) + b"\n"
-        self._log_hash.update(blob)
-        self._put(self._log, blob)
-        self.log_line, last, _ = lines[-1]
-        self._last_ts_ns = last.ts_ns
-        records = self._chain.records_of([item for item in lines if type(item[1]) in LEDGERED])
-        if self.log_line - self._anchored >= ANCHOR_LINES:
-            records += self._anchor()
-        if records:
-            self._put(self._ledger, records)
-
-    def begin(self, *, run_id: str, ts_ns: int) -> None:
-        """Write the genesis record of a new ledger. Raises `OSError`."""
-        self._put(self._ledger, self._chain.genesis(run_id=run_id, ts_ns=ts_ns))
-
-    def add_records(self, lines: list[Pending]) -> None:
-        """Write only the ledger records of lines that are in the log already. Raises `OSError`."""
-        self._put(self._ledger, self._chain.records_of(lines))
-
-    def anchor(self) -> None:
-        """Anchor the log as it is, unless it already is. Raises `OSError`."""
-        if self.log_line > self._anchored:
-            self._put(self._ledger, self._anchor())
-
-    def close(self) -> None:
-        os.close(self._log)
-        os.close(self._ledger)
-
-    def _anchor(self) -> bytes:
-        self._anchored = self.log_line
-        return self._chain.anchor(log_line=self.log_line, log_sha256=self._log_hash.hexdigest(), ts_ns=self._last_ts_ns)
-
-    def _put(self, descriptor: int, data: bytes) -> None:
-        status = os.fstat(descriptor)
-        if status.st_size != self._size[descriptor] or status.st_nlink == 0:
-            raise OSError(
-                f"the file is not as it was left: {status.st_size} bytes instead of {self._size[descriptor]}, or removed"
-            )
-        write_all(descriptor, data)
-        self._size[descriptor] += len(data)
-        if self.sync:
-            os.fdatasync(descriptor)
 
 
 class SyncJournal:
@@ -198,8 +121,8 @@ class SyncJournal:
 class DurableJournal:
     """Lines are numbered at once on the caller's thread; a writer thread commits them in groups and posts what follows.
 
-    `post` hands a callback to the caller's thread (`loop.call_soon_threadsafe`) and must not raise. On the first error of the
-    disk `on_failure` is posted once, nothing is written again, and `append` raises.
+    `post` hands a callback to the caller's thread (`loop.call_soon_threadsafe`); it must neither raise nor wait.
+    On the first error of the disk `on_failure` is posted once, nothing is written again, and `append` raises.
     """
 
     def __init__(
@@ -255,8 +178,8 @@ class DurableJournal:
             if self._durable_seq < self._seq:
                 self._waiters.append((self._seq, callback))
                 self._hurry()
-                return
-        self._post(callback)
+            else:
+                self._post(callback)
 
     def flush(self) -> None:
         with self._state:
@@ -330,14 +253,11 @@ class DurableJournal:
             return batch
 
     def _announce(self, durable_seq: int) -> None:
-        due: list[Callback] = []
-        with self._state:
+        with self._state:  # posted under the lock, so that callbacks keep the order they were asked in
             self._durable_seq = durable_seq
             while self._waiters and self._waiters[0][0] <= durable_seq:
-                due.append(self._waiters.popleft()[1])
+                self._post(self._waiters.popleft()[1])
             self._state.notify_all()
-        for callback in due:
-            self._post(callback)
 
     def _fail(self, error: OSError) -> None:
         failure = storage_error(error, self._layout.log)

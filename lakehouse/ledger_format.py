@@ -194,7 +194,12 @@ def decode_record(raw: bytes, *, file: str, line: int) -> LedgerLine:
         record = msgspec.convert(value, LedgerLine)
     except (ValueError, TypeError, RecursionError, msgspec.ValidationError) as error:
         raise bad(f"{str(error)[:120]} in {raw[:60]!r}") from error
-    if record.v != LEDGER_VERSION or record.type not in LedgerType or not isinstance(record.body, dict) or tuple(value) != RECORD_KEYS:
+    if (
+        record.v != LEDGER_VERSION
+        or record.type not in LedgerType
+        or not isinstance(record.body, dict)
+        or tuple(value) != RECORD_KEYS
+    ):
         raise bad(f"v {record.v}, type {record.type[:40]!r}, keys {','.join(value)[:80]}")
     return record
 

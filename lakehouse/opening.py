@@ -10,9 +10,10 @@ from typing import Literal, overload
 import msgspec
 
 from lakehouse.examine import Examination, examine
-from lakehouse.journal import Callback, DurableJournal, RecordFiles, SyncJournal
+from lakehouse.journal import Callback, DurableJournal, SyncJournal
 from lakehouse.layout import Layout, replace_file, safe_name, storage_error, sync_directory
 from lakehouse.ledger import LedgerChain
+from lakehouse.record_files import RecordFiles
 from lakehouse.records import AnyLine, Recovery
 from orders.errors import StorageError
 

@@ -112,8 +112,8 @@ class FilePermission:
             sync_directory(self._layout.directory)
             if first:
                 note = HaltNote(by=by, reason=reason, ts_ns=now_ns)
-                replace_file(self._layout.halt_note, msgspec.json.encode(note) + b"\n")
-        except (OSError, UnicodeEncodeError) as error:
+                replace_file(self._layout.halt_note, _bytes(note))
+        except OSError as error:
             return HaltOutcome(durable=True, problem=f"halted, but the reason could not be written: {error}")
         return HaltOutcome(durable=True, problem=None)
 
@@ -126,7 +126,13 @@ class FilePermission:
         self._halted = False
 
     def _arm(self, note: HaltNote) -> None:
-        replace_file(self._layout.permission, msgspec.json.encode(note) + b"\n")
+        replace_file(self._layout.permission, _bytes(note))
+
+
+def _bytes(note: HaltNote) -> bytes:
+    """A reason typed on a command line may hold bytes that are no UTF-8; it must not stop a halt."""
+    by, reason = (text.encode("utf-8", "backslashreplace").decode() for text in (note.by, note.reason))
+    return msgspec.json.encode(HaltNote(by=by, reason=reason, ts_ns=note.ts_ns)) + b"\n"
 
 
 def read_halt(layout: Layout) -> HaltNote | None:

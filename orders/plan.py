@@ -98,7 +98,7 @@ class PlanInputs(Record, frozen=True, kw_only=True):
     now_ns: int
 
 
-class PlanLine(Record, frozen=True, kw_only=True):
+class PlanLine(Record, frozen=True, kw_only=True, gc=False):
     """One target or held instrument. `quantity` > 0 exactly when `reason` trades; weights are fractions of equity, signed.
 
     `wanted_quantity` is signed, of this cycle's leg, before flooring to the step (cut six places below the step); `bid`,
@@ -177,7 +177,7 @@ class Outcome(StrEnum):
     NEEDS_OVERRIDE = "NEEDS_OVERRIDE"
 
 
-class Verdict(Record, frozen=True, kw_only=True):
+class Verdict(Record, frozen=True, kw_only=True, gc=False):
     """One control's answer: what was seen against which limit, both with their unit in words. `line` 0 is the whole plan."""
 
     control: str
@@ -187,7 +187,7 @@ class Verdict(Record, frozen=True, kw_only=True):
     line: int = 0
 
 
-class Approval(Record, frozen=True, kw_only=True):
+class Approval(Record, frozen=True, kw_only=True, gc=False):
     """Leave for one order: made by `sentinel.guard` only. The gate compares what comes with it and uses it once.
 
     `reference_price` is the far touch the plan was judged on, in quote currency; `unit_value_base` turns quantity x price

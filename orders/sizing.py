@@ -12,7 +12,7 @@ from orders.values import MarketLimits, Record
 ZERO: Final = Decimal(0)
 
 
-class Sized(Record, frozen=True, kw_only=True):
+class Sized(Record, frozen=True, kw_only=True, gc=False):
     """A quantity the venue takes: a multiple of the step, at most what was wanted. 0 <= `residual` < one step."""
 
     quantity: Decimal
@@ -20,7 +20,7 @@ class Sized(Record, frozen=True, kw_only=True):
     notional: Decimal
 
 
-class Dust(Record, frozen=True, kw_only=True):
+class Dust(Record, frozen=True, kw_only=True, gc=False):
     """What falls below a floor; not sent. `floor` names the first one missed: step_size, min_quantity or min_notional."""
 
     quantity: Decimal
@@ -28,7 +28,7 @@ class Dust(Record, frozen=True, kw_only=True):
     floor: str
 
 
-class TooLarge(Record, frozen=True, kw_only=True):
+class TooLarge(Record, frozen=True, kw_only=True, gc=False):
     """More than the venue takes in one order; not sent and not silently clipped."""
 
     quantity: Decimal

@@ -9,7 +9,7 @@ from typing import Final, NoReturn
 from orders.book import Book
 from orders.errors import InputError
 from orders.exact import exact_arithmetic
-from orders.plan import Held, OpenOrder, Reason
+from orders.plan import Held, OpenOrder, PlanInputs, Reason
 from orders.sizing import check_limits
 from orders.values import Listing, MarketLimits, Quote, Rate, Record, Side
 
@@ -25,7 +25,7 @@ HELD_CODES: Final = {
 }
 
 
-class Mark(Record, frozen=True, kw_only=True):
+class Mark(Record, frozen=True, kw_only=True, gc=False):
     """A symbol that can be valued: `rate` to base currency, `unit_value_base` = multiplier x rate, `mid_value_base` =
     base currency for one unit at mid. `limits` have passed `check_limits`.
     """
@@ -108,6 +108,19 @@ class Marks:
         self._price_age_max_ns = price_age_max_ns
         self._marks: dict[str, Mark | NoMark] = {}
         self._rate_values: dict[str, Decimal | None] = {base_currency: ONE}
+
+    @classmethod
+    def of_inputs(cls, inputs: PlanInputs) -> Marks:
+        """Return the marks a plan of these inputs is made with."""
+        return cls(
+            quotes=inputs.quotes,
+            limits=inputs.limits,
+            listings=inputs.listings,
+            rates=inputs.rates,
+            base_currency=inputs.policy.base_currency,
+            now_ns=inputs.now_ns,
+            price_age_max_ns=inputs.policy.price_age_max_ns,
+        )
 
     def rate(self, currency: str) -> Decimal | None:
         """Return base currency for one unit of `currency`; None when no rate holds now. Both ends of its range hold."""

@@ -37,7 +37,11 @@ class _Handle(SimulationModule):  # type: ignore[misc]  # Nautilus is untyped
 
 
 class Alerts:
-    """Makes a backtest process its venues at an instant, as the live client's wake-up does; one no-op alert an instant."""
+    """Makes a backtest process its venues at an instant, as the live client's wake-up does.
+
+    Two no-op alerts an instant: what is due is settled when the second one comes up, a nanosecond later, while the engine
+    still looks for new alerts. Orders sent from the fills of the last alert before the next price would else wait for it.
+    """
 
     def __init__(self, clock: Any) -> None:
         self._clock = clock
@@ -45,12 +49,13 @@ class Alerts:
         self._count = 0
 
     def wake(self, due_ns: int) -> None:
-        """Set an alert at `due_ns` unless it is now, past, or set already."""
+        """Set the alerts for `due_ns` unless it is now, past, or set already."""
         if due_ns <= self._last_ns or due_ns <= self._clock.timestamp_ns():
             return
         self._last_ns = due_ns
         self._count += 1
         self._clock.set_time_alert_ns(f"due-{self._count}", due_ns, _nothing)
+        self._clock.set_time_alert_ns(f"settle-{self._count}", due_ns + 1, _nothing)
 
 
 def _nothing(event: Any) -> None:

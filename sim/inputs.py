@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
@@ -58,7 +59,10 @@ def read_inputs(config: RunConfig) -> Inputs:
         synthetic.append(
             f"{config.data.synthetic_spread_bps} bp spread and sizes around real closes; market limits are hand-written"
         )
-    if "synthetic" in config.data.path.name or config.data.kind == "replay_quotes":
+    if config.data.kind == "bars":
+        half = config.assumptions_section.bar_half_spread_bps
+        synthetic.append(f"{half} bp on each side of real closes; market limits are hand-written")
+    if config.data.kind == "replay_quotes":
         synthetic.append(f"quotes as {config.data.path} says")
     return Inputs(
         listings=listings,
@@ -73,7 +77,8 @@ def feed_of(config: RunConfig, limits: Mapping[str, MarketLimits]) -> Iterator[F
     data = config.data
     if data.kind == "replay_quotes":
         return read_quotes(data.path, limits=limits)
-    return read_closes(data.path, start=data.start, end=data.end, spread_bps=data.synthetic_spread_bps, limits=limits)
+    spread_bps = Decimal(0) if data.kind == "bars" else data.synthetic_spread_bps
+    return read_closes(data.path, start=data.start, end=data.end, spread_bps=spread_bps, limits=limits)
 
 
 def day_start_ns(day: date) -> int:

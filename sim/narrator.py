@@ -50,6 +50,7 @@ class Narrator:
         self._say = say
         self._json = as_json
         self._now = market_now_ns
+        self._seen = False  # a manifest, ever
 
     def line(self, text: str, **facts: Any) -> None:
         """Print `text`, or `facts` as JSON."""
@@ -63,6 +64,7 @@ class Narrator:
         day = day_of(self._now())
         short = (outcome.manifest_sha256 or "-")[:4]
         if isinstance(outcome, AuditedManifest):
+            self._seen = True
             self.line(
                 f"{day}  manifest {short}… run {outcome.source_run} {outcome.grade.value} · regime {outcome.regime_name}"
                 f" · {len(outcome.targets)} targets",
@@ -72,6 +74,9 @@ class Narrator:
                 source_run=outcome.source_run,
                 grade=outcome.grade.value,
             )
+            return
+        if outcome.code == "MANIFEST_VANISHED" and not self._seen:
+            self.line(f"{day}  waiting for a manifest", type="waiting", message=outcome.message)
             return
         decision = "HOLD" if isinstance(outcome, ManifestHeld) else "REFUSED"
         self.line(

@@ -1,4 +1,4 @@
-"""The shadow's replay data client: plays a feed into a live node, each price re-stamped to now, manifests installed on their day."""
+"""The shadow's replay data client: plays a feed into a live node, prices re-stamped to now, manifests on their day."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from nautilus_trader.common.providers import InstrumentProvider
 from nautilus_trader.live.data_client import LiveMarketDataClient
-from nautilus_trader.model.data import QuoteTick
+from nautilus_trader.model.data import Bar, QuoteTick
 from nautilus_trader.model.identifiers import ClientId, InstrumentId, Venue
 from nautilus_trader.model.objects import Price, Quantity
 
@@ -64,6 +64,14 @@ def tick_of(quote: FeedQuote, instrument: Any, *, ts_ns: int) -> Any:
         ts_event=ts_ns,
         ts_init=ts_ns,
     )
+
+
+def bar_of(quote: FeedQuote, instrument: Any, bar_type: Any) -> Any:
+    """Return a bar that opens, trades and closes at the feed's mid: all a close says. Its volume is the feed's size."""
+    close = Price((quote.bid + quote.ask) / 2, instrument.price_precision)
+    size_step = instrument.size_increment.as_decimal()
+    volume = Quantity(quote.bid_size // size_step * size_step, instrument.size_precision)
+    return Bar(bar_type, close, close, close, close, volume, quote.market_ns, quote.market_ns)
 
 
 def install_manifest(source: Path, target: Path) -> None:

@@ -162,7 +162,7 @@ class ShadowRun:
         """Node, assembly and clients, with the record put back into the cache."""
         config = self.config
         node = make_node(
-            loop=self._loop, data_clients=[*config.venues, LAKEHOUSE_CLIENT], exec_clients=config.venues, log_level="OFF"
+            loop=self._loop, data_clients=[*config.venues, LAKEHOUSE_CLIENT], exec_clients=config.venues, log_level="ERROR"
         )
         self._parts = Parts(
             config=config,

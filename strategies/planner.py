@@ -6,59 +6,24 @@ Whether the plan may be traded is not judged here: see `sentinel.guard`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import ROUND_DOWN, Decimal
 from typing import Final
 
-from orders.costs import Liquidity, fee_for
 from orders.errors import InputError
 from orders.exact import CEILING, FLOOR, FRACTION_PLACES, ROUNDED, exact_arithmetic, fraction
-from orders.plan import Held, OpenOrder, Plan, PlanInputs, PlanLine, Reason, UnnamedPositions
-from orders.sizing import Dust, Sized, TooLarge, fit_exact
+from orders.plan import Held, OpenOrder, Plan, PlanInputs, Reason, UnnamedPositions
 from orders.valuation import Mark, Marks, NoMark, Valuation, value_book
-from orders.values import AccountKind, FeeSchedule, OrderKind, Side
+from orders.values import Side
 from strategies import plan_text
+from strategies.plan_lines import Draft, Pot, decide, record_line, size
 
 PLAN_VERSION: Final = 1
-WANTED_PLACES: Final = 6  # places below the step that a record of the wanted quantity keeps
 BPS: Final = Decimal(10_000)
 BPS_PLACES: Final = Decimal("1e-6")
 ZERO: Final = Decimal(0)
 ONE: Final = Decimal(1)
 TRADE_ORDER: Final = {Side.SELL: 0, Side.BUY: 1}
 UNSENT: Final = 2
-Pot = tuple[str, str]  # venue, quote currency: cash does not move between them
-
-
-class _Draft:
-    """A line in the making. `side` and `quantity` are set exactly while it trades; `notional`, `fee` in quote currency."""
-
-    __slots__ = (
-        "detail", "fee", "fee_base", "fees", "held", "mark", "notional", "pot", "quantity", "reason", "side", "symbol", "target",
-        "value", "wanted",
-    )  # fmt: skip
-
-    def __init__(self, symbol: str, *, target: Decimal, held: Decimal, value: Decimal, mark: Mark | NoMark) -> None:
-        self.symbol = symbol
-        self.target = target
-        self.held = held
-        self.value = value
-        self.mark = mark
-        self.reason = Reason.ON_TARGET
-        self.detail = ""
-        self.side: Side | None = None
-        self.quantity = ZERO
-        self.wanted: Decimal | None = None
-        self.notional = ZERO
-        self.fee = ZERO  # in quote currency; zero when the venue takes it in the base asset
-        self.fee_base = ZERO
-        self.fees: FeeSchedule | None = None
-        self.pot: Pot | None = None  # None: a margin account, not bound by cash
-
-    def stop(self, reason: Reason, detail: str = "") -> None:
-        self.reason = reason
-        self.detail = detail
-        self.quantity = ZERO
 
 
 def plan(inputs: PlanInputs) -> Plan | Held:
@@ -83,15 +48,7 @@ def plan(inputs: PlanInputs) -> Plan | Held:
         if not (value.is_finite() and 0 <= value < 1):
             raise InputError("POLICY_INVALID", expected=f"{name} from 0 to below 1", found=str(value), action="2 % is 0.02.")
     with exact_arithmetic():
-        marks = Marks(
-            quotes=inputs.quotes,
-            limits=inputs.limits,
-            listings=inputs.listings,
-            rates=inputs.rates,
-            base_currency=policy.base_currency,
-            now_ns=inputs.now_ns,
-            price_age_max_ns=policy.price_age_max_ns,
-        )
+        marks = Marks.of_inputs(inputs)
         valuation = value_book(inputs.book, marks=marks)
         if isinstance(valuation, Held):
             return valuation
@@ -103,7 +60,7 @@ def plan(inputs: PlanInputs) -> Plan | Held:
         return _assemble(drafts, inputs=inputs, valuation=valuation, factor=factor)
 
 
-def _drafts(inputs: PlanInputs, *, marks: Marks, valuation: Valuation) -> list[_Draft]:
+def _drafts(inputs: PlanInputs, *, marks: Marks, valuation: Valuation) -> list[Draft]:
     """Steps 2 and 3, in the order of symbols."""
     working: dict[str, list[OpenOrder]] = {}
     for order in inputs.open_orders:
@@ -120,7 +77,7 @@ def _drafts(inputs: PlanInputs, *, marks: Marks, valuation: Valuation) -> list[_
                 "TARGET_INVALID", expected=f"a finite weight for {symbol}", found=str(target), action="Have research mend it."
             )
         kept = target is None and keep
-        draft = _Draft(
+        draft = Draft(
             symbol,
             target=target if target is not None else fraction(value, equity) if kept else ZERO,
             held=inputs.book.held(symbol),
@@ -133,78 +90,11 @@ def _drafts(inputs: PlanInputs, *, marks: Marks, valuation: Valuation) -> list[_
         elif kept:
             draft.stop(Reason.KEPT)
         else:
-            _decide(draft, inputs=inputs, equity=equity, band=band)
+            decide(draft, inputs=inputs, equity=equity, band=band)
     return drafts
 
 
-def _decide(draft: _Draft, *, inputs: PlanInputs, equity: Decimal, band: Decimal) -> None:
-    """Find the line's leg: nothing, or a side and a wanted quantity, sized."""
-    mark = draft.mark
-    if isinstance(mark, NoMark):
-        draft.stop(mark.reason, mark.detail)
-        return
-    venue = mark.listing.venue
-    account = inputs.accounts.get(venue)
-    draft.fees = inputs.fees.get(venue)
-    if account is None or draft.fees is None:
-        draft.stop(Reason.NOT_LISTED, f"no {'account' if account is None else 'fee schedule'} for {venue}")
-        return
-    target, held = draft.target, draft.held
-    if account is AccountKind.CASH:
-        if target < 0:
-            draft.stop(Reason.REFUSED_SHORT, f"a cash account at {venue} cannot be short; the position is left alone")
-            return
-        draft.pot = (venue, mark.listing.quote_currency)
-    flip = held != 0 and target != 0 and (held < 0) != (target < 0)
-    if target == 0:
-        wanted = -held
-    else:
-        gap = target * equity - draft.value
-        if flip:
-            wanted = -held
-        else:  # rounded toward what is held, so that the leg never passes its target
-            wanted = (FLOOR if gap > 0 else CEILING).divide(target * equity, mark.mid_value_base) - held
-        if gap and abs(gap) < band:
-            draft.wanted = wanted
-            draft.stop(Reason.WITHIN_BAND, plan_text.within_band(gap, band=band, equity=equity))
-            return
-    if not wanted:
-        return
-    draft.side = Side.BUY if wanted > 0 else Side.SELL
-    draft.wanted = wanted
-    draft.detail = plan_text.FLIP if flip else ""
-    _size(draft, abs(wanted), mark=mark, traded=Reason.TRADE, below=Reason.BELOW_FLOOR)
-
-
-def _size(draft: _Draft, wanted: Decimal, *, mark: Mark, traded: Reason, below: Reason) -> None:
-    """Step 3 for one line; `traded` and `below` are the reasons of a quantity that goes and of one that is too small."""
-    side = draft.side
-    assert side is not None and draft.fees is not None
-    price = mark.quote.ask if side is Side.BUY else mark.quote.bid
-    fit = fit_exact(wanted, price=price, limits=mark.limits)
-    match fit:
-        case Sized():
-            draft.reason = traded
-            draft.quantity = fit.quantity
-        case Dust():
-            draft.stop(below, plan_text.below_floor(fit, mark=mark, cash=below is Reason.NO_CASH))
-        case TooLarge():
-            draft.stop(Reason.ABOVE_MAX_QUANTITY, plan_text.too_large(fit))
-    draft.notional = fit.notional
-    amount, in_base = fee_for(
-        side,
-        quantity=fit.quantity,
-        price=price,
-        multiplier=mark.limits.multiplier,
-        schedule=draft.fees,
-        liquidity=Liquidity.TAKER,
-        has_base_currency=mark.listing.base_currency is not None,
-    )
-    draft.fee = ZERO if in_base else amount
-    draft.fee_base = amount * price * mark.unit_value_base if in_base else amount * mark.rate
-
-
-def _fit_to_cash(drafts: list[_Draft], *, inputs: PlanInputs, marks: Marks) -> Decimal:
+def _fit_to_cash(drafts: list[Draft], *, inputs: PlanInputs, marks: Marks) -> Decimal:
     """Step 4: scale the buys of cash accounts by one factor if any pot is short; return the factor."""
     costs: dict[Pot, Decimal] = {}
     buys = [draft for draft in drafts if draft.side is Side.BUY and draft.quantity and draft.pot is not None]
@@ -226,12 +116,13 @@ def _fit_to_cash(drafts: list[_Draft], *, inputs: PlanInputs, marks: Marks) -> D
     least = min(FLOOR.divide(max(available.get(pot, ZERO), ZERO), cost) for pot, cost in wanted_costs.items())
     factor = least.quantize(FRACTION_PLACES, rounding=ROUND_DOWN, context=ROUNDED)
     for draft in buys:
-        assert draft.wanted is not None and isinstance(draft.mark, Mark)
-        _size(draft, draft.wanted * factor, mark=draft.mark, traded=Reason.SCALED_TO_CASH, below=Reason.NO_CASH)
+        assert draft.wanted is not None
+        assert isinstance(draft.mark, Mark)
+        size(draft, draft.wanted * factor, mark=draft.mark, traded=Reason.SCALED_TO_CASH, below=Reason.NO_CASH)
     return factor
 
 
-def _available(drafts: list[_Draft], *, inputs: PlanInputs, marks: Marks) -> dict[Pot, Decimal]:
+def _available(drafts: list[Draft], *, inputs: PlanInputs, marks: Marks) -> dict[Pot, Decimal]:
     """Cash the buys of each cash account's pot may use: see `plan`. A pot with an open buy that has no price offers nothing."""
     cash = {(venue, code): amount for venue, amounts in inputs.book.cash.items() for code, amount in amounts.items()}
     worth: dict[Pot, Decimal] = dict(cash)
@@ -261,7 +152,7 @@ def _available(drafts: list[_Draft], *, inputs: PlanInputs, marks: Marks) -> dic
     return {pot: amount for pot, amount in available.items() if pot not in blocked}
 
 
-def _assemble(drafts: list[_Draft], *, inputs: PlanInputs, valuation: Valuation, factor: Decimal) -> Plan:
+def _assemble(drafts: list[Draft], *, inputs: PlanInputs, valuation: Valuation, factor: Decimal) -> Plan:
     """Step 5: lines, sells first, and the sums over them."""
     equity = valuation.equity_base
     drafts.sort(key=_rank)
@@ -282,7 +173,7 @@ def _assemble(drafts: list[_Draft], *, inputs: PlanInputs, valuation: Valuation,
         gross += abs(after)
         net += after
         gaps += abs(after - draft.target * equity)
-        lines.append(_line(number, draft, equity=equity))
+        lines.append(record_line(number, draft, equity=equity))
     return Plan(
         version=PLAN_VERSION,
         environment=inputs.environment,
@@ -305,43 +196,9 @@ def _assemble(drafts: list[_Draft], *, inputs: PlanInputs, valuation: Valuation,
     )
 
 
-def _rank(draft: _Draft) -> tuple[int, str]:
+def _rank(draft: Draft) -> tuple[int, str]:
     return (TRADE_ORDER[draft.side] if draft.quantity and draft.side is not None else UNSENT), draft.symbol
 
 
 def _bps(part: Decimal, whole: Decimal) -> Decimal:
     return FLOOR.divide(part * BPS, whole).quantize(BPS_PLACES, context=ROUNDED)
-
-
-_PLACES: Final[Mapping[int, Decimal]] = {n: Decimal(1).scaleb(n - WANTED_PLACES) for n in range(-40, 41)}
-
-
-def _line(number: int, draft: _Draft, *, equity: Decimal) -> PlanLine:
-    mark = draft.mark
-    listing = mark.listing
-    wanted = draft.wanted
-    if wanted is not None and isinstance(mark, Mark):
-        exponent = mark.limits.step_size.as_tuple().exponent
-        places = _PLACES.get(exponent) if isinstance(exponent, int) else None
-        if places is not None:
-            wanted = wanted.quantize(places, rounding=ROUND_DOWN, context=ROUNDED)
-    return PlanLine(
-        line=number,
-        symbol=draft.symbol,
-        venue=None if listing is None else listing.venue,
-        instrument_id=None if listing is None else listing.instrument_id,
-        side=draft.side if draft.quantity else None,
-        quantity=draft.quantity,
-        order_kind=OrderKind.MARKET,
-        reason=draft.reason,
-        detail=draft.detail,
-        target_weight=draft.target,
-        held_weight=fraction(draft.value, equity) if draft.value else ZERO,
-        held_quantity=draft.held,
-        wanted_quantity=wanted,
-        bid=mark.quote.bid if isinstance(mark, Mark) else None,
-        ask=mark.quote.ask if isinstance(mark, Mark) else None,
-        unit_value_base=mark.unit_value_base if isinstance(mark, Mark) else None,
-        notional_base=draft.notional * mark.rate if isinstance(mark, Mark) else ZERO,
-        fee_base=draft.fee_base,
-    )

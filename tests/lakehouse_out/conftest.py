@@ -10,8 +10,8 @@ import pytest
 from lakehouse.journal import SyncJournal
 from lakehouse.layout import Layout
 from lakehouse.opening import open_journal
-from lakehouse.records import AnyLine, Fill, HaltLine, Intent, RunStart, RunStop, Send
 from lakehouse.rebuild import LogFold
+from lakehouse.records import AnyLine, Fill, HaltLine, Intent, RunStart, RunStop, Send
 from lakehouse.state import ActualState, Asset, write_actual_state
 from orders.values import Side
 
@@ -73,7 +73,8 @@ class Lines:
         return [
             self.start(), self.intent(), self.send(), self.fill(), self.halt(), self.halt(action="resume"),
             self.intent(key="b" * 32, side=Side.SELL, quantity="0.5"), self.send(key="b" * 32),
-            self.fill("2", key="b" * 32, side=Side.SELL, quantity="0.25", filled_quantity="0.25", fee="0.02", fee_currency="USDT"),
+            self.fill("2", key="b" * 32, side=Side.SELL, quantity="0.25",
+                      filled_quantity="0.25", fee="0.02", fee_currency="USDT"),
         ]  # fmt: skip
 
 

@@ -29,7 +29,14 @@ class Any5(Body, frozen=True, kw_only=True):
 @given(a=st.none() | TEXT, b=WHOLE, c=st.booleans(), d=st.lists(TEXT), seq=st.integers(1, 2**53 - 1), ts_ns=st.integers(0, 2**63))
 def test_writers_bytes_equal_rfc_8785(a, b, c, d, seq, ts_ns):
     raw = encode_record("FILL", Any5(a=a, b=b, c=c, d=d, e={}), seq=seq, prev="0" * 64, ts_ns=ts_ns)
-    value = {"body": {"a": a, "b": b, "c": c, "d": d, "e": {}}, "prev": "0" * 64, "seq": seq, "ts": str(ts_ns), "type": "FILL", "v": 1}
+    value = {
+        "body": {"a": a, "b": b, "c": c, "d": d, "e": {}},
+        "prev": "0" * 64,
+        "seq": seq,
+        "ts": str(ts_ns),
+        "type": "FILL",
+        "v": 1,
+    }
     assert raw == rfc8785.dumps(value) == canonical(value)
     assert msgspec.structs.asdict(decode_record(raw, file="audit.jsonl", line=1)) == value
 
@@ -54,11 +61,13 @@ GOOD = encode_record("HALT", HaltBody(by="a", line_hash="0" * 64, log_line=1, re
     b"", b"{}", b"[]", b"null", b"\xff", b"[" * 100_000, GOOD + b" ", b" " + GOOD, GOOD.replace(b'"v":1', b'"v":2'),
     GOOD.replace(b'"HALT"', b'"OTHER"'), GOOD.replace("ü".encode(), b"\\u00fc"), GOOD.replace(b'"seq":1', b'"seq":1.0'),
     GOOD.replace(b'"seq":1', b'"seq":9007199254740993'), GOOD.replace(b'"seq":1', b'"seq":1,"seq":1'),
-    GOOD.replace(b'"v":1}', b'"w":1}'), GOOD.replace(b'"v":1}', b'"v":1,"w":1}'), GOOD.replace(b'"log_line":1', b'"log_line":NaN'), json.dumps(json.loads(GOOD)).encode(),
+    GOOD.replace(b'"v":1}', b'"w":1}'), GOOD.replace(b'"v":1}', b'"v":1,"w":1}'),
+    GOOD.replace(b'"log_line":1', b'"log_line":NaN'), json.dumps(json.loads(GOOD)).encode(),
     GOOD.decode().encode("utf-16"), b"9" * 5000,
 ], ids=[
     "empty", "no keys", "a list", "null", "not UTF-8", "deep nesting", "trailing space", "leading space", "another version",
-    "an unknown type", "escaped where it need not be", "a float", "an unsafe integer", "a key twice", "a key renamed", "a key too many", "NaN",
+    "an unknown type", "escaped where it need not be", "a float", "an unsafe integer", "a key twice", "a key renamed",
+    "a key too many", "NaN",
     "spaces between", "another encoding", "a huge number",
 ])  # fmt: skip
 def test_only_the_canonical_bytes_are_a_record(raw):

@@ -156,6 +156,15 @@ def test_permission_whose_directory_is_gone_is_no_permission(layout, armed):
     assert not armed.may_send()
 
 
+def test_reason_that_is_no_utf_8_stops_neither_halt_nor_resume(layout, armed):
+    assert armed.halt(by="a", reason="\udcff", now_ns=2).problem is None
+    note = read_halt(layout)
+    assert note is not None
+    assert note.reason == "\\udcff"
+    armed.resume(by="\udcff", reason="", now_ns=3)
+    assert armed.may_send()
+
+
 def test_halt_works_on_a_full_disk(read_only):
     path, _ = read_only
     permission = FilePermission(Layout(path))

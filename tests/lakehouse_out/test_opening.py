@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from lakehouse.opening import open_journal
-from lakehouse.records import Recovery
 from lakehouse.rebuild import decode_line
+from lakehouse.records import Recovery
 from lakehouse.verifier import verify
 from orders.errors import InputError, RecordCorrupt, StorageError
 
@@ -90,7 +90,9 @@ def test_torn_genesis_of_a_lakehouse_without_lines_is_mended(layout, open_sync):
 def test_kill_between_saving_the_tail_and_noting_it_is_noted_at_the_next_opening(killed, open_sync):
     killed.torn(killed.log, size=99, run_id="run-x").write_bytes(b"12345")
     noted = reopened(killed, open_sync)
-    assert [(line.cause, line.bytes_cut, line.saved_as) for line in noted] == [("TORN_LOG", 5, "execution_logs.jsonl.torn-99-run-x")]
+    assert [(line.cause, line.bytes_cut, line.saved_as) for line in noted] == [
+        ("TORN_LOG", 5, "execution_logs.jsonl.torn-99-run-x")
+    ]
     assert reopened(killed, open_sync, "run-3") == []
 
 
@@ -106,7 +108,7 @@ def without_line(path, number):
     ("LOG_SHORT", lambda r: [without_line(r.log, 10) for _ in r.log.read_bytes().splitlines()[9:]]),
     ("LOG_SHORT", lambda r: r.log.write_bytes(r.log.read_bytes()[:-1])),
     ("LOG_SHORT", lambda r: r.log.unlink()),
-    ("LOG_ALTERED", lambda r: r.log.write_bytes(r.log.read_bytes().replace(b'"sluice_version":"0.1.0"', b'"sluice_version":"0.1.1"'))),
+    ("LOG_ALTERED", lambda r: r.log.write_bytes(r.log.read_bytes().replace(b'_version":"0.1.0"', b'_version":"0.1.1"'))),
     ("LEDGER_DISAGREES", lambda r: r.log.write_bytes(r.log.read_bytes().replace(b'"price":"100"', b'"price":"10"', 1))),
     ("LEDGER_CHAIN", lambda r: r.ledger.write_bytes(r.ledger.read_bytes().replace(b'"run_id":"run-1"', b'"run_id":"run-9"'))),
     ("LEDGER_SEQ", lambda r: without_line(r.ledger, 1)),
@@ -203,3 +205,18 @@ def test_durable_opening_needs_no_state_file(layout, lines):
     journal.append(lines.start())
     journal.close()
     assert verify(layout.directory).ok
+
+
+def test_verify_is_not_disturbed_by_a_run_that_writes_meanwhile(layout):
+    command = [sys.executable, "-c", WRITER, str(layout.directory), str(ROOT), "run-0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        reports = []
+        for _ in range(40):
+            reports.append(verify(layout.directory))
+            child.stdout.readline()
+        child.kill()
+    assert [report.first_bad for report in reports] == [None] * 40
+    assert all(report.run_active for report in reports)
+    assert reports[-1].fills > reports[0].fills

@@ -110,7 +110,7 @@ def test_fills_after_the_state_are_bad_after_a_finished_run_and_a_note_while_one
     assert report.run_active
 
 
-def test_torn_tail_is_bad_after_a_finished_run_and_a_note_after_a_killed_one(record, killed):
+def test_torn_tail_after_a_finished_run_is_found(record):
     with record.log.open("ab") as file:
         file.write(b'{"type":"fi')
     report = verify(record.directory)
@@ -174,5 +174,13 @@ def test_verifier_imports_no_writer_and_nothing_heavy():
     code = "import sys, commands.verify_command; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
-    assert not loaded & {"lakehouse.journal", "lakehouse.ledger", "lakehouse.opening", "nautilus_trader", "pandas", "polars", "pydantic"}
+    assert not loaded & {
+        "lakehouse.journal",
+        "lakehouse.ledger",
+        "lakehouse.opening",
+        "nautilus_trader",
+        "pandas",
+        "polars",
+        "pydantic",
+    }
     assert not loaded & {"ccxt", "rich", "typer", "filelock"}

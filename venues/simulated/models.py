@@ -7,13 +7,15 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_UP, Decimal
 from typing import Any, Final
 
 from nautilus_trader.backtest.models import FeeModel, FillModel, LatencyModel
-from nautilus_trader.model.book import BookOrder, OrderBook
+from nautilus_trader.model.book import OrderBook
+from nautilus_trader.model.data import BookOrder
 from nautilus_trader.model.enums import BookType, OrderSide, OrderType
 from nautilus_trader.model.enums import LiquiditySide as NautilusLiquidity
 from nautilus_trader.model.objects import Money, Price, Quantity
 
 from orders.assumptions import Assumptions, FillRule
-from orders.values import FeeSchedule
+from orders.costs import Liquidity, fee_for
+from orders.values import FeeSchedule, Side
 
 DEPTH_MULTIPLE: Final = Decimal(2)  # the made book holds twice the order, so that its whole quantity fills on one level
 BPS: Final = Decimal(10_000)
@@ -62,15 +64,17 @@ class AssumedFeeModel(FeeModel):  # type: ignore[misc]  # Nautilus is untyped
 
     def get_commission(self, order: Any, fill_qty: Any, fill_px: Any, instrument: Any) -> Any:
         """Return the fee of one fill as Money of the base or the quote currency."""
-        schedule = self._schedule
-        maker = order.liquidity_side == NautilusLiquidity.MAKER
-        fraction = schedule.maker_fraction if maker else schedule.taker_fraction
         base = instrument.get_base_currency()
-        if schedule.base_on_buys and base is not None and order.side == OrderSide.BUY:
-            amount, currency = fill_qty.as_decimal() * fraction, base
-        else:
-            notional = fill_qty.as_decimal() * fill_px.as_decimal() * instrument.multiplier.as_decimal()
-            amount, currency = notional * fraction, instrument.quote_currency
+        amount, in_base = fee_for(
+            Side.BUY if order.side == OrderSide.BUY else Side.SELL,
+            quantity=fill_qty.as_decimal(),
+            price=fill_px.as_decimal(),
+            multiplier=instrument.multiplier.as_decimal(),
+            schedule=self._schedule,
+            liquidity=Liquidity.MAKER if order.liquidity_side == NautilusLiquidity.MAKER else Liquidity.TAKER,
+            has_base_currency=base is not None,
+        )
+        currency = base if in_base else instrument.quote_currency
         unit = Decimal(1).scaleb(-currency.precision)
         return Money(amount.quantize(unit, rounding=ROUND_UP), currency)
 

@@ -1,0 +1,262 @@
+"""The Sentinel's controls over a plan: one pure function each. All are asked; `sentinel.guard` weighs the answers.
+
+Line controls (ALLOW_LIST, MAX_ORDER_VALUE, PRICE_AGE, PRICE_COLLAR, DUPLICATE) deny single lines. Plan controls (HALT,
+PROVENANCE, MANIFEST_BOUNDS, REGIME_PARITY, MAX_LEVERAGE, MAX_ASSET_EXPOSURE) judge the book as the lines that are left
+would make it. A control that passes gives one verdict, for the line nearest its limit. Arithmetic is exact; fractions in
+words are rounded to 12 places. Limits are inclusive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Final
+
+from orders.canonical import decimal_text
+from orders.exact import fraction
+from orders.plan import Outcome, Plan, PlanLine, Verdict
+from orders.valuation import price_fault
+from sentinel.facts import Projection, far_touch
+from sentinel.facts import RecentApproval as RecentApproval
+from sentinel.facts import Reference as Reference
+from sentinel.facts import SentinelFacts as SentinelFacts
+from sentinel.limits import WEIGHT_ABS_MAX, SentinelLimits
+from sentinel.regime import Exposure, judge_regime, read_regime
+
+ZERO: Final = Decimal(0)
+Verdicts = tuple[Verdict, ...]
+
+
+def _one(control: str, outcome: Outcome, observed: str, limit: str, line: int = 0) -> Verdict:
+    return Verdict(control=control, outcome=outcome, observed=observed, limit=limit, line=line)
+
+
+def _passed(ok: bool) -> Outcome:
+    return Outcome.ALLOW if ok else Outcome.DENY
+
+
+def _sum(control: str, denied: list[Verdict], nearest: str, limit: str) -> Verdicts:
+    """The denials, or the one verdict of a control that passes."""
+    return tuple(denied) or (_one(control, Outcome.ALLOW, nearest or "no orders", limit),)
+
+
+def _part(value: Decimal, equity: Decimal) -> str:
+    return f"{decimal_text(fraction(value, equity))} of equity"
+
+
+# line controls
+
+
+def allow_list(lines: Sequence[PlanLine], *, limits: SentinelLimits) -> Verdicts:
+    """Deny what is not named for its venue, compared exactly; a line without venue or instrument too."""
+    allowed = {venue: frozenset(symbols) for venue, symbols in limits.allow.items()}
+    denied = []
+    for line in lines:
+        if line.venue is None or line.instrument_id is None:
+            denied.append(_one("ALLOW_LIST", Outcome.DENY, f"{line.symbol}: missing venue or instrument", "listed", line.line))
+        elif line.symbol not in allowed.get(line.venue, ()):
+            denied.append(_one("ALLOW_LIST", Outcome.DENY, f"{line.symbol!r} at {line.venue!r}", "symbols named", line.line))
+    return _sum("ALLOW_LIST", denied, f"{len(lines)} symbols named" if lines else "", "symbols named")
+
+
+def max_order_value(lines: Sequence[PlanLine], *, base_currency: str, limits: SentinelLimits) -> Verdicts:
+    """Deny a line whose quantity x far touch x multiplier x rate is above the limit; what is missing or not finite too."""
+    most = limits.max_order_value_base
+    words = f"{decimal_text(most)} {base_currency}"
+    denied, top, nearest = [], ZERO, ""
+    for line in lines:
+        touch, unit = far_touch(line), line.unit_value_base
+        if (
+            touch is None
+            or unit is None
+            or not (unit.is_finite() and unit > 0 and line.quantity.is_finite() and line.quantity > 0)
+        ):
+            denied.append(
+                _one("MAX_ORDER_VALUE", Outcome.DENY, f"{line.symbol}: missing price, rate or quantity", words, line.line)
+            )
+            continue
+        value = line.quantity * touch * unit
+        if value > most:
+            text = f"{decimal_text(value)} {base_currency} ({line.symbol})"
+            denied.append(_one("MAX_ORDER_VALUE", Outcome.DENY, text, words, line.line))
+        elif value > top:
+            top, nearest = value, line.symbol
+    return _sum("MAX_ORDER_VALUE", denied, f"{decimal_text(top)} {base_currency} ({nearest})" if nearest else "", words)
+
+
+def price_age(lines: Sequence[PlanLine], *, facts: SentinelFacts, limits: SentinelLimits) -> Verdicts:
+    """Deny a line whose newest quote is missing, zero, not finite, crossed, from the future or older than the limit."""
+    most = limits.price_age_max_ns
+    words = f"{most} ns"
+    denied, top, nearest = [], -1, ""
+    for line in lines:
+        quote = facts.quotes.get(line.symbol)
+        fault = price_fault(quote, now_ns=facts.now_ns, price_age_max_ns=most)
+        if quote is None:
+            denied.append(_one("PRICE_AGE", Outcome.DENY, f"{line.symbol}: missing", words, line.line))
+        elif fault is not None:
+            text = f"{line.symbol}: {fault.value}, {facts.now_ns - quote.ts_ns} ns old, bid {quote.bid}, ask {quote.ask}"
+            denied.append(_one("PRICE_AGE", Outcome.DENY, text, words, line.line))
+        elif facts.now_ns - quote.ts_ns > top:
+            top, nearest = facts.now_ns - quote.ts_ns, line.symbol
+    return _sum("PRICE_AGE", denied, f"{top} ns ({nearest})" if nearest else "", words)
+
+
+def price_collar(lines: Sequence[PlanLine], *, facts: SentinelFacts, limits: SentinelLimits) -> Verdicts:
+    """Deny a line whose far touch is further from its reference than the limit, as a fraction of the reference; a reference
+    that is missing, zero, not finite, from the future or older than its limit too.
+    """
+    most = limits.price_collar_fraction
+    words = f"{decimal_text(most)} of the reference"
+    denied, top, nearest = [], Decimal(-1), ""
+    for line in lines:
+        reference, touch = facts.references.get(line.symbol), far_touch(line)
+        if reference is None or touch is None:
+            what = "reference" if reference is None else "far touch"
+            denied.append(_one("PRICE_COLLAR", Outcome.DENY, f"{line.symbol}: missing {what}", words, line.line))
+            continue
+        price, age = reference.price, facts.now_ns - reference.ts_ns
+        if not (price.is_finite() and price > 0):
+            denied.append(_one("PRICE_COLLAR", Outcome.DENY, f"{line.symbol}: reference {price}", words, line.line))
+        elif not 0 <= age <= limits.reference_age_max_ns:
+            text = f"{line.symbol}: stale reference, {age} ns old, limit {limits.reference_age_max_ns} ns"
+            denied.append(_one("PRICE_COLLAR", Outcome.DENY, text, words, line.line))
+        else:
+            gap = abs(touch - price)
+            if gap > most * price:
+                text = f"{decimal_text(fraction(gap, price))} ({line.symbol}: {touch} against {price})"
+                denied.append(_one("PRICE_COLLAR", Outcome.DENY, text, words, line.line))
+            else:
+                away = fraction(gap, price)
+                if away > top:
+                    top, nearest = away, line.symbol
+    return _sum("PRICE_COLLAR", denied, f"{decimal_text(top)} of the reference ({nearest})" if nearest else "", words)
+
+
+def duplicate(
+    lines: Sequence[PlanLine], *, plan: Plan, ids: Mapping[int, str], facts: SentinelFacts, limits: SentinelLimits
+) -> Verdicts:
+    """Deny what was approved before: the same client order id ever; the same side, symbol, quantity and price in the same
+    cycle within the window; a second line of a symbol within this plan.
+    """
+    window = limits.duplicate_window_ns
+    words = f"once per line; not again within {window} ns"
+    used = {recent.client_order_id for recent in facts.recent}
+    same = {
+        (recent.symbol, recent.side, recent.quantity, recent.price)
+        for recent in facts.recent
+        if recent.cycle == plan.cycle and facts.now_ns - recent.approved_ns <= window
+    }
+    denied, seen = [], set()
+    for line in lines:
+        text = ""
+        if ids[line.line] in used:
+            text = f"{ids[line.line]} was approved before"
+        elif same and (line.symbol, line.side, line.quantity, far_touch(line)) in same:
+            text = f"{line.side} {line.quantity} {line.symbol} at the same price was approved in this cycle"
+        elif line.symbol in seen:
+            text = f"{line.symbol} has two lines"
+        seen.add(line.symbol)
+        if text:
+            denied.append(_one("DUPLICATE", Outcome.DENY, text, words, line.line))
+    return _sum("DUPLICATE", denied, f"{len(lines)} new orders" if lines else "", words)
+
+
+# plan controls
+
+
+def halt(facts: SentinelFacts) -> Verdicts:
+    """Deny everything unless it is known that nothing is halted."""
+    ok = facts.halted is False
+    return (_one("HALT", _passed(ok), "not halted" if ok else "halted", "not halted"),)
+
+
+def provenance(facts: SentinelFacts, *, limits: SentinelLimits) -> Verdicts:
+    """Deny a source run graded below the limit, or not graded."""
+    grade = facts.grade
+    ok = grade is not None and grade.rank >= limits.provenance_min.rank
+    return (
+        _one("PROVENANCE", _passed(ok), "missing" if grade is None else grade.value, f"{limits.provenance_min.value} or better"),
+    )
+
+
+def manifest_bounds(projection: Projection | None, *, facts: SentinelFacts, orders: bool, limits: SentinelLimits) -> Verdicts:
+    """Deny weights beyond 1, a gross of weights, concentration (HHI) or turnover above its limit. Four verdicts.
+
+    An HHI above its limit that does not grow passes, so that a concentrated book can be reduced. No weights at all but
+    orders denies: an empty manifest never means "sell everything". `orders`: whether any line trades.
+    """
+    control, weights = "MANIFEST_BOUNDS", facts.weights
+    gross_words = f"sum of |weight| {decimal_text(limits.gross_weight_max)}"
+    wild = sorted(symbol for symbol, weight in weights.items() if not weight.is_finite())
+    if wild or (orders and not weights):
+        return (_one(control, Outcome.DENY, f"{wild[0]}: weight not finite" if wild else "missing weights", gross_words),)
+    largest = max(weights, key=lambda symbol: (abs(weights[symbol]), symbol), default=None)
+    most = abs(weights[largest]) if largest is not None else ZERO
+    gross = sum((abs(weight) for weight in weights.values()), ZERO)
+    bounds = [
+        _one(
+            control, _passed(most <= WEIGHT_ABS_MAX), f"|weight| {decimal_text(most)} ({largest})", f"|weight| {WEIGHT_ABS_MAX}"
+        ),
+        _one(control, _passed(gross <= limits.gross_weight_max), f"sum of |weight| {decimal_text(gross)}", gross_words),
+    ]
+    hhi_words, turnover_words = f"HHI {decimal_text(limits.hhi_max)}", f"turnover {decimal_text(limits.turnover_max)} of equity"
+    if projection is None:
+        bounds.append(_one(control, Outcome.DENY, "missing: the book cannot be valued", hhi_words))
+        return tuple(bounds)
+    square = projection.equity * projection.equity
+    hhi_ok = projection.squares_after <= limits.hhi_max * square or projection.squares_after <= projection.squares_before
+    turnover_ok = projection.traded <= limits.turnover_max * projection.equity
+    bounds.append(_one(control, _passed(hhi_ok), f"HHI {decimal_text(fraction(projection.squares_after, square))}", hhi_words))
+    bounds.append(_one(control, _passed(turnover_ok), f"turnover {_part(projection.traded, projection.equity)}", turnover_words))
+    return tuple(bounds)
+
+
+def regime_parity(projection: Projection | None, *, facts: SentinelFacts, limits: SentinelLimits) -> Verdicts:
+    """Ask the regime's table (`sentinel.regime.judge_regime`) about the change of gross and net."""
+    regime = read_regime(facts.regime_name, facts.regime_quadrant)
+    gross_max = limits.turbulent_gross_fraction * limits.max_leverage
+    words = {
+        "TURBULENT": f"gross {decimal_text(gross_max)} of equity while growing",
+        "CRISIS": f"no growth; net long {decimal_text(limits.crisis_net_long_max)} of equity",
+    }.get(regime.value, "none in this regime")
+    if projection is None:
+        return (_one("REGIME_PARITY", Outcome.DENY, "missing: the book cannot be valued", words),)
+    equity = projection.equity
+    before = Exposure(gross=fraction(projection.gross_before, equity), net=fraction(projection.net_before, equity))
+    after = Exposure(gross=fraction(projection.gross_after, equity), net=fraction(projection.net_after, equity))
+    outcome = judge_regime(
+        regime, before=before, after=after, turbulent_gross_max=gross_max, crisis_net_long_max=limits.crisis_net_long_max
+    )
+    named = "" if facts.regime_name == regime.value else f" (name {facts.regime_name}, quadrant {facts.regime_quadrant})"
+    seen = (
+        f"{regime.value}{named}, gross {decimal_text(before.gross)} -> {decimal_text(after.gross)}, "
+        f"net {decimal_text(before.net)} -> {decimal_text(after.net)} of equity"
+    )
+    return (_one("REGIME_PARITY", outcome, seen, words),)
+
+
+def max_leverage(projection: Projection | None, *, limits: SentinelLimits) -> Verdicts:
+    """Deny a gross exposure / equity above the limit, unless the plan does not raise it: a book can always be reduced."""
+    words = f"{decimal_text(limits.max_leverage)} of equity"
+    if projection is None:
+        return (_one("MAX_LEVERAGE", Outcome.DENY, "missing: the book cannot be valued", words),)
+    after = projection.gross_after
+    ok = after <= limits.max_leverage * projection.equity or after <= projection.gross_before
+    return (_one("MAX_LEVERAGE", _passed(ok), f"gross {_part(after, projection.equity)}", words),)
+
+
+def max_asset_exposure(projection: Projection | None, *, limits: SentinelLimits) -> Verdicts:
+    """Deny a position / equity above the limit, unless its line does not raise it."""
+    words = f"{decimal_text(limits.max_asset_exposure)} of equity"
+    if projection is None:
+        return (_one("MAX_ASSET_EXPOSURE", Outcome.DENY, "missing: the book cannot be valued", words),)
+    most = limits.max_asset_exposure * projection.equity
+    denied, top, nearest = [], Decimal(-1), ""
+    for number, symbol, before, after in projection.assets:
+        if after > most and after > before:
+            text = f"{_part(after, projection.equity)} ({symbol})"
+            denied.append(_one("MAX_ASSET_EXPOSURE", Outcome.DENY, text, words, number))
+        elif after > top:
+            top, nearest = after, symbol
+    return _sum("MAX_ASSET_EXPOSURE", denied, f"{_part(top, projection.equity)} ({nearest})" if nearest else "", words)

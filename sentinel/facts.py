@@ -1,0 +1,152 @@
+"""What the Sentinel judges with: the facts beside a plan, and the book as some of its lines would make it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Final
+
+from orders.plan import Approval, Plan, PlanLine
+from orders.valuation import OpenExposure
+from orders.values import Grade, Quote, Record, Side
+
+ZERO: Final = Decimal(0)
+NO_EXPOSURE: Final = OpenExposure(buy_base=ZERO, sell_base=ZERO)
+
+
+class Reference(Record, frozen=True, kw_only=True):
+    """What a line's price is held against: the decision price, or the last mid; `ts_ns` when it was true."""
+
+    price: Decimal
+    ts_ns: int
+
+
+class RecentApproval(Record, frozen=True, kw_only=True):
+    """An order that was approved before; `price` is the far touch it was judged on."""
+
+    client_order_id: str
+    cycle: int
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    approved_ns: int
+
+    @staticmethod
+    def of(approval: Approval, *, approved_ns: int) -> RecentApproval:
+        """Return what must be remembered of `approval`."""
+        return RecentApproval(
+            client_order_id=approval.client_order_id,
+            cycle=approval.cycle,
+            symbol=approval.symbol,
+            side=approval.side,
+            quantity=approval.quantity,
+            price=approval.reference_price,
+            approved_ns=approved_ns,
+        )
+
+
+class SentinelFacts(Record, frozen=True, kw_only=True):
+    """What the Sentinel knows beside the plan. `now_ns` is on the time scale of quotes, references and approvals.
+
+    `grade` None: not graded. `regime_name`, `regime_quadrant`: the worse of the manifest's and the audit's, None when absent
+    (a missing name is CRISIS). `weights`: the manifest's net targets. `open_exposure`: by symbol, what still works.
+    `recent`: at least the approvals of the duplicate window and of the open cycle.
+    """
+
+    halted: bool
+    grade: Grade | None
+    regime_name: str | None
+    regime_quadrant: str | None
+    weights: Mapping[str, Decimal]
+    quotes: Mapping[str, Quote]
+    references: Mapping[str, Reference]
+    recent: Sequence[RecentApproval]
+    open_exposure: Mapping[str, OpenExposure]
+    now_ns: int
+
+
+class Projection(Record, frozen=True, kw_only=True):
+    """The book before and after some lines, in base currency, open orders at their worst case; `assets` by line number:
+    (symbol, |position| before, |position| after). HHI parts are sums of squares.
+    """
+
+    equity: Decimal
+    gross_before: Decimal
+    gross_after: Decimal
+    net_before: Decimal
+    net_after: Decimal
+    squares_before: Decimal
+    squares_after: Decimal
+    traded: Decimal
+    assets: tuple[tuple[int, str, Decimal, Decimal], ...]
+
+
+def project(plan: Plan, lines: Sequence[PlanLine], *, facts: SentinelFacts) -> Projection | None:
+    """Return the book as `lines` would change it; None when equity, a held line's price or an open
+    exposure is missing or not finite.
+
+    A position's worst case is the end of the range its open orders can take it to; net counts open buys as filled.
+    """
+    equity = plan.equity_base
+    if not (equity.is_finite() and equity > 0):
+        return None
+    chosen = {line.line for line in lines}
+    gross_before = gross_after = net_before = net_after = squares_before = squares_after = traded = ZERO
+    assets = []
+    seen = set()
+    for line in plan.lines:
+        seen.add(line.symbol)
+        trades = line.line in chosen
+        before = size = ZERO
+        if line.held_quantity or trades:
+            if line.bid is None or line.ask is None or line.unit_value_base is None:
+                return None
+            value = (line.bid + line.ask) / 2 * line.unit_value_base
+            before = line.held_quantity * value
+            if trades:
+                size = line.quantity * value
+        opens = facts.open_exposure.get(line.symbol, NO_EXPOSURE)
+        if not (before.is_finite() and size.is_finite() and _usable(opens)):
+            return None
+        after = before + size if line.side is Side.BUY else before - size
+        worst_before = max(abs(before + opens.buy_base), abs(before - opens.sell_base))
+        worst_after = max(abs(after + opens.buy_base), abs(after - opens.sell_base))
+        gross_before += worst_before
+        gross_after += worst_after
+        net_before += before + opens.buy_base
+        net_after += after + opens.buy_base
+        squares_before += worst_before * worst_before
+        squares_after += worst_after * worst_after
+        traded += size
+        if trades:
+            assets.append((line.line, line.symbol, worst_before, worst_after))
+    for symbol, opens in facts.open_exposure.items():
+        if symbol not in seen:
+            if not _usable(opens):
+                return None
+            worst = max(opens.buy_base, opens.sell_base)
+            gross_before, gross_after = gross_before + worst, gross_after + worst
+            net_before, net_after = net_before + opens.buy_base, net_after + opens.buy_base
+            squares_before, squares_after = squares_before + worst * worst, squares_after + worst * worst
+    return Projection(
+        equity=equity,
+        gross_before=gross_before,
+        gross_after=gross_after,
+        net_before=net_before,
+        net_after=net_after,
+        squares_before=squares_before,
+        squares_after=squares_after,
+        traded=traded,
+        assets=tuple(assets),
+    )
+
+
+def _usable(opens: OpenExposure) -> bool:
+    return opens.buy_base.is_finite() and opens.buy_base >= 0 and opens.sell_base.is_finite() and opens.sell_base >= 0
+
+
+def far_touch(line: PlanLine) -> Decimal | None:
+    """Return the price a market order of this line meets: ask for a buy, bid for a sell; None when absent or unusable."""
+    touch = line.ask if line.side is Side.BUY else line.bid
+    return touch if touch is not None and touch.is_finite() and touch > 0 else None

@@ -1,0 +1,159 @@
+"""The guard: judges a whole plan and makes the approvals, here and nowhere else.
+
+(1) The line controls deny single lines, the others go on. (2) The plan controls judge the book as those others would make
+it: any DENY or NEEDS_OVERRIDE (no overrides exist yet) refuses the whole plan. (3) What is left is approved, line by line.
+All controls are asked. An exception inside a control is a DENY of the whole plan and a halt, never an exception out of here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import localcontext
+from typing import Final
+
+from orders.exact import EXACT
+from orders.ids import client_order_id
+from orders.plan import Approval, Decision, Judgement, Outcome, Plan, PlanLine, Verdict, plan_sha256
+from sentinel import controls
+from sentinel.controls import Verdicts
+from sentinel.facts import SentinelFacts as SentinelFacts
+from sentinel.facts import far_touch, project
+from sentinel.limits import SentinelLimits, limits_sha256
+
+CONTROL_FAILED: Final = "CONTROL_FAILED"
+
+
+class _Asked:
+    """Controls asked so far: their verdicts, and whether one broke."""
+
+    def __init__(self) -> None:
+        self.verdicts: list[Verdict] = []
+        self.broken = False
+
+    def ask(self, control: str, question: Callable[[], Verdicts]) -> Verdicts:
+        """Return a control's verdicts; an exception inside it is a DENY of the plan and remembered as a break."""
+        try:
+            answer = question()
+        except Exception as error:  # a broken control must deny, not take the process down
+            self.broken = True
+            answer = (_failure(control, error),)
+        self.verdicts.extend(answer)
+        return answer
+
+
+def _failure(control: str, error: Exception) -> Verdict:
+    return Verdict(control=control, outcome=Outcome.DENY, observed=f"{type(error).__name__}: {error}"[:200], limit="no exception")
+
+
+def judge_plan(plan: Plan, *, facts: SentinelFacts, limits: SentinelLimits, sha256: str | None = None) -> Judgement:
+    """Return the Sentinel's answer: PLAN with an approval for each line nothing denies, or REFUSED with the first refusing
+    control's id and no approvals. Never HOLD, never raises.
+
+    REFUSED also when every trading line was denied by itself. A plan without trading lines that passes is PLAN without
+    approvals. `sha256` is the plan's, where the caller has computed it already (`orders.plan.plan_sha256`).
+    """
+    try:
+        with localcontext(EXACT):
+            return _judge(plan, facts=facts, limits=limits, sha256=sha256)
+    except Exception as error:  # the same rule for what surrounds the controls
+        failure = _failure(CONTROL_FAILED, error)
+        return Judgement(
+            decision=Decision.REFUSED,
+            code=CONTROL_FAILED,
+            message=failure.observed,
+            verdicts=(failure,),
+            approvals=(),
+            limits_sha256="",
+            plan_sha256=None,
+            must_halt=True,
+        )
+
+
+def _judge(plan: Plan, *, facts: SentinelFacts, limits: SentinelLimits, sha256: str | None) -> Judgement:
+    plan_hash = plan_sha256(plan) if sha256 is None else sha256
+    limits_hash = limits_sha256(limits)
+    trading = [line for line in plan.lines if line.trades]
+    ids = {
+        line.line: client_order_id(
+            environment=plan.environment, manifest_sha256=plan.manifest_sha256, cycle=plan.cycle, line=line.line
+        )
+        for line in trading
+    }
+    by_line = _Asked()
+    by_line.ask("MAX_ORDER_VALUE", lambda: controls.max_order_value(trading, base_currency=plan.base_currency, limits=limits))
+    by_line.ask("ALLOW_LIST", lambda: controls.allow_list(trading, limits=limits))
+    by_line.ask("PRICE_AGE", lambda: controls.price_age(trading, facts=facts, limits=limits))
+    by_line.ask("PRICE_COLLAR", lambda: controls.price_collar(trading, facts=facts, limits=limits))
+    by_line.ask("DUPLICATE", lambda: controls.duplicate(trading, plan=plan, ids=ids, facts=facts, limits=limits))
+    denied = {verdict.line for verdict in by_line.verdicts if verdict.outcome is not Outcome.ALLOW}
+    left = [line for line in trading if line.line not in denied]
+
+    whole = _Asked()
+    projection = project(plan, left, facts=facts)
+    whole.ask("HALT", lambda: controls.halt(facts))
+    whole.ask("PROVENANCE", lambda: controls.provenance(facts, limits=limits))
+    whole.ask("MANIFEST_BOUNDS", lambda: controls.manifest_bounds(projection, facts=facts, orders=bool(trading), limits=limits))
+    whole.ask("REGIME_PARITY", lambda: controls.regime_parity(projection, facts=facts, limits=limits))
+    whole.ask("MAX_LEVERAGE", lambda: controls.max_leverage(projection, limits=limits))
+    whole.ask("MAX_ASSET_EXPOSURE", lambda: controls.max_asset_exposure(projection, limits=limits))
+
+    verdicts = (*whole.verdicts, *by_line.verdicts)
+    broken = whole.broken or by_line.broken
+    refusing = [verdict for verdict in whole.verdicts if verdict.outcome is not Outcome.ALLOW]
+    if broken:
+        refusing = [verdict for verdict in verdicts if verdict.limit == "no exception"]
+    elif not refusing and trading and not left:
+        refusing = [verdict for verdict in by_line.verdicts if verdict.outcome is not Outcome.ALLOW]
+    approvals = () if refusing else _approve(left, plan=plan, ids=ids, plan_hash=plan_hash)
+    first = refusing[0] if refusing else None
+    return Judgement(
+        decision=Decision.PLAN if first is None else Decision.REFUSED,
+        code=CONTROL_FAILED if broken else "" if first is None else first.control,
+        message=f"{len(approvals)} of {len(trading)} orders approved" if first is None else _words(first),
+        verdicts=verdicts,
+        approvals=approvals,
+        limits_sha256=limits_hash,
+        plan_sha256=plan_hash,
+        must_halt=broken,
+    )
+
+
+def _words(verdict: Verdict) -> str:
+    """Return a refusal in one breath: what was found, what is allowed, what to do."""
+    text = f"{verdict.control}: {verdict.observed}; limit {verdict.limit}."
+    if verdict.outcome is Outcome.NEEDS_OVERRIDE:
+        return f"{text} It would need an override; none can be given yet."
+    return f"{text} Nothing of the plan is sent."
+
+
+def _approve(lines: Sequence[PlanLine], *, plan: Plan, ids: Mapping[int, str], plan_hash: str) -> tuple[Approval, ...]:
+    """Make the approvals, in plan order. `reduce_only` stays off: spot inventory is no position the engine could reduce."""
+    approvals = []
+    for line in lines:
+        touch = far_touch(line)
+        assert touch is not None
+        assert line.side is not None
+        assert line.venue is not None
+        assert line.instrument_id is not None
+        assert line.unit_value_base is not None
+        approvals.append(
+            Approval(
+                client_order_id=ids[line.line],
+                environment=plan.environment,
+                manifest_sha256=plan.manifest_sha256,
+                plan_sha256=plan_hash,
+                cycle=plan.cycle,
+                line=line.line,
+                symbol=line.symbol,
+                instrument_id=line.instrument_id,
+                venue=line.venue,
+                side=line.side,
+                quantity=line.quantity,
+                order_kind=line.order_kind,
+                limit_price=None,
+                reduce_only=False,
+                reference_price=touch,
+                unit_value_base=line.unit_value_base,
+            )
+        )
+    return tuple(approvals)

@@ -1,0 +1,141 @@
+"""The gate's judgement of one order: does it carry an unused approval for exactly this, and is its price still sane?
+
+Pure and cheap: it runs once for every order. What cannot be judged (an unknown kind, a price that is not finite) denies.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from orders.exact import EXACT
+from orders.plan import Approval, Outcome, Verdict
+from orders.valuation import price_fault
+from orders.values import OrderKind, Quote, Record, Side
+from sentinel.limits import SentinelLimits
+
+
+class OrderFacts(Record, frozen=True, kw_only=True):
+    """An order as it stands at the gate. `order_kind` None: a kind Sluice does not send. `limit_price` None: it has none."""
+
+    client_order_id: str
+    instrument_id: str
+    side: Side
+    quantity: Decimal
+    order_kind: OrderKind | None
+    limit_price: Decimal | None
+    reduce_only: bool
+
+
+class OrderVerdict(Record, frozen=True, kw_only=True):
+    """The answer: ALLOW with an empty code, or DENY with the first denying control's. `verdicts`: every control asked."""
+
+    outcome: Outcome
+    code: str
+    verdicts: tuple[Verdict, ...]
+
+
+def _verdict(control: str, ok: bool, observed: str, limit: str) -> Verdict:
+    return Verdict(control=control, outcome=Outcome.ALLOW if ok else Outcome.DENY, observed=observed, limit=limit)
+
+
+_NOT_HALTED: Final = _verdict("HALT", True, "not halted", "not halted")
+_HALTED: Final = _verdict("HALT", False, "halted", "not halted")
+_APPROVED: Final = _verdict("NO_APPROVAL", True, "approved", "an approval of this id")
+_UNAPPROVED: Final = _verdict("NO_APPROVAL", False, "none", "an approval of this id")
+_UNUSED: Final = _verdict("APPROVAL_USED", True, "unused", "used once")
+_USED: Final = _verdict("APPROVAL_USED", False, "used before", "used once")
+_MATCH: Final = _verdict("MISMATCH", True, "as approved", "as approved")
+
+
+def judge_order(
+    order: OrderFacts,
+    approval: Approval | None,
+    *,
+    used: bool,
+    halted: bool,
+    quote: Quote | None,
+    now_ns: int,
+    limits: SentinelLimits,
+) -> OrderVerdict:
+    """Judge one order: (1) HALT, (2) NO_APPROVAL, (3) APPROVAL_USED, (4) MISMATCH, (5) PRICE_AGE, (6) PRICE_COLLAR,
+    (7) MAX_ORDER_VALUE. All are asked that can be; the first that denies gives the code.
+
+    MISMATCH: another id, instrument, side or kind, a quantity that is not above zero or above the approved one, a limit
+    price where none was approved, missing, or worse than approved (higher for a buy, lower for a sell), or reduce-only
+    dropped. Collar and value are judged at the far touch, or at the limit price of a limit order; the collar against the
+    approval's reference price. Limits are inclusive. An exception is for the gate to turn into a denial and a halt.
+    """
+    head = _HALTED if halted is not False else _NOT_HALTED
+    if approval is None:
+        verdicts: tuple[Verdict, ...] = (head, _UNAPPROVED)
+        return OrderVerdict(
+            outcome=Outcome.DENY, code=_UNAPPROVED.control if head is _NOT_HALTED else head.control, verdicts=verdicts
+        )
+    difference = _difference(order, approval)
+    match = _verdict("MISMATCH", False, difference, "as approved") if difference else _MATCH
+    verdicts = (
+        head,
+        _APPROVED,
+        _USED if used is not False else _UNUSED,
+        match,
+        *_price_verdicts(order, approval, quote=quote, now_ns=now_ns, limits=limits),
+    )
+    for verdict in verdicts:
+        if verdict.outcome is not Outcome.ALLOW:
+            return OrderVerdict(outcome=Outcome.DENY, code=verdict.control, verdicts=verdicts)
+    return OrderVerdict(outcome=Outcome.ALLOW, code="", verdicts=verdicts)
+
+
+def _difference(order: OrderFacts, approval: Approval) -> str:
+    """Return the first way in which the order is not what was approved; "" when it is."""
+    if order.client_order_id != approval.client_order_id:
+        return f"id {order.client_order_id}, approved {approval.client_order_id}"
+    if order.instrument_id != approval.instrument_id:
+        return f"instrument {order.instrument_id}, approved {approval.instrument_id}"
+    if order.side is not approval.side:
+        return f"side {order.side}, approved {approval.side}"
+    if order.order_kind is None or order.order_kind is not approval.order_kind:
+        return f"kind {order.order_kind or 'unknown'}, approved {approval.order_kind}"
+    if not (order.quantity.is_finite() and 0 < order.quantity <= approval.quantity):
+        return f"quantity {order.quantity}, approved {approval.quantity}"
+    if approval.reduce_only and not order.reduce_only:
+        return "not reduce-only, approved reduce-only"
+    price, bound = order.limit_price, approval.limit_price
+    if bound is None or price is None:
+        return "" if price is bound else f"limit price {price}, approved {bound}"
+    if not price.is_finite() or (price > bound if order.side is Side.BUY else price < bound):
+        return f"limit price {price}, approved {bound}"
+    return ""
+
+
+def _price_verdicts(
+    order: OrderFacts, approval: Approval, *, quote: Quote | None, now_ns: int, limits: SentinelLimits
+) -> tuple[Verdict, Verdict, Verdict]:
+    age_words, collar_words = f"{limits.price_age_max_ns} ns", f"{limits.price_collar_fraction} of the reference"
+    value_words = f"{limits.max_order_value_base} base currency"
+    fault = price_fault(quote, now_ns=now_ns, price_age_max_ns=limits.price_age_max_ns)
+    if quote is None or fault is not None:
+        seen = "missing" if quote is None else f"{fault}, {now_ns - quote.ts_ns} ns, bid {quote.bid}, ask {quote.ask}"
+        age = _verdict("PRICE_AGE", False, seen, age_words)
+    else:
+        age = _verdict("PRICE_AGE", True, f"{now_ns - quote.ts_ns} ns", age_words)
+    price = order.limit_price
+    if price is None and quote is not None:
+        price = quote.ask if order.side is Side.BUY else quote.bid
+    reference, unit = approval.reference_price, approval.unit_value_base
+    if price is None or not (price.is_finite() and price > 0 and reference.is_finite() and reference > 0):
+        seen = f"{'missing' if price is None else price} against {reference}"
+        collar = _verdict("PRICE_COLLAR", False, seen, collar_words)
+        return age, collar, _verdict("MAX_ORDER_VALUE", False, "missing price", value_words)
+    bound = EXACT.multiply(limits.price_collar_fraction, reference)
+    inside = EXACT.abs(EXACT.subtract(price, reference)) <= bound
+    collar = _verdict("PRICE_COLLAR", inside, f"{price} against {reference}", collar_words)
+    if not (unit.is_finite() and unit > 0 and order.quantity.is_finite() and order.quantity > 0):
+        return (
+            age,
+            collar,
+            _verdict("MAX_ORDER_VALUE", False, f"missing: quantity {order.quantity}, unit value {unit}", value_words),
+        )
+    value = EXACT.multiply(EXACT.multiply(order.quantity, price), unit)
+    return age, collar, _verdict("MAX_ORDER_VALUE", value <= limits.max_order_value_base, f"{value} base currency", value_words)

@@ -1,0 +1,91 @@
+"""A backtest kernel: Nautilus' BacktestEngine with the same assembly as the shadow, driven in streaming steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig
+from nautilus_trader.common.component import is_backtest_force_stop
+from nautilus_trader.config import LoggingConfig, RiskEngineConfig
+from nautilus_trader.model.identifiers import TraderId
+
+from engine.assemble import Assembly, Parts, assemble
+from engine.node import RISK_RATE, TRADER_ID
+from orders.errors import RecordCorrupt
+from sim.backtest_venue import add_simulated_venue
+from strategies.target_portfolio import client_id
+from venues.simulated.client import GuardedSimulatedClient
+
+TAIL_NS: Final = 3_600_000_000_000  # an hour: longer than any latency
+
+
+class Backtest:
+    """One engine, assembled. `feed` and `finish` drive it; between steps the clients are still and may be asked.
+
+    `clients`: the guarded client of each venue.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        config = parts.config
+        self.engine = BacktestEngine(
+            BacktestEngineConfig(
+                trader_id=TraderId(TRADER_ID),
+                logging=LoggingConfig(log_level="ERROR", bypass_logging=True),
+                risk_engine=RiskEngineConfig(max_order_submit_rate=RISK_RATE, max_order_modify_rate=RISK_RATE),
+                run_analysis=False,
+            )
+        )
+        self._fed_ns = 0  # a step begins where the last one ended, or orders on their way would skip the gap
+        self.assembly: Assembly = assemble(self.engine.kernel, parts)
+        self.assembly.gate.own_thread()
+        assumptions = config.assumptions()
+        self.clients: dict[str, GuardedSimulatedClient] = {
+            venue: add_simulated_venue(
+                self.engine,
+                self.assembly,
+                venue=venue,
+                account=section.account,
+                balances=self.assembly.recorder.keeper.cash.get(venue, {}),
+                assumptions=assumptions,
+                listings=parts.listings,
+                market_limits=parts.market_limits,
+            )
+            for venue, section in config.venues.items()
+        }
+
+    def feed(self, prices: Iterable[Any], portfolios: Sequence[Any] = ()) -> None:
+        """Run one step over prices (ticks or bars) and portfolios (custom data), merged by time.
+
+        Raises `RecordCorrupt` ACCOUNT_BROKEN when Nautilus stopped on an account error: it would do so silently.
+        """
+        prices = list(prices)
+        if prices:
+            self.engine.add_data(prices, sort=not portfolios)
+        if portfolios:
+            self.engine.add_data(list(portfolios), client_id=client_id())
+        if prices or portfolios:
+            self.engine.run(start=self._fed_ns or None, streaming=True)
+            self._fed_ns = self.engine.kernel.clock.timestamp_ns()
+            self.engine.clear_data()
+        self._check()
+
+    def finish(self) -> None:
+        """End the run: orders still on their way when the prices ended get `TAIL_NS` to arrive; nothing moves the market."""
+        last_ns = self.engine.kernel.clock.timestamp_ns()
+        self.engine.run(start=last_ns, end=last_ns + TAIL_NS)
+        self._check()
+
+    def dispose(self) -> None:
+        """Give the engine's memory back."""
+        self.engine.dispose()
+
+    @staticmethod
+    def _check() -> None:
+        if is_backtest_force_stop():
+            raise RecordCorrupt(
+                "ACCOUNT_BROKEN",
+                expected="a simulated account that covers its orders",
+                found="an account error inside the simulation, which stopped it",
+                action="Raise policy.cash_buffer_fraction; the log up to here stands.",
+            )

@@ -1,0 +1,212 @@
+"""`sluice backtest`: dated manifests over recorded prices through the shadow's own assembly, with a report of the run."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from nautilus_trader.model.data import BarType
+from nautilus_trader.model.identifiers import InstrumentId
+
+from analysis.run_summary import RunSummary, summarise, summary_lines
+from engine.assemble import Parts, write_run_start
+from engine.lakehouse_client import portfolio_of
+from engine.market_time import IDENTITY
+from engine.run_config import RunConfig, load_config
+from engine.snapshots_out import SnapshotWriter
+from lakehouse import records
+from lakehouse.layout import Layout
+from lakehouse.lock import DataDirectoryLock
+from lakehouse.manifest import read_manifest
+from lakehouse.opening import open_journal
+from lakehouse.permission import MemoryPermission
+from orders.canonical import plain
+from orders.errors import ConfigError
+from sim.backtest import Backtest
+from sim.feed import FeedQuote
+from sim.inputs import Inputs, feed_of, manifests_of, read_inputs
+from sim.narrator import day_of
+from sim.replay_client import bar_of, tick_of
+from strategies.target_portfolio import as_custom
+
+STEP_INSTANTS: Final = 21  # market instants in one streaming step: about a month of daily closes
+DAILY_BARS: Final = "1-DAY-LAST-EXTERNAL"
+BACKTESTS: Final = Path("data/backtests")
+
+
+def run_backtest(config_path: Path, *, as_json: bool, output: Path | None) -> int:
+    """Run the whole history into a directory of its own and report. Return 0, or 1 when the engine halted itself.
+
+    `output` None: `data/backtests/<run id>`; a directory that holds a record already is refused.
+    """
+    config = load_config(config_path)
+    inputs = read_inputs(config)
+    run_id = time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + f"-{os.getpid()}"
+    layout = Layout(directory=output if output is not None else BACKTESTS / run_id)
+    if layout.log.exists():
+        raise ConfigError(
+            "OUTPUT_IN_USE",
+            expected="a directory without a record of a run",
+            found=str(layout.directory),
+            action="Name another with --output, or none.",
+        )
+    say = _silent if as_json else _progress
+    with DataDirectoryLock(layout, run_id=run_id):
+        summary, failures = backtest(config, inputs, layout=layout, run_id=run_id, say=say)
+    if as_json:
+        facts = {**summary.document(), "directory": str(layout.directory), "halted": failures, "synthetic": inputs.synthetic}
+        sys.stdout.write(json.dumps(plain(facts), sort_keys=True) + "\n")
+    else:
+        sys.stdout.write("\r\x1b[K" if sys.stdout.isatty() else "")
+        for text in summary_lines(summary, title=f"backtest · {config.environment}"):
+            sys.stdout.write(text + "\n")
+        for text in inputs.synthetic:
+            sys.stdout.write(f"synthetic      {text}\n")
+        sys.stdout.write("not synced     a backtest skips fdatasync: its log survives a kill up to the last batch\n")
+        sys.stdout.write(f"what is left   {layout.directory}\n")
+        sys.stdout.write(f"next           .venv/bin/sluice verify --lakehouse {layout.directory}\n")
+        for failure in failures:
+            sys.stdout.write(f"HALTED         {failure}\n")
+    return 1 if failures else 0
+
+
+def backtest(
+    config: RunConfig, inputs: Inputs, *, layout: Layout, run_id: str, say: Callable[[str, int, int], None]
+) -> tuple[RunSummary, list[str]]:
+    """Run it; return the summary made from the log and the prices, and why the engine halted itself, if it did."""
+    quotes = list(feed_of(config, inputs.market_limits))
+    if not quotes:
+        raise ConfigError(
+            "NO_PRICES",
+            expected=f"prices from {config.data.start} to {config.data.end} in {config.data.path}",
+            found="none",
+            action="Change [data] start and end.",
+        )
+    failures: list[str] = []
+    journal = open_journal(layout, now_ns=quotes[0].market_ns, run_id=run_id, durable=False)
+    parts = Parts(
+        config=config,
+        run_id=run_id,
+        listings=inputs.listings,
+        market_limits=inputs.market_limits,
+        market_limits_sha256=inputs.market_limits_sha256,
+        journal=journal,
+        durable=False,
+        permission=MemoryPermission(),
+        market_time=IDENTITY,
+        fold=journal.fold,
+        bar_spec=DAILY_BARS if config.data.kind == "bars" else None,
+        on_halt=failures.append,
+    )
+    test = Backtest(parts)
+    try:
+        _play(test, parts, quotes, synthetic=list(inputs.synthetic), say=say)
+        recorder = test.assembly.recorder
+        recorder.write(records.RunStop, cause="finished", open_orders=len(test.engine.kernel.cache.orders_open()))
+        journal.flush()
+        writer = SnapshotWriter(
+            layout=layout,
+            config=config,
+            recorder=recorder,
+            prices=test.assembly.prices,
+            market_limits=inputs.market_limits,
+            listings=inputs.listings,
+            market_time=IDENTITY,
+            marks={},
+        )
+        writer.write_state(now_ns=quotes[-1].market_ns, log_line=recorder.last_line)
+    finally:
+        journal.close()
+        test.dispose()
+    marks = [(quote.market_ns, quote.symbol, (quote.bid + quote.ask) / 2) for quote in quotes]
+    return summarise(
+        layout.log,
+        marks=marks,
+        base_currency=config.capital.base_currency,
+        rates={code: rate.value for code, rate in config.rates().items()},
+    ), failures
+
+
+def _play(
+    test: Backtest, parts: Parts, quotes: list[FeedQuote], *, synthetic: list[str], say: Callable[[str, int, int], None]
+) -> None:
+    config = parts.config
+    instruments = {
+        symbol: test.engine.kernel.cache.instrument(InstrumentId.from_str(text))
+        for symbol, text in test.assembly.instrument_ids.items()
+    }
+    write_run_start(
+        test.assembly,
+        parts,
+        kind="backtest",
+        version=version("sluice"),
+        data_source=f"{config.data.kind} {config.data.path}",
+        synthetic=synthetic,
+    )
+    bar_types = {symbol: BarType.from_str(f"{text}-{DAILY_BARS}") for symbol, text in test.assembly.instrument_ids.items()}
+
+    def price(quote: FeedQuote) -> Any:
+        if config.data.kind == "bars":
+            return bar_of(quote, instruments[quote.symbol], bar_types[quote.symbol])
+        return tick_of(quote, instruments[quote.symbol], ts_ns=quote.market_ns)
+
+    manifests = manifests_of(config) or [(quotes[0].market_ns, config.lakehouse.manifest)]
+    done = 0
+    total = len({quote.market_ns for quote in quotes})
+    for step in _steps(quotes):
+        end_ns = step[-1].market_ns
+        portfolios = []
+        while manifests and manifests[0][0] <= end_ns:
+            portfolios.append(_portfolio(config, *manifests.pop(0)))
+        test.feed((price(quote) for quote in step), portfolios)
+        done += len({quote.market_ns for quote in step})
+        say(day_of(end_ns), done, total)
+    for instant, path in manifests:
+        test.feed((), [_portfolio(config, instant, path)])
+    test.finish()
+
+
+def _portfolio(config: RunConfig, instant_ns: int, path: Path) -> Any:
+    """Read and judge a manifest as of the market instant at which it appeared, where it lies."""
+    policy = msgspec.structs.replace(config.manifest_policy(), root=str(path.parent))
+    outcome = read_manifest(
+        path,
+        policy=policy,
+        market_now_ns=instant_ns,
+        provenance=config.provenance_policy(),
+    )
+    return as_custom(portfolio_of(outcome, now_ns=instant_ns))
+
+
+def _steps(quotes: list[FeedQuote]) -> Iterator[list[FeedQuote]]:
+    step: list[FeedQuote] = []
+    instants = 0
+    for _, group in groupby(quotes, key=lambda quote: quote.market_ns):
+        step.extend(group)
+        instants += 1
+        if instants >= STEP_INSTANTS:
+            yield step
+            step, instants = [], 0
+    if step:
+        yield step
+
+
+def _silent(day: str, done: int, total: int) -> None:
+    """A script wants the result only."""
+
+
+def _progress(day: str, done: int, total: int) -> None:
+    """One line that is written over on a terminal; nothing in a log."""
+    if sys.stdout.isatty():
+        width = 40
+        bar = "█" * (width * done // total)
+        sys.stdout.write(f"\r{day}  ▕{bar:<{width}}▏ {done} of {total} instants\x1b[K")
+        sys.stdout.flush()
