@@ -1,125 +1,143 @@
-"""The entry point `sluice`: names, options and help of every command. Each imports its work only when it is called."""
+"""The entry point `sluice`: names, options and help of every command. Each imports its work only when it is called.
+
+`argparse`, because a command must start fast: the library that was tried first imports a validation library on every call,
+which alone took a quarter of what `verify` may take.
+"""
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
-
-import typer
+from typing import Final, NoReturn
 
 from commands.output import Exit, exit_code, print_error
-from orders.errors import SluiceError
+from orders.errors import ConfigError, SluiceError
 
-DEFAULT_CONFIG = Path("data/configs/shadow.toml")
-DEFAULT_BACKTEST = Path("data/configs/backtest.toml")
-DEFAULT_LAKEHOUSE = Path("data/lakehouse")
+DEFAULT_CONFIG: Final = Path("data/configs/shadow.toml")
+DEFAULT_BACKTEST: Final = Path("data/configs/backtest.toml")
+DEFAULT_LAKEHOUSE: Final = Path("data/lakehouse")
+EXIT_CODES: Final = "Exit codes: 0 done, 1 failed, 2 usage or config, 3 refused by a control, 130 interrupted."
 
-app = typer.Typer(
-    help="Sluice: audited manifests in, guarded orders, a record a stranger can verify.",
-    epilog="Exit codes: 0 done, 1 failed, 2 usage or config, 3 refused by a control, 130 interrupted.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-config_app = typer.Typer(help="Look at run configs.", no_args_is_help=True, rich_markup_mode=None)
-app.add_typer(config_app, name="config")
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of words.")]
-Lakehouse = Annotated[Path, typer.Option("--lakehouse", help="The data directory.")]
-By = Annotated[str, typer.Option("--by", help="Who says so; goes into the log.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; goes into the log.")]
+type Work = Callable[[argparse.Namespace], int]
 
 
-@app.callback()
-def options(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False) -> None:
-    """Sluice: audited manifests in, guarded orders, a record a stranger can verify."""
+class Parser(argparse.ArgumentParser):
+    """Says a usage error as every other error is said."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(
+            "USAGE", expected=f"`{self.prog}` as it is documented", found=message, action=f"`{self.prog} --help` shows how."
+        )
 
 
-@app.command()
-def plan(
-    config: Annotated[Path, typer.Option("--config", help="The run config.")] = DEFAULT_CONFIG,
-    manifest: Annotated[Path | None, typer.Option("--manifest", help="A manifest instead of the config's.")] = None,
-    now: Annotated[
-        str | None, typer.Option("--now", help="The clock: ISO time with zone, or ns. Default: the newest price's stamp.")
-    ] = None,
-    as_json: Json = False,
-) -> int:
-    """Show what would be traded now, and why not the rest. Sends nothing."""
-    from commands import plan as command
+def _plan(given: argparse.Namespace) -> int:
+    from commands import plan
 
-    return command.run(config, manifest=manifest, now=now, as_json=as_json)
+    return plan.run(given.config, manifest=given.manifest, now=given.now, as_json=given.json)
 
 
-@app.command()
-def shadow(
-    config: Annotated[Path, typer.Argument(help="The run config.")] = DEFAULT_CONFIG,
-    as_json: Json = False,
-) -> int:
-    """Run the live loop with simulated fills."""
-    from commands import shadow as command
+def _shadow(given: argparse.Namespace) -> int:
+    from commands import shadow
 
-    return command.run(config, as_json=as_json)
+    return shadow.run(given.config, as_json=given.json)
 
 
-@app.command()
-def backtest(
-    config: Annotated[Path, typer.Argument(help="The run config.")] = DEFAULT_BACKTEST,
-    output: Annotated[Path | None, typer.Option("--output", help="Where to write the record.")] = None,
-    as_json: Json = False,
-) -> int:
-    """Run the same strategy and guard over history."""
-    from commands import backtest as command
+def _backtest(given: argparse.Namespace) -> int:
+    from commands import backtest
 
-    return command.run(config, as_json=as_json, output=output)
+    return backtest.run(given.config, as_json=given.json, output=given.output)
 
 
-@app.command()
-def verify(
-    lakehouse: Annotated[Path, typer.Argument(help="The data directory.")] = DEFAULT_LAKEHOUSE,
-    as_json: Json = False,
-) -> int:
-    """Prove that log, ledger and state agree, or name the first line that does not."""
-    from commands import verify_command as command
+def _verify(given: argparse.Namespace) -> int:
+    from commands import verify_command
 
-    return command.run(lakehouse, as_json=as_json)
+    return verify_command.run(given.directory, as_json=given.json)
 
 
-@app.command()
-def status(lakehouse: Lakehouse = DEFAULT_LAKEHOUSE, as_json: Json = False) -> int:
-    """Say what runs, what is open or unknown, whether it is halted, and how old each fact is."""
-    from commands import status as command
+def _status(given: argparse.Namespace) -> int:
+    from commands import status
 
-    return command.run(lakehouse, as_json=as_json)
+    return status.run(given.lakehouse, as_json=given.json)
 
 
-@app.command()
-def halt(reason: Reason, by: By = "operator", lakehouse: Lakehouse = DEFAULT_LAKEHOUSE, as_json: Json = False) -> int:
-    """Stop sending orders, now and after every restart, until `resume`."""
-    from commands import halt as command
+def _halt(given: argparse.Namespace) -> int:
+    from commands import halt
 
-    return command.run_halt(lakehouse, by=by, reason=reason, as_json=as_json)
+    return halt.run_halt(given.lakehouse, by=given.by, reason=given.reason, as_json=given.json)
 
 
-@app.command()
-def resume(by: By, reason: Reason, lakehouse: Lakehouse = DEFAULT_LAKEHOUSE, as_json: Json = False) -> int:
-    """Allow orders again after a halt, on a named person's word."""
-    from commands import halt as command
+def _resume(given: argparse.Namespace) -> int:
+    from commands import halt
 
-    return command.run_resume(lakehouse, by=by, reason=reason, as_json=as_json)
+    return halt.run_resume(given.lakehouse, by=given.by, reason=given.reason, as_json=given.json)
 
 
-@config_app.command("check")
-def check(file: Annotated[Path, typer.Argument(help="The run config.")], as_json: Json = False) -> int:
-    """Report everything that is wrong with a run config at once."""
-    from commands import config_check as command
+def _check(given: argparse.Namespace) -> int:
+    from commands import config_check
 
-    return command.run(file, as_json=as_json)
+    return config_check.run(given.file, as_json=given.json)
+
+
+def parser() -> Parser:
+    """Return the whole command line."""
+    top = Parser(
+        prog="sluice",
+        description="Sluice: audited manifests in, guarded orders, a record a stranger can verify.",
+        epilog=EXIT_CODES,
+        allow_abbrev=False,
+    )
+    top.add_argument("--debug", action="store_true", help="show the traceback of an error; may stand anywhere")
+    names = top.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
+
+    plan = _command(names, "plan", _plan, "show what would be traded now, and why not the rest; sends nothing")
+    plan.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE", help="the run config (%(default)s)")
+    plan.add_argument("--manifest", type=Path, metavar="FILE", help="a manifest instead of the config's")
+    plan.add_argument(
+        "--now", metavar="TIME", help="the clock: ISO time with zone, or ns; default: the newest stamp of the prices"
+    )
+
+    shadow = _command(names, "shadow", _shadow, "run the live loop with simulated fills")
+    _config(shadow, DEFAULT_CONFIG)
+    backtest = _command(names, "backtest", _backtest, "run the same strategy and guard over history")
+    _config(backtest, DEFAULT_BACKTEST)
+    backtest.add_argument(
+        "--output", type=Path, metavar="DIR", help="where to write the record instead of the config's lakehouse"
+    )
+
+    verify = _command(names, "verify", _verify, "prove that log, ledger and state agree, or name the first line that does not")
+    verify.add_argument("directory", nargs="?", type=Path, default=DEFAULT_LAKEHOUSE, help="the data directory (%(default)s)")
+    status = _command(names, "status", _status, "say what runs, what is open or halted, and how old each fact is")
+    halt = _command(names, "halt", _halt, "stop sending orders, now and after every restart, until `resume`")
+    halt.add_argument("--by", default="operator", metavar="NAME", help="who says so; goes into the log (%(default)s)")
+    resume = _command(names, "resume", _resume, "allow orders again after a halt, on a named person's word")
+    resume.add_argument("--by", required=True, metavar="NAME", help="who says so; goes into the log")
+    for command in (halt, resume):
+        command.add_argument("--reason", required=True, metavar="TEXT", help="why; goes into the log")
+    for command in (status, halt, resume):
+        command.add_argument(
+            "--lakehouse", type=Path, default=DEFAULT_LAKEHOUSE, metavar="DIR", help="the data directory (%(default)s)"
+        )
+
+    config = names.add_parser("config", help="look at run configs", description="Look at run configs.", allow_abbrev=False)
+    config_names = config.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
+    check = _command(config_names, "check", _check, "report everything that is wrong with a run config at once")
+    check.add_argument("file", type=Path, metavar="FILE", help="the run config")
+    return top
+
+
+def _command(names: argparse._SubParsersAction[Parser], name: str, work: Work, words: str) -> Parser:
+    command = names.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.", allow_abbrev=False)
+    command.add_argument("--json", action="store_true", help="print one JSON document instead of words")
+    command.set_defaults(work=work)
+    return command
+
+
+def _config(command: Parser, default: Path) -> None:
+    command.add_argument("config", nargs="?", type=Path, default=default, metavar="CONFIG", help="the run config (%(default)s)")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -128,39 +146,36 @@ def run(arguments: Sequence[str]) -> int:
     rest = [argument for argument in arguments if argument != "--debug"]
     if rest in ([], ["config"]):
         rest.append("--help")
-    as_json = "--json" in rest
     try:
-        code = app(rest, prog_name="sluice", standalone_mode=False)
+        code = _run(rest)
         sys.stdout.flush()
-        return int(code or 0)
+        return code
     except SluiceError as error:
         if debug:
             traceback.print_exc()
-        print_error(error, as_json=as_json)
+        print_error(error, as_json="--json" in rest)
         return exit_code(error)
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt:
         print("stopped  by Ctrl-C", file=sys.stderr)
         return Exit.INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away; nothing more to say
         return Exit.FAILED
     except Exception as error:
-        return _other(error, debug=debug)
+        if debug:
+            traceback.print_exc()
+        words = f"a mistake in Sluice: {type(error).__name__}: {error}. Run it again with --debug and report it."
+        print(f"error    INTERNAL  {words}", file=sys.stderr)
+        return Exit.FAILED
 
 
-def _other(error: Exception, *, debug: bool) -> int:
-    """Answer a usage error of the command line, or a mistake of ours, which asks for `--debug`."""
-    message = getattr(error, "format_message", None)  # what all of Typer's errors have; it exports no common base
-    if message is not None:
-        print(f"error    USAGE  {message()} `sluice --help` lists what there is.", file=sys.stderr)
-        return Exit.USAGE
-    if debug:
-        traceback.print_exception(error)
-    print(
-        f"error    INTERNAL  a mistake in Sluice: {type(error).__name__}: {error}. Run it again with --debug and report it.",
-        file=sys.stderr,
-    )
-    return Exit.FAILED
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        given = parser().parse_args(arguments)
+    except SystemExit as stop:  # how argparse ends after --help
+        return int(stop.code or 0)
+    work: Work = given.work
+    return work(given)
 
 
 def main() -> None:

@@ -241,6 +241,7 @@ class _Answer:
         }
 
     def _say(self, decision: Decision, code: str, message: str) -> int:
+        message = message.removeprefix(f"{code}: ")
         if self._as_json:
             print_json(self._document | {"decision": decision, "code": code, "message": message})
         elif decision is Decision.HOLD:

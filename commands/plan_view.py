@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
@@ -11,7 +10,8 @@ from orders.canonical import decimal_text
 from orders.plan import Judgement, Outcome, Plan, PlanLine
 from orders.values import Side
 
-WIDTH_OFF_TERMINAL: Final = 160  # a pipe has no width; nothing is folded into it
+HEAD: Final = ("symbol", "target", "have", "Δ qty", "order", "reason", "")
+RIGHT: Final = frozenset({1, 2, 3})
 NS_PER_MINUTE: Final = 60_000_000_000
 
 
@@ -41,35 +41,24 @@ def percent(fraction: Decimal | None) -> str:
 
 def print_plan(plan: Plan, judgement: Judgement, *, grade: str, manifest_age_ns: int, plan_sha256: str) -> None:
     """Print a plan and the guard's answer to stdout."""
-    from rich.console import Console  # here: only this view needs it
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console(
-        file=sys.stdout,
-        width=None if sys.stdout.isatty() else WIDTH_OFF_TERMINAL,
-        highlight=False,
-        markup=False,
-        color_system=None,
-    )
     origin = f"run {plan.source_run}, {grade}, {age_text(manifest_age_ns)}"
     worth = f"equity {money(plan.equity_base)} {plan.base_currency}   cash {money(plan.cash_base)}"
-    console.print(f"plan #{plan.cycle} of manifest {plan.manifest_sha256[:4]}… ({origin})   {worth}")
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="", show_edge=False)
-    for name, right in (
-        ("symbol", False),
-        ("target", True),
-        ("have", True),
-        ("Δ qty", True),
-        ("order", False),
-        ("reason", False),
-    ):
-        table.add_column(name, justify="right" if right else "left", no_wrap=name != "reason")
-    for line in plan.lines:
-        table.add_row(*(Text(cell) for cell in _cells(line)))
-    console.print(table)
-    for text in (*_sums(plan), *_guard(judgement), f"sha256 {plan_sha256}  nothing was sent"):
-        console.print(text, soft_wrap=True)
+    print(f"plan #{plan.cycle} of manifest {plan.manifest_sha256[:4]}… ({origin})   {worth}")
+    for text in (*_table([_cells(line) for line in plan.lines]), *_sums(plan), *_guard(judgement)):
+        print(text)
+    print(f"sha256 {plan_sha256}  nothing was sent")
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return head and rows, numbers to the right; every character used is one cell wide."""
+    widths = [max(len(row[column]) for row in (HEAD, *rows)) for column in range(len(HEAD))]
+    return [
+        "  ".join(
+            cell.rjust(width) if column in RIGHT else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in (HEAD, *rows)
+    ]
 
 
 def _cells(line: PlanLine) -> Sequence[str]:
@@ -82,8 +71,7 @@ def _cells(line: PlanLine) -> Sequence[str]:
         order = f"{line.side} {decimal_text(line.quantity)} @ market"
     else:
         order = "–"
-    reason = f"{line.reason}  {line.detail}" if line.detail else str(line.reason)
-    return line.symbol, percent(line.target_weight), percent(line.held_weight), delta, order, reason
+    return line.symbol, percent(line.target_weight), percent(line.held_weight), delta, order, str(line.reason), line.detail
 
 
 def _sums(plan: Plan) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tomllib
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import Field, PrivateAttr, ValidationError
 
@@ -29,14 +29,16 @@ from engine.config_sections import (
 )
 from engine.config_text import decode_error_line, dotted, key_lines, line_of
 from engine.config_values import Currency, Name, SchemaVersion, Section, milliseconds_ns, ns_of
-from lakehouse.manifest import ManifestPolicy
-from lakehouse.provenance import ProvenancePolicy
 from orders.assumptions import Assumptions
 from orders.canonical import sha256_hex
 from orders.errors import ConfigError
 from orders.plan import PlanPolicy
 from orders.values import AccountKind, FeeSchedule, Rate
 from sentinel.limits import SentinelLimits
+
+if TYPE_CHECKING:
+    from lakehouse.manifest import ManifestPolicy
+    from lakehouse.provenance import ProvenancePolicy
 
 CONFIG_SIZE_MAX: Final = 1_000_000  # bytes; a thousand allowed symbols are 20 kB
 NS_PER_MS: Final = 1_000_000
@@ -147,6 +149,8 @@ class RunConfig(Section):
 
     def manifest_policy(self) -> ManifestPolicy:
         """Return what is asked of a manifest."""
+        from lakehouse.manifest import ManifestPolicy  # here: `config check` must start fast
+
         section = self.lakehouse
         return ManifestPolicy(
             root=str(section.manifest_root),
@@ -159,6 +163,8 @@ class RunConfig(Section):
 
     def provenance_policy(self) -> ProvenancePolicy:
         """Return where source runs lie and how well they must be proven."""
+        from lakehouse.provenance import ProvenancePolicy
+
         return ProvenancePolicy(runs_directory=str(self.lakehouse.runs_directory), grade_min=self.lakehouse.provenance_min)
 
     def rates(self) -> dict[str, Rate]:
@@ -193,7 +199,10 @@ def load_config(path: Path) -> RunConfig:
         config = RunConfig.model_validate(document)
     except ValidationError as error:
         found = shape_problems(error, root=RunConfig)
-    found += cross_problems(valid_sections(document, root=RunConfig))
+    if config is None:
+        found += cross_problems(valid_sections(document, root=RunConfig))
+    else:
+        found += cross_problems({field.alias or name: getattr(config, name) for name, field in RunConfig.model_fields.items()})
     if found or config is None:
         lines = key_lines(text)
         problems = [Problem(line=line_of(lines, key), key=dotted(key), message=message) for key, message in found]

@@ -100,9 +100,7 @@ class _Ledger:
             return
 
 
-def examine(
-    layout: Layout, *, before: Callable[[], None] | None = None, each: Callable[[LogFold], None] | None = None
-) -> Examination:
+def examine(layout: Layout, *, each: Callable[[LogFold], None] | None = None) -> Examination:
     """Check chain, numbering, and that log and ledger name each other; return what stands.
 
     (1) every ledger line is canonical, numbered and chained; (2) the log's lines are known, numbered, and fold without a

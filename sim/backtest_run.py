@@ -165,16 +165,16 @@ def _play(
         end_ns = step[-1].market_ns
         portfolios = []
         while manifests and manifests[0][0] <= end_ns:
-            portfolios.append(_portfolio(config, *manifests.pop(0)))
+            portfolios.append(portfolio_at(config, *manifests.pop(0)))
         test.feed((price(quote) for quote in step), portfolios)
         done += len({quote.market_ns for quote in step})
         say(day_of(end_ns), done, total)
     for instant, path in manifests:
-        test.feed((), [_portfolio(config, instant, path)])
+        test.feed((), [portfolio_at(config, instant, path)])
     test.finish()
 
 
-def _portfolio(config: RunConfig, instant_ns: int, path: Path) -> Any:
+def portfolio_at(config: RunConfig, instant_ns: int, path: Path) -> Any:
     """Read and judge a manifest as of the market instant at which it appeared, where it lies."""
     policy = msgspec.structs.replace(config.manifest_policy(), root=str(path.parent))
     outcome = read_manifest(

@@ -44,13 +44,17 @@ def test_fold_of_a_reopened_journal_is_the_log(record, open_sync):
     journal.close()
 
 
-@pytest.mark.parametrize("name", ["log", "ledger"])
-def test_last_line_torn_at_every_byte_is_saved_cut_and_noted(killed, open_sync, name):
+@pytest.mark.parametrize(
+    ("name", "every"),
+    [("ledger", 1), ("log", 5), pytest.param("log", 1, marks=pytest.mark.slow)],
+    ids=["ledger", "log, every fifth byte", "log"],
+)
+def test_last_line_torn_at_a_byte_is_saved_cut_and_noted(killed, open_sync, name, every):
     path = getattr(killed, name)
     log, ledger = killed.log.read_bytes(), killed.ledger.read_bytes()
     data = path.read_bytes()
     start = data.rindex(b"\n", 0, -1) + 1
-    for cut in range(start + 1, len(data)):
+    for cut in [*range(start + 1, len(data), every), len(data) - 1]:
         for old in killed.directory.iterdir():
             old.unlink()
         killed.log.write_bytes(log)

@@ -27,7 +27,7 @@ def test_good_record_verifies_and_positions_come_from_the_log(record):
 
 
 @pytest.mark.parametrize("name", ["log", "ledger"])
-@pytest.mark.parametrize("mask", [0x01, 0x20], ids=["lowest bit", "case bit"])
+@pytest.mark.parametrize("mask", [0x01, pytest.param(0x20, marks=pytest.mark.slow)], ids=["lowest bit", "case bit"])
 def test_every_flipped_byte_is_found(record, name, mask):
     path = getattr(record, name)
     data = path.read_bytes()
