@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-FIRST_DAY: Final = datetime(2019, 1, 2, 21, 0, tzinfo=UTC)
+FIRST_DAY: Final = datetime(2019, 1, 2, 16, 0, tzinfo=UTC)
 NS: Final = 1_000_000_000
 RUN: Final = "20190101-bench"
 

@@ -55,7 +55,7 @@ def _backtest(given: argparse.Namespace) -> int:
 def _verify(given: argparse.Namespace) -> int:
     from commands import verify_command
 
-    return verify_command.run(given.directory, as_json=given.json)
+    return verify_command.run(given.directory or given.lakehouse, as_json=given.json)
 
 
 def _status(given: argparse.Namespace) -> int:
@@ -109,7 +109,7 @@ def parser() -> Parser:
     )
 
     verify = _command(names, "verify", _verify, "prove that log, ledger and state agree, or name the first line that does not")
-    verify.add_argument("directory", nargs="?", type=Path, default=DEFAULT_LAKEHOUSE, help="the data directory (%(default)s)")
+    verify.add_argument("directory", nargs="?", type=Path, metavar="DIR", help="the data directory; the same as --lakehouse")
     status = _command(names, "status", _status, "say what runs, what is open or halted, and how old each fact is")
     halt = _command(names, "halt", _halt, "stop sending orders, now and after every restart, until `resume`")
     halt.add_argument("--by", default="operator", metavar="NAME", help="who says so; goes into the log (%(default)s)")
@@ -117,7 +117,7 @@ def parser() -> Parser:
     resume.add_argument("--by", required=True, metavar="NAME", help="who says so; goes into the log")
     for command in (halt, resume):
         command.add_argument("--reason", required=True, metavar="TEXT", help="why; goes into the log")
-    for command in (status, halt, resume):
+    for command in (verify, status, halt, resume):
         command.add_argument(
             "--lakehouse", type=Path, default=DEFAULT_LAKEHOUSE, metavar="DIR", help="the data directory (%(default)s)"
         )

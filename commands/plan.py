@@ -1,7 +1,7 @@
 """`sluice plan`: what would be traded now, line by line, with the reason for every line that is not. Sends nothing.
 
 It reads the manifest and the snapshot files the config names, and the permission to send; it writes nothing. Snapshots carry
-the data's own time, so by default "now" is the newest stamp in them and not the wall clock: two calls on unchanged inputs
+the data's own time, so by default "now" is the newest price's stamp and not the wall clock: two calls on unchanged inputs
 print the same bytes. Where the config replays data faster than real time, ages that are limits in real time are stretched by
 that speed before they meet the data's stamps.
 """
@@ -48,8 +48,11 @@ class Snapshots(Record, frozen=True, kw_only=True):
 
     @property
     def newest_ns(self) -> int:
-        """The newest stamp of book and quotes, in the data's own time."""
-        return max([self.book.as_of_ns, *(quote.ts_ns for quote in self.quotes.values())])
+        """The newest price's stamp, in the data's own time; the book's where there is no price.
+
+        Not the later of the two: a fast replay's clock runs on for days while the run that writes the book shuts down.
+        """
+        return max((quote.ts_ns for quote in self.quotes.values()), default=self.book.as_of_ns)
 
 
 def run(config_path: Path, *, manifest: Path | None, now: str | None, as_json: bool) -> int:

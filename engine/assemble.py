@@ -69,7 +69,14 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
     config = parts.config
     limits: SentinelLimits = config.sentinel_limits()
     policy: PlanPolicy = config.plan_policy()
-    rates: Mapping[str, Rate] = config.rates()
+    rates: Mapping[str, Rate] = {  # dated in market time, asked on the engine's clock
+        currency: Rate(
+            value=rate.value,
+            as_of_ns=parts.market_time.real_of(rate.as_of_ns),
+            valid_until_ns=parts.market_time.real_of(rate.valid_until_ns),
+        )
+        for currency, rate in config.rates().items()
+    }
     instrument_ids = {symbol: parts.listings[symbol].instrument_id for symbol in parts.market_limits if symbol in parts.listings}
     strategy_id = f"{STRATEGY_NAME}-{config.strategy_tag}"
     prices = Prices(

@@ -31,11 +31,11 @@ from orders.plan import (
     Plan,
     PlanInputs,
     PlanPolicy,
+    document_sha256,
     plan_document,
-    plan_sha256,
 )
 from orders.valuation import Marks, open_exposure
-from orders.values import Listing, MarketLimits, Quote, Rate, Side
+from orders.values import Grade, Listing, MarketLimits, Quote, Rate, Record, Side
 from sentinel.facts import RecentApproval, Reference, SentinelFacts
 from sentinel.guard import judge_plan
 from sentinel.limits import SentinelLimits
@@ -46,6 +46,16 @@ if TYPE_CHECKING:
     from strategies.manifest_strategy import ManifestStrategy
 
 NS: Final = 1_000_000_000
+OPERATOR: Final = "operator"  # cause of a cycle that a caller outside the engine asked for
+
+
+class Audited(Record, frozen=True, kw_only=True):
+    """What the Sentinel and the log lines are told of the manifest behind a plan. `grade` ABSENT: nobody audited it here."""
+
+    facts: ManifestFacts
+    grade: Grade
+    regime_name: str | None
+    weights: Mapping[str, Decimal]
 
 
 class ManifestDesk:
@@ -90,16 +100,21 @@ class ManifestDesk:
         self._interrupted: str | None = None
         self._decision: dict[str, tuple[Decimal, int]] = {}
         self._recent: list[RecentApproval] = []  # of the open cycle
-        self._facts: ManifestFacts | None = None
+        self._audited: Audited | None = None  # the last accepted manifest
         self._open_manifest = ""
+        self._operator_open = False  # a restart found an operator's cycle open
         self.last_plan: Plan | None = None
         self.on_plan: Callable[[Plan | None, Judgement | Held], None] = lambda made, judgement: None
         self.on_cycle_end: Callable[[Sequence[records.Fill], int], None] = lambda fills, orders: None
         self.on_manifest: Callable[[Any], None] = lambda outcome: None
         if fold.manifest is not None:
             self._last_generated_ns = fold.manifest.generated_ns or 0
+            self._audited = _audited_of(fold.manifest)
+            self._operator_open = fold.open_cycle is not None and fold.open_cycle.cause == OPERATOR
             if fold.open_cycle is not None:
-                self._interrupted = self._open_manifest = fold.open_cycle.manifest_sha256
+                self._open_manifest = fold.open_cycle.manifest_sha256
+            if fold.open_cycle is not None and not self._operator_open:
+                self._interrupted = self._open_manifest
             elif fold.plans:
                 self._done = fold.manifest.manifest_sha256
 
@@ -132,7 +147,7 @@ class ManifestDesk:
         seen = {s: quote for s in symbols if (quote := self._prices.quote_of(s)) is not None}
         mids = {symbol: quote.mid for symbol, quote in seen.items()}
         self._decision = {symbol: (quote.mid, quote.ts_ns) for symbol, quote in seen.items()}
-        self._facts = ManifestFacts(
+        facts = ManifestFacts(
             manifest_sha256=manifest.manifest_sha256,
             source_run=manifest.source_run,
             run_ledger_head=manifest.run_ledger_head,
@@ -140,6 +155,7 @@ class ManifestDesk:
             read_ns=now,
             decision_prices=mids,
         )
+        self._audited = Audited(facts=facts, grade=manifest.grade, regime_name=manifest.regime_name, weights=manifest.targets)
         self._recorder.manifest(
             {
                 **self._line(manifest, decision="ACCEPTED", code="", message="; ".join(manifest.notes)),
@@ -192,41 +208,72 @@ class ManifestDesk:
 
     def decide(self, work: Work, ready: Callable[[Sequence[Approval]], None]) -> None:
         """Open a cycle, plan and judge; the gate is armed and `ready` called once the intents are durable."""
-        manifest, facts = work.outcome, self._facts
-        assert facts is not None
+        manifest, audited = work.outcome, self._audited
+        assert audited is not None
         cycle = self._recorder.open_cycle(cause=work.cause, manifest_sha256=manifest.manifest_sha256)
         self._open_manifest = manifest.manifest_sha256
-        planned_ns = self._clock_ns()
-        quotes = {s: quote for s in work.symbols if (quote := self._prices.quote_of(s)) is not None}
-        inputs = PlanInputs(
-            environment=self._config.environment,
+        inputs = self.inputs(
+            cycle=cycle,
             manifest_sha256=manifest.manifest_sha256,
             source_run=manifest.source_run,
-            cycle=cycle,
             targets=manifest.targets,
+            symbols=work.symbols,
+        )
+        self.carry_out(plan(inputs), inputs=inputs, audited=audited, decision=self._decision, ready=ready)
+
+    def inputs(
+        self, *, cycle: int, manifest_sha256: str, source_run: str, targets: Mapping[str, Decimal], symbols: Sequence[str]
+    ) -> PlanInputs:
+        """Return the world as it is now, with the prices of `symbols`."""
+        return PlanInputs(
+            environment=self._config.environment,
+            manifest_sha256=manifest_sha256,
+            source_run=source_run,
+            cycle=cycle,
+            targets=targets,
             book=self._recorder.keeper.snapshot(),
             open_orders=self._open_orders(),
-            quotes=quotes,
+            quotes={symbol: quote for symbol in symbols if (quote := self._prices.quote_of(symbol)) is not None},
             limits=self._market_limits,
             listings=self._listings,
             accounts=self._accounts,
             fees=self._assumptions.fees,
             rates=self._rates,
             policy=self._policy,
-            now_ns=planned_ns,
+            now_ns=self._clock_ns(),
         )
-        made = plan(inputs)
+
+    def audited(self, *, manifest_sha256: str, source_run: str) -> Audited | None:
+        """Return the last accepted manifest if it is this one from this run."""
+        known = self._audited
+        if known is None or known.facts.manifest_sha256 != manifest_sha256 or known.facts.source_run != source_run:
+            return None
+        return known
+
+    def carry_out(
+        self,
+        made: Plan | Held,
+        *,
+        inputs: PlanInputs,
+        audited: Audited,
+        decision: Mapping[str, tuple[Decimal, int]],
+        ready: Callable[[Sequence[Approval]], None],
+    ) -> Judgement | Held:
+        """Judge a plan of the open cycle and write it and its intents; see `decide`. `decision`: symbol -> (mid, when)."""
+        cycle, quotes, planned_ns, sha256 = inputs.cycle, inputs.quotes, inputs.now_ns, inputs.manifest_sha256
+        facts = audited.facts
         exposure = open_exposure(inputs.open_orders, marks=self._marks(quotes, now_ns=planned_ns))
         if isinstance(made, Held):
-            self._hold(cycle, manifest.manifest_sha256, made, planned_ns, ready)
-            return
+            self._hold(cycle, sha256, made, planned_ns, ready)
+            return made
         if isinstance(exposure, Held):
-            self._hold(cycle, manifest.manifest_sha256, exposure, planned_ns, ready)
-            return
-        digest = plan_sha256(made)
+            self._hold(cycle, sha256, exposure, planned_ns, ready)
+            return exposure
+        document = plan_document(made)
+        digest = document_sha256(document)
         judgement = judge_plan(
             made,
-            facts=self._sentinel_facts(manifest, facts, quotes, open_exposure=exposure, now_ns=planned_ns),
+            facts=self._sentinel_facts(audited, decision, quotes, open_exposure=exposure, now_ns=planned_ns),
             limits=self._limits,
             sha256=digest,
         )
@@ -242,11 +289,11 @@ class ManifestDesk:
             code=judgement.code,
             message=judgement.message,
             plan_sha256=digest,
-            manifest_sha256=manifest.manifest_sha256,
+            manifest_sha256=sha256,
             planned_ns=planned_ns,
             approved_ns=approved_ns,
             verdicts=plain(judgement.verdicts),
-            plan=plan_document(made),
+            plan=document,
         )
         self._recorder.skips(made)
         if judgement.decision is Decision.PLAN:
@@ -271,6 +318,7 @@ class ManifestDesk:
             ready(approvals)
 
         self._recorder.when_durable(durable)
+        return judgement
 
     def _hold(
         self, cycle: int, manifest_sha256: str, held: Held, planned_ns: int, ready: Callable[[Sequence[Approval]], None]
@@ -320,18 +368,24 @@ class ManifestDesk:
         )
 
     def _sentinel_facts(
-        self, manifest: AuditedManifest, facts: ManifestFacts, quotes: Mapping[str, Quote], *, open_exposure: Any, now_ns: int
+        self,
+        audited: Audited,
+        decision: Mapping[str, tuple[Decimal, int]],
+        quotes: Mapping[str, Quote],
+        *,
+        open_exposure: Any,
+        now_ns: int,
     ) -> SentinelFacts:
         """What the Sentinel sees beside the plan. A symbol without a decision price is held against its own last mid."""
         references = {symbol: Reference(price=quote.mid, ts_ns=quote.ts_ns) for symbol, quote in quotes.items()}
-        for symbol, (price, ts_ns) in self._decision.items():
+        for symbol, (price, ts_ns) in decision.items():
             references[symbol] = Reference(price=price, ts_ns=ts_ns)
         return SentinelFacts(
             halted=not self._permission.may_send(),
-            grade=manifest.grade,
-            regime_name=manifest.regime_name,
+            grade=audited.grade,
+            regime_name=audited.regime_name,
             regime_quadrant=None,
-            weights=manifest.targets,
+            weights=audited.weights,
             quotes=quotes,
             references=references,
             recent=self._recent,
@@ -384,14 +438,34 @@ class ManifestDesk:
     def finish(self) -> None:
         """Close the cycle; its manifest is done."""
         self._recorder.close_cycle(manifest_sha256=self._open_manifest, outcome="done")
-        self._done = self._open_manifest
+        if not self._operator_open:
+            self._done = self._open_manifest
+        self._operator_open = False
         fills = self._recorder.cycle_fills
         self.on_cycle_end(fills, self._recorder.cycle_orders)
 
     def attach(self, strategy: ManifestStrategy, working: Sequence[str]) -> None:
         """After a restart: the strategy follows what still works; with nothing working the open cycle ends here."""
-        if self._interrupted is None:
+        if self._interrupted is None and not self._operator_open:
             return
         strategy.adopt(working)
         if not working:
-            self._recorder.close_cycle(manifest_sha256=self._interrupted, outcome="interrupted")
+            self._operator_open = False
+            self._recorder.close_cycle(manifest_sha256=self._open_manifest, outcome="interrupted")
+
+
+def _audited_of(line: records.ManifestLine) -> Audited:
+    """What the log says of the manifest that was accepted last, before a restart."""
+    return Audited(
+        facts=ManifestFacts(
+            manifest_sha256=line.manifest_sha256 or "",
+            source_run=line.source_run or "",
+            run_ledger_head=line.run_ledger_head,
+            written_ns=line.written_ns,
+            read_ns=line.read_ns,
+            decision_prices={symbol: Decimal(text) for symbol, text in line.decision_prices.items()},
+        ),
+        grade=Grade.ABSENT if line.grade is None else Grade(line.grade),
+        regime_name=line.regime,
+        weights={symbol: Decimal(text) for symbol, text in line.targets.items()},
+    )

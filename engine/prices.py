@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -32,6 +32,7 @@ class Prices:
     ) -> None:
         self._cache = cache
         self._msgbus = msgbus
+        self._newest: dict[str, tuple[Any, Quote]] = {}
         self._half_spread = bar_half_spread_bps / BPS
         self._ids = {symbol: InstrumentId.from_str(text) for symbol, text in instrument_ids.items()}
         self._symbols = {text: symbol for symbol, text in instrument_ids.items()}
@@ -43,37 +44,39 @@ class Prices:
         """Return the newest price, stamped when it was true; None when there is none yet."""
         if self._bar_types is not None:
             bar_type = self._bar_types.get(symbol)
-            bar = None if bar_type is None else self._cache.bar(bar_type)
-            if bar is None:
-                return None
-            close = bar.close.as_decimal()
-            if not self._half_spread:
-                return Quote(symbol=symbol, bid=close, ask=close, ts_ns=bar.ts_event)
-            half = close * self._half_spread
-            return Quote(symbol=symbol, bid=close - half, ask=close + half, ts_ns=bar.ts_event)
-        instrument_id = self._ids.get(symbol)
-        tick = None if instrument_id is None else self._cache.quote_tick(instrument_id)
-        if tick is None:
+            data = None if bar_type is None else self._cache.bar(bar_type)
+        else:
+            instrument_id = self._ids.get(symbol)
+            data = None if instrument_id is None else self._cache.quote_tick(instrument_id)
+        if data is None:
             return None
-        return Quote(symbol=symbol, bid=tick.bid_price.as_decimal(), ask=tick.ask_price.as_decimal(), ts_ns=tick.ts_event)
+        known = self._newest.get(symbol)
+        if known is not None and known[0] is data:
+            return known[1]
+        quote = self._quote(symbol, data)
+        self._newest[symbol] = (data, quote)
+        return quote
 
-    def symbol_of(self, data: Any) -> str:
-        """Return the platform symbol of a quote or a bar."""
+    def _quote(self, symbol: str, data: Any) -> Quote:
+        if self._bar_types is None:
+            return Quote(symbol=symbol, bid=data.bid_price.as_decimal(), ask=data.ask_price.as_decimal(), ts_ns=data.ts_event)
+        close = data.close.as_decimal()
+        half = close * self._half_spread
+        return Quote(symbol=symbol, bid=close - half, ask=close + half, ts_ns=data.ts_event)
+
+    def symbol_of(self, data: Any) -> str | None:
+        """Return the platform symbol of a quote or a bar; None for an instrument that is none of ours."""
         instrument_id = data.instrument_id if isinstance(data, QuoteTick) else data.bar_type.instrument_id
-        return self._symbols[instrument_id.value]
+        return self._symbols.get(instrument_id.value)
 
-    def watch(self, symbols: Sequence[str], handler: Callable[[Any], None]) -> None:
-        """Call `handler` at each price of these symbols. The venue's own subscription stands apart and is permanent."""
-        for symbol in symbols:
-            self._msgbus.subscribe(topic=self._topic(symbol), handler=handler)
+    def watch(self, handler: Callable[[Any], None]) -> None:
+        """Call `handler` at every price. The venue's own subscription stands apart and is permanent."""
+        self._msgbus.subscribe(topic=self._topic, handler=handler)
 
-    def unwatch(self, symbols: Sequence[str], handler: Callable[[Any], None]) -> None:
+    def unwatch(self, handler: Callable[[Any], None]) -> None:
         """Undo `watch`."""
-        for symbol in symbols:
-            self._msgbus.unsubscribe(topic=self._topic(symbol), handler=handler)
+        self._msgbus.unsubscribe(topic=self._topic, handler=handler)
 
-    def _topic(self, symbol: str) -> str:
-        if self._bar_types is not None:
-            return f"data.bars.{self._bar_types[symbol]}"
-        instrument_id = self._ids[symbol]
-        return f"data.quotes.{instrument_id.venue}.{instrument_id.symbol}"
+    @property
+    def _topic(self) -> str:
+        return "data.quotes.*" if self._bar_types is None else "data.bars.*"

@@ -27,6 +27,12 @@ PENDING_LINES_MAX: Final = 100_000  # about 100 MB; a disk this far behind has s
 Callback = Callable[[], None]
 
 
+def number_line(line: AnyLine, seq: int) -> None:
+    """Give a fresh line its number: the one thing about a line that its maker cannot know."""
+    assert line.seq == 0, "a line is appended once"
+    msgspec.structs.force_setattr(line, "seq", seq)
+
+
 class Journal(Protocol):
     """Where lines go. One thread appends."""
 
@@ -69,7 +75,6 @@ class SyncJournal:
         self._pending: list[Pending] = []
         self._failure: StorageError | None = None
         self._encode = msgspec.json.Encoder().encode
-        self._replace = msgspec.structs.replace
         self._closed = False
 
     def append(self, line: AnyLine) -> int:
@@ -77,7 +82,7 @@ class SyncJournal:
             raise self._failure
         assert not self._closed, "append after close"
         seq = self._seq + 1
-        line = self._replace(line, seq=seq)
+        number_line(line, seq)
         try:
             self._pending.append((seq, line, self._encode(line)))
         except UnicodeEncodeError as error:
@@ -155,7 +160,7 @@ class DurableJournal:
             self._refuse_after_failure()
             assert not self._closing, "append after close"
             seq = self._seq + 1
-            line = msgspec.structs.replace(line, seq=seq)
+            number_line(line, seq)
             try:
                 item = (seq, line, self._encode(line))
             except UnicodeEncodeError as error:

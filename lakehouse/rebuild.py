@@ -77,7 +77,7 @@ class LogFold:
 
     `finished`: client order id -> filled, cancelled, rejected or denied; an id in it is never sent again.
     `marks`: symbol -> (price in quote currency, `ts_ns`): the last fill price, for what was never quoted since.
-    `plans`: those of the last accepted manifest, oldest first; `orders_by_line`: (cycle, line) -> client order ids.
+    `plans`: those of the last accepted manifest, oldest first, without the operator's single orders; `orders_by_line`: (cycle, line) -> client order ids.
     """
 
     def __init__(self) -> None:
@@ -143,7 +143,8 @@ class LogFold:
             case CycleClosed():
                 self.open_cycle = None
             case PlanLineRecord():
-                self.plans.append(line)
+                if self.open_cycle is None or self.open_cycle.cause != "operator":
+                    self.plans.append(line)
             case Skip():
                 self.skips[line.cycle, line.line] = line
             case ManifestLine():

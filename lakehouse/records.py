@@ -17,7 +17,7 @@ from orders.values import Side
 LOG_VERSION: Final = 1
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type"):
     """What every line carries. The writer sets `seq`; a record is made with `seq=0`."""
 
     v: int = LOG_VERSION
@@ -27,7 +27,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     run_id: str
 
 
-class RunStart(Line, frozen=True, kw_only=True, tag="run_start"):
+class RunStart(Line, frozen=True, kw_only=True, gc=False, tag="run_start"):
     """A process began. Market time of an instant t is `market_epoch_ns + (t - real_epoch_ns) * market_speed`."""
 
     sluice_version: str
@@ -48,12 +48,12 @@ class RunStart(Line, frozen=True, kw_only=True, tag="run_start"):
     base_currency: str
 
 
-class RunStop(Line, frozen=True, kw_only=True, tag="run_stop"):
+class RunStop(Line, frozen=True, kw_only=True, gc=False, tag="run_stop"):
     cause: str
     open_orders: int
 
 
-class ManifestLine(Line, frozen=True, kw_only=True, tag="manifest"):
+class ManifestLine(Line, frozen=True, kw_only=True, gc=False, tag="manifest"):
     """A manifest's bytes were read and judged. Not ACCEPTED: targets is empty and nothing follows from it."""
 
     manifest_sha256: str | None
@@ -71,13 +71,13 @@ class ManifestLine(Line, frozen=True, kw_only=True, tag="manifest"):
     decision_prices: Mapping[str, str]  # symbol -> mid last seen when the manifest was read
 
 
-class CycleOpened(Line, frozen=True, kw_only=True, tag="cycle"):
+class CycleOpened(Line, frozen=True, kw_only=True, gc=False, tag="cycle"):
     cycle: int
     cause: str  # new_manifest, drift, top_up, operator
     manifest_sha256: str
 
 
-class CycleClosed(Line, frozen=True, kw_only=True, tag="cycle_end"):
+class CycleClosed(Line, frozen=True, kw_only=True, gc=False, tag="cycle_end"):
     """Every order of the cycle is terminal, or none was sent. `outcome`: done, held, refused."""
 
     cycle: int
@@ -85,7 +85,7 @@ class CycleClosed(Line, frozen=True, kw_only=True, tag="cycle_end"):
     outcome: str
 
 
-class PlanLineRecord(Line, frozen=True, kw_only=True, tag="plan"):
+class PlanLineRecord(Line, frozen=True, kw_only=True, gc=False, tag="plan"):
     """The plan as judged; `plan` is the canonical plan object whose sha256 is `plan_sha256`."""
 
     cycle: int
@@ -100,7 +100,7 @@ class PlanLineRecord(Line, frozen=True, kw_only=True, tag="plan"):
     plan: Any
 
 
-class Skip(Line, frozen=True, kw_only=True, tag="skip"):
+class Skip(Line, frozen=True, kw_only=True, gc=False, tag="skip"):
     """A plan line that is not traded; `text` is "Below Floor" for dust."""
 
     cycle: int
@@ -112,7 +112,7 @@ class Skip(Line, frozen=True, kw_only=True, tag="skip"):
     notional_base: str
 
 
-class Intent(Line, frozen=True, kw_only=True, tag="intent"):
+class Intent(Line, frozen=True, kw_only=True, gc=False, tag="intent"):
     """An order Sluice means to send; durable before anything is sent."""
 
     cycle: int
@@ -141,7 +141,7 @@ class Intent(Line, frozen=True, kw_only=True, tag="intent"):
     forecast_fee_base: str
 
 
-class VerdictLine(Line, frozen=True, kw_only=True, tag="verdict"):
+class VerdictLine(Line, frozen=True, kw_only=True, gc=False, tag="verdict"):
     """The gate's answer to one order: all controls that were asked; outcome DENY means it never left."""
 
     client_order_id: str
@@ -152,7 +152,7 @@ class VerdictLine(Line, frozen=True, kw_only=True, tag="verdict"):
     limits_sha256: str
 
 
-class Send(Line, frozen=True, kw_only=True, tag="send"):
+class Send(Line, frozen=True, kw_only=True, gc=False, tag="send"):
     """A send attempt; durable before the wire. `received` lines say that the simulated venue has it."""
 
     client_order_id: str
@@ -163,7 +163,7 @@ class Send(Line, frozen=True, kw_only=True, tag="send"):
     quantity: str
 
 
-class Received(Line, frozen=True, kw_only=True, tag="received"):
+class Received(Line, frozen=True, kw_only=True, gc=False, tag="received"):
     """The simulated venue's own line: the order is on its side, due at `due_ns`. After a restart it is queued again."""
 
     client_order_id: str
@@ -171,7 +171,7 @@ class Received(Line, frozen=True, kw_only=True, tag="received"):
     due_ns: int
 
 
-class Ack(Line, frozen=True, kw_only=True, tag="ack"):
+class Ack(Line, frozen=True, kw_only=True, gc=False, tag="ack"):
     client_order_id: str
     venue_order_id: str
     venue: str
@@ -179,7 +179,7 @@ class Ack(Line, frozen=True, kw_only=True, tag="ack"):
     event_ns: int
 
 
-class Reject(Line, frozen=True, kw_only=True, tag="reject"):
+class Reject(Line, frozen=True, kw_only=True, gc=False, tag="reject"):
     """`by`: sentinel (gate or client lock), risk_engine (Nautilus) or venue."""
 
     client_order_id: str
@@ -189,13 +189,13 @@ class Reject(Line, frozen=True, kw_only=True, tag="reject"):
     message: str
 
 
-class UnknownOutcome(Line, frozen=True, kw_only=True, tag="unknown"):
+class UnknownOutcome(Line, frozen=True, kw_only=True, gc=False, tag="unknown"):
     client_order_id: str
     venue: str
     message: str
 
 
-class CancelLine(Line, frozen=True, kw_only=True, tag="cancel"):
+class CancelLine(Line, frozen=True, kw_only=True, gc=False, tag="cancel"):
     """The rest of an order is gone: cancelled or expired."""
 
     client_order_id: str
@@ -204,7 +204,7 @@ class CancelLine(Line, frozen=True, kw_only=True, tag="cancel"):
     filled_quantity: str
 
 
-class Fill(Line, frozen=True, kw_only=True, tag="fill"):
+class Fill(Line, frozen=True, kw_only=True, gc=False, tag="fill"):
     """One execution, keyed by (venue, account, symbol, trade_id). Positions and cash move by these lines only.
 
     Latency stages as instants: manifest_written, manifest_read, planned, approved, intent_durable, sent, acked, event.
@@ -259,23 +259,23 @@ class Fill(Line, frozen=True, kw_only=True, tag="fill"):
     event_ns: int
 
 
-class Reconcile(Line, frozen=True, kw_only=True, tag="reconcile"):
+class Reconcile(Line, frozen=True, kw_only=True, gc=False, tag="reconcile"):
     outcome: str  # clean, break
     detail: str
 
 
-class HaltLine(Line, frozen=True, kw_only=True, tag="halt"):
+class HaltLine(Line, frozen=True, kw_only=True, gc=False, tag="halt"):
     action: str  # halt, resume
     by: str
     reason: str
 
 
-class Alarm(Line, frozen=True, kw_only=True, tag="alarm"):
+class Alarm(Line, frozen=True, kw_only=True, gc=False, tag="alarm"):
     code: str
     message: str
 
 
-class Recovery(Line, frozen=True, kw_only=True, tag="recovery"):
+class Recovery(Line, frozen=True, kw_only=True, gc=False, tag="recovery"):
     """Opening the journal mended what a killed process left.
 
     `cause`: TORN_LOG, TORN_LEDGER (a torn last line was cut, its `bytes_cut` bytes are saved in the file `saved_as`) or

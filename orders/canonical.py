@@ -41,7 +41,7 @@ def plain(value: Any) -> Any:
     Decimals become `decimal_text`; integers beyond 2^53-1 (nanoseconds) become strings. Raises `TypeError` on a float
     or any other type.
     """
-    if value is None or isinstance(value, (bool, str)) and not isinstance(value, Enum):
+    if value is None or (isinstance(value, (bool, str)) and not isinstance(value, Enum)):
         return value
     if isinstance(value, Enum):
         return plain(value.value)

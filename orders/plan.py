@@ -42,6 +42,8 @@ class Reason(StrEnum):
     REFUSED_SHORT = "REFUSED_SHORT"
     KEPT = "KEPT"  # held, not named by the manifest, policy keep
     IN_FLIGHT = "IN_FLIGHT"  # an open order works on this symbol
+    OFF_STEP = "OFF_STEP"  # a single order's quantity is not a multiple of the step; never floored for the caller
+    OFF_TICK = "OFF_TICK"  # a single order's limit price is not a multiple of the tick
     NO_CASH = "NO_CASH"  # scaled below the floor
 
 
@@ -104,7 +106,8 @@ class PlanLine(Record, frozen=True, kw_only=True, gc=False):
     `wanted_quantity` is signed, of this cycle's leg, before flooring to the step (cut six places below the step); `bid`,
     `ask` None when there is no usable price, `instrument_id` None when the symbol is not listed. `unit_value_base`: base
     currency for one unit at price 1 (multiplier x rate). `notional_base` and `fee_base` are at the far touch (buys at ask,
-    sells at bid); where the line does not trade for its size, they are of what is not sent.
+    sells at bid), of a LIMIT line at its `limit_price`; where the line does not trade for its size, they are of what is not
+    sent. `limit_price`: quote currency, None for MARKET.
     """
 
     line: int
@@ -125,6 +128,7 @@ class PlanLine(Record, frozen=True, kw_only=True, gc=False):
     unit_value_base: Decimal | None
     notional_base: Decimal
     fee_base: Decimal
+    limit_price: Decimal | None = None
 
     @property
     def trades(self) -> bool:
@@ -261,6 +265,7 @@ def _line_document(line: PlanLine) -> dict[str, Any]:
         "unit_value_base": None if line.unit_value_base is None else text(line.unit_value_base),
         "notional_base": text(line.notional_base),
         "fee_base": text(line.fee_base),
+        "limit_price": None if line.limit_price is None else text(line.limit_price),
     }
 
 

@@ -2,8 +2,8 @@
 
 Line controls (ALLOW_LIST, MAX_ORDER_VALUE, PRICE_AGE, PRICE_COLLAR, DUPLICATE) deny single lines. Plan controls (HALT,
 PROVENANCE, MANIFEST_BOUNDS, REGIME_PARITY, MAX_LEVERAGE, MAX_ASSET_EXPOSURE) judge the book as the lines that are left
-would make it. A control that passes gives one verdict, for the line nearest its limit. Arithmetic is exact; fractions in
-words are rounded to 12 places. Limits are inclusive.
+would make it. A market order's price is the far touch, a limit order's its limit. A control that passes gives one verdict,
+for the line nearest its limit. Arithmetic is exact; fractions in words are rounded to 12 places. Limits are inclusive.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from orders.canonical import decimal_text
 from orders.exact import fraction
 from orders.plan import Outcome, Plan, PlanLine, Verdict
 from orders.valuation import price_fault
-from sentinel.facts import Projection, far_touch
+from sentinel.facts import Projection, order_price
 from sentinel.facts import RecentApproval as RecentApproval
 from sentinel.facts import Reference as Reference
 from sentinel.facts import SentinelFacts as SentinelFacts
@@ -60,12 +60,12 @@ def allow_list(lines: Sequence[PlanLine], *, limits: SentinelLimits) -> Verdicts
 
 
 def max_order_value(lines: Sequence[PlanLine], *, base_currency: str, limits: SentinelLimits) -> Verdicts:
-    """Deny a line whose quantity x far touch x multiplier x rate is above the limit; what is missing or not finite too."""
+    """Deny a line whose quantity x price x multiplier x rate is above the limit; what is missing or not finite too."""
     most = limits.max_order_value_base
     words = f"{decimal_text(most)} {base_currency}"
     denied, top, nearest = [], ZERO, ""
     for line in lines:
-        touch, unit = far_touch(line), line.unit_value_base
+        touch, unit = order_price(line), line.unit_value_base
         if (
             touch is None
             or unit is None
@@ -103,16 +103,16 @@ def price_age(lines: Sequence[PlanLine], *, facts: SentinelFacts, limits: Sentin
 
 
 def price_collar(lines: Sequence[PlanLine], *, facts: SentinelFacts, limits: SentinelLimits) -> Verdicts:
-    """Deny a line whose far touch is further from its reference than the limit, as a fraction of the reference; a reference
+    """Deny a line whose price is further from its reference than the limit, as a fraction of the reference; a reference
     that is missing, zero, not finite, from the future or older than its limit too.
     """
     most = limits.price_collar_fraction
     words = f"{decimal_text(most)} of the reference"
     denied, top, nearest = [], Decimal(-1), ""
     for line in lines:
-        reference, touch = facts.references.get(line.symbol), far_touch(line)
+        reference, touch = facts.references.get(line.symbol), order_price(line)
         if reference is None or touch is None:
-            what = "reference" if reference is None else "far touch"
+            what = "reference" if reference is None else "price"
             denied.append(_one("PRICE_COLLAR", Outcome.DENY, f"{line.symbol}: missing {what}", words, line.line))
             continue
         price, age = reference.price, facts.now_ns - reference.ts_ns
@@ -152,7 +152,7 @@ def duplicate(
         text = ""
         if ids[line.line] in used:
             text = f"{ids[line.line]} was approved before"
-        elif same and (line.symbol, line.side, line.quantity, far_touch(line)) in same:
+        elif same and (line.symbol, line.side, line.quantity, order_price(line)) in same:
             text = f"{line.side} {line.quantity} {line.symbol} at the same price was approved in this cycle"
         elif line.symbol in seen:
             text = f"{line.symbol} has two lines"

@@ -8,7 +8,7 @@ from typing import Final
 
 from orders.plan import Approval, Plan, PlanLine
 from orders.valuation import OpenExposure
-from orders.values import Grade, Quote, Record, Side
+from orders.values import Grade, OrderKind, Quote, Record, Side
 
 ZERO: Final = Decimal(0)
 NO_EXPOSURE: Final = OpenExposure(buy_base=ZERO, sell_base=ZERO)
@@ -22,7 +22,7 @@ class Reference(Record, frozen=True, kw_only=True):
 
 
 class RecentApproval(Record, frozen=True, kw_only=True):
-    """An order that was approved before; `price` is the far touch it was judged on."""
+    """An order that was approved before; `price` is its limit price, or the far touch it was judged on."""
 
     client_order_id: str
     cycle: int
@@ -41,7 +41,7 @@ class RecentApproval(Record, frozen=True, kw_only=True):
             symbol=approval.symbol,
             side=approval.side,
             quantity=approval.quantity,
-            price=approval.reference_price,
+            price=approval.reference_price if approval.limit_price is None else approval.limit_price,
             approved_ns=approved_ns,
         )
 
@@ -150,3 +150,14 @@ def far_touch(line: PlanLine) -> Decimal | None:
     """Return the price a market order of this line meets: ask for a buy, bid for a sell; None when absent or unusable."""
     touch = line.ask if line.side is Side.BUY else line.bid
     return touch if touch is not None and touch.is_finite() and touch > 0 else None
+
+
+def order_price(line: PlanLine) -> Decimal | None:
+    """Return the price a line is judged at: the far touch of a market order, the limit price of a limit order; None when it
+    or the far touch is absent, zero, negative or not finite.
+    """
+    touch = far_touch(line)
+    if touch is None or line.order_kind is OrderKind.MARKET:
+        return touch if line.limit_price is None else None
+    price = line.limit_price
+    return price if price is not None and price.is_finite() and price > 0 else None

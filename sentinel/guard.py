@@ -150,7 +150,7 @@ def _approve(lines: Sequence[PlanLine], *, plan: Plan, ids: Mapping[int, str], p
                 side=line.side,
                 quantity=line.quantity,
                 order_kind=line.order_kind,
-                limit_price=None,
+                limit_price=line.limit_price,
                 reduce_only=False,
                 reference_price=touch,
                 unit_value_base=line.unit_value_base,

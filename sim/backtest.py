@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -65,9 +66,11 @@ class Backtest:
         if portfolios:
             self.engine.add_data(list(portfolios), client_id=client_id())
         if prices or portfolios:
+            gc.freeze()  # what was loaded is not garbage: the collector need not walk it at every turn
             self.engine.run(start=self._fed_ns or None, streaming=True)
             self._fed_ns = self.engine.kernel.clock.timestamp_ns()
             self.engine.clear_data()
+            gc.unfreeze()
         self._check()
 
     def finish(self) -> None:

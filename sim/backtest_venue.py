@@ -90,7 +90,6 @@ def add_simulated_venue(
         latency_model=None,
         liquidity_consumption=assumptions.own_consumption,
         use_position_ids=False,
-        use_market_order_acks=True,
         trade_execution=False,
     )
     exchange = handle.exchange

@@ -70,7 +70,10 @@ def _print(text: str) -> None:
 
 
 class ShadowRun:
-    """One process' shadow; `run()` once, inside a running loop, with the lock held. `say` prints a line."""
+    """One process' shadow; `run()` once, inside a running loop, with the lock held. `say` prints a line.
+
+    `on_assembled(kernel, assembly)` is called once, before the node starts.
+    """
 
     def __init__(
         self,
@@ -81,6 +84,7 @@ class ShadowRun:
         run_id: str,
         as_json: bool,
         say: Callable[[str], None] = _print,
+        on_assembled: Callable[[Any, Assembly], None] = lambda kernel, assembly: None,
     ) -> None:
         self.config = config
         self.inputs = inputs
@@ -91,6 +95,7 @@ class ShadowRun:
         self.finished = asyncio.Event()
         self._json = as_json
         self._say = say
+        self._on_assembled = on_assembled
         self._state_due = False
         self._days = 0
         self._loop: asyncio.AbstractEventLoop
@@ -129,6 +134,7 @@ class ShadowRun:
             real_epoch_ns=time.time_ns() + LEAD_S * NS, market_epoch_ns=feed[0].market_ns, speed=config.data.market_speed
         )
         node, assembly, clients, restored = self._assemble(fold)
+        self._on_assembled(node.kernel, assembly)
         self._start_record(assembly, restored, fold)
         quotes = QuoteRecorder(
             catalog=self.layout.catalog,

@@ -16,13 +16,13 @@ from nautilus_trader.trading.config import StrategyConfig
 from nautilus_trader.trading.strategy import Strategy
 
 from orders.plan import Approval
-from orders.values import Side
+from orders.values import OrderKind, Side
 from strategies.desk import Desk, Work
 from strategies.target_portfolio import client_id, data_type
 
 
 class ManifestStrategy(Strategy):  # type: ignore[misc]  # Nautilus is untyped
-    """One per run. `prices` subscribes a handler to the price updates of symbols, and back, without venue commands."""
+    """One per run. `watch` and `unwatch` subscribe a handler to all price updates, and back, without venue commands."""
 
     def __init__(
         self,
@@ -30,9 +30,9 @@ class ManifestStrategy(Strategy):  # type: ignore[misc]  # Nautilus is untyped
         tag: str,
         desk: Desk,
         instrument_ids: Mapping[str, str],
-        watch: Callable[[Sequence[str], Callable[[Any], None]], None],
-        unwatch: Callable[[Sequence[str], Callable[[Any], None]], None],
-        symbol_of: Callable[[Any], str],
+        watch: Callable[[Callable[[Any], None]], None],
+        unwatch: Callable[[Callable[[Any], None]], None],
+        symbol_of: Callable[[Any], str | None],
     ) -> None:
         super().__init__(StrategyConfig(strategy_id="SLUICE", order_id_tag=tag))
         self._desk = desk
@@ -43,11 +43,12 @@ class ManifestStrategy(Strategy):  # type: ignore[misc]  # Nautilus is untyped
         self._queue: deque[Work] = deque(maxlen=1)  # only the newest manifest matters once the open cycle is done
         self._work: Work | None = None
         self._missing: set[str] = set()
-        self._watched: tuple[str, ...] = ()
+        self._watching = False
         self._buys: Sequence[Approval] = ()
         self._working: set[str] = set()
         self._trading = False
         self._deciding = False  # a plan is made or its intents are on their way to disk
+        self._finish: Callable[[], None] = desk.finish  # what the end of the open cycle calls
 
     @property
     def at_rest(self) -> bool:
@@ -74,22 +75,25 @@ class ManifestStrategy(Strategy):  # type: ignore[misc]  # Nautilus is untyped
         if not self._missing:
             self._decide()
             return
-        self._watched = tuple(symbol for symbol in work.symbols if symbol in self._instruments)
-        self._watch(self._watched, self._on_price)
+        self._watching = True
+        self._watch(self._on_price)
 
     def _fresh(self, symbol: str, work: Work) -> bool:
         """A symbol without an instrument has no price to wait for; the planner says so on its line."""
         if symbol not in self._instruments:
             return True
-        quote = self._desk.quote_of(symbol)
-        return quote is not None and work.after_ns == 0 and self.clock.timestamp_ns() <= work.deadline_ns
+        return work.after_ns == 0 and self._desk.quote_of(symbol) is not None
 
     def _on_price(self, tick: Any) -> None:
         work = self._work
         if work is None:
             return
         if tick.ts_event > work.after_ns:
-            self._missing.discard(self._symbol_of(tick))
+            symbol = self._symbol_of(tick)
+            if symbol is not None:
+                self._missing.discard(symbol)
+        if self._trading:
+            return  # an order of the operator works: the manifest is decided when it has ended
         if not self._missing or tick.ts_event > work.deadline_ns:
             self._decide()
 
@@ -102,9 +106,9 @@ class ManifestStrategy(Strategy):  # type: ignore[misc]  # Nautilus is untyped
         self._desk.decide(work, self._ready)
 
     def _stop_watching(self) -> None:
-        if self._watched:
-            self._unwatch(self._watched, self._on_price)
-            self._watched = ()
+        if self._watching:
+            self._watching = False
+            self._unwatch(self._on_price)
 
     def _ready(self, approvals: Sequence[Approval]) -> None:
         """Send the sells; the buys wait for their proceeds."""
@@ -131,14 +135,43 @@ class ManifestStrategy(Strategy):  # type: ignore[misc]  # Nautilus is untyped
         instrument = self.cache.instrument(self._instruments[approval.symbol])
         quantity = instrument.make_qty(approval.quantity)
         assert quantity.as_decimal() == approval.quantity
-        order = self.order_factory.market(
-            instrument_id=instrument.id,
-            order_side=OrderSide.BUY if approval.side is Side.BUY else OrderSide.SELL,
-            quantity=quantity,
-            time_in_force=TimeInForce.GTC,
-            client_order_id=ClientOrderId(approval.client_order_id),
-        )
-        self.submit_order(order)
+        common = {
+            "instrument_id": instrument.id,
+            "order_side": OrderSide.BUY if approval.side is Side.BUY else OrderSide.SELL,
+            "quantity": quantity,
+            "time_in_force": TimeInForce.GTC,
+            "client_order_id": ClientOrderId(approval.client_order_id),
+        }
+        if approval.order_kind is OrderKind.MARKET:
+            self.submit_order(self.order_factory.market(**common))
+            return
+        assert approval.limit_price is not None
+        price = instrument.make_price(approval.limit_price)
+        assert price.as_decimal() == approval.limit_price
+        self.submit_order(self.order_factory.limit(**common, price=price))
+
+    def reserve(self, finish: Callable[[], None]) -> bool:
+        """Take the strategy for one cycle that is planned elsewhere; False when a cycle is open. `send` must follow.
+
+        `finish()` is called once when every order of that cycle is terminal. A manifest that waits for prices goes on
+        waiting and is decided afterwards.
+        """
+        if self._trading or not self.is_running:
+            return False
+        self._trading = self._deciding = True
+        self._finish = finish
+        return True
+
+    def send(self, approvals: Sequence[Approval]) -> None:
+        """Send what a reserved cycle was approved; nothing ends it at once."""
+        assert self._trading
+        assert self._deciding
+        self._buys = ()
+        self._working = {approval.client_order_id for approval in approvals}
+        self._deciding = False
+        for approval in approvals:
+            self._submit(approval)
+        self._finish_if_done()
 
     def adopt(self, client_order_ids: Sequence[str]) -> None:
         """After a restart: these orders of an open cycle still work; the cycle ends when they do."""
@@ -176,9 +209,12 @@ class ManifestStrategy(Strategy):  # type: ignore[misc]  # Nautilus is untyped
         if not self._trading or self._deciding or self._working or self._buys:
             return
         self._trading = False
-        self._desk.finish()
+        finish, self._finish = self._finish, self._desk.finish
+        finish()
         if self._queue:
             self._await_prices(self._queue.popleft())
+        elif self._work is not None and not self._missing:
+            self._decide()
 
     def on_stop(self) -> None:
         self._stop_watching()

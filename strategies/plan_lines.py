@@ -91,12 +91,17 @@ def decide(draft: Draft, *, inputs: PlanInputs, equity: Decimal, band: Decimal) 
     size(draft, abs(wanted), mark=mark, traded=Reason.TRADE, below=Reason.BELOW_FLOOR)
 
 
-def size(draft: Draft, wanted: Decimal, *, mark: Mark, traded: Reason, below: Reason) -> None:
-    """Step 3 for one line; `traded` and `below` are the reasons of a quantity that goes and of one that is too small."""
+def size(
+    draft: Draft, wanted: Decimal, *, mark: Mark, traded: Reason, below: Reason, limit_price: Decimal | None = None
+) -> None:
+    """Step 3 for one line; `traded` and `below` are the reasons of a quantity that goes and of one that is too small.
+
+    At the far touch, or at `limit_price` where one is given.
+    """
     side = draft.side
     assert side is not None
     assert draft.fees is not None
-    price = mark.quote.ask if side is Side.BUY else mark.quote.bid
+    price = limit_price if limit_price is not None else mark.quote.ask if side is Side.BUY else mark.quote.bid
     fit = fit_exact(wanted, price=price, limits=mark.limits)
     match fit:
         case Sized():

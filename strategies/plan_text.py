@@ -31,6 +31,8 @@ REASON_WORDS: Final[Mapping[Reason, str]] = {
     Reason.REFUSED_SHORT: "would be short on a cash account",
     Reason.KEPT: "is held, not named by the manifest, and kept by policy",
     Reason.IN_FLIGHT: "has an open order; nothing new until it is done",
+    Reason.OFF_STEP: "has a quantity that is not a multiple of the venue's step",
+    Reason.OFF_TICK: "has a limit price that is not a multiple of the venue's tick",
     Reason.NO_CASH: "falls below the floor once buys are scaled to the cash there is",
 }
 

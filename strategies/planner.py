@@ -57,7 +57,7 @@ def plan(inputs: PlanInputs) -> Plan | Held:
                 return Held(code="NOT_LISTED", message=f"{order.symbol} has an open order and is not in the symbol map. Add it.")
         drafts = _drafts(inputs, marks=marks, valuation=valuation)
         factor = _fit_to_cash(drafts, inputs=inputs, marks=marks)
-        return _assemble(drafts, inputs=inputs, valuation=valuation, factor=factor)
+        return assemble_plan(drafts, inputs=inputs, valuation=valuation, factor=factor)
 
 
 def _drafts(inputs: PlanInputs, *, marks: Marks, valuation: Valuation) -> list[Draft]:
@@ -103,7 +103,7 @@ def _fit_to_cash(drafts: list[Draft], *, inputs: PlanInputs, marks: Marks) -> De
         costs[draft.pot] = costs.get(draft.pot, ZERO) + draft.notional + draft.fee
     if not buys:
         return ONE
-    available = _available(drafts, inputs=inputs, marks=marks)
+    available = available_cash(drafts, inputs=inputs, marks=marks)
     short = [pot for pot, cost in costs.items() if cost > available.get(pot, ZERO)]
     if not short:
         return ONE
@@ -122,7 +122,7 @@ def _fit_to_cash(drafts: list[Draft], *, inputs: PlanInputs, marks: Marks) -> De
     return factor
 
 
-def _available(drafts: list[Draft], *, inputs: PlanInputs, marks: Marks) -> dict[Pot, Decimal]:
+def available_cash(drafts: list[Draft], *, inputs: PlanInputs, marks: Marks) -> dict[Pot, Decimal]:
     """Cash the buys of each cash account's pot may use: see `plan`. A pot with an open buy that has no price offers nothing."""
     cash = {(venue, code): amount for venue, amounts in inputs.book.cash.items() for code, amount in amounts.items()}
     worth: dict[Pot, Decimal] = dict(cash)
@@ -152,7 +152,7 @@ def _available(drafts: list[Draft], *, inputs: PlanInputs, marks: Marks) -> dict
     return {pot: amount for pot, amount in available.items() if pot not in blocked}
 
 
-def _assemble(drafts: list[Draft], *, inputs: PlanInputs, valuation: Valuation, factor: Decimal) -> Plan:
+def assemble_plan(drafts: list[Draft], *, inputs: PlanInputs, valuation: Valuation, factor: Decimal) -> Plan:
     """Step 5: lines, sells first, and the sums over them."""
     equity = valuation.equity_base
     drafts.sort(key=_rank)

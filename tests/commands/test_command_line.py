@@ -109,6 +109,12 @@ def test_good_config_is_summed_up(
     assert json.loads(capsys.readouterr().out)["problems"] == []
 
 
+def test_verify_takes_its_directory_either_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(["halt", "--reason", "a record to look at", "--lakehouse", str(tmp_path)])
+    assert run(["verify", str(tmp_path)]) == run(["verify", "--lakehouse", str(tmp_path)]) == 0
+    assert run(["verify", str(tmp_path / "none")]) == 2
+
+
 def test_traceback_comes_with_debug_only(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["config", "check", "no-such-file.toml", "--debug"]) == 2
     assert "Traceback" in capsys.readouterr().err

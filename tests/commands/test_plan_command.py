@@ -84,6 +84,28 @@ def test_now_without_zone_or_sense_is_a_usage_error(now: str, world: World, caps
     assert (code, document["error"]["code"]) == (2, "USAGE")
 
 
+def test_book_that_was_written_days_later_does_not_age_the_prices(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    book = json.loads(world.book.read_text())
+    book["as_of_ns"] = str(EVENING_NS + 30 * 86_400 * 10**9)
+    world.book.write_text(json.dumps(book))
+    code, document = planned(world, capsys)
+    assert (code, document["decision"], document["now_ns"]) == (0, "PLAN", str(EVENING_NS))
+
+
+@pytest.mark.parametrize(
+    ("later_s", "reasons"), [(432_000, {"TRADE", "SCALED_TO_CASH", "WITHIN_BAND"}), (432_001, None)], ids=["five days", "past it"]
+)
+def test_price_age_of_a_replay_is_its_limit_times_its_speed(
+    later_s: int, reasons: set[str] | None, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, document = planned(world, capsys, "--now", str(EVENING_NS + later_s * 10**9))
+    assert code == 0
+    if reasons is None:
+        assert (document["decision"], document["code"]) == ("HOLD", "MARK_STALE")
+    else:
+        assert {line["reason"] for line in document["lines"]} <= reasons
+
+
 def test_contradictory_manifest_is_refused_with_exit_3(
     world: World, capsys: pytest.CaptureFixture[str], pytestconfig: pytest.Config
 ) -> None:

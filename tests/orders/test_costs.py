@@ -28,7 +28,9 @@ NUMBERS = st.decimals(min_value="0", max_value="1000000000", places=12)
     ],
     ids=["buy in quote", "sell in quote", "spot buy in base", "a sell is never in base", "shares have no base", "maker"],
 )
-def test_fee_and_its_currency(side: Side, base_on_buys: bool, has_base: bool, liquidity: Liquidity, fee: str, is_base: bool) -> None:
+def test_fee_and_its_currency(
+    side: Side, base_on_buys: bool, has_base: bool, liquidity: Liquidity, fee: str, is_base: bool
+) -> None:
     schedule = FeeSchedule(maker_fraction=D("0.001"), taker_fraction=D("0.003"), base_on_buys=base_on_buys)
     answer = fee_for(
         side,

@@ -110,7 +110,9 @@ def test_floors_that_cannot_be_used_are_refused(changes: dict[str, Any]) -> None
         check_limits(limits(**changes))
 
 
-@pytest.mark.parametrize(("wanted", "code"), [("-1", "QUANTITY_INVALID"), ("NaN", "QUANTITY_INVALID"), ("Infinity", "QUANTITY_INVALID")])
+@pytest.mark.parametrize(
+    ("wanted", "code"), [("-1", "QUANTITY_INVALID"), ("NaN", "QUANTITY_INVALID"), ("Infinity", "QUANTITY_INVALID")]
+)
 def test_a_wanted_quantity_carries_no_sign_and_is_finite(wanted: str, code: str) -> None:
     with pytest.raises(InputError) as caught:
         fit_quantity(D(wanted), price=D("1"), limits=limits())

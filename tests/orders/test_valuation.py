@@ -43,7 +43,9 @@ def marks(**changes: Any) -> Marks:
         "limits": {SHARE: market_limits(SHARE, "US", "2"), COIN: market_limits(COIN, "BINANCE")},
         "listings": {
             SHARE: Listing(symbol=SHARE, venue="US", instrument_id="XOM.US", quote_currency="USD", asset_class="equity"),
-            COIN: Listing(symbol=COIN, venue="BINANCE", instrument_id="BTCUSDT.BINANCE", quote_currency="USDT", asset_class="spot"),
+            COIN: Listing(
+                symbol=COIN, venue="BINANCE", instrument_id="BTCUSDT.BINANCE", quote_currency="USDT", asset_class="spot"
+            ),
         },
         "rates": {"USDT": Rate(value=D("0.99"), as_of_ns=NOW - 10, valid_until_ns=NOW + 10)},
         "base_currency": "USD",
@@ -140,11 +142,23 @@ def test_a_book_that_is_not_finite_is_refused(amount: str) -> None:
         (quote(bid="101"), None),
         (quote(bid="101.01"), Reason.PRICE_CROSSED),
         (quote(bid="-1"), Reason.NO_PRICE),
+        (quote(ask="0"), Reason.NO_PRICE),
         (quote(bid="sNaN"), Reason.NO_PRICE),
         (quote(ask="Infinity"), Reason.NO_PRICE),
         (None, Reason.NO_PRICE),
     ],
-    ids=["at the age limit", "1 ns over", "future", "locked passes", "crossed", "negative", "sNaN", "infinite", "absent"],
+    ids=[
+        "at the age limit",
+        "1 ns over",
+        "future",
+        "locked passes",
+        "crossed",
+        "negative",
+        "zero ask",
+        "sNaN",
+        "infinite",
+        "absent",
+    ],
 )
 def test_price_faults(seen: Quote | None, fault: Reason | None) -> None:
     assert price_fault(seen, now_ns=NOW, price_age_max_ns=AGE_MAX) is fault

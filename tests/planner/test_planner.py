@@ -30,8 +30,18 @@ AT_TEN = {A: ("10", "10")}
         ({"targets": {A: "0.5"}, "held": {A: "100"}}, Reason.ON_TARGET, None, "0"),
         ({"targets": {A: "0"}}, Reason.ON_TARGET, None, "0"),
         ({"targets": {}, "held": {A: "7"}, "policy": policy(unnamed_positions=UnnamedPositions.KEEP)}, Reason.KEPT, None, "0"),
-        ({"targets": {A: "0.509"}, "held": {A: "100"}, "policy": policy(drift_band_fraction=D("0.01"))}, Reason.WITHIN_BAND, None, "0"),
-        ({"targets": {A: "0.51"}, "held": {A: "100"}, "policy": policy(drift_band_fraction=D("0.01"))}, Reason.TRADE, Side.BUY, "2"),
+        (
+            {"targets": {A: "0.509"}, "held": {A: "100"}, "policy": policy(drift_band_fraction=D("0.01"))},
+            Reason.WITHIN_BAND,
+            None,
+            "0",
+        ),
+        (
+            {"targets": {A: "0.51"}, "held": {A: "100"}, "policy": policy(drift_band_fraction=D("0.01"))},
+            Reason.TRADE,
+            Side.BUY,
+            "2",
+        ),
         ({"targets": {A: "0"}, "held": {A: "1"}, "policy": policy(drift_band_fraction=D("0.5"))}, Reason.TRADE, Side.SELL, "1"),
         ({"targets": {A: "0.5"}, "symbol_limits": {A: {"min_notional": D("500.01")}}}, Reason.BELOW_FLOOR, None, "0"),
         ({"targets": {A: "0.5"}, "symbol_limits": {A: {"min_notional": D("500")}}}, Reason.TRADE, Side.BUY, "50"),
@@ -129,7 +139,8 @@ def test_every_reason_has_words() -> None:
     ids=["no mark", "mark stale by 1 ns", "no rate", "no equity", "an open order nobody knows"],
 )
 def test_no_plan_when_the_book_cannot_be_valued(changes: dict[str, Any], code: str) -> None:
-    answer = plan(inputs({A: "0.5"}, **{"prices": AT_TEN, "held": {A: "1"}} | changes))
+    values: dict[str, Any] = {"prices": AT_TEN, "held": {A: "1"}} | changes
+    answer = plan(inputs({A: "0.5"}, **values))
     assert isinstance(answer, Held)
     assert answer.code == code
 
@@ -151,7 +162,7 @@ def test_absurd_inputs_are_refused_by_name(changes: dict[str, Any], code: str) -
 
 
 def test_sells_come_first_then_buys_then_the_rest_by_symbol() -> None:
-    prices = {symbol: ("10", "10") for symbol in ("X:D", "X:C", "X:B", "X:A", "X:E")}
+    prices = dict.fromkeys(("X:D", "X:C", "X:B", "X:A", "X:E"), ("10", "10"))
     made = planned(inputs({"X:A": "0.5", "X:B": "0", "X:C": "0.1", "X:E": "0"}, prices=prices, held={"X:D": "5", "X:B": "5"}))
     assert [(line.line, line.symbol, line.side) for line in made.lines] == [
         (1, "X:B", Side.SELL),
@@ -251,7 +262,7 @@ def test_exposures_are_in_base_currency() -> None:
     assert made.lines[0].quantity == D("20")
     assert made.lines[0].unit_value_base == D("2.5")
     assert made.lines[0].notional_base == D("500")
-    assert (made.gross_before, made.gross_after, made.net_after, made.turnover) == (0, D("0.5"), D("0.5"), D("0.5"))
+    assert (made.gross_before, made.gross_after, made.net_after, made.turnover) == (D("0"), D("0.5"), D("0.5"), D("0.5"))
 
 
 def test_what_is_not_reached_shows_as_tracking_error_and_cost_as_forecast() -> None:
@@ -268,7 +279,9 @@ def test_the_plan_carries_no_clock() -> None:
 
 
 def test_the_document_is_the_canonical_form_and_its_hash() -> None:
-    made = planned(inputs({A: "0.5", B: "0.1", C: "-0.1"}, prices={A: ("10", "10.02"), B: ("0.00000001", "0.00000002")}, held={A: "3"}))
+    made = planned(
+        inputs({A: "0.5", B: "0.1", C: "-0.1"}, prices={A: ("10", "10.02"), B: ("0.00000001", "0.00000002")}, held={A: "3"})
+    )
     assert plan_document(made) == plain(made)
     assert plan_sha256(made) == canonical_sha256(made)
     assert canonical_bytes(plan_document(made)) == canonical_bytes(made)
@@ -277,3 +290,28 @@ def test_the_document_is_the_canonical_form_and_its_hash() -> None:
 def test_the_wanted_quantity_is_cut_six_places_below_the_step() -> None:
     made = planned(inputs({A: "0.5"}, prices={A: ("3", "3")}))
     assert made.lines[0].wanted_quantity == Decimal("166.666666")
+
+
+def test_a_fee_that_no_longer_fits_scales_the_buy() -> None:
+    made = planned(inputs({A: "1"}, prices=AT_TEN, fees={"US": fees("0.01")}))
+    assert (made.lines[0].reason, made.lines[0].quantity) == (Reason.SCALED_TO_CASH, D("99"))
+
+
+def test_the_buffer_counts_positions_with_their_multiplier() -> None:
+    """Equity 1000 + 5 x 10 x 20 = 2000: a tenth of it is 200."""
+    made = planned(
+        inputs(
+            {A: "0.5", B: "0.5"},
+            prices={A: ("10", "10"), B: ("10", "10")},
+            held={A: "5"},
+            symbol_limits={A: {"multiplier": D("20")}},
+            policy=policy(cash_buffer_fraction=D("0.1")),
+        )
+    )
+    assert line_of(made, B).quantity == D("80")
+
+
+def test_exposure_after_a_sale_is_lower_by_it() -> None:
+    made = planned(inputs({A: "0.2"}, prices=AT_TEN, cash="500", held={A: "50"}))
+    assert (made.gross_before, made.net_before, made.gross_after, made.net_after) == (D("0.5"), D("0.5"), D("0.2"), D("0.2"))
+    assert (made.equity_base, made.cash_base, made.turnover, made.tracking_error_bps) == (D("1000"), D("500"), D("0.3"), D("0"))

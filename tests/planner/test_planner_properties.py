@@ -38,7 +38,8 @@ def worlds(draw: st.DrawFn, account: AccountKind | None = None) -> PlanInputs:
     changes: dict[str, Any] = {
         "fees": {"US": fees(str(draw(numbers("0", "0.02", 4))))},
         "policy": policy(
-            cash_buffer_fraction=draw(numbers("0", "0.3", 3)), drift_band_fraction=draw(st.sampled_from([Decimal(0), Decimal("0.05")]))
+            cash_buffer_fraction=draw(numbers("0", "0.3", 3)),
+            drift_band_fraction=draw(st.sampled_from([Decimal(0), Decimal("0.05")])),
         ),
     }
     return inputs(
@@ -78,7 +79,9 @@ def test_cash_is_never_overdrawn_in_any_sells_first_order(world: PlanInputs, ord
     order.shuffle(buys)
     keeper.positions = dict(world.book.positions)
     with localcontext(prec=100):
-        worth = sum((world.book.held(s) * world.quotes[s].mid * world.limits[s].multiplier for s in world.book.positions), Decimal(0))
+        worth = sum(
+            (world.book.held(s) * world.quotes[s].mid * world.limits[s].multiplier for s in world.book.positions), Decimal(0)
+        )
         buffer = world.policy.cash_buffer_fraction * (world.book.cash["US"]["USD"] + worth)
         for line in sells + buys:
             assert line.side is not None

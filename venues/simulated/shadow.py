@@ -201,7 +201,14 @@ class ShadowExecutionClient(LiveExecutionClient):  # type: ignore[misc]  # Nauti
 
     def _wake(self, due_ns: int) -> None:
         delay_s = max(0, due_ns - self._clock.timestamp_ns()) / 1_000_000_000
-        self._loop.call_later(delay_s + WAKE_SLACK_S, self._settle)
+        self._loop.call_later(delay_s + WAKE_SLACK_S, self._woken, due_ns)
+
+    def _woken(self, due_ns: int) -> None:
+        """The loop's monotonic clock and the wall clock drift apart: a wake that came too early is repeated."""
+        if self._now() < due_ns:
+            self._wake(due_ns)
+        else:
+            self._settle()
 
     def _settle(self) -> None:
         """What a backtest does after each event: drain what is due, then let every matching engine act."""

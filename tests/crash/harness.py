@@ -1,0 +1,247 @@
+"""A made shadow run to be killed: a few days of the sample's closes, dated manifests with turnover, and what must hold after."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from lakehouse.layout import Layout
+from lakehouse.verifier import VerifyReport, verify
+
+ROOT = Path(__file__).parents[2]
+FIRST_MANIFEST = ROOT / "data/samples/sp500/manifests/2022-03-31.json"
+FULL = os.environ.get("SLUICE_CAMPAIGN") == "full"
+END_S = 90.0  # far more than any of these runs takes
+
+
+@dataclass(frozen=True)
+class World:
+    """Paths of one lakehouse and the config that names it."""
+
+    lake: Path
+    config: Path
+    manifests: Path
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(self.lake)
+
+    def command(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "commands.main", *words]
+
+    def configure(self, old: str, new: str) -> None:
+        text = self.config.read_text()
+        assert old in text
+        self.config.write_text(text.replace(old, new))
+
+
+def make_world(root: Path, *, end: date = date(2022, 4, 7), speed: int = 345_600, manifests: tuple[date, ...] = ()) -> World:
+    """A lakehouse under `root` with a replay from 31 March 2022; each further manifest turns the weights round."""
+    world = World(lake=root / "lake", config=root / "run.toml", manifests=root / "manifests")
+    world.manifests.mkdir(parents=True)
+    text = (ROOT / "data/configs/shadow.toml").read_text()
+    text = text.replace('"data/lakehouse', f'"{world.lake}').replace('"data/samples/sp500/manifests"', f'"{world.manifests}"')
+    text = text.replace('"data/', f'"{ROOT}/data/').replace('provenance_min = "VERIFIED"', 'provenance_min = "ABSENT"')
+    text = text.replace("market_speed = 86400", f"market_speed = {speed}").replace("end = 2022-06-02", f"end = {end}")
+    world.config.write_text(text)
+    for turn, day in enumerate((date(2022, 3, 31), *manifests)):
+        (world.manifests / f"{day}.json").write_text(turned(day, turn=turn))
+    return world
+
+
+def turned(day: date, *, turn: int) -> str:
+    """The sample's manifest of March as of another day, its weights moved on by `turn` * 7 names."""
+    manifest = json.loads(FIRST_MANIFEST.read_text())
+    stamp = f"{day}T20:04:50"
+    winner = manifest["winners"][0]
+    winner["metadata"]["generated_at"] = stamp
+    weights = [(asset["Weight"], asset["Net_Weight"]) for asset in winner["assets"]]
+    for number, asset in enumerate(winner["assets"]):
+        asset["Generated_At"] = stamp
+        asset["Weight"], asset["Net_Weight"] = weights[(number + 7 * turn) % len(weights)]
+    return json.dumps(manifest)
+
+
+def start(world: World, *prefix: str) -> subprocess.Popen[str]:
+    """Start `sluice shadow` in a process group of its own."""
+    return subprocess.Popen(
+        [*prefix, *world.command("shadow", str(world.config))],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def kill(process: subprocess.Popen[str]) -> str:
+    """SIGKILL the process and what it started; return what it had printed."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    return process.communicate(timeout=END_S)[0]
+
+
+def run_to_end(world: World) -> str:
+    """Run the shadow until it ends by itself; return what it printed."""
+    process = start(world)
+    text = process.communicate(timeout=END_S)[0]
+    assert process.returncode == 0, text
+    assert "Traceback" not in text, text
+    return text
+
+
+def sluice(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """One command of the real command line."""
+    return subprocess.run(
+        [sys.executable, "-m", "commands.main", *words],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=END_S,
+        check=False,
+    )
+
+
+def wait_for_lines(world: World, count: int, process: subprocess.Popen[str]) -> None:
+    """Return when the log has `count` lines or the process has ended."""
+    while process.poll() is None:
+        if line_count(world) >= count:
+            return
+        time.sleep(0.001)
+
+
+def line_count(world: World) -> int:
+    log = world.layout.log
+    return log.read_bytes().count(b"\n") if log.exists() else 0
+
+
+def lines_of(world: World) -> list[dict[str, Any]]:
+    """The whole lines of the log."""
+    raw = world.layout.log.read_bytes().split(b"\n")
+    return [json.loads(line) for line in raw[:-1]]
+
+
+def check(world: World) -> VerifyReport:
+    """What must hold at every instant at which the process is dead."""
+    report = verify(world.lake)
+    assert report.first_bad is None, report.first_bad
+    assert report.unexplained_fills == 0
+    lines = lines_of(world)
+    of: Mapping[str, list[dict[str, Any]]] = defaultdict(list)
+    for line in lines:
+        of[line["type"]].append(line)
+    intents = {line["client_order_id"]: line for line in of["intent"]}
+    assert len(intents) == len(of["intent"]), "a client order id was intended twice"
+    places = Counter((line["cycle"], line["line"]) for line in of["intent"])
+    assert max(places.values(), default=1) == 1, "a plan line had two orders"
+    sends = Counter(line["client_order_id"] for line in of["send"] if line["action"] == "submit")
+    assert max(sends.values(), default=1) == 1, "an order was sent twice"
+    assert sends.keys() <= intents.keys()
+    filled: dict[str, Decimal] = defaultdict(Decimal)
+    ended: set[str] = set()
+    for line in lines:
+        if line["type"] in {"cancel", "reject"}:
+            ended.add(line["client_order_id"])
+        elif line["type"] == "fill":
+            assert line["client_order_id"] in sends
+            assert line["client_order_id"] not in ended, "a fill after the end of its order"
+            filled[line["client_order_id"]] += Decimal(line["quantity"])
+    for key, quantity in filled.items():
+        assert quantity <= Decimal(intents[key]["quantity"]), key
+    keys = Counter((line["venue"], line["account"], line["symbol"], line["trade_id"]) for line in of["fill"])
+    assert max(keys.values(), default=1) == 1, "a trade id twice"
+    owners: dict[str, set[str]] = defaultdict(set)
+    for line in [*of["ack"], *of["fill"]]:
+        owners[line["venue_order_id"]].add(line["client_order_id"])
+    assert all(len(owner) == 1 for owner in owners.values()), "one venue order id for two orders"
+    opened = Counter(line["cycle"] for line in of["cycle"])
+    assert max(opened.values(), default=1) == 1
+    assert all(amount >= 0 for row in report.cash.values() for amount in row.values()), report.cash
+    return report
+
+
+def check_end(world: World) -> VerifyReport:
+    """What must hold, beside `check`, when a run ended by itself."""
+    report = check(world)
+    assert report.open_orders == 0
+    lines = lines_of(world)
+    assert lines[-1]["type"] == "run_stop"
+    assert report.anchored_line == report.log_lines
+    opened = [line["cycle"] for line in lines if line["type"] == "cycle"]
+    closed = [line["cycle"] for line in lines if line["type"] == "cycle_end"]
+    assert opened == closed
+    state = json.loads(world.layout.state.read_text())
+    assert state, "a state was expected"
+    return report
+
+
+def targets_are_reached(world: World, report: VerifyReport, *, tolerance: Decimal = Decimal("0.01")) -> None:
+    """The last accepted manifest's weights are what is held, within the drift band, cash scaling and price moves."""
+    accepted = [line for line in lines_of(world) if line["type"] == "manifest" and line["decision"] == "ACCEPTED"][-1]
+    state = json.loads(world.layout.state.read_text())
+    own = next(iter(value for key, value in state.items() if isinstance(value, dict) and "assets" in value), state)
+    total = Decimal(str(own.get("equity_base") or own.get("total_value") or 0)) or Decimal(1_000_000)
+    prices = last_prices(world)
+    for symbol, weight in accepted["targets"].items():
+        held = report.positions.get(symbol, Decimal(0)) * prices.get(symbol, Decimal(0)) / total
+        assert abs(held - Decimal(weight)) <= tolerance, (symbol, held, weight)
+
+
+def last_prices(world: World) -> dict[str, Decimal]:
+    """The mid of each symbol at the end of the run, from its snapshot."""
+    rows = (world.lake / "snapshots/quotes.csv").read_text().splitlines()
+    head = rows[0].split(",")
+    found = {}
+    for row in rows[1:]:
+        cells = dict(zip(head, row.split(","), strict=True))
+        found[cells["symbol"]] = (Decimal(cells["bid"]) + Decimal(cells["ask"])) / 2
+    return found
+
+
+def copied(world: World, root: Path) -> World:
+    """A copy of a lakehouse under another root, its config pointing there."""
+    shutil.copytree(world.lake, root / "lake")
+    shutil.copytree(world.manifests, root / "manifests")
+    old = str(world.config.parent)
+    (root / "run.toml").write_text(world.config.read_text().replace(old, str(root)))
+    return World(lake=root / "lake", config=root / "run.toml", manifests=root / "manifests")
+
+
+def cut_after(world: World, number: int) -> None:
+    """Make the record what a kill right after log line `number` leaves: later lines, their records, state, snapshots gone."""
+    log, ledger = world.layout.log, world.layout.ledger
+    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:number]))
+    kept = []
+    for raw in ledger.read_bytes().splitlines(keepends=True):
+        if json.loads(raw)["body"].get("log_line", 0) > number:
+            break
+        kept.append(raw)
+    ledger.write_bytes(b"".join(kept))
+    world.layout.state.unlink(missing_ok=True)
+    shutil.rmtree(world.lake / "snapshots", ignore_errors=True)
+    read = [line["manifest_sha256"] for line in lines_of(world) if line["type"] == "manifest" and line["decision"] == "ACCEPTED"]
+    by_sha256 = {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in world.manifests.glob("*.json")}
+    watched = world.lake / "portfolio_optimized_v3.json"
+    watched.unlink()
+    if read:
+        shutil.copy(by_sha256[read[-1]], watched)
+
+
+def add_line(world: World, line: Mapping[str, Any]) -> None:
+    """Append a line by hand, numbered as the next."""
+    with world.layout.log.open("ab") as log:
+        log.write(json.dumps({**line, "seq": line_count(world) + 1}, separators=(",", ":")).encode() + b"\n")
