@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.desk import ManifestDesk
+from engine.facade import OrderFacade
 from engine.gate import Gate
 from engine.market_time import MarketTime
 from engine.prices import Prices
@@ -59,6 +60,7 @@ class Assembly:
     recorder: Recorder
     desk: ManifestDesk
     strategy: ManifestStrategy
+    facade: OrderFacade
     prices: Prices
     instrument_ids: Mapping[str, str]
     halt: Callable[[str], None]
@@ -164,6 +166,7 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         recorder=recorder,
         desk=desk,
         strategy=strategy,
+        facade=OrderFacade(desk=desk, strategy=strategy, recorder=recorder, cache=kernel.cache),
         prices=prices,
         instrument_ids=instrument_ids,
         halt=halt,

@@ -18,7 +18,8 @@ from engine.run_config import RunConfig
 from lakehouse import records
 from lakehouse.manifest import AuditedManifest, ManifestHeld, ManifestRefused
 from lakehouse.permission import Permission
-from lakehouse.rebuild import LogFold
+from lakehouse.rebuild import INTERRUPTED, LogFold
+from lakehouse.rebuild import OPERATOR as OPERATOR
 from orders.assumptions import FillAt
 from orders.canonical import decimal_text, plain
 from orders.costs import Liquidity, fee_for
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from strategies.manifest_strategy import ManifestStrategy
 
 NS: Final = 1_000_000_000
-OPERATOR: Final = "operator"  # cause of a cycle that a caller outside the engine asked for
 
 
 class Audited(Record, frozen=True, kw_only=True):
@@ -95,14 +95,15 @@ class ManifestDesk:
         self._clock_ns = clock_ns
         self._accounts = config.accounts()
         self._assumptions = config.assumptions()
-        self._done: str | None = None  # the manifest whose cycle has ended
+        self._done = fold.done  # the manifest whose cycle has ended
         self._last_generated_ns = 0
-        self._interrupted: str | None = None
+        self._interrupted = fold.unfinished  # the manifest whose cycle a kill cut off
+        self._cut_off = fold.open_cycle
         self._decision: dict[str, tuple[Decimal, int]] = {}
         self._recent: list[RecentApproval] = []  # of the open cycle
         self._audited: Audited | None = None  # the last accepted manifest
         self._open_manifest = ""
-        self._operator_open = False  # a restart found an operator's cycle open
+        self._outcome = "done"  # of the open cycle
         self.last_plan: Plan | None = None
         self.on_plan: Callable[[Plan | None, Judgement | Held], None] = lambda made, judgement: None
         self.on_cycle_end: Callable[[Sequence[records.Fill], int], None] = lambda fills, orders: None
@@ -110,13 +111,6 @@ class ManifestDesk:
         if fold.manifest is not None:
             self._last_generated_ns = fold.manifest.generated_ns or 0
             self._audited = _audited_of(fold.manifest)
-            self._operator_open = fold.open_cycle is not None and fold.open_cycle.cause == OPERATOR
-            if fold.open_cycle is not None:
-                self._open_manifest = fold.open_cycle.manifest_sha256
-            if fold.open_cycle is not None and not self._operator_open:
-                self._interrupted = self._open_manifest
-            elif fold.plans:
-                self._done = fold.manifest.manifest_sha256
 
     def quote_of(self, symbol: str) -> Quote | None:
         """Return the newest price of a symbol."""
@@ -211,7 +205,7 @@ class ManifestDesk:
         manifest, audited = work.outcome, self._audited
         assert audited is not None
         cycle = self._recorder.open_cycle(cause=work.cause, manifest_sha256=manifest.manifest_sha256)
-        self._open_manifest = manifest.manifest_sha256
+        self._open_manifest, self._outcome = manifest.manifest_sha256, "done"
         inputs = self.inputs(
             cycle=cycle,
             manifest_sha256=manifest.manifest_sha256,
@@ -308,7 +302,7 @@ class ManifestDesk:
             plan_sha256=digest,
             planned_ns=planned_ns,
             approved_ns=approved_ns,
-            arrival_ns={symbol: quote.ts_ns for symbol, quote in quotes.items()},
+            arrivals=quotes,
         )
         approvals = judgement.approvals
 
@@ -337,6 +331,7 @@ class ManifestDesk:
             plan=None,
         )
         self._recorder.write(records.Alarm, code=held.code, message=held.message)
+        self._outcome = "held"
         self.on_plan(None, held)
         ready(())
 
@@ -436,22 +431,22 @@ class ManifestDesk:
         return approval.quantity * ask * multiplier + (Decimal(0) if in_base else fee)
 
     def finish(self) -> None:
-        """Close the cycle; its manifest is done."""
-        self._recorder.close_cycle(manifest_sha256=self._open_manifest, outcome="done")
-        if not self._operator_open:
+        """Close the cycle; its manifest is done, unless nothing could be planned or a kill had cut the cycle off."""
+        outcome, self._outcome = self._outcome, "done"
+        self._recorder.close_cycle(manifest_sha256=self._open_manifest, outcome=outcome)
+        if outcome == "done":
             self._done = self._open_manifest
-        self._operator_open = False
         fills = self._recorder.cycle_fills
         self.on_cycle_end(fills, self._recorder.cycle_orders)
 
     def attach(self, strategy: ManifestStrategy, working: Sequence[str]) -> None:
         """After a restart: the strategy follows what still works; with nothing working the open cycle ends here."""
-        if self._interrupted is None and not self._operator_open:
+        if self._cut_off is None:
             return
+        self._open_manifest, self._outcome = self._cut_off.manifest_sha256, INTERRUPTED
         strategy.adopt(working)
         if not working:
-            self._operator_open = False
-            self._recorder.close_cycle(manifest_sha256=self._open_manifest, outcome="interrupted")
+            self.finish()
 
 
 def _audited_of(line: records.ManifestLine) -> Audited:

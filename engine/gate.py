@@ -6,13 +6,23 @@ everything else, and never raises: in a live node an exception here would end th
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from nautilus_trader.core.uuid import UUID4
-from nautilus_trader.execution.messages import ModifyOrder, SubmitOrder, SubmitOrderList
-from nautilus_trader.model.enums import OrderSide, OrderType
+from nautilus_trader.execution.messages import (
+    BatchCancelOrders,
+    CancelAllOrders,
+    CancelOrder,
+    ModifyOrder,
+    QueryAccount,
+    QueryOrder,
+    SubmitOrder,
+    SubmitOrderList,
+)
+from nautilus_trader.model.enums import ContingencyType, OrderSide, OrderType
 from nautilus_trader.model.events import OrderDenied, OrderModifyRejected
 
 from lakehouse.permission import Permission
@@ -23,6 +33,31 @@ from sentinel.order_check import OrderFacts, OrderVerdict, judge_order
 
 KINDS = {OrderType.MARKET: OrderKind.MARKET, OrderType.LIMIT: OrderKind.LIMIT}
 ENDPOINT = "ExecEngine.execute"
+HARMLESS = (CancelOrder, CancelAllOrders, BatchCancelOrders, QueryOrder, QueryAccount)
+
+
+def fingerprint(order: Any) -> tuple[Any, ...]:
+    """Return what of an order may not change between gate and wire."""
+    return (
+        order.strategy_id,
+        order.instrument_id,
+        order.side,
+        order.order_type,
+        order.quantity,
+        order.price if order.has_price else None,
+        order.time_in_force,
+        order.is_reduce_only,
+    )
+
+
+def kind_of(order: Any) -> OrderKind | None:
+    """Return the kind Sluice may have planned; None for one it never plans.
+
+    Contingent orders wake or change others inside the venue, where no gate stands; a quantity in quote currency is another one.
+    """
+    if order.contingency_type != ContingencyType.NO_CONTINGENCY or order.linked_order_ids or order.is_quote_quantity:
+        return None
+    return KINDS.get(order.order_type)
 
 
 class Gate:
@@ -54,8 +89,9 @@ class Gate:
         self._record = record
         self._halt = halt
         self._approvals: dict[str, Approval] = {}
-        self._passed: dict[str, tuple[Any, Any]] = {}
+        self._passed: dict[str, tuple[Any, ...]] = {}
         self._thread: int | None = None
+        self._stopped = False  # set by this gate's own failures: it denies even where the halt itself failed
 
     def install(self) -> None:
         """Take the endpoint; after `node.build()` in a live kernel."""
@@ -78,7 +114,7 @@ class Gate:
     def restore_passed(self, orders: Iterable[Any]) -> None:
         """After a restart: these orders had passed before, their ids are used up and their resting parts may stand."""
         for order in orders:
-            self._passed[order.client_order_id.value] = (order.quantity, None)
+            self._passed[order.client_order_id.value] = fingerprint(order)
 
     def on_own_thread(self) -> bool:
         """Whether the caller runs on the loop's thread (or none is known yet)."""
@@ -86,21 +122,20 @@ class Gate:
 
     def refusal(self, order: Any) -> str:
         """The second lock: "" only while not halted and for an order that passed this gate, unchanged."""
-        if not self._permission.may_send():
+        if not self.on_own_thread():
+            self._stop("WRONG_THREAD: the second lock was reached from a foreign thread")
+        if not self._may_send():
             return "HALT"
         passed = self._passed.get(order.client_order_id.value)
         if passed is None:
             return "NO_APPROVAL"
-        quantity, price = passed
-        if order.quantity != quantity or (order.price if order.has_price else None) != price:
-            return "CHANGED_AFTER_APPROVAL"
-        return ""
+        return "" if fingerprint(order) == passed else "CHANGED_AFTER_APPROVAL"
 
     def execute(self, command: Any) -> None:
-        """Judge submits and modifies; cancels and queries pass untouched. Never raises."""
+        """Judge submits, refuse modifies and what is not known; cancels and queries pass untouched. Never raises."""
         try:
             if not self.on_own_thread():
-                self._halt("WRONG_THREAD: the gate was reached from a foreign thread")
+                self._stop("WRONG_THREAD: the gate was reached from a foreign thread")
             if isinstance(command, SubmitOrder):
                 if self._admit(command.order, command):
                     self._inner(command)
@@ -108,17 +143,34 @@ class Gate:
                 self._execute_list(command)
             elif isinstance(command, ModifyOrder):
                 self._refuse_modify(command)
-            else:
+            elif isinstance(command, HARMLESS):
                 self._inner(command)
+            else:
+                self._stop(f"UNKNOWN_COMMAND: {type(command).__name__} at the gate")
         except Exception as error:
             self._fail_closed(command, error)
 
+    def _may_send(self) -> bool:
+        return not self._stopped and self._permission.may_send()
+
+    def _stop(self, reason: str) -> None:
+        """Block here first, then halt the run; a halt that fails leaves the block."""
+        self._stopped = True
+        with contextlib.suppress(Exception):
+            self._halt(reason)
+
     def _execute_list(self, command: Any) -> None:
         """All orders of a list or none: judge each, deny the rest with the first refusal's code."""
-        verdicts = [(order, self._judge(order)) for order in command.order_list.orders]
+        verdicts, seen = [], set[str]()
+        for order in command.order_list.orders:
+            verdicts.append((order, self._judge(order, again=order.client_order_id.value in seen)))
+            seen.add(order.client_order_id.value)
         refused = [verdict for _, verdict in verdicts if verdict.outcome is not Outcome.ALLOW]
         for order, verdict in verdicts:
+            if refused and verdict.outcome is Outcome.ALLOW:
+                verdict = OrderVerdict(outcome=Outcome.DENY, code="LIST_REFUSED", verdicts=verdict.verdicts)
             self._record(order, verdict)
+        for order, _ in verdicts:
             if refused:
                 self._deny(order, command, refused[0].code)
             else:
@@ -136,37 +188,42 @@ class Gate:
         return False
 
     def _pass(self, order: Any) -> None:
-        self._passed[order.client_order_id.value] = (order.quantity, order.price if order.has_price else None)
+        self._passed[order.client_order_id.value] = fingerprint(order)
 
-    def _judge(self, order: Any) -> OrderVerdict:
+    def _judge(self, order: Any, *, again: bool = False) -> OrderVerdict:
         order_id = order.client_order_id.value
         approval = self._approvals.get(order_id) if order.strategy_id.value == self._owner else None
-        kind = KINDS.get(order.order_type)
         facts = OrderFacts(
             client_order_id=order_id,
             instrument_id=order.instrument_id.value,
             side=Side.BUY if order.side == OrderSide.BUY else Side.SELL,
             quantity=order.quantity.as_decimal(),
-            order_kind=kind,
+            order_kind=kind_of(order),
             limit_price=order.price.as_decimal() if order.has_price else None,
             reduce_only=order.is_reduce_only,
         )
         return judge_order(
             facts,
             approval,
-            used=order_id in self._passed,
-            halted=not self._permission.may_send(),
+            used=again or order_id in self._passed,
+            halted=not self._may_send(),
             quote=self._quote_of(approval.symbol) if approval is not None else None,
             now_ns=self._clock.timestamp_ns(),
             limits=self._limits,
         )
 
     def _deny(self, order: Any, command: Any, code: str) -> None:
-        """Tell the engine. An order sent around the RiskEngine may be unknown to the cache: it is added so that the denial lands."""
-        if not self._cache.order_exists(order.client_order_id):
+        """Tell the engine. An order sent around the RiskEngine may be unknown to the cache: it is added so that the denial lands.
+
+        Never in the name of another: an approved id that still waits stays free for its owner, a stranger under the id of
+        an order in the cache, or a second submit of one that works, has its verdict line and nothing else.
+        """
+        order_id = order.client_order_id.value
+        known = self._cache.order(order.client_order_id)
+        if known is None and order_id not in self._approvals:
             self._cache.add_order(order, command.position_id, command.client_id)
-        elif order.client_order_id.value in self._passed:
-            return  # a second submit of an order that already works: denying the id would kill the honest one
+        elif known is not order or order_id in self._passed:
+            return
         now = self._clock.timestamp_ns()
         event = OrderDenied(
             trader_id=order.trader_id,
@@ -197,13 +254,12 @@ class Gate:
         self._msgbus.send(endpoint="ExecEngine.process", msg=event)
 
     def _fail_closed(self, command: Any, error: Exception) -> None:
-        """Deny and halt. If even the denial fails, the halt alone keeps the order from leaving: the second lock reads it."""
-        self._halt(f"CONTROL_FAILED: {type(error).__name__}: {error}")
+        """Deny and halt. If even the denial fails, the block alone keeps the order from leaving: the second lock reads it."""
+        self._stop(f"CONTROL_FAILED: {type(error).__name__}: {error}")
         try:
             orders = command.order_list.orders if isinstance(command, SubmitOrderList) else [getattr(command, "order", None)]
             for order in orders:
                 if order is not None:
-                    self._passed.pop(order.client_order_id.value, None)
                     self._deny(order, command, "CONTROL_FAILED")
         except Exception as second:
-            self._halt(f"CONTROL_FAILED: the denial failed too: {type(second).__name__}: {second}")
+            self._stop(f"CONTROL_FAILED: the denial failed too: {type(second).__name__}: {second}")

@@ -31,6 +31,8 @@ from orders.plan import Approval, Judgement, Outcome, Plan
 from orders.values import Listing, MarketLimits, OrderKind, Quote, Record, Side
 from sentinel.order_check import OrderVerdict
 
+ONE = Decimal(1)
+
 
 class RunFacts(Record, frozen=True, kw_only=True):
     """What is the same on every line of a run: names and hashes of what it was started with."""
@@ -60,6 +62,7 @@ class OrderContext:
 
     __slots__ = (
         "acked_ns",
+        "arrival",
         "approved_ns",
         "arrival_ask",
         "arrival_bid",
@@ -74,6 +77,7 @@ class OrderContext:
         "line",
         "manifest",
         "multiplier",
+        "multiplier_text",
         "order_kind",
         "order_quantity",
         "plan_sha256",
@@ -239,7 +243,7 @@ class Recorder:
         plan_sha256: str,
         planned_ns: int,
         approved_ns: int,
-        arrival_ns: Mapping[str, int],
+        arrivals: Mapping[str, Quote],
     ) -> None:
         """Write an intent for each approval and remember its context. Durable when the journal says so."""
         lines = {line.line: line for line in plan.lines}
@@ -250,6 +254,7 @@ class Recorder:
             assert line.ask is not None
             listing = self._listings[approval.symbol]
             decision = manifest.decision_prices.get(approval.symbol)
+            multiplier = self._limits[approval.symbol].multiplier
             context = OrderContext(
                 symbol=approval.symbol,
                 instrument_id=approval.instrument_id,
@@ -266,7 +271,7 @@ class Recorder:
                 arrival_bid=decimal_text(line.bid),
                 arrival_ask=decimal_text(line.ask),
                 arrival_mid=decimal_text((line.bid + line.ask) / 2),
-                arrival_ns=arrival_ns[approval.symbol],
+                arrival_ns=arrivals[approval.symbol].ts_ns,
                 planned_ns=planned_ns,
                 approved_ns=approved_ns,
                 durable_ns=0,
@@ -275,7 +280,9 @@ class Recorder:
                 strategy_id=self._strategy_id,
                 quote_currency=listing.quote_currency,
                 base_currency=listing.base_currency,
-                multiplier=self._limits[approval.symbol].multiplier,
+                multiplier=multiplier,
+                multiplier_text=decimal_text(multiplier),
+                arrival=arrivals.get(approval.symbol),
             )
             self.contexts[approval.client_order_id] = context
             self.counts["orders"] += 1
@@ -316,15 +323,15 @@ class Recorder:
         for approval in approvals:
             self.contexts[approval.client_order_id].durable_ns = now
 
-    def withdraw(self, client_order_id: str, *, cause: str) -> None:
-        """Write that an intent is given up before it was sent."""
+    def withdraw(self, client_order_id: str, *, cause: str, venue: str = "") -> None:
+        """Write that an intent is given up before it was sent. `venue`: of an intent of an earlier process."""
         context = self.contexts.pop(client_order_id, None)
         self.counts["orders"] -= context is not None
         self.cycle_orders -= context is not None
         self.write(
             records.CancelLine,
             client_order_id=client_order_id,
-            venue=context.venue if context is not None else "",
+            venue=context.venue if context is not None else venue,
             cause=cause,
             filled_quantity="0",
         )
@@ -394,6 +401,8 @@ class Recorder:
     def _on_accepted(self, event: Any) -> None:
         context = self.contexts.get(event.client_order_id.value)
         if context is not None:
+            if context.acked_ns is not None:
+                return  # acknowledged before a restart
             context.acked_ns = event.ts_event
         self.write(
             records.Ack,
@@ -412,9 +421,16 @@ class Recorder:
             return
         facts, manifest = self.facts, context.manifest
         quantity, price = event.last_qty.as_decimal(), event.last_px.as_decimal()
-        fee, fee_currency = event.commission.as_decimal(), event.commission.currency.code
+        commission = event.commission
+        fee, fee_currency = commission.as_decimal(), commission.currency.code
         context.filled += quantity
+        quantity_text = decimal_text(quantity)
+        notional = quantity * price if context.multiplier == ONE else quantity * price * context.multiplier
         book = self.quote_of(context.symbol)
+        if book is context.arrival:
+            fill_bid, fill_ask = context.arrival_bid, context.arrival_ask
+        else:
+            fill_bid, fill_ask = (None, None) if book is None else (decimal_text(book.bid), decimal_text(book.ask))
         now = self._clock_ns()
         self.keeper.apply_fill(
             venue=context.venue,
@@ -441,10 +457,10 @@ class Recorder:
             symbol=context.symbol,
             instrument_id=context.instrument_id,
             side=context.side,
-            quantity=decimal_text(quantity),
+            quantity=quantity_text,
             price=decimal_text(price),
-            multiplier=decimal_text(context.multiplier),
-            notional_quote=decimal_text(quantity * price * context.multiplier),
+            multiplier=context.multiplier_text,
+            notional_quote=decimal_text(notional),
             quote_currency=context.quote_currency,
             base_currency=context.base_currency,
             fee=decimal_text(fee),
@@ -452,7 +468,7 @@ class Recorder:
             liquidity="maker" if event.liquidity_side == LiquiditySide.MAKER else "taker",
             order_kind=context.order_kind,
             order_quantity=context.order_quantity,
-            filled_quantity=decimal_text(context.filled),
+            filled_quantity=quantity_text if context.filled == quantity else decimal_text(context.filled),
             strategy_id=context.strategy_id,
             cycle=context.cycle,
             line=context.line,
@@ -470,8 +486,8 @@ class Recorder:
             arrival_ask=context.arrival_ask,
             arrival_mid=context.arrival_mid,
             arrival_ns=context.arrival_ns,
-            fill_bid=None if book is None else decimal_text(book.bid),
-            fill_ask=None if book is None else decimal_text(book.ask),
+            fill_bid=fill_bid,
+            fill_ask=fill_ask,
             manifest_written_ns=manifest.written_ns,
             manifest_read_ns=manifest.read_ns,
             planned_ns=context.planned_ns,
@@ -559,4 +575,6 @@ def context_of(intent: records.Intent, *, manifest: ManifestFacts, listing: List
         quote_currency=listing.quote_currency,
         base_currency=listing.base_currency,
         multiplier=multiplier,
+        multiplier_text=decimal_text(multiplier),
+        arrival=None,
     )

@@ -114,6 +114,8 @@ class Restorer:
         context.filled = trace.filled
         if trace.send is not None:
             context.sent_ns = trace.send.ts_ns
+        if trace.ack is not None:
+            context.acked_ns = trace.ack.event_ns
         self._recorder.contexts[intent.client_order_id] = context
 
     def _carry(self, symbol: str, quantity: Decimal, mark: tuple[Decimal, int]) -> None:

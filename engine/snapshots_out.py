@@ -50,21 +50,22 @@ class SnapshotWriter:
         self.last_equity = cash + sum((asset.notional_base for asset in self._assets()), Decimal(0))
         return self.last_equity
 
+    def state(self, *, now_ns: int, log_line: int) -> ActualState:
+        """Return the actual state of now, which `log_line` is the last line of."""
+        keeper = self._recorder.keeper
+        return ActualState(
+            environment=self._config.environment,
+            assets=self._assets(),
+            equity_base=self.equity(),
+            cash={venue: dict(amounts) for venue, amounts in keeper.cash.items()},
+            fees=dict(keeper.fees),
+            log_line=log_line,
+            updated_ns=now_ns,
+        )
+
     def write_state(self, *, now_ns: int, log_line: int) -> None:
         """Write the actual state as of a log line that is on disk. Raises `StorageError`, `InputError`."""
-        keeper = self._recorder.keeper
-        write_actual_state(
-            self._layout.state,
-            ActualState(
-                environment=self._config.environment,
-                assets=self._assets(),
-                equity_base=self.equity(),
-                cash={venue: dict(amounts) for venue, amounts in keeper.cash.items()},
-                fees=dict(keeper.fees),
-                log_line=log_line,
-                updated_ns=now_ns,
-            ),
-        )
+        write_actual_state(self._layout.state, self.state(now_ns=now_ns, log_line=log_line))
 
     def write_snapshots(self, *, now_ns: int) -> None:
         """Write quotes, book and limits for `sluice plan`, stamped in market time."""

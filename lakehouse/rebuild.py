@@ -38,6 +38,9 @@ from orders.book import ZERO, BookKeeper
 from orders.errors import RecordCorrupt
 
 FillKey = tuple[str, str, str, str]  # venue, account, symbol, trade id
+OPERATOR: Final = "operator"  # cause of a cycle that a caller outside the engine asked for
+APPROVAL_USED: Final = "APPROVAL_USED"  # a second submit or send was refused; the order itself stands
+INTERRUPTED: Final = "interrupted"  # outcome of a cycle that a kill cut off: its manifest is not done
 DIGITS_MAX: Final = 28  # of a number in the log; Decimal arithmetic keeps 28 significant digits
 
 _decoder = msgspec.json.Decoder(AnyLine)
@@ -77,12 +80,16 @@ class LogFold:
 
     `finished`: client order id -> filled, cancelled, rejected or denied; an id in it is never sent again.
     `marks`: symbol -> (price in quote currency, `ts_ns`): the last fill price, for what was never quoted since.
-    `plans`: those of the last accepted manifest, oldest first, without the operator's single orders; `orders_by_line`: (cycle, line) -> client order ids.
+    `plans`: those of the last accepted manifest, oldest first, without the operator's single orders.
+    `orders_by_line`: (cycle, line) -> client order ids.
+    `unfinished`: the manifest whose newest cycle is open or was cut off by a kill; `done`: the one whose cycle last ended well.
+    `market_ns`: the latest market time of a line that is stamped in it, 0 for none.
     """
 
     def __init__(self) -> None:
         self.log_line = 0
         self.last_ts_ns: int | None = None
+        self.market_ns = 0
         self.environment: str | None = None
         self.base_currency: str | None = None
         self.run: RunStart | None = None
@@ -96,6 +103,8 @@ class LogFold:
         self.unexplained_fills = 0  # of orders that have no intent line
         self.cycle = 0  # the highest number so far
         self.open_cycle: CycleOpened | None = None
+        self.unfinished: str | None = None
+        self.done: str | None = None
         self.manifest: ManifestLine | None = None
         self.plans: list[PlanLineRecord] = []
         self.orders_by_line: dict[tuple[int, int], list[str]] = {}
@@ -121,6 +130,8 @@ class LogFold:
             raise _corrupt("LOG_SEQ", f"seq {self.log_line + 1}", f"seq {number}")
         self.log_line = number
         self.last_ts_ns = line.ts_ns
+        if not isinstance(line, Recovery | HaltLine):  # these may come from a process that knows no market time
+            self.market_ns = max(self.market_ns, line.market_ns)
         match line:
             case Fill():
                 self._fill(line)
@@ -129,10 +140,11 @@ class LogFold:
             case Send() | Received() | Ack() | UnknownOutcome():
                 self._progress(line)
             case VerdictLine():
-                if line.outcome == "DENY":
+                if line.outcome == "DENY" and not self._stands(line):
                     self._finish(line.client_order_id, "denied")
             case Reject():
-                self._finish(line.client_order_id, "rejected" if line.by == "venue" else "denied")
+                if line.code != APPROVAL_USED:
+                    self._finish(line.client_order_id, "rejected" if line.by == "venue" else "denied")
             case CancelLine():
                 self._finish(line.client_order_id, "cancelled")
             case CycleOpened():
@@ -140,10 +152,12 @@ class LogFold:
                     raise _corrupt("CYCLE_ORDER", f"a cycle above {self.cycle}", str(line.cycle))
                 self.cycle = line.cycle
                 self.open_cycle = line
+                if line.cause != OPERATOR:
+                    self.unfinished = line.manifest_sha256
             case CycleClosed():
-                self.open_cycle = None
+                self._close(line)
             case PlanLineRecord():
-                if self.open_cycle is None or self.open_cycle.cause != "operator":
+                if self.open_cycle is None or self.open_cycle.cause != OPERATOR:
                     self.plans.append(line)
             case Skip():
                 self.skips[line.cycle, line.line] = line
@@ -175,6 +189,19 @@ class LogFold:
             raise _corrupt("ENVIRONMENT_MIXED", f"environment {self.environment}, the log's", line.environment)
         self.run = line
         self.run_finished = False
+
+    def _stands(self, line: VerdictLine) -> bool:
+        """A denial of a second submit says nothing of the order that was let through under this id before."""
+        trace = self.open_orders.get(line.client_order_id)
+        return line.code == APPROVAL_USED or (trace is not None and trace.send is not None)
+
+    def _close(self, line: CycleClosed) -> None:
+        opened, self.open_cycle = self.open_cycle, None
+        if opened is None or opened.cause == OPERATOR or line.outcome == INTERRUPTED:
+            return
+        self.unfinished = None
+        if line.outcome == "done":
+            self.done = line.manifest_sha256
 
     def _manifest(self, line: ManifestLine) -> None:
         if line.decision == "ACCEPTED":

@@ -78,7 +78,10 @@ class CycleOpened(Line, frozen=True, kw_only=True, gc=False, tag="cycle"):
 
 
 class CycleClosed(Line, frozen=True, kw_only=True, gc=False, tag="cycle_end"):
-    """Every order of the cycle is terminal, or none was sent. `outcome`: done, held, refused."""
+    """Every order of the cycle is terminal, or none was sent.
+
+    `outcome`: done; held (no plan could be made: a restart plans again); interrupted (a kill cut it off: a top-up follows).
+    """
 
     cycle: int
     manifest_sha256: str

@@ -10,12 +10,13 @@ from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig
 from nautilus_trader.common.component import is_backtest_force_stop
 from nautilus_trader.config import LoggingConfig, RiskEngineConfig
 from nautilus_trader.model.identifiers import TraderId
+from nautilus_trader.portfolio.config import PortfolioConfig
 
 from engine.assemble import Assembly, Parts, assemble
 from engine.node import RISK_RATE, TRADER_ID
 from orders.errors import RecordCorrupt
 from sim.backtest_venue import add_simulated_venue
-from strategies.target_portfolio import client_id
+from strategies.target_portfolio import as_instant, client_id
 from venues.simulated.client import GuardedSimulatedClient
 
 TAIL_NS: Final = 3_600_000_000_000  # an hour: longer than any latency
@@ -34,6 +35,7 @@ class Backtest:
                 trader_id=TraderId(TRADER_ID),
                 logging=LoggingConfig(log_level="ERROR", bypass_logging=True),
                 risk_engine=RiskEngineConfig(max_order_submit_rate=RISK_RATE, max_order_modify_rate=RISK_RATE),
+                portfolio=PortfolioConfig(bar_updates=False),  # Nautilus' own valuation of every bar; the book here is ours
                 run_analysis=False,
             )
         )
@@ -72,6 +74,15 @@ class Backtest:
             self.engine.clear_data()
             gc.unfreeze()
         self._check()
+
+    def advance(self, ns: int) -> None:
+        """Run on by `ns` > 0 without new prices: what is due until then arrives.
+
+        A streaming step without data would fire no timer, so an instant that nobody listens to is the step's data.
+        """
+        assert ns > 0
+        now = self.engine.kernel.clock.timestamp_ns()
+        self.feed((), [as_instant(now + ns)])
 
     def finish(self) -> None:
         """End the run: orders still on their way when the prices ended get `TAIL_NS` to arrive; nothing moves the market."""

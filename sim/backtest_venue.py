@@ -104,6 +104,7 @@ def add_simulated_venue(
         due_times=DueTimes(assumptions),
         wake=Alerts(kernel.clock).wake,
         now_ns=kernel.clock.timestamp_ns,
+        halt=assembly.halt,
     )
     kernel.exec_engine.deregister_client(exchange.exec_client)
     exchange.register_client(client)

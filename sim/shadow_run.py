@@ -10,7 +10,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -30,7 +30,9 @@ from lakehouse.manifest import read_manifest
 from lakehouse.opening import open_journal
 from lakehouse.permission import FilePermission, read_halt
 from lakehouse.rebuild import LogFold
-from orders.errors import StorageError
+from lakehouse.state import ActualState, write_actual_state
+from orders.canonical import sha256_hex
+from orders.errors import ConfigError, StorageError
 from sim.feed import FeedQuote
 from sim.inputs import Inputs, feed_of, manifests_of, read_inputs
 from sim.narrator import Narrator, day_of
@@ -40,7 +42,8 @@ from strategies.target_portfolio import LAKEHOUSE_CLIENT
 from venues.simulated.shadow import ShadowExecutionClient
 
 NS: Final = 1_000_000_000
-LEAD_S: Final = 1  # real seconds between the start of the node and the feed's first instant
+LEAD_NS: Final = NS  # real time between the start of the node and the feed's first instant
+LEAD_NS_MIN: Final = NS // 4  # after a restart, which goes on where market time had come to if the node can start in time
 SETTLE_S: Final = 5.0  # after the feed's end an open cycle gets this long
 WATCH_S: Final = 0.2  # how often the permission file is looked at between orders
 STATE_DELAY_S: Final = 0.05  # fills within this are one state file
@@ -56,12 +59,28 @@ def run_shadow(config_path: Path, *, as_json: bool) -> int:
         return asyncio.run(ShadowRun(config=config, inputs=inputs, layout=layout, run_id=run_id, as_json=as_json).run())
 
 
-def last_market_ns(fold: LogFold) -> int:
-    """Return the market time of the log's last line, 0 for a new log: a replay goes on after it."""
-    run = fold.run
-    if run is None or fold.last_ts_ns is None:
-        return 0
-    return run.market_epoch_ns + (fold.last_ts_ns - run.real_epoch_ns) * run.market_speed
+def lead_ns(first_market_ns: int, *, resume_ns: int, speed: int) -> int:
+    """Return the real time from now until the feed's first instant: market time does not run back over a restart.
+
+    `resume_ns` is the market time the log had come to, 0 for a new log; at least `LEAD_NS_MIN`, at most `LEAD_NS`.
+    """
+    return min(LEAD_NS, max(LEAD_NS_MIN, (first_market_ns - resume_ns) // speed))
+
+
+def manifests_left(dated: Sequence[tuple[int, Path]], fold: LogFold) -> list[tuple[int, Path]]:
+    """Return the dated manifests still to be installed: those to come, and one whose day had come that was never accepted.
+
+    A kill may come between a manifest's day and its reading. The accepted one and those before it are not installed again.
+    """
+    known = fold.manifest
+    if known is None:
+        return list(dated)
+    return [
+        (instant, path)
+        for instant, path in dated
+        if instant > fold.market_ns
+        or (instant > (known.generated_ns or 0) and sha256_hex(path.read_bytes()) != known.manifest_sha256)
+    ]
 
 
 def _print(text: str) -> None:
@@ -116,23 +135,28 @@ class ShadowRun:
         try:
             return await self._with_journal(self.journal.fold)
         finally:
-            if not self.failures:
-                self.journal.close()
+            self.journal.close()
 
     async def _with_journal(self, fold: LogFold) -> int:
         config = self.config
-        resume_ns = last_market_ns(fold)
-        feed = [quote for quote in feed_of(config, self.inputs.market_limits) if quote.market_ns > resume_ns]
-        manifests = [item for item in manifests_of(config) if item[0] > resume_ns]
-        if not feed:
+        feed = [quote for quote in feed_of(config, self.inputs.market_limits) if quote.market_ns > fold.market_ns]
+        manifests = manifests_left(manifests_of(config), fold)
+        if not feed and not fold.log_line:
+            raise ConfigError(
+                "NOTHING_TO_REPLAY",
+                expected=f"prices of allowed symbols in {config.data.path} from {config.data.start} to {config.data.end}",
+                found="none",
+                action="Compare [data] start and end, sentinel.allow and the file.",
+            )
+        if not feed and fold.run_finished:
             self._say(
                 f"the replay of {config.data.path} has been played to its end ({fold.log_line} lines in the log); nothing was"
                 f" traded and nothing changed.\nFor a new one move {self.layout.directory} away, or change [data] in {config.path}."
             )
             return 0
-        self._market_time = MarketTime(
-            real_epoch_ns=time.time_ns() + LEAD_S * NS, market_epoch_ns=feed[0].market_ns, speed=config.data.market_speed
-        )
+        first_ns, speed = feed[0].market_ns if feed else fold.market_ns, config.data.market_speed
+        lead = lead_ns(first_ns, resume_ns=fold.market_ns, speed=speed)
+        self._market_time = MarketTime(real_epoch_ns=time.time_ns() + lead, market_epoch_ns=first_ns, speed=speed)
         node, assembly, clients, restored = self._assemble(fold)
         self._on_assembled(node.kernel, assembly)
         self._start_record(assembly, restored, fold)
@@ -287,11 +311,11 @@ class ShadowRun:
             synthetic=list(self.inputs.synthetic),
         )
         for order_id, cause in restored.dead:
-            assembly.recorder.withdraw(order_id, cause=cause)
+            assembly.recorder.withdraw(order_id, cause=cause, venue=fold.open_orders[order_id].intent.venue)
         assembly.desk.attach(assembly.strategy, restored.working)
+        self.journal.flush()
         if fold.last_fill_line:
             self._write_state()
-        self.journal.flush()
 
     async def _background(self, player: Player, node: Any) -> None:
         """Beside the node: play the feed, let the last cycle end, then finish; watch the permission all along."""
@@ -347,15 +371,24 @@ class ShadowRun:
             self._loop.call_later(STATE_DELAY_S, self._write_state_when_durable)
 
     def _write_state_when_durable(self) -> None:
+        """The state of now, written once every line up to now is on disk: it never tells of a fill that the log lacks."""
         self._state_due = False
+        state = self._state_of_now()
         try:
-            self.journal.when_durable(self._write_state)
+            self.journal.when_durable(lambda: self._put_state(state))
         except StorageError:
             return  # `_disk_failed` has it
 
+    def _state_of_now(self) -> ActualState:
+        return self._snapshots.state(now_ns=time.time_ns(), log_line=self.assembly.recorder.last_line)
+
     def _write_state(self) -> None:
+        """The journal was flushed just before."""
+        self._put_state(self._state_of_now())
+
+    def _put_state(self, state: ActualState) -> None:
         try:
-            self._snapshots.write_state(now_ns=time.time_ns(), log_line=self.assembly.recorder.last_line)
+            write_actual_state(self.layout.state, state)
         except StorageError as error:
             self._disk_failed(error)
 
@@ -369,6 +402,11 @@ class ShadowRun:
 
     def _headline(self, feed: list[FeedQuote], fold: LogFold) -> None:
         data = self.config.data
+        if not feed:
+            self._say(
+                f"the replay of {data.path} is at its end, but the last run was cut off: its record is closed now"
+            )
+            return
         names = len({quote.symbol for quote in feed})
         pace = f"{data.market_speed} times real time" if data.market_speed != 1 else "real time"
         went = f"goes on after log line {fold.log_line}" if fold.log_line else "new record"

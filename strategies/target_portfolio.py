@@ -31,6 +31,26 @@ class TargetPortfolio(Data):  # type: ignore[misc]  # Nautilus is untyped
         return self._ts_init
 
 
+class Instant(Data):
+    """Nothing but a time: lets a backtest run on without prices. Nanoseconds."""
+
+    def __init__(self, ts_ns: int) -> None:
+        self._ts_ns = ts_ns
+
+    @property
+    def ts_event(self) -> int:
+        return self._ts_ns
+
+    @property
+    def ts_init(self) -> int:
+        return self._ts_ns
+
+
+def as_instant(ts_ns: int) -> Any:
+    """Return an instant as Nautilus custom data."""
+    return CustomData(DataType(Instant), Instant(ts_ns))
+
+
 def data_type() -> Any:
     """Return the Nautilus data type to subscribe to."""
     return DataType(TargetPortfolio)

@@ -29,11 +29,18 @@ END_S = 90.0  # far more than any of these runs takes
 
 @dataclass(frozen=True)
 class World:
-    """Paths of one lakehouse and the config that names it."""
+    """Paths of one lakehouse and the config that names it; `origin`: what it is a copy of."""
 
     lake: Path
     config: Path
     manifests: Path
+    origin: World | None = None
+
+    @property
+    def whole(self) -> World:
+        """The uncut record that this is a copy of."""
+        assert self.origin is not None
+        return self.origin
 
     @property
     def layout(self) -> Layout:
@@ -55,6 +62,8 @@ def make_world(root: Path, *, end: date = date(2022, 4, 7), speed: int = 345_600
     text = (ROOT / "data/configs/shadow.toml").read_text()
     text = text.replace('"data/lakehouse', f'"{world.lake}').replace('"data/samples/sp500/manifests"', f'"{world.manifests}"')
     text = text.replace('"data/', f'"{ROOT}/data/').replace('provenance_min = "VERIFIED"', 'provenance_min = "ABSENT"')
+    text = text.replace('price_collar_fraction = "0.05"', 'price_collar_fraction = "0.3"')  # days pass between decision and order
+    text = text.replace("plan_deadline_s = 172800", "plan_deadline_s = 604800")  # longer than a start takes at this speed
     text = text.replace("market_speed = 86400", f"market_speed = {speed}").replace("end = 2022-06-02", f"end = {end}")
     world.config.write_text(text)
     for turn, day in enumerate((date(2022, 3, 31), *manifests)):
@@ -218,7 +227,7 @@ def copied(world: World, root: Path) -> World:
     shutil.copytree(world.manifests, root / "manifests")
     old = str(world.config.parent)
     (root / "run.toml").write_text(world.config.read_text().replace(old, str(root)))
-    return World(lake=root / "lake", config=root / "run.toml", manifests=root / "manifests")
+    return World(lake=root / "lake", config=root / "run.toml", manifests=root / "manifests", origin=world)
 
 
 def cut_after(world: World, number: int) -> None:

@@ -151,9 +151,7 @@ def quote(name: Name, at_ms: int, *, ticks: int = 0) -> FeedQuote:
     tick = Decimal(name.tick)
     bid = Decimal(name.price) + ticks * tick
     size = Decimal(1_000_000) if name.base is None else Decimal(1_000)
-    return FeedQuote(
-        market_ns=DAY_NS + at_ms * MS, symbol=name.symbol, bid=bid, ask=bid + 2 * tick, bid_size=size, ask_size=size
-    )
+    return FeedQuote(market_ns=DAY_NS + at_ms * MS, symbol=name.symbol, bid=bid, ask=bid + 2 * tick, bid_size=size, ask_size=size)
 
 
 def manifest_text(weights: Mapping[str, str], *, regime: str = "QUIET", generated: str = GENERATED) -> str:
@@ -378,3 +376,17 @@ async def _install(world: World, manifests: Sequence[tuple[int, Path]], assembly
         left_ns = DAY_NS + at_ms * MS - assembly.recorder.market_now_ns()
         await asyncio.sleep(max(0, left_ns) / SECOND)
         world.install(path.read_text())
+
+
+def listen(kernel: Any) -> list[Any]:
+    """Return the list into which everything goes that clients answer, before the engine judges it."""
+    heard: list[Any] = []
+    inner = kernel.exec_engine.process
+
+    def hear(event: Any) -> None:
+        heard.append(event)
+        inner(event)
+
+    kernel.msgbus.deregister(endpoint="ExecEngine.process", handler=inner)
+    kernel.msgbus.register(endpoint="ExecEngine.process", handler=hear)
+    return heard

@@ -5,19 +5,22 @@ Used as it is in a backtest; the shadow's live client (`venues.simulated.shadow`
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from nautilus_trader.backtest.execution_client import BacktestExecClient
+from nautilus_trader.model.identifiers import VenueOrderId
 
 from venues.base import SecondLock, WireTap
 from venues.simulated.models import DueTimes, latency_until
 
-ALARMS_MAX: Final = 1_000_000
-
 
 class GuardedSimulatedClient(BacktestExecClient):  # type: ignore[misc]  # Nautilus is untyped
-    """Sends only what the lock permits. `wake(due_ns)` makes the exchange run at that instant; `now_ns()` is its clock."""
+    """Sends only what the lock permits, each id once in a process. Never raises: a failure refuses and halts.
+
+    `wake(due_ns)` makes the exchange run at that instant; `now_ns()` is its clock; `restored` are the ids that the venue had
+    received before a restart, which `requeue` may put back.
+    """
 
     def __init__(
         self,
@@ -31,6 +34,8 @@ class GuardedSimulatedClient(BacktestExecClient):  # type: ignore[misc]  # Nauti
         due_times: DueTimes,
         wake: Callable[[int], None],
         now_ns: Callable[[], int],
+        halt: Callable[[str], None],
+        restored: Iterable[str] = (),
     ) -> None:
         super().__init__(exchange=exchange, msgbus=msgbus, cache=cache, clock=clock)
         self._lock = lock
@@ -38,42 +43,61 @@ class GuardedSimulatedClient(BacktestExecClient):  # type: ignore[misc]  # Nauti
         self._due_times = due_times
         self._wake = wake
         self._now_ns = now_ns
+        self._halt = halt
+        self._restored = set(restored)
+        self._taken = set(self._restored)  # ids that were given to this client and may not be given again
         self._wired: Any = exchange  # the base class keeps its own reference out of Python's reach
         self._venue_name = exchange.id.value
 
     def submit_order(self, command: Any) -> None:
         """Refuse, or write the send attempt and put the order on the simulated wire once that is durable."""
-        order = command.order
-        code = self._lock.refusal(order)
-        if code:
-            self._refuse(order, code)
-            return
-        self.generate_order_submitted(
-            strategy_id=order.strategy_id,
-            instrument_id=order.instrument_id,
-            client_order_id=order.client_order_id,
-            ts_event=self._now_ns(),
-        )
-        self._tap.sending(order, action="submit")
-        self._tap.when_durable(lambda: self._to_wire(command, [order]))
+        self._submit(command, [command.order])
 
     def submit_order_list(self, command: Any) -> None:
         """All orders of a list or none."""
-        orders = command.order_list.orders
-        codes = [self._lock.refusal(order) for order in orders]
-        if any(codes):
-            for order, code in zip(orders, codes, strict=True):
-                self._refuse(order, code or "LIST_REFUSED")
-            return
-        for order in orders:
-            self.generate_order_submitted(
-                strategy_id=order.strategy_id,
-                instrument_id=order.instrument_id,
-                client_order_id=order.client_order_id,
-                ts_event=self._now_ns(),
-            )
-            self._tap.sending(order, action="submit")
-        self._tap.when_durable(lambda: self._to_wire(command, orders))
+        self._submit(command, command.order_list.orders)
+
+    def _submit(self, command: Any, orders: list[Any]) -> None:
+        try:
+            codes = self._refusals(orders)
+            if any(codes):
+                for order, code in zip(orders, codes, strict=True):
+                    self._refuse(order, code or "LIST_REFUSED")
+                return
+            self._taken.update(order.client_order_id.value for order in orders)
+            for order in orders:
+                self.generate_order_submitted(
+                    strategy_id=order.strategy_id,
+                    instrument_id=order.instrument_id,
+                    client_order_id=order.client_order_id,
+                    ts_event=self._now_ns(),
+                )
+                self._tap.sending(order, action="submit")
+            self._tap.when_durable(lambda: self._to_wire(command, orders))
+        except Exception as error:
+            self._fail(error, orders)
+
+    def _refusals(self, orders: list[Any]) -> list[str]:
+        codes = []
+        for place, order in enumerate(orders):
+            order_id = order.client_order_id.value
+            if order_id in self._taken or any(other.client_order_id.value == order_id for other in orders[:place]):
+                codes.append("APPROVAL_USED")
+            elif order.instrument_id.venue.value != self._venue_name:
+                codes.append("WRONG_VENUE")
+            else:
+                codes.append(self._lock.refusal(order))
+        return codes
+
+    def _fail(self, error: Exception, orders: list[Any]) -> None:
+        """Halt, then say of orders that are not on the wire that they will never be."""
+        self._log.error(f"{type(error).__name__} in the execution client: {error}")
+        try:
+            self._halt(f"CLIENT_FAILED: {type(error).__name__}: {error}")
+            for order in orders:
+                self._refuse(order, "CLIENT_FAILED")
+        except Exception as second:
+            self._log.error(f"{type(second).__name__} while refusing after it: {second}")
 
     def modify_order(self, command: Any) -> None:
         """Refuse: no approval covers a changed order yet; the gate has already said so to whoever came by the bus."""
@@ -88,28 +112,51 @@ class GuardedSimulatedClient(BacktestExecClient):  # type: ignore[misc]  # Nauti
 
     def cancel_order(self, command: Any) -> None:
         """Cancels always pass, even halted."""
-        self._send(command, command.client_order_id.value, cancel=True)
+        self._cancel(command, command.client_order_id.value)
 
     def cancel_all_orders(self, command: Any) -> None:
-        self._send(command, "all", cancel=True)
+        self._cancel(command, "all")
 
     def batch_cancel_orders(self, command: Any) -> None:
-        self._send(command, "batch", cancel=True)
+        self._cancel(command, "batch")
+
+    def _cancel(self, command: Any, key: str) -> None:
+        try:
+            self._send(command, key, cancel=True)
+        except Exception as error:
+            self._fail(error, [])
 
     def requeue(self, command: Any) -> None:
-        """Put an order that the venue had received before a restart back on its queue; no lock, no second send line."""
-        self._send(command, command.order.client_order_id.value, cancel=False)
+        """Put an order that the venue had received before a restart back on its queue, once; no lock, no second send line."""
+        order_id = command.order.client_order_id.value
+        if order_id not in self._restored:
+            self._tap.refused(command.order, code="NO_APPROVAL")
+            return
+        self._restored.discard(order_id)
+        self._name(command.order)
+        self._send(command, order_id, cancel=False)
 
     def _to_wire(self, command: Any, orders: list[Any]) -> None:
         """A halt may have come while the send line went to disk: look at the lock once more."""
-        codes = [self._lock.refusal(order) for order in orders]
-        if any(codes):
-            for order, code in zip(orders, codes, strict=True):
-                self._refuse(order, code or "LIST_REFUSED")
-            return
-        due = self._send(command, orders[0].client_order_id.value, cancel=False)
-        for order in orders:
-            self._tap.received(order.client_order_id.value, venue=self._venue_name, due_ns=due)
+        try:
+            codes = [self._lock.refusal(order) for order in orders]
+            if any(codes):
+                for order, code in zip(orders, codes, strict=True):
+                    self._refuse(order, code or "LIST_REFUSED")
+                return
+            for order in orders:
+                self._name(order)
+            due = self._send(command, orders[0].client_order_id.value, cancel=False)
+            for order in orders:
+                self._tap.received(order.client_order_id.value, venue=self._venue_name, due_ns=due)
+        except Exception as error:
+            self._fail(error, [])  # on the wire or not: that is not known here
+
+    def _name(self, order: Any) -> None:
+        """Say the venue order id: the exchange's own counter begins anew with each process and would name two orders alike."""
+        client_order_id = order.client_order_id
+        if self._cache.venue_order_id(client_order_id) is None:
+            self._cache.add_venue_order_id(client_order_id, VenueOrderId(f"S{client_order_id.value}"))
 
     def _send(self, command: Any, key: str, *, cancel: bool) -> int:
         sent_ns = command.ts_init
@@ -123,12 +170,16 @@ class GuardedSimulatedClient(BacktestExecClient):  # type: ignore[misc]  # Nauti
         return due
 
     def _refuse(self, order: Any, code: str) -> None:
-        """Before SUBMITTED the order is denied; after it (a halt in between) it is rejected: it never left."""
+        """Before SUBMITTED the order is denied; after it (a halt in between) it is rejected: it never left.
+
+        A stranger under the id of another order, and an order that was taken before, get their line and no event: the event
+        would hit the honest one.
+        """
         self._tap.refused(order, code=code)
-        known = self._cache_has(order)
-        if not known:
-            return  # a direct call with an order nobody knows: refused and written, nothing to tell the engine
-        maker = self.generate_order_denied if order.status_string() == "INITIALIZED" else self.generate_order_rejected
+        if code == "APPROVAL_USED" or self._cache.order(order.client_order_id) is not order:
+            return
+        unsent = order.status_string() in ("INITIALIZED", "RELEASED")
+        maker = self.generate_order_denied if unsent else self.generate_order_rejected
         maker(
             strategy_id=order.strategy_id,
             instrument_id=order.instrument_id,
@@ -136,6 +187,3 @@ class GuardedSimulatedClient(BacktestExecClient):  # type: ignore[misc]  # Nauti
             reason=f"{code}: the second lock",
             ts_event=self._now_ns(),
         )
-
-    def _cache_has(self, order: Any) -> bool:
-        return bool(self._cache.order_exists(order.client_order_id))

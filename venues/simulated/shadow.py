@@ -115,6 +115,8 @@ class ShadowExecutionClient(LiveExecutionClient):  # type: ignore[misc]  # Nauti
             due_times=DueTimes(assumptions),
             wake=self._wake,
             now_ns=self._now,
+            halt=halt,
+            restored=[order.client_order_id.value for order, _ in requeue],
         )
         self._exchange.register_client(self._inner)
         self._exchange.initialize_account()
@@ -123,10 +125,10 @@ class ShadowExecutionClient(LiveExecutionClient):  # type: ignore[misc]  # Nauti
         """Take the cache's instruments, put restored resting orders into the matching core, and listen to prices."""
         for instrument in self._cache.instruments(venue=self.venue):
             self._exchange.add_instrument(instrument)
+        queued = {order.client_order_id for order, _ in self._requeue}
         for order in self._cache.orders_open(venue=self.venue):
-            self._exchange.get_matching_engine(order.instrument_id).process_order(order, self.account_id)
-        for order, sent_ns in self._requeue:
-            self._inner.requeue(self._as_command(order, sent_ns))
+            if order.client_order_id not in queued:
+                self._exchange.get_matching_engine(order.instrument_id).process_order(order, self.account_id)
         self._msgbus.subscribe(f"data.*.{self.venue}.*", handler=self._on_data)
         self._inner._set_connected(True)
         self._set_connected(True)
@@ -174,6 +176,18 @@ class ShadowExecutionClient(LiveExecutionClient):  # type: ignore[misc]  # Nauti
             report_id=_uuid(),
             ts_init=self._clock.timestamp_ns(),
         )
+
+    def _requeue_for(self, instrument_id: Any) -> None:
+        """What the venue had received before a restart is due at the first price: without a market it would be rejected.
+
+        The clock may have been set back meanwhile; nothing is due later than if it were sent now.
+        """
+        waiting, self._requeue = self._requeue, []
+        for order, sent_ns in waiting:
+            if order.instrument_id == instrument_id:
+                self._inner.requeue(self._as_command(order, min(sent_ns, self._clock.timestamp_ns())))
+            else:
+                self._requeue.append((order, sent_ns))
 
     def _as_command(self, order: Any, sent_ns: int) -> Any:
         return SubmitOrder(
@@ -225,6 +239,8 @@ class ShadowExecutionClient(LiveExecutionClient):  # type: ignore[misc]  # Nauti
         self._now()
         if isinstance(data, QuoteTick):
             self._exchange.process_quote_tick(data)
+            if self._requeue:
+                self._requeue_for(data.instrument_id)
         elif isinstance(data, TradeTick):
             self._exchange.process_trade_tick(data)
         elif isinstance(data, Bar):

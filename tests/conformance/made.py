@@ -1,0 +1,215 @@
+"""The made market of the conformance suite: a spot pair that takes its fees in what is bought, and a share; both on cash accounts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from engine.run_config import RunConfig, load_config
+from lakehouse.layout import Layout
+from orders.canonical import sha256_hex
+from orders.values import OrderKind, Side
+from sim.inputs import Inputs, read_inputs
+from venues.base import OrderRequest
+
+ROOT = Path(__file__).parents[2]
+RUNS = ROOT / "data/samples/crypto/runs"  # a run whose ledger verifies
+SOURCE_RUN = "20250106-crypto-ew"
+GENERATED = "2025-01-06T13:59:30"
+MS = 1_000_000
+DAY_NS = 1_736_172_000_000 * MS  # 2025-01-06T14:00:00Z
+LATENCY_MS = 60
+BTC = "BINANCE:BTCUSDT"
+AAPL = "NASDAQ:AAPL"
+CASH = {"BINANCE": ("USDT", "100000"), "US": ("USD", "100000")}
+
+CONFIG = """
+schema_version = 1
+environment = "conformance"
+strategy_tag = "001"
+[lakehouse]
+directory = "{root}/lakehouse"
+manifest = "{root}/lakehouse/manifest.json"
+manifest_root = "{root}/lakehouse"
+runs_directory = "{runs}"
+zone = "UTC"
+manifest_age_max_h = 24
+future_skew_max_s = 60
+poll_interval_ms = 10
+manifest_size_max_bytes = 1000000
+provenance_min = "VERIFIED"
+[capital]
+base_currency = "USD"
+[capital.winners]
+"rank:1" = "1"
+[capital.starting_cash.BINANCE]
+USDT = "100000"
+[capital.starting_cash.US]
+USD = "100000"
+[policy]
+cash_buffer_fraction = "0.02"
+drift_band_fraction = "0.9"
+price_age_max_ms = 60000
+unnamed_positions = "close"
+plan_deadline_s = 30
+[sentinel]
+max_leverage = "1"
+max_asset_exposure = "0.4"
+max_order_value_base = "60000"
+price_collar_fraction = "0.05"
+price_age_max_ms = 60000
+reference_age_max_ms = 60000
+gross_weight_max = "1"
+hhi_max = "0.6"
+turnover_max = "2"
+crisis_net_long_max = "0.5"
+turbulent_gross_fraction = "0.5"
+duplicate_window_s = 60
+provenance_min = "VERIFIED"
+[sentinel.allow]
+BINANCE = ["BINANCE:BTCUSDT"]
+US = ["NASDAQ:AAPL"]
+[venues.BINANCE]
+adapter = "simulated"
+account = "cash"
+market_limits = "{root}/limits_binance.json"
+[venues.US]
+adapter = "simulated"
+account = "cash"
+market_limits = "{root}/limits_us.json"
+[assumptions]
+name = "conformance"
+fill_rule = "touch"
+fill_at = "same_close"
+latency_ms = "{latency_ms}"
+jitter_ms = "0"
+cancel_latency_ms = "{latency_ms}"
+seed = 1
+slippage_bps = "0"
+bar_half_spread_bps = "1"
+own_consumption = true
+[assumptions.fees.BINANCE]
+maker_fraction = "0.001"
+taker_fraction = "0.001"
+base_on_buys = true
+[assumptions.fees.US]
+maker_fraction = "0.0001"
+taker_fraction = "0.0001"
+base_on_buys = false
+[rates.USDT]
+value = "1"
+as_of = 2020-01-01T00:00:00Z
+valid_until = 2100-01-01T00:00:00Z
+[symbols]
+map = "{root}/symbols.toml"
+[data]
+kind = "replay_quotes"
+path = "{root}/quotes.csv.gz"
+synthetic_spread_bps = "0"
+start = 2025-01-06
+end = 2025-01-07
+market_speed = 1
+[snapshots]
+quotes = "{root}/lakehouse/snapshots/quotes.csv"
+book = "{root}/lakehouse/snapshots/book.json"
+market_limits = "{root}/lakehouse/snapshots/market_limits.json"
+"""
+
+SYMBOLS = """
+[[listing]]
+symbol = "BINANCE:BTCUSDT"
+venue = "BINANCE"
+instrument_id = "BTCUSDT.BINANCE"
+quote_currency = "USDT"
+base_currency = "BTC"
+asset_class = "spot"
+[[listing]]
+symbol = "NASDAQ:AAPL"
+venue = "US"
+instrument_id = "AAPL.US"
+quote_currency = "USD"
+asset_class = "equity"
+"""
+
+
+@dataclass(frozen=True)
+class Made:
+    """One made market on disk, under a directory of its own."""
+
+    root: Path
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(self.root / "lakehouse")
+
+    @property
+    def manifest(self) -> Path:
+        return self.root / "lakehouse/manifest.json"
+
+    @property
+    def manifest_sha256(self) -> str:
+        return sha256_hex(self.manifest.read_bytes())
+
+    def write(self) -> Made:
+        """Put everything a run reads on disk. The manifest's lines lie within the drift band: it trades nothing by itself."""
+        self.manifest.parent.mkdir(parents=True)
+        (self.root / "made.toml").write_text(CONFIG.format(root=self.root, runs=RUNS, latency_ms=LATENCY_MS))
+        (self.root / "symbols.toml").write_text(SYMBOLS)
+        (self.root / "quotes.csv.gz").write_bytes(b"")
+        for name, row in (
+            ("binance", _limits(BTC, "BINANCE", step="0.00001", least="5")),
+            ("us", _limits(AAPL, "US", step="1", least="100")),
+        ):
+            document = {"version": 1, "as_of_ns": str(DAY_NS), "source": "made for a test", "limits": [row]}
+            (self.root / f"limits_{name}.json").write_text(json.dumps(document))
+        self.manifest.write_text(_manifest())
+        return self
+
+    def load(self) -> tuple[RunConfig, Inputs]:
+        config = load_config(self.root / "made.toml")
+        return config, read_inputs(config)
+
+    def request(
+        self,
+        side: str,
+        quantity: str,
+        *,
+        symbol: str = BTC,
+        limit: str | None = None,
+        source_run: str = SOURCE_RUN,
+        manifest_sha256: str | None = None,
+    ) -> OrderRequest:
+        """Return an order request that names the audited manifest, unless told otherwise."""
+        return OrderRequest(
+            symbol=symbol,
+            side=Side(side),
+            quantity=Decimal(quantity),
+            order_kind=OrderKind.MARKET if limit is None else OrderKind.LIMIT,
+            limit_price=None if limit is None else Decimal(limit),
+            source_run=source_run,
+            manifest_sha256=self.manifest_sha256 if manifest_sha256 is None else manifest_sha256,
+        )
+
+
+def _limits(symbol: str, venue: str, *, step: str, least: str) -> dict[str, str]:
+    return {
+        "symbol": symbol, "venue": venue, "step_size": step, "tick_size": "0.01", "min_quantity": step, "min_notional": least,
+        "max_quantity": "9000", "multiplier": "1",
+    }  # fmt: skip
+
+
+def _manifest() -> str:
+    rows = [
+        {
+            "Symbol": symbol, "Weight": 0.1, "Net_Weight": 0.1, "Direction": "LONG", "Source_Run": SOURCE_RUN,
+            "Generated_At": GENERATED, "Engine": "custom", "Profile": "equal_weight",
+        }
+        for symbol in (BTC, AAPL)
+    ]  # fmt: skip
+    winner = {
+        "rank": 1, "profile": "equal_weight", "engine": "custom", "regime": {"name": "QUIET", "score": 0.5}, "assets": rows,
+        "metadata": {"generated_at": GENERATED, "source_run_id": SOURCE_RUN, "source_returns_hash": "0" * 64},
+    }  # fmt: skip
+    return json.dumps({"winners": [winner]})
