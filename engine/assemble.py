@@ -89,7 +89,7 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         bar_half_spread_bps=config.assumptions().bar_half_spread_bps,
     )
     keeper: BookKeeper = parts.fold.keeper
-    if not parts.fold.log_line:
+    if parts.fold.run is None:  # a halt or a recovery may have been written before the first run
         keeper = BookKeeper(cash=config.starting_cash())
 
     def halt(reason: str) -> None:
@@ -176,7 +176,7 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
 def write_run_start(assembly: Assembly, parts: Parts, *, kind: str, version: str, data_source: str, synthetic: list[str]) -> None:
     """Write the first line of a run."""
     config, recorder = parts.config, assembly.recorder
-    first = parts.fold.log_line == 0
+    first = parts.fold.run is None
     cash = {venue: {c: plain(a) for c, a in amounts.items()} for venue, amounts in config.starting_cash().items()}
     recorder.write(
         records.RunStart,

@@ -212,13 +212,22 @@ class ManifestDesk:
             source_run=manifest.source_run,
             targets=manifest.targets,
             symbols=work.symbols,
+            after_ns=work.after_ns,
         )
         self.carry_out(plan(inputs), inputs=inputs, audited=audited, decision=self._decision, ready=ready)
 
     def inputs(
-        self, *, cycle: int, manifest_sha256: str, source_run: str, targets: Mapping[str, Decimal], symbols: Sequence[str]
+        self,
+        *,
+        cycle: int,
+        manifest_sha256: str,
+        source_run: str,
+        targets: Mapping[str, Decimal],
+        symbols: Sequence[str],
+        after_ns: int = 0,
     ) -> PlanInputs:
-        """Return the world as it is now, with the prices of `symbols`."""
+        """Return the world as it is now, with the prices of `symbols`; one not newer than `after_ns` counts as none."""
+        seen = {symbol: quote for symbol in symbols if (quote := self._prices.quote_of(symbol)) is not None}
         return PlanInputs(
             environment=self._config.environment,
             manifest_sha256=manifest_sha256,
@@ -227,7 +236,7 @@ class ManifestDesk:
             targets=targets,
             book=self._recorder.keeper.snapshot(),
             open_orders=self._open_orders(),
-            quotes={symbol: quote for symbol in symbols if (quote := self._prices.quote_of(symbol)) is not None},
+            quotes={symbol: quote for symbol, quote in seen.items() if quote.ts_ns > after_ns},
             limits=self._market_limits,
             listings=self._listings,
             accounts=self._accounts,
@@ -294,6 +303,7 @@ class ManifestDesk:
             self._recorder.denied_lines(made, judgement)
         self.on_plan(made, judgement)
         if judgement.decision is not Decision.PLAN:
+            self._outcome = "refused"
             self._recorder.write(records.Alarm, code=judgement.code, message=judgement.message)
         self._recorder.intents(
             made,
@@ -431,8 +441,10 @@ class ManifestDesk:
         return approval.quantity * ask * multiplier + (Decimal(0) if in_base else fee)
 
     def finish(self) -> None:
-        """Close the cycle; its manifest is done, unless nothing could be planned or a kill had cut the cycle off."""
+        """Close the cycle; its manifest is done, unless it was held or refused, or a halt or a kill had cut the cycle off."""
         outcome, self._outcome = self._outcome, "done"
+        if outcome == "done" and not self._permission.may_send():
+            outcome = INTERRUPTED  # what the halt denied is topped up by a start after `resume`
         self._recorder.close_cycle(manifest_sha256=self._open_manifest, outcome=outcome)
         if outcome == "done":
             self._done = self._open_manifest

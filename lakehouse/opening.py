@@ -13,6 +13,7 @@ from lakehouse.examine import Examination, examine
 from lakehouse.journal import Callback, DurableJournal, SyncJournal
 from lakehouse.layout import Layout, replace_file, safe_name, storage_error, sync_directory
 from lakehouse.ledger import LedgerChain
+from lakehouse.ledger_format import BadLine
 from lakehouse.record_files import RecordFiles
 from lakehouse.records import AnyLine, Recovery
 from orders.errors import StorageError
@@ -45,16 +46,25 @@ def open_journal(
 ) -> SyncJournal | DurableJournal:
     """Open log and ledger for one run; the caller holds the data directory's lock. `journal.fold` is what the log says.
 
-    (1) examine both: any bad line, gap or disagreement refuses; (2) a first opening writes the genesis record; (3) torn last
-    lines are saved aside and cut; (4) ledger records that the log's last lines lack are appended; (5) a recovery line and its
-    record say so; (6) the log is anchored. Everything of this is synced, `durable` or not. Killed in between, the next opening
-    goes on. `now_ns` stamps genesis and recovery lines, in real and in market time. The state file is the caller's to rewrite.
+    (1) examine both: any bad line, gap or disagreement refuses, and so does a ledger that lags behind a run that ended well;
+    (2) a first opening writes the genesis record; (3) torn last lines are saved aside and cut; (4) ledger records that the
+    log's last lines lack are appended; (5) a recovery line and its record say so; (6) the log is anchored. Everything of this
+    is synced, `durable` or not. Killed in between, the next opening goes on. `now_ns` stamps genesis and recovery lines, in
+    real and in market time. The state file is the caller's to rewrite.
 
     Raises `BadLine` (a `RecordCorrupt`), `StorageError`, `InputError` on an unsafe run id.
     """
     safe_name(run_id)
     layout.create()
     found = examine(layout)
+    if found.fold.run_finished and found.missing:
+        raise BadLine(
+            "LEDGER_SHORT",
+            file=layout.log.name,
+            line=found.missing[0][0],
+            expected=f"its record in {layout.ledger.name}, for the last run ended well",
+            found="none",
+        )
     try:
         files = _mend(layout, found, now_ns=now_ns, run_id=run_id, sync=durable)
     except OSError as error:

@@ -79,10 +79,10 @@ class RecordFiles:
 
     def _put(self, descriptor: int, data: bytes) -> None:
         status = os.fstat(descriptor)
-        if status.st_size != self._size[descriptor] or status.st_nlink == 0:
-            raise OSError(
-                f"the file is not as it was left: {status.st_size} bytes instead of {self._size[descriptor]}, or removed"
-            )
+        if status.st_nlink == 0:
+            raise OSError("it removed while it was open")
+        if status.st_size != self._size[descriptor]:
+            raise OSError(f"the file is not as it was left: {status.st_size} bytes instead of {self._size[descriptor]}")
         write_all(descriptor, data)
         self._size[descriptor] += len(data)
         if self.sync:

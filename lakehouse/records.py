@@ -80,7 +80,8 @@ class CycleOpened(Line, frozen=True, kw_only=True, gc=False, tag="cycle"):
 class CycleClosed(Line, frozen=True, kw_only=True, gc=False, tag="cycle_end"):
     """Every order of the cycle is terminal, or none was sent.
 
-    `outcome`: done; held (no plan could be made: a restart plans again); interrupted (a kill cut it off: a top-up follows).
+    `outcome`: done; held (no plan could be made) or refused (by a control): a restart plans again; interrupted (a kill or a
+    halt cut it off): a restart tops up.
     """
 
     cycle: int

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from nautilus_trader.persistence.catalog import ParquetDataCatalog
 
 from engine.market_time import MarketTime
+from lakehouse.layout import storage_error
 
 BATCH_QUOTES_MAX: Final = 5_000
 
@@ -25,8 +26,12 @@ class QuoteRecorder:
     def __init__(
         self, *, catalog: Path, plain: Path, run_id: str, market_time: MarketTime, symbol_of: Callable[[Any], str]
     ) -> None:
-        catalog.mkdir(parents=True, exist_ok=True)
-        plain.mkdir(parents=True, exist_ok=True)
+        """Raise `StorageError` when the directories cannot be made."""
+        try:
+            catalog.mkdir(parents=True, exist_ok=True)
+            plain.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(error, catalog) from error
         self._catalog = ParquetDataCatalog(str(catalog))
         self._plain = plain
         self._run_id = run_id
@@ -37,13 +42,13 @@ class QuoteRecorder:
         self.recorded = 0
 
     def record(self, tick: Any) -> None:
-        """Keep one tick; a full batch is written at once."""
+        """Keep one tick; a full batch is written at once. Raises `StorageError`."""
         self._ticks.append(tick)
         if len(self._ticks) >= BATCH_QUOTES_MAX:
             self.flush()
 
     def flush(self) -> None:
-        """Write the ticks in memory to both places."""
+        """Write the ticks in memory to both places. Raises `StorageError`; those ticks are not written again."""
         if not self._ticks:
             return
         ticks, self._ticks = self._ticks, []
@@ -59,6 +64,9 @@ class QuoteRecorder:
             }
         )
         self._batch += 1
-        pq.write_table(table, self._plain / f"{self._run_id}-{self._batch:05d}.parquet")
-        self._catalog.write_data(sorted(ticks, key=lambda tick: tick.ts_init), skip_disjoint_check=True)
+        try:
+            pq.write_table(table, self._plain / f"{self._run_id}-{self._batch:05d}.parquet")
+            self._catalog.write_data(sorted(ticks, key=lambda tick: tick.ts_init), skip_disjoint_check=True)
+        except OSError as error:
+            raise storage_error(error, self._plain) from error
         self.recorded += len(ticks)

@@ -16,6 +16,7 @@ from nautilus_trader.model.identifiers import ClientId, InstrumentId, Venue
 from nautilus_trader.model.objects import Price, Quantity
 
 from engine.market_time import MarketTime
+from lakehouse.layout import storage_error
 from sim.feed import FeedQuote
 
 NS = 1_000_000_000
@@ -75,11 +76,14 @@ def bar_of(quote: FeedQuote, instrument: Any, bar_type: Any) -> Any:
 
 
 def install_manifest(source: Path, target: Path) -> None:
-    """Put a manifest where the engine polls, whole or not at all, as a careful platform would."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    """Put a manifest where the engine polls, whole or not at all, as a careful platform would. Raises `StorageError`."""
     temporary = target.with_name(target.name + ".installing")
-    temporary.write_bytes(source.read_bytes())
-    os.replace(temporary, target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(source.read_bytes())
+        os.replace(temporary, target)
+    except OSError as error:
+        raise storage_error(error, target) from error
 
 
 class Player:

@@ -26,13 +26,13 @@ from engine.snapshots_out import SnapshotWriter
 from lakehouse import records
 from lakehouse.layout import Layout
 from lakehouse.lock import DataDirectoryLock
-from lakehouse.manifest import read_manifest
+from lakehouse.manifest import AuditedManifest, ManifestRefused, read_manifest
 from lakehouse.opening import open_journal
 from lakehouse.permission import FilePermission, read_halt
 from lakehouse.rebuild import LogFold
-from lakehouse.state import ActualState, write_actual_state
+from lakehouse.state import ActualState, own_states, write_actual_state
 from orders.canonical import sha256_hex
-from orders.errors import ConfigError, StorageError
+from orders.errors import ConfigError, InputError, SluiceError, StorageError
 from sim.feed import FeedQuote
 from sim.inputs import Inputs, feed_of, manifests_of, read_inputs
 from sim.narrator import Narrator, day_of
@@ -50,7 +50,10 @@ STATE_DELAY_S: Final = 0.05  # fills within this are one state file
 
 
 def run_shadow(config_path: Path, *, as_json: bool) -> int:
-    """Run the shadow until its feed ends, Ctrl-C or SIGTERM. Return 0, or 1 when the run had to halt itself."""
+    """Run the shadow until its feed ends, Ctrl-C or SIGTERM.
+
+    Return 0; 1 when the run had to halt itself; 3 when every manifest it read was refused.
+    """
     config = load_config(config_path)
     inputs = read_inputs(config)
     run_id = time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + f"-{os.getpid()}"
@@ -116,6 +119,9 @@ class ShadowRun:
         self._say = say
         self._on_assembled = on_assembled
         self._state_due = False
+        self._disk_error: SluiceError | None = None
+        self._accepted = False
+        self._only_refused = False
         self._days = 0
         self._loop: asyncio.AbstractEventLoop
 
@@ -123,6 +129,7 @@ class ShadowRun:
         """Start, trade until the end, stop; return the exit code."""
         self._loop = asyncio.get_running_loop()
         now = time.time_ns()
+        own_states(self.layout.state)  # a file there that cannot be read is refused before anything is written
         self.permission.arm_if_new(by="first run", now_ns=now)
         self.journal = open_journal(
             self.layout,
@@ -167,7 +174,7 @@ class ShadowRun:
             market_time=self._market_time,
             symbol_of=assembly.prices.symbol_of,
         )
-        node.kernel.msgbus.subscribe(topic="data.quotes.*", handler=quotes.record)
+        node.kernel.msgbus.subscribe(topic="data.quotes.*", handler=lambda tick: self._keep(lambda: quotes.record(tick)))
         player = Player(
             quotes=iter(feed),
             manifests=manifests,
@@ -182,11 +189,21 @@ class ShadowRun:
         self._days_in_feed = len({quote.market_ns for quote in feed})
         self._headline(feed, fold)
         cause = await run_until(node, self.finished, background=lambda: self._background(player, node))
-        quotes.flush()
+        self._keep(quotes.flush)
         self._stop_record(cause, node)
         node.kernel.dispose()
         self._farewell(quotes.recorded)
-        return 1 if self.failures else 0
+        if self.failures:
+            return 1
+        return 3 if self._only_refused else 0
+
+    def _keep(self, work: Callable[[], None]) -> None:
+        """Record quotes while the disk takes them; its first no ends the run like that of any other file."""
+        if self._disk_error is None:
+            try:
+                work()
+            except StorageError as error:
+                self._disk_failed(error)
 
     def _assemble(self, fold: LogFold) -> tuple[Any, Assembly, Mapping[str, ReplayDataClient], Restored]:
         """Node, assembly and clients, with the record put back into the cache."""
@@ -211,7 +228,7 @@ class ShadowRun:
         )
         assembly = self.assembly = assemble(node.kernel, self._parts)
         narrator = Narrator(say=self._say, as_json=self._json, market_now_ns=assembly.recorder.market_now_ns)
-        assembly.desk.on_manifest = narrator.manifest
+        assembly.desk.on_manifest = self._on_manifest
         assembly.desk.on_plan = narrator.plan
         assembly.desk.on_cycle_end = narrator.cycle
         self._narrator = narrator
@@ -324,7 +341,11 @@ class ShadowRun:
         try:
             while not node.kernel.trader.is_running:
                 await asyncio.sleep(0.01)
-            await player.play()
+            try:
+                await player.play()
+            except StorageError as error:
+                self._disk_failed(error)
+                return
             deadline = time.monotonic() + SETTLE_S
             settle_polls = 0
             while time.monotonic() < deadline and settle_polls < 3:
@@ -357,8 +378,20 @@ class ShadowRun:
         self.failures.append(reason)
         self._say(f"HALTED  {reason}")
 
-    def _disk_failed(self, error: StorageError) -> None:
-        """A durable write failed: nothing is sent from here on, and the run ends."""
+    def _on_manifest(self, outcome: Any) -> None:
+        """Remember whether all that was read was refused: then the run's exit code says so."""
+        if isinstance(outcome, AuditedManifest):
+            self._accepted = True
+            self._only_refused = False
+        elif isinstance(outcome, ManifestRefused):
+            self._only_refused = not self._accepted
+        self._narrator.manifest(outcome)
+
+    def _disk_failed(self, error: SluiceError) -> None:
+        """A durable write failed: nothing is sent from here on, and the run ends. A second failure adds nothing."""
+        if self._disk_error is not None:
+            return
+        self._disk_error = error
         self.permission.halt(by="engine", reason=str(error), now_ns=time.time_ns())
         self.failures.append(str(error))
         self._say(f"HALTED  {error}")
@@ -389,7 +422,7 @@ class ShadowRun:
     def _put_state(self, state: ActualState) -> None:
         try:
             write_actual_state(self.layout.state, state)
-        except StorageError as error:
+        except (StorageError, InputError) as error:
             self._disk_failed(error)
 
     def _on_instant(self, market_ns: int) -> None:
@@ -403,9 +436,7 @@ class ShadowRun:
     def _headline(self, feed: list[FeedQuote], fold: LogFold) -> None:
         data = self.config.data
         if not feed:
-            self._say(
-                f"the replay of {data.path} is at its end, but the last run was cut off: its record is closed now"
-            )
+            self._say(f"the replay of {data.path} is at its end, but the last run was cut off: its record is closed now")
             return
         names = len({quote.symbol for quote in feed})
         pace = f"{data.market_speed} times real time" if data.market_speed != 1 else "real time"
@@ -422,7 +453,7 @@ class ShadowRun:
 
     def _stop_record(self, cause: str, node: Any) -> None:
         """The last lines: how it ended, the state as of them, and the snapshots for `sluice plan`."""
-        if self.failures and self.journal_failed():
+        if self._disk_error is not None or self.journal_failed():
             return
         self.assembly.recorder.write(
             records.RunStop,

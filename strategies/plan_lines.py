@@ -91,9 +91,7 @@ def decide(draft: Draft, *, inputs: PlanInputs, equity: Decimal, band: Decimal) 
     size(draft, abs(wanted), mark=mark, traded=Reason.TRADE, below=Reason.BELOW_FLOOR)
 
 
-def size(
-    draft: Draft, wanted: Decimal, *, mark: Mark, traded: Reason, below: Reason, limit_price: Decimal | None = None
-) -> None:
+def size(draft: Draft, wanted: Decimal, *, mark: Mark, traded: Reason, below: Reason, limit_price: Decimal | None = None) -> None:
     """Step 3 for one line; `traded` and `below` are the reasons of a quantity that goes and of one that is too small.
 
     At the far touch, or at `limit_price` where one is given.

@@ -48,7 +48,5 @@ class Router:
         """
         listing = listings.get(symbol)
         if listing is None:
-            raise InputError(
-                "NOT_LISTED", expected="a symbol of the symbol map", found=repr(symbol), action="Add it to the map."
-            )
+            raise InputError("NOT_LISTED", expected="a symbol of the symbol map", found=repr(symbol), action="Add it to the map.")
         return self.adapter(listing.venue)

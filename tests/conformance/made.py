@@ -1,4 +1,4 @@
-"""The made market of the conformance suite: a spot pair that takes its fees in what is bought, and a share; both on cash accounts."""
+"""The made market of the conformance suite: a spot pair that takes its fees in what is bought, and a share, for cash."""
 
 from __future__ import annotations
 

@@ -196,7 +196,7 @@ def test_c11_an_order_without_approval_never_reaches_the_venue(harness: Harness,
     )
     send_by(harness, door, rogue)
     assert not harness.lines("send")
-    assert [line["code"] for line in harness.lines("verdict", "reject") if line["code"]][0] == "NO_APPROVAL"
+    assert next(line["code"] for line in harness.lines("verdict", "reject") if line["code"]) == "NO_APPROVAL"
     assert nothing_traded(harness)
 
 

@@ -90,7 +90,7 @@ def test_after_a_halt_in_a_burst_nothing_reaches_the_venue(where, kernel, tmp_pa
     }
     assert len(approved) == BURST
     assert sorted(filled) == sorted(approved[: len(filled)])
-    assert expected - 5 <= len(filled) <= expected  # the watch of the permission file asks now and then, too
+    assert max(0, expected - 40) <= len(filled) <= expected  # the node's watch of the permission file asks now and then, too
     assert set(approved) - set(filled) <= refused
     assert ran.code == 0
 

@@ -58,11 +58,12 @@ class GuardedSimulatedClient(BacktestExecClient):  # type: ignore[misc]  # Nauti
         self._submit(command, command.order_list.orders)
 
     def _submit(self, command: Any, orders: list[Any]) -> None:
+        submitted: list[Any] = []
         try:
             codes = self._refusals(orders)
             if any(codes):
                 for order, code in zip(orders, codes, strict=True):
-                    self._refuse(order, code or "LIST_REFUSED")
+                    self._refuse(order, code or "LIST_REFUSED", submitted=False)
                 return
             self._taken.update(order.client_order_id.value for order in orders)
             for order in orders:
@@ -72,10 +73,11 @@ class GuardedSimulatedClient(BacktestExecClient):  # type: ignore[misc]  # Nauti
                     client_order_id=order.client_order_id,
                     ts_event=self._now_ns(),
                 )
+                submitted.append(order)
                 self._tap.sending(order, action="submit")
             self._tap.when_durable(lambda: self._to_wire(command, orders))
         except Exception as error:
-            self._fail(error, orders)
+            self._fail(error, orders, submitted=submitted)
 
     def _refusals(self, orders: list[Any]) -> list[str]:
         codes = []
@@ -89,13 +91,13 @@ class GuardedSimulatedClient(BacktestExecClient):  # type: ignore[misc]  # Nauti
                 codes.append(self._lock.refusal(order))
         return codes
 
-    def _fail(self, error: Exception, orders: list[Any]) -> None:
+    def _fail(self, error: Exception, orders: list[Any], *, submitted: list[Any]) -> None:
         """Halt, then say of orders that are not on the wire that they will never be."""
         self._log.error(f"{type(error).__name__} in the execution client: {error}")
         try:
             self._halt(f"CLIENT_FAILED: {type(error).__name__}: {error}")
             for order in orders:
-                self._refuse(order, "CLIENT_FAILED")
+                self._refuse(order, "CLIENT_FAILED", submitted=order in submitted)
         except Exception as second:
             self._log.error(f"{type(second).__name__} while refusing after it: {second}")
 
@@ -124,7 +126,7 @@ class GuardedSimulatedClient(BacktestExecClient):  # type: ignore[misc]  # Nauti
         try:
             self._send(command, key, cancel=True)
         except Exception as error:
-            self._fail(error, [])
+            self._fail(error, [], submitted=[])
 
     def requeue(self, command: Any) -> None:
         """Put an order that the venue had received before a restart back on its queue, once; no lock, no second send line."""
@@ -142,7 +144,7 @@ class GuardedSimulatedClient(BacktestExecClient):  # type: ignore[misc]  # Nauti
             codes = [self._lock.refusal(order) for order in orders]
             if any(codes):
                 for order, code in zip(orders, codes, strict=True):
-                    self._refuse(order, code or "LIST_REFUSED")
+                    self._refuse(order, code or "LIST_REFUSED", submitted=True)
                 return
             for order in orders:
                 self._name(order)
@@ -150,7 +152,7 @@ class GuardedSimulatedClient(BacktestExecClient):  # type: ignore[misc]  # Nauti
             for order in orders:
                 self._tap.received(order.client_order_id.value, venue=self._venue_name, due_ns=due)
         except Exception as error:
-            self._fail(error, [])  # on the wire or not: that is not known here
+            self._fail(error, [], submitted=[])  # on the wire or not: that is not known here
 
     def _name(self, order: Any) -> None:
         """Say the venue order id: the exchange's own counter begins anew with each process and would name two orders alike."""
@@ -169,8 +171,10 @@ class GuardedSimulatedClient(BacktestExecClient):  # type: ignore[misc]  # Nauti
         self._wake(due)
         return due
 
-    def _refuse(self, order: Any, code: str) -> None:
+    def _refuse(self, order: Any, code: str, *, submitted: bool) -> None:
         """Before SUBMITTED the order is denied; after it (a halt in between) it is rejected: it never left.
+
+        Which of the two the order itself may not know yet: a live engine queues its events.
 
         A stranger under the id of another order, and an order that was taken before, get their line and no event: the event
         would hit the honest one.
@@ -178,8 +182,7 @@ class GuardedSimulatedClient(BacktestExecClient):  # type: ignore[misc]  # Nauti
         self._tap.refused(order, code=code)
         if code == "APPROVAL_USED" or self._cache.order(order.client_order_id) is not order:
             return
-        unsent = order.status_string() in ("INITIALIZED", "RELEASED")
-        maker = self.generate_order_denied if unsent else self.generate_order_rejected
+        maker = self.generate_order_rejected if submitted else self.generate_order_denied
         maker(
             strategy_id=order.strategy_id,
             instrument_id=order.instrument_id,
