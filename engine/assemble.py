@@ -166,7 +166,7 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         recorder=recorder,
         desk=desk,
         strategy=strategy,
-        facade=OrderFacade(desk=desk, strategy=strategy, recorder=recorder, cache=kernel.cache),
+        facade=OrderFacade(desk=desk, strategy=strategy, recorder=recorder, cache=kernel.cache, halt=halt),
         prices=prices,
         instrument_ids=instrument_ids,
         halt=halt,

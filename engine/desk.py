@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from nautilus_trader.model.enums import OrderSide
 
@@ -23,6 +24,7 @@ from lakehouse.rebuild import OPERATOR as OPERATOR
 from orders.assumptions import FillAt
 from orders.canonical import decimal_text, plain
 from orders.costs import Liquidity, fee_for
+from orders.errors import StorageError
 from orders.plan import (
     Approval,
     Decision,
@@ -56,6 +58,23 @@ class Audited(Record, frozen=True, kw_only=True):
     grade: Grade
     regime_name: str | None
     weights: Mapping[str, Decimal]
+
+
+def stops_on_disk_error[Method: Callable[..., Any]](otherwise: object) -> Callable[[Method], Method]:
+    """Halt and answer `otherwise` where the journal has failed: the caller is a Nautilus callback, which must not raise."""
+
+    def decorate(work: Method) -> Method:
+        @wraps(work)
+        def guarded(desk: ManifestDesk, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return work(desk, *args, **kwargs)
+            except StorageError as error:
+                desk._halt(str(error))
+                return otherwise
+
+        return cast(Method, guarded)
+
+    return decorate
 
 
 class ManifestDesk:
@@ -116,6 +135,7 @@ class ManifestDesk:
         """Return the newest price of a symbol."""
         return self._prices.quote_of(symbol)
 
+    @stops_on_disk_error(None)
     def read(self, outcome: Any) -> Work | None:
         """Write what was read and what became of it; HOLD and REFUSED raise an alarm and change nothing that is held."""
         if isinstance(outcome, AuditedManifest):
@@ -200,6 +220,7 @@ class ManifestDesk:
             "regime": outcome.regime_name if audited else None,
         }
 
+    @stops_on_disk_error(None)
     def decide(self, work: Work, ready: Callable[[Sequence[Approval]], None]) -> None:
         """Open a cycle, plan and judge; the gate is armed and `ready` called once the intents are durable."""
         manifest, audited = work.outcome, self._audited
@@ -398,6 +419,7 @@ class ManifestDesk:
             now_ns=now_ns,
         )
 
+    @stops_on_disk_error(())
     def fund(self, buys: Sequence[Approval]) -> Sequence[Approval]:
         """Spend the cash at hand in plan order, each buy at the far touch with its fee; what is not covered is skipped."""
         left = {venue: dict(amounts) for venue, amounts in self._recorder.keeper.cash.items()}
@@ -440,6 +462,7 @@ class ManifestDesk:
         )
         return approval.quantity * ask * multiplier + (Decimal(0) if in_base else fee)
 
+    @stops_on_disk_error(None)
     def finish(self) -> None:
         """Close the cycle; its manifest is done, unless it was held or refused, or a halt or a kill had cut the cycle off."""
         outcome, self._outcome = self._outcome, "done"

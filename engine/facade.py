@@ -1,15 +1,13 @@
 """The facade: one order of a caller outside the engine's loop, through plan, Sentinel, journal and gate like every other order.
 
-`OrderFacade` works on the engine's thread. Two order desks put it in front of callers: `LiveOrders` from another thread than
-a live node's loop, `SteppedOrders` between the streaming steps of a backtest.
+`OrderFacade` works on the engine's thread; `engine.order_desks` puts it in front of callers.
 """
 
 from __future__ import annotations
 
-import asyncio
 import re
 import threading
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
@@ -21,21 +19,18 @@ from nautilus_trader.model.identifiers import ClientOrderId
 
 from engine.desk import OPERATOR, Audited, ManifestDesk
 from engine.recorder import ManifestFacts, Recorder
-from orders.errors import InputError, VenueUnavailable
+from orders.errors import InputError, StorageError, VenueUnavailable
 from orders.exact import CEILING, ROUNDED, exact_arithmetic
 from orders.plan import Approval, Decision, Held, Judgement, Plan
 from orders.valuation import HELD_CODES, Marks, NoMark
-from orders.values import Grade, MarketLimits
+from orders.values import Grade
 from strategies.manifest_strategy import ManifestStrategy
 from strategies.order_plan import SingleOrder, check_order, plan_order
 from venues.base import OrderRequest, OrderResponse
-from venues.router import Router
-from venues.simulated.adapter import OrderDesk, PositionRow, SimulatedAdapter
+from venues.simulated.adapter import PositionRow
 
 ZERO: Final = Decimal(0)
 PRICE_PLACES: Final = Decimal("1e-12")
-RESTING_LOOKS: Final = 2  # a limit order that two looks in a row find resting is OPEN: a crossing one fills at once
-POLL_S: Final = 0.005
 SHA256: Final = re.compile(r"[0-9a-f]{64}")
 RUN_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
@@ -108,7 +103,10 @@ def _response(client_order_id: str | None, *, status: str, code: str, message: s
 class OrderFacade:
     """One per run. Everything here runs on the engine's thread, and nothing waits."""
 
-    def __init__(self, *, desk: ManifestDesk, strategy: ManifestStrategy, recorder: Recorder, cache: Any) -> None:
+    def __init__(
+        self, *, desk: ManifestDesk, strategy: ManifestStrategy, recorder: Recorder, cache: Any, halt: Callable[[str], None]
+    ) -> None:
+        self._halt = halt
         self._desk = desk
         self._strategy = strategy
         self._recorder = recorder
@@ -118,7 +116,7 @@ class OrderFacade:
         """Plan, judge and journal the request in a cycle of its own (cause "operator"), and send what is approved.
 
         Refused before a cycle opens: a request that cannot be written down, NOT_RUNNING, CYCLE_OPEN. Raises `StorageError`
-        when the journal cannot take it; nothing is sent then.
+        when the journal cannot take it; nothing is sent then, and the engine halts.
         """
         request = ticket.request
         order = SingleOrder(
@@ -140,7 +138,11 @@ class OrderFacade:
         if not self._strategy.reserve(lambda: self._finish(ticket)):
             ticket.refuse("CYCLE_OPEN", "orders of another cycle still work; one cycle is open at a time. Wait, or cancel them.")
             return
-        self._carry_out(ticket, order)
+        try:
+            self._carry_out(ticket, order)
+        except StorageError as error:
+            self._halt(str(error))
+            raise
 
     def _carry_out(self, ticket: Ticket, order: SingleOrder) -> None:
         request, desk = ticket.request, self._desk
@@ -191,9 +193,14 @@ class OrderFacade:
         return Audited(facts=facts, grade=Grade.ABSENT, regime_name=None, weights={})
 
     def _finish(self, ticket: Ticket) -> None:
-        self._recorder.close_cycle(manifest_sha256=ticket.request.manifest_sha256, outcome=ticket.cycle_outcome)
-        self._desk.on_cycle_end(self._recorder.cycle_fills, self._recorder.cycle_orders)
+        """Close the cycle. Nautilus calls this from an order event and must not see an exception: a disk that fails halts."""
         ticket.ended = True
+        try:
+            self._recorder.close_cycle(manifest_sha256=ticket.request.manifest_sha256, outcome=ticket.cycle_outcome)
+        except StorageError as error:
+            self._halt(str(error))
+            return
+        self._desk.on_cycle_end(self._recorder.cycle_fills, self._recorder.cycle_orders)
 
     def standing(self, ticket: Ticket) -> Standing:
         """Return where the ticket stands now."""
@@ -327,159 +334,3 @@ def _fills(order: Any) -> tuple[Decimal, Decimal | None]:
     if len(prices) == 1:
         return filled, prices.pop()
     return filled, CEILING.divide(value, filled).quantize(PRICE_PLACES, context=ROUNDED)
-
-
-class _Patience:
-    """Decides when a caller has waited long enough for an answer."""
-
-    def __init__(self, facade: OrderFacade, ticket: Ticket) -> None:
-        self._facade = facade
-        self._ticket = ticket
-        self._rests = 0
-
-    def over(self) -> bool:
-        """Look once: the ticket has ended, or rests for the second look in a row."""
-        standing = self._facade.standing(self._ticket)
-        self._rests = self._rests + 1 if standing is Standing.RESTING else 0
-        return standing is Standing.ENDED or self._rests >= RESTING_LOOKS
-
-
-class LiveOrders:
-    """The order desk of a live node, for callers on other threads than its loop's. Waits at most `timeout_s` a call.
-
-    A call on the loop's thread raises `RuntimeError`: it would wait for itself. A loop that does not run raises
-    `VenueUnavailable` ENGINE_STOPPED, and nothing was sent.
-    """
-
-    def __init__(self, facade: OrderFacade, *, loop: asyncio.AbstractEventLoop, timeout_s: float) -> None:
-        assert timeout_s > 0
-        self._facade = facade
-        self._loop = loop
-        self._timeout_s = timeout_s
-
-    def submit(self, request: OrderRequest) -> OrderResponse:
-        """Send one order and wait; without an answer in time UNKNOWN. What the engine had not begun by then never begins."""
-        ticket = Ticket(request)
-        try:
-            return self._call(lambda: self._submit(ticket))
-        except TimeoutError:
-            if ticket.claim():
-                return unknown(None, code="TIMEOUT", message="the engine did not begin it in time, and will not any more")
-            return unknown(ticket.client_order_id, code="TIMEOUT", message="no answer in time; ask, never send again")
-
-    def cancel(self, client_order_id: str) -> OrderResponse:
-        """Cancel and wait; without an answer in time UNKNOWN. Raises `InputError` ORDER_UNKNOWN."""
-        try:
-            return self._call(lambda: self._cancel(client_order_id))
-        except TimeoutError:
-            return unknown(client_order_id, code="TIMEOUT", message="no answer to the cancel in time; ask")
-
-    def ask(self, client_order_id: str) -> OrderResponse:
-        """Return where an order stands. Raises `InputError` ORDER_UNKNOWN, `VenueUnavailable` ENGINE_BUSY."""
-        return self._read(lambda: self._facade.ask(client_order_id))
-
-    def positions(self, venue: str) -> list[PositionRow]:
-        """Return the venue's holdings. Raises `VenueUnavailable`."""
-        return self._read(lambda: self._facade.positions(venue))
-
-    async def _submit(self, ticket: Ticket) -> OrderResponse:
-        if not ticket.claim():
-            return unknown(None, code="TIMEOUT", message="the caller had given up")
-        self._facade.begin(ticket)
-        patience = _Patience(self._facade, ticket)
-        await self._until(patience.over)
-        return self._facade.response(ticket)
-
-    async def _cancel(self, client_order_id: str) -> OrderResponse:
-        if self._facade.cancel(client_order_id):
-            await self._until(lambda: self._facade.closed(client_order_id))
-        return self._facade.ask(client_order_id)
-
-    async def _until(self, over: Callable[[], bool]) -> None:
-        deadline = self._loop.time() + self._timeout_s
-        while not over() and self._loop.time() < deadline:
-            await asyncio.sleep(POLL_S)
-
-    def _read[T](self, question: Callable[[], T]) -> T:
-        async def asked() -> T:
-            return question()
-
-        try:
-            return self._call(asked)
-        except TimeoutError as error:
-            raise VenueUnavailable(
-                "ENGINE_BUSY",
-                expected=f"an answer within {self._timeout_s} s",
-                found="none",
-                action="Ask again; it says nothing about the book.",
-            ) from error
-
-    def _call[T](self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        try:
-            running: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
-        except RuntimeError:
-            running = None
-        if running is self._loop:
-            raise RuntimeError("the synchronous facade was called on the engine's loop; call it from another thread")
-        if not self._loop.is_running():
-            raise VenueUnavailable(
-                "ENGINE_STOPPED", expected="a running engine", found="a loop that stands still", action="Start the run."
-            )
-        return asyncio.run_coroutine_threadsafe(work(), self._loop).result(self._timeout_s)
-
-
-class SteppedOrders:
-    """The order desk of a backtest, between its streaming steps: waiting means running the engine forward.
-
-    `advance(ns)` runs it by that much market time; at most `steps_max` times `step_ns` a call.
-    """
-
-    def __init__(self, facade: OrderFacade, *, advance: Callable[[int], None], step_ns: int, steps_max: int) -> None:
-        assert step_ns > 0
-        assert steps_max >= RESTING_LOOKS
-        self._facade = facade
-        self._advance = advance
-        self._step_ns = step_ns
-        self._steps_max = steps_max
-
-    def begin(self, request: OrderRequest) -> Ticket:
-        """Submit without running the engine; the caller feeds the next step and asks `response`."""
-        ticket = Ticket(request)
-        ticket.claim()
-        self._facade.begin(ticket)
-        return ticket
-
-    def response(self, ticket: Ticket) -> OrderResponse:
-        """Return what is known of a request now."""
-        return self._facade.response(ticket)
-
-    def submit(self, request: OrderRequest) -> OrderResponse:
-        """Send one order and run the engine until it has ended or rests, bounded; else UNKNOWN."""
-        ticket = self.begin(request)
-        self._run_until(_Patience(self._facade, ticket).over)
-        return self._facade.response(ticket)
-
-    def cancel(self, client_order_id: str) -> OrderResponse:
-        """Cancel and run the engine until it is, bounded. Raises `InputError` ORDER_UNKNOWN."""
-        if self._facade.cancel(client_order_id):
-            self._run_until(lambda: self._facade.closed(client_order_id))
-        return self._facade.ask(client_order_id)
-
-    def ask(self, client_order_id: str) -> OrderResponse:
-        """Return where an order stands. Raises `InputError` ORDER_UNKNOWN."""
-        return self._facade.ask(client_order_id)
-
-    def positions(self, venue: str) -> list[PositionRow]:
-        """Return the venue's holdings. Raises `VenueUnavailable`."""
-        return self._facade.positions(venue)
-
-    def _run_until(self, over: Callable[[], bool]) -> None:
-        for _ in range(self._steps_max):
-            if over():
-                return
-            self._advance(self._step_ns)
-
-
-def simulated_router(desk: OrderDesk, *, venues: Iterable[str], market_limits: Mapping[str, MarketLimits]) -> Router:
-    """Return a router with one adapter for each simulated venue of a run."""
-    return Router(SimulatedAdapter(venue=venue, desk=desk, market_limits=market_limits) for venue in sorted(venues))

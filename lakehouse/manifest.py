@@ -245,6 +245,15 @@ def judge_manifest(
             checks=proven.checks,
         )
     targets, notes = _net(used, fractions)
+    if not any(targets.values()):
+        return ManifestHeld(
+            code="ALL_TARGETS_ZERO",
+            message="a target other than zero was expected, found none. A book is flattened by a named person's command only.",
+            manifest_sha256=sha256,
+            written_ns=written_ns,
+            source_run=source_run,
+            generated_ns=generated_ns,
+        )
     refused = [winner for winner in manifest.winners if isinstance(winner, RefusedWinner)]
     return AuditedManifest(
         manifest_sha256=sha256,
@@ -437,7 +446,7 @@ def _net(used: tuple[Winner, ...], fractions: Mapping[str, Decimal]) -> tuple[di
         for symbol, parts in sorted(shares.items())
         if min(parts) < 0 < max(parts)
     ]
-    return targets, notes if any(targets.values()) else [*notes, "every target is zero"]
+    return targets, notes
 
 
 def _regime_of(winner: Winner) -> str:

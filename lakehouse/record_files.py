@@ -80,7 +80,7 @@ class RecordFiles:
     def _put(self, descriptor: int, data: bytes) -> None:
         status = os.fstat(descriptor)
         if status.st_nlink == 0:
-            raise OSError("it removed while it was open")
+            raise OSError("the file is not as it was left: it was removed")
         if status.st_size != self._size[descriptor]:
             raise OSError(f"the file is not as it was left: {status.st_size} bytes instead of {self._size[descriptor]}")
         write_all(descriptor, data)

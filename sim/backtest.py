@@ -8,7 +8,11 @@ from typing import Any, Final
 
 from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig
 from nautilus_trader.common.component import is_backtest_force_stop
-from nautilus_trader.config import LoggingConfig, RiskEngineConfig
+from nautilus_trader.common import messages as common_messages
+from nautilus_trader.config import LoggingConfig, MessageBusConfig, RiskEngineConfig
+from nautilus_trader.execution import messages as execution_messages
+from nautilus_trader.execution import reports
+from nautilus_trader.model import data, events, instruments
 from nautilus_trader.model.identifiers import TraderId
 from nautilus_trader.portfolio.config import PortfolioConfig
 
@@ -20,6 +24,12 @@ from strategies.target_portfolio import as_instant, client_id
 from venues.simulated.client import GuardedSimulatedClient
 
 TAIL_NS: Final = 3_600_000_000_000  # an hour: longer than any latency
+
+
+def unpublished() -> list[type]:
+    """Return every type the bus would hold each message against before it sends it to a database; we have none."""
+    modules = (data, events, instruments, execution_messages, reports, common_messages)
+    return [str, int, float, bytes, *{kind for module in modules for kind in vars(module).values() if isinstance(kind, type)}]
 
 
 class Backtest:
@@ -35,6 +45,7 @@ class Backtest:
                 trader_id=TraderId(TRADER_ID),
                 logging=LoggingConfig(log_level="ERROR", bypass_logging=True),
                 risk_engine=RiskEngineConfig(max_order_submit_rate=RISK_RATE, max_order_modify_rate=RISK_RATE),
+                message_bus=MessageBusConfig(types_filter=unpublished()),
                 portfolio=PortfolioConfig(bar_updates=False),  # Nautilus' own valuation of every bar; the book here is ours
                 run_analysis=False,
             )

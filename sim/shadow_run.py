@@ -361,7 +361,9 @@ class ShadowRun:
         if told:
             note = read_halt(self.layout)
             why = f"{note.by}: {note.reason}" if note is not None else "the permission file is missing"
-            self._say(f"halted ({why}): nothing will be sent. `sluice resume --by NAME --reason WHY` arms it again.")
+            self._say(
+                f"halted ({why}): nothing will be sent. To arm it again stop this run, then `sluice resume --by NAME --reason WHY`."
+            )
         while True:
             await asyncio.sleep(WATCH_S)
             if self.permission.may_send():
@@ -375,8 +377,10 @@ class ShadowRun:
 
     def _halted(self, reason: str) -> None:
         """The engine halted itself: the run goes on living without sending, and ends with exit 1."""
+        told = self._disk_error is not None or any(known in reason for known in self.failures)
         self.failures.append(reason)
-        self._say(f"HALTED  {reason}")
+        if not told:
+            self._say(f"HALTED  {reason}")
 
     def _on_manifest(self, outcome: Any) -> None:
         """Remember whether all that was read was refused: then the run's exit code says so."""
@@ -393,8 +397,10 @@ class ShadowRun:
             return
         self._disk_error = error
         self.permission.halt(by="engine", reason=str(error), now_ns=time.time_ns())
+        told = any(str(error) in known for known in self.failures)
         self.failures.append(str(error))
-        self._say(f"HALTED  {error}")
+        if not told:
+            self._say(f"HALTED  {error}")
         self.finished.set()
 
     def _on_fill(self) -> None:
@@ -473,6 +479,12 @@ class ShadowRun:
         return False
 
     def _farewell(self, quotes: int) -> None:
+        if self._disk_error is not None:
+            self._say(
+                "nothing was sent after that. Mend the disk, then `.venv/bin/sluice verify`,"
+                " `.venv/bin/sluice resume --by NAME --reason WHY` and start again."
+            )
+            return
         recorder, layout = self.assembly.recorder, self.layout
         counts = recorder.counts
         equity = self._snapshots.equity()

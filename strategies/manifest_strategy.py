@@ -34,7 +34,8 @@ class ManifestStrategy(Strategy):  # type: ignore[misc]  # Nautilus is untyped
         unwatch: Callable[[Callable[[Any], None]], None],
         symbol_of: Callable[[Any], str | None],
     ) -> None:
-        super().__init__(StrategyConfig(strategy_id="SLUICE", order_id_tag=tag))
+        # The journal is the record: Nautilus would make a text of every event, even for a log that is switched off.
+        super().__init__(StrategyConfig(strategy_id="SLUICE", order_id_tag=tag, log_events=False, log_commands=False))
         self._desk = desk
         self._instruments = {symbol: InstrumentId.from_str(text) for symbol, text in instrument_ids.items()}
         self._watch = watch

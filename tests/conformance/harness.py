@@ -16,11 +16,11 @@ from typing import Any
 from nautilus_trader.model.identifiers import ClientOrderId, InstrumentId
 
 from engine.assemble import Assembly, Parts, assemble, write_run_start
-from engine.facade import LiveOrders, SteppedOrders, simulated_router
 from engine.instruments import expiry_sentinel, instrument_of
 from engine.lakehouse_client import LakehouseDataClient
 from engine.market_time import IDENTITY, MarketTime
 from engine.node import build, make_node
+from engine.order_desks import LiveOrders, SteppedOrders, simulated_router
 from engine.restore import balances_of
 from engine.snapshots_out import SnapshotWriter
 from lakehouse import records
@@ -113,7 +113,7 @@ class Harness(ABC):
 
     def settle(self) -> None:
         """Let anything that is on its way arrive."""
-        self.advance(300)
+        self.advance(150)
 
     def venue_orders(self, venue: str) -> list[str]:
         """Client order ids that rest at the venue."""
@@ -276,14 +276,14 @@ class NodeHarness(Harness):
         self.market_time = MarketTime(real_epoch_ns=now, market_epoch_ns=DAY_NS, speed=1)
         permission = FilePermission(made.layout)
         permission.arm_if_new(by="first run", now_ns=now)
-        self._failed: list[Exception] = []
+        self.failed: list[Exception] = []
         self.journal = open_journal(
             made.layout,
             now_ns=now,
             run_id=RUN_ID,
             durable=True,
             post=self._loop.call_soon_threadsafe,
-            on_failure=self._failed.append,
+            on_failure=self.failed.append,
         )
         self.parts = self._make_parts(permission=permission, durable=True)
         self._node = self._build()
@@ -415,4 +415,4 @@ class NodeHarness(Harness):
         self._pool.shutdown()
         self.kernel.dispose()
         self._loop.close()
-        assert not self._failed
+        assert not self.failed

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from engine.facade import LiveOrders
-from orders.errors import ConfigError, InputError, VenueUnavailable
+from engine.order_desks import LiveOrders
+from orders.errors import ConfigError, InputError, StorageError, VenueUnavailable
 from orders.values import Side
 from sim.backtest_run import portfolio_at
 from tests.conformance.harness import BacktestHarness, NodeHarness
@@ -77,6 +77,19 @@ def test_a_stopped_engine_is_unavailable(tmp_path: Path) -> None:
     harness.stop()
     with pytest.raises(VenueUnavailable, match="ENGINE_STOPPED"):
         harness.submit(request)
+
+
+def test_a_log_that_vanishes_while_an_order_rests_halts_and_the_engine_lives(node: NodeHarness) -> None:
+    placed = node.submit(node.made.request("BUY", "0.1", limit="99900"))
+    assert placed.client_order_id is not None
+    node.made.layout.log.unlink()
+    assert node.cancel(placed.client_order_id).status == "CANCELLED"
+    node.advance(100)
+    with pytest.raises(StorageError):
+        node.submit(node.made.request("BUY", "10", symbol=AAPL))
+    assert node.venue_orders("US") == node.venue_orders("BINANCE") == []
+    assert not node.parts.permission.may_send()
+    node.failed.clear()
 
 
 # prices

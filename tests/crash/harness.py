@@ -199,26 +199,18 @@ def check_end(world: World) -> VerifyReport:
 
 
 def targets_are_reached(world: World, report: VerifyReport, *, tolerance: Decimal = Decimal("0.01")) -> None:
-    """The last accepted manifest's weights are what is held, within the drift band, cash scaling and price moves."""
-    accepted = [line for line in lines_of(world) if line["type"] == "manifest" and line["decision"] == "ACCEPTED"][-1]
-    state = json.loads(world.layout.state.read_text())
-    own = next(iter(value for key, value in state.items() if isinstance(value, dict) and "assets" in value), state)
-    total = Decimal(str(own.get("equity_base") or own.get("total_value") or 0)) or Decimal(1_000_000)
-    prices = last_prices(world)
-    for symbol, weight in accepted["targets"].items():
-        held = report.positions.get(symbol, Decimal(0)) * prices.get(symbol, Decimal(0)) / total
-        assert abs(held - Decimal(weight)) <= tolerance, (symbol, held, weight)
-
-
-def last_prices(world: World) -> dict[str, Decimal]:
-    """The mid of each symbol at the end of the run, from its snapshot."""
-    rows = (world.lake / "snapshots/quotes.csv").read_text().splitlines()
-    head = rows[0].split(",")
-    found = {}
-    for row in rows[1:]:
-        cells = dict(zip(head, row.split(","), strict=True))
-        found[cells["symbol"]] = (Decimal(cells["bid"]) + Decimal(cells["ask"])) / 2
-    return found
+    """Hold what is held against the last accepted manifest at the last plan's prices, but for drift band and cash scaling."""
+    lines = lines_of(world)
+    accepted = [line for line in lines if line["type"] == "manifest" and line["decision"] == "ACCEPTED"][-1]
+    judged = [line for line in lines if line["type"] == "plan"][-1]
+    assert judged["decision"] == "PLAN", judged["message"]
+    assert judged["manifest_sha256"] == accepted["manifest_sha256"]
+    plan = judged["plan"]
+    for line in plan["lines"]:
+        mid = (Decimal(line["bid"]) + Decimal(line["ask"])) / 2
+        held = report.positions.get(line["symbol"], Decimal(0)) * mid / Decimal(plan["equity_base"])
+        wanted = Decimal(accepted["targets"].get(line["symbol"], "0"))
+        assert abs(held - wanted) <= tolerance, (line["symbol"], held, wanted)
 
 
 def copied(world: World, root: Path) -> World:

@@ -52,7 +52,7 @@ class HaltingFile(FilePermission):
 def burst_world(root: Any) -> World:
     names = shares(BURST)
     world = World(root, names=names, latency_ms="5", jitter_ms="0")
-    world.quotes = [quote(name, at_ms) for at_ms in (0, 300, 1500) for name in names]
+    world.quotes = [quote(name, at_ms) for at_ms in (0, 250, 700) for name in names]
     return world.write()
 
 

@@ -463,13 +463,15 @@ def test_anything_else_is_no_symbol(symbol: object, code: str) -> None:
     assert caught.value.code == code
 
 
-def test_all_targets_zero_is_noted(lake: Lake) -> None:
+def test_all_targets_zero_is_held_and_never_a_flatten(lake: Lake) -> None:
     def flatten(document: Document) -> None:
         for row in document["winners"][0]["assets"]:
             row.update(Net_Weight=0, Weight=0)
 
     lake.rewrite(flatten)
-    assert accepted(lake.outcome()).notes == ("every target is zero",)
+    outcome = lake.outcome()
+    assert isinstance(outcome, ManifestHeld)
+    assert outcome.code == "ALL_TARGETS_ZERO"
 
 
 def test_ten_thousand_assets_are_netted_exactly(lake: Lake) -> None:

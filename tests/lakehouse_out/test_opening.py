@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from lakehouse.opening import open_journal
@@ -40,7 +41,7 @@ def test_reopening_a_whole_record_changes_nothing(record, open_sync):
 def test_fold_of_a_reopened_journal_is_the_log(record, open_sync):
     journal = open_sync(record, "run-2")
     assert (journal.fold.log_line, journal.fold.fill_count, list(journal.fold.open_orders)) == (10, 2, ["b" * 32])
-    assert journal.append(journal.fold.run) == 11
+    assert journal.append(msgspec.structs.replace(journal.fold.run, seq=0)) == 11
     journal.close()
 
 

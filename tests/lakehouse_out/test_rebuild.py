@@ -115,13 +115,25 @@ def answers(lines):
 
 @pytest.mark.parametrize(("told", "outcome"), [
     ("received", None), ("ack", None), ("unknown", None), ("allow", None), ("cancel", "cancelled"), ("reject", "rejected"),
-    ("refusal", "denied"), ("deny", "denied"),
+    ("refusal", "denied"), ("deny", None),
 ])  # fmt: skip
 def test_order_ends_by_what_was_told_last(lines, answers, told, outcome):
     fold = fold_of(lines.start(), lines.intent(), lines.send(), answers[told])
     assert fold.finished.get("a" * 32) == outcome
     assert ("a" * 32 in fold.open_orders) is (outcome is None)
     assert fold.unknown_orders == (("a" * 32,) if told == "unknown" else ())
+
+
+def test_a_denial_at_the_gate_ends_an_order_that_was_never_sent(lines, answers):
+    fold = fold_of(lines.start(), lines.intent(), answers["deny"])
+    assert fold.finished.get("a" * 32) == "denied"
+    assert not fold.open_orders
+
+
+def test_a_refused_second_send_leaves_the_order_that_went_out(lines, answers):
+    again = msgspec.structs.replace(answers["refusal"], code="APPROVAL_USED")
+    fold = fold_of(lines.start(), lines.intent(), lines.send(), again)
+    assert list(fold.open_orders) == ["a" * 32]
 
 
 def test_answer_resolves_an_unknown_order(lines, answers):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from tests.gate.world import DAY_NS, Ran
@@ -34,20 +34,27 @@ def fills_of(ran: Ran) -> list[tuple[str, ...]]:
 
 
 def times_of(ran: Ran) -> list[tuple[str, str, int]]:
-    """Return (id, what, ns of the made day) of each order's plan, send and fill, on the engine's and the venue's clocks."""
+    """Return (id, what, ns) of each order: when it was planned and filled, counted from the start of the made day.
+
+    An order that waited for others of its cycle (a buy for its proceeds) is counted from the line of the last fill it waited
+    for: what the engine needs to hear of a fill and to act would else be counted once a leg.
+    """
     (start,) = ran.of("run_start")
     shift = start["market_epoch_ns"] - start["real_epoch_ns"] - DAY_NS
-    return [
-        (fill["client_order_id"], name, fill[field] + shift)
-        for fill in ran.of("fill")
-        for name, field in (("planned", "planned_ns"), ("sent", "sent_ns"), ("filled", "event_ns"))
-    ]
+    sent = {line["client_order_id"]: line["seq"] for line in ran.of("send")}
+    times = []
+    for fill in ran.of("fill"):
+        order_id = fill["client_order_id"]
+        waited = [f["ts_ns"] for f in ran.of("fill") if f["cycle"] == fill["cycle"] and f["seq"] < sent[order_id]]
+        times.append((order_id, "planned", fill["planned_ns"] + shift))
+        times.append((order_id, "filled", fill["event_ns"] - waited[-1] if waited else fill["event_ns"] + shift))
+    return times
 
 
-def differences_ms(left: Ran, right: Ran) -> list[tuple[str, str, float]]:
+def differences_ms(left: Ran, right: Ran) -> dict[tuple[str, str], float]:
     """Return by how much each time of `right` is later than that of `left`."""
     pairs = zip(times_of(left), times_of(right), strict=True)
-    return [(one[0][:8], one[1], (other[2] - one[2]) / 1e6) for one, other in pairs]
+    return {(one[0][:8], one[1]): (other[2] - one[2]) / 1e6 for one, other in pairs}
 
 
 def differing(left: Ran, right: Ran) -> tuple[int, list[str]]:
@@ -75,5 +82,5 @@ def _cause(one: dict[str, Any] | None, other: dict[str, Any] | None) -> str:
     return "filled on another quote"
 
 
-def described(times: Sequence[tuple[str, str, float]]) -> str:
-    return ", ".join(f"{order} {what} {ms:+.2f} ms" for order, what, ms in times)
+def described(times: Mapping[tuple[str, str], float]) -> str:
+    return ", ".join(f"{order} {what} {ms:+.2f} ms" for (order, what), ms in times.items())

@@ -97,6 +97,7 @@ def test_kill_between_sells_and_buys_sends_no_sell_again(world: World) -> None:
     assert not of(new, "intent", side="SELL")
 
 
+@pytest.mark.slow
 def test_kill_in_the_middle_of_the_sells_finishes_them_first(world: World) -> None:
     cut_after(world, number_of(world, "received", nth=28))
     new = restarted(world)
@@ -104,6 +105,7 @@ def test_kill_in_the_middle_of_the_sells_finishes_them_first(world: World) -> No
     assert [line["cause"] for line in of(new, "cycle")] == ["top_up"]
 
 
+@pytest.mark.slow
 def test_record_that_lacks_a_ledger_record_gets_it(world: World) -> None:
     last = number_of(world, "fill", cycle=1, nth=5)
     cut_after(world, last)
@@ -185,6 +187,7 @@ def test_resting_order_rests_again_and_fills_when_its_price_comes(world: World) 
     assert not of(new, "ack", client_order_id=order)
 
 
+@pytest.mark.slow
 def test_resting_order_whose_price_does_not_come_rests_through_two_starts(world: World, tmp_path: Path) -> None:
     order = resting(world, limit_price="1")
     run_to_end(world)

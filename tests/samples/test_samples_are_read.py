@@ -72,7 +72,7 @@ def test_a_sound_manifest_is_refused_when_its_run_is_not_there(tmp_path: Path) -
 def test_every_limit_of_a_sample_is_usable(root: Path) -> None:
     snapshot = read_market_limits(root / "limits.json")
     assert snapshot.refused == ()
-    assert len(snapshot.by_symbol) == len(json.loads((root / "limits.json").read_text())["limits"])
+    assert len(snapshot.limits) == len(json.loads((root / "limits.json").read_text())["limits"])
 
 
 def test_the_crisis_months_are_read_as_crisis() -> None:

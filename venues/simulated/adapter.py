@@ -25,7 +25,7 @@ class PositionRow(Record, frozen=True, kw_only=True):
 
 
 class OrderDesk(Protocol):
-    """The engine's side, from outside its loop: `engine.facade` has one for a live node and one for a backtest."""
+    """The engine's side, from outside its loop: `engine.order_desks` has one for a live node and one for a backtest."""
 
     def submit(self, request: OrderRequest) -> OrderResponse:
         """Send one order through Sentinel and gate and wait, bounded."""
