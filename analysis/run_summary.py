@@ -219,12 +219,15 @@ def summary_lines(summary: RunSummary, *, title: str) -> list[str]:
     money = f"{summary.base_currency}"
     refused = ", ".join(f"{code} {count}" for code, count in sorted(summary.refusals.items())) or "none"
     skipped = ", ".join(f"{code} {count}" for code, count in sorted(summary.not_traded.items())) or "none"
+    equity = f"{summary.equity_start:>16,.2f} -> {summary.equity_end:,.2f} {money}"
+    traded = f"{summary.traded_notional:,.0f} {money} traded"
+    spread = f"{bps(summary.slippage_bps)} spread and slippage"
     return [
         title,
-        f"equity         {summary.equity_start:>16,.2f} -> {summary.equity_end:,.2f} {money}  ({summary.return_fraction * 100:+.2f} %)",
+        f"equity         {equity}  ({summary.return_fraction * 100:+.2f} %)",
         f"drawdown       {summary.drawdown_max_fraction * 100:>16.2f} %",
-        f"turnover       {summary.turnover:>16.2f} x mean equity, {summary.traded_notional:,.0f} {money} traded",
-        f"costs          {bps(summary.fees_bps):>16} fees, {bps(summary.slippage_bps)} spread and slippage; {summary.fees:,.2f} {money} in fees",
+        f"turnover       {summary.turnover:>16.2f} x mean equity, {traded}",
+        f"costs          {bps(summary.fees_bps):>16} fees, {spread}; {summary.fees:,.2f} {money} in fees",
         f"tracking error {bps(summary.tracking_error_bps):>16} on average after planning",
         f"manifests      {summary.manifests:>16} read, {summary.manifests_refused} refused, {summary.manifests_held} held",
         f"plans          {summary.plans:>16} made, {summary.plans_refused} refused or held",

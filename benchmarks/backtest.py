@@ -132,9 +132,7 @@ def run_full(market: MadeMarket, root: Path) -> dict[str, Any]:
     journal.close()
     seconds = time.perf_counter() - started
     counts = test.assembly.recorder.counts
-    orders = [
-        (order.ts_init, order.instrument_id.value, order.side == 1, str(order.quantity)) for order in cache.orders()
-    ]
+    orders = [(order.ts_init, order.instrument_id.value, order.side == 1, str(order.quantity)) for order in cache.orders()]
     (root / "orders.json").write_text(json.dumps(sorted(orders)))
     bought = sum(int(str(order.filled_qty)) for order in cache.orders() if order.side == 1)
     return {"seconds": round(seconds, 3), "peak_kb": peak_kb(), "fills": counts["fills"], "bought": bought}

@@ -203,5 +203,3 @@ quotes = "{root}/quotes.csv"
 book = "{root}/book.json"
 market_limits = "{root}/limits_out.json"
 """
-
-

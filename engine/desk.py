@@ -152,7 +152,7 @@ class ManifestDesk:
                 manifest,
                 decision=Decision.REFUSED,
                 code="MANIFEST_ROLLED_BACK",
-                message=f"generated at {manifest.generated_ns}, but one generated at {self._last_generated_ns} was accepted already",
+                message=f"generated at {manifest.generated_ns}; one generated at {self._last_generated_ns} was accepted already",
             )
             return None
         self._last_generated_ns = manifest.generated_ns

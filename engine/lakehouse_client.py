@@ -22,7 +22,7 @@ def portfolio_of(outcome: ManifestOutcome, *, now_ns: int) -> TargetPortfolio:
     return TargetPortfolio(outcome=outcome, ts_event=now_ns, ts_init=now_ns)
 
 
-class LakehouseDataClient(LiveDataClient):  # type: ignore[misc]  # Nautilus is untyped
+class LakehouseDataClient(LiveDataClient):
     """`judge()` reads and judges the file once; this client calls it at each change and publishes changed outcomes."""
 
     def __init__(

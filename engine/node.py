@@ -72,7 +72,7 @@ def build(node: Any, *, data_clients: Mapping[str, MakeClient], exec_clients: Ma
 def _factory(base: Any, make: MakeClient) -> Any:
     """Nautilus takes factory classes whose static `create` gets no portfolio: a class made in a closure has what it needs."""
 
-    class Factory(base):  # type: ignore[misc]  # Nautilus is untyped
+    class Factory(base):
         @staticmethod
         def create(loop: Any, name: str, config: Any, msgbus: Any, cache: Any, clock: Any) -> Any:
             return make(loop, msgbus, cache, clock)
@@ -105,8 +105,8 @@ async def run_until(node: Any, finished: asyncio.Event, *, background: Callable[
         task.cancel()
     await node.stop_async()
     await asyncio.gather(running, side, waiting, return_exceptions=True)
-    if not side.cancelled() and side.exception() is not None:
-        raise side.exception()  # type: ignore[misc]  # checked one line above
-    if running.exception() is not None:
-        raise running.exception()  # type: ignore[misc]  # checked one line above
+    for task in (side, running):
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            raise error
     return causes[0] if causes else "finished"

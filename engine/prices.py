@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from nautilus_trader.model.data import BarType, QuoteTick
 from nautilus_trader.model.identifiers import InstrumentId
@@ -12,6 +13,7 @@ from nautilus_trader.model.identifiers import InstrumentId
 from orders.values import Quote
 
 BPS = Decimal(10_000)
+BAR_PRIORITY: Final = 30  # before the recorder and any strategy: who acts on a bar must find it here
 
 
 class Prices:
@@ -39,12 +41,19 @@ class Prices:
         self._bar_types = (
             None if bar_spec is None else {s: BarType.from_str(f"{text}-{bar_spec}") for s, text in instrument_ids.items()}
         )
+        self._bars: dict[str, Any] = {}  # the newest by symbol: the cache's look-up makes a text of the bar type each time
+        for symbol, bar_type in (self._bar_types or {}).items():
+            msgbus.subscribe(
+                topic=f"data.bars.{bar_type}", handler=partial(self._bars.__setitem__, symbol), priority=BAR_PRIORITY
+            )
 
     def quote_of(self, symbol: str) -> Quote | None:
         """Return the newest price, stamped when it was true; None when there is none yet."""
         if self._bar_types is not None:
-            bar_type = self._bar_types.get(symbol)
-            data = None if bar_type is None else self._cache.bar(bar_type)
+            data = self._bars.get(symbol)
+            if data is None:  # none came on the bus since the start
+                bar_type = self._bar_types.get(symbol)
+                data = None if bar_type is None else self._cache.bar(bar_type)
         else:
             instrument_id = self._ids.get(symbol)
             data = None if instrument_id is None else self._cache.quote_tick(instrument_id)

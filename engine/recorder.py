@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from nautilus_trader.model.enums import LiquiditySide
 from nautilus_trader.model.events import (
     OrderAccepted,
@@ -57,42 +58,39 @@ class ManifestFacts(Record, frozen=True, kw_only=True):
     decision_prices: Mapping[str, Decimal]
 
 
-class OrderContext:
-    """Mutable progress of one of our orders; texts are made once, because every fill repeats them."""
+class OrderContext(msgspec.Struct, kw_only=True, gc=False):
+    """Progress of one of our orders, mutable; texts are made once, because every fill repeats them.
 
-    __slots__ = (
-        "acked_ns",
-        "arrival",
-        "approved_ns",
-        "arrival_ask",
-        "arrival_bid",
-        "arrival_mid",
-        "arrival_ns",
-        "base_currency",
-        "cycle",
-        "decision_price",
-        "durable_ns",
-        "filled",
-        "instrument_id",
-        "line",
-        "manifest",
-        "multiplier",
-        "multiplier_text",
-        "order_kind",
-        "order_quantity",
-        "plan_sha256",
-        "planned_ns",
-        "quote_currency",
-        "sent_ns",
-        "side",
-        "strategy_id",
-        "symbol",
-        "venue",
-    )
+    Instants in nanoseconds, 0 until they happened; `arrival` None after a restart.
+    """
 
-    def __init__(self, **facts: Any) -> None:
-        for name, value in facts.items():
-            setattr(self, name, value)
+    symbol: str
+    instrument_id: str
+    venue: str
+    side: Side
+    order_kind: str
+    order_quantity: str
+    filled: Decimal
+    cycle: int
+    line: int
+    plan_sha256: str
+    manifest: ManifestFacts
+    decision_price: str | None
+    arrival: Quote | None
+    arrival_bid: str
+    arrival_ask: str
+    arrival_mid: str
+    arrival_ns: int
+    planned_ns: int
+    approved_ns: int
+    durable_ns: int
+    sent_ns: int
+    acked_ns: int | None
+    strategy_id: str
+    quote_currency: str
+    base_currency: str | None
+    multiplier: Decimal
+    multiplier_text: str
 
 
 class Recorder:
@@ -427,10 +425,12 @@ class Recorder:
         quantity_text = decimal_text(quantity)
         notional = quantity * price if context.multiplier == ONE else quantity * price * context.multiplier
         book = self.quote_of(context.symbol)
-        if book is context.arrival:
+        fill_bid: str | None = None
+        fill_ask: str | None = None
+        if book is not None and book is context.arrival:
             fill_bid, fill_ask = context.arrival_bid, context.arrival_ask
-        else:
-            fill_bid, fill_ask = (None, None) if book is None else (decimal_text(book.bid), decimal_text(book.ask))
+        elif book is not None:
+            fill_bid, fill_ask = decimal_text(book.bid), decimal_text(book.ask)
         now = self._clock_ns()
         self.keeper.apply_fill(
             venue=context.venue,

@@ -14,6 +14,9 @@ def client_order_id(*, environment: str, manifest_sha256: str, cycle: int, line:
     `cycle` >= 1, `line` >= 1, `child` >= 0 (0 is the line's only order or its first slice). Parts are joined by a
     newline, which none of them can contain.
     """
-    assert "\n" not in environment and cycle >= 1 and line >= 1 and child >= 0
+    assert "\n" not in environment
+    assert cycle >= 1
+    assert line >= 1
+    assert child >= 0
     text = f"{environment}\n{manifest_sha256}\n{cycle}\n{line}\n{child}"
     return hashlib.sha256(text.encode()).hexdigest()[:CLIENT_ORDER_ID_LENGTH]

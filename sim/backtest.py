@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig
-from nautilus_trader.common.component import is_backtest_force_stop
 from nautilus_trader.common import messages as common_messages
+from nautilus_trader.common.component import is_backtest_force_stop
 from nautilus_trader.config import LoggingConfig, MessageBusConfig, RiskEngineConfig
 from nautilus_trader.execution import messages as execution_messages
 from nautilus_trader.execution import reports

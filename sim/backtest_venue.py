@@ -20,7 +20,7 @@ from venues.simulated.models import AssumedFeeModel, AssumedFillModel, DueTimes
 from venues.simulated.shadow import CASH_LEVERAGE, MARGIN_LEVERAGE, money
 
 
-class _Handle(SimulationModule):  # type: ignore[misc]  # Nautilus is untyped
+class _Handle(SimulationModule):
     """Gets hold of the exchange that `add_venue` makes; taken off again so that it costs nothing per event."""
 
     def pre_process(self, data: Any) -> None:

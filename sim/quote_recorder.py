@@ -24,7 +24,7 @@ class QuoteRecorder:
     """`record` is a bus handler for quote ticks; `flush` writes what is in memory."""
 
     def __init__(
-        self, *, catalog: Path, plain: Path, run_id: str, market_time: MarketTime, symbol_of: Callable[[Any], str]
+        self, *, catalog: Path, plain: Path, run_id: str, market_time: MarketTime, symbol_of: Callable[[Any], str | None]
     ) -> None:
         """Raise `StorageError` when the directories cannot be made."""
         try:

@@ -22,7 +22,7 @@ from sim.feed import FeedQuote
 NS = 1_000_000_000
 
 
-class ReplayDataClient(LiveMarketDataClient):  # type: ignore[misc]  # Nautilus is untyped
+class ReplayDataClient(LiveMarketDataClient):
     """Serves quotes of one venue; `publish` sends a tick into the node. The player below drives all venues' clients."""
 
     def __init__(self, *, loop: asyncio.AbstractEventLoop, msgbus: Any, cache: Any, clock: Any, venue: str) -> None:

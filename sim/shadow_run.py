@@ -158,7 +158,8 @@ class ShadowRun:
         if not feed and fold.run_finished:
             self._say(
                 f"the replay of {config.data.path} has been played to its end ({fold.log_line} lines in the log); nothing was"
-                f" traded and nothing changed.\nFor a new one move {self.layout.directory} away, or change [data] in {config.path}."
+                f" traded and nothing changed.\nFor a new one move {self.layout.directory} away, or change [data] in"
+                f" {config.path}."
             )
             return 0
         first_ns, speed = feed[0].market_ns if feed else fold.market_ns, config.data.market_speed
@@ -362,7 +363,8 @@ class ShadowRun:
             note = read_halt(self.layout)
             why = f"{note.by}: {note.reason}" if note is not None else "the permission file is missing"
             self._say(
-                f"halted ({why}): nothing will be sent. To arm it again stop this run, then `sluice resume --by NAME --reason WHY`."
+                f"halted ({why}): nothing will be sent. To arm it again stop this run, then"
+                " `sluice resume --by NAME --reason WHY`."
             )
         while True:
             await asyncio.sleep(WATCH_S)
@@ -492,8 +494,10 @@ class ShadowRun:
         change = f" ({(equity / start - 1) * 100:+.2f} %)" if start else ""
         python = ".venv/bin/sluice"
         self._narrator.line(
-            f"\n{self._days} instants · equity {equity:,.2f} {self.config.capital.base_currency}{change} · orders {counts['orders']}"
-            f" · fills {counts['fills']} · denied {counts['denied']} · rejected {counts['rejected']} · not traded {counts['skipped']}\n\n"
+            f"\n{self._days} instants · equity {equity:,.2f} {self.config.capital.base_currency}{change}"
+            f" · orders {counts['orders']}"
+            f" · fills {counts['fills']} · denied {counts['denied']} · rejected {counts['rejected']}"
+            f" · not traded {counts['skipped']}\n\n"
             f"what is left   {layout.log}   {recorder.last_line} lines\n"
             f"               {layout.ledger}   {layout.state}\n"
             f"               {layout.top_of_book}   {quotes} quotes\n"

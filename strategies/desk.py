@@ -1,4 +1,4 @@
-"""What the manifest strategy is handed at assembly: the desk that plans, asks the Sentinel and writes, and where prices come from."""
+"""What the manifest strategy is handed at assembly: the desk that plans, asks the Sentinel and writes."""
 
 from __future__ import annotations
 

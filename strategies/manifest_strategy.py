@@ -21,7 +21,7 @@ from strategies.desk import Desk, Work
 from strategies.target_portfolio import client_id, data_type
 
 
-class ManifestStrategy(Strategy):  # type: ignore[misc]  # Nautilus is untyped
+class ManifestStrategy(Strategy):
     """One per run. `watch` and `unwatch` subscribe a handler to all price updates, and back, without venue commands."""
 
     def __init__(

@@ -11,7 +11,7 @@ from nautilus_trader.model.identifiers import ClientId
 LAKEHOUSE_CLIENT: Final = "LAKEHOUSE"
 
 
-class TargetPortfolio(Data):  # type: ignore[misc]  # Nautilus is untyped
+class TargetPortfolio(Data):
     """`outcome` is an AuditedManifest, ManifestHeld or ManifestRefused of `lakehouse.manifest`.
 
     `ts_event`: when the manifest was made (generated, else read); `ts_init`: when this process read it. Nanoseconds.

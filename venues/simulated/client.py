@@ -15,7 +15,7 @@ from venues.base import SecondLock, WireTap
 from venues.simulated.models import DueTimes, latency_until
 
 
-class GuardedSimulatedClient(BacktestExecClient):  # type: ignore[misc]  # Nautilus is untyped
+class GuardedSimulatedClient(BacktestExecClient):
     """Sends only what the lock permits, each id once in a process. Never raises: a failure refuses and halts.
 
     `wake(due_ns)` makes the exchange run at that instant; `now_ns()` is its clock; `restored` are the ids that the venue had

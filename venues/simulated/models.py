@@ -21,7 +21,7 @@ DEPTH_MULTIPLE: Final = Decimal(2)  # the made book holds twice the order, so th
 BPS: Final = Decimal(10_000)
 
 
-class AssumedFillModel(FillModel):  # type: ignore[misc]  # Nautilus is untyped
+class AssumedFillModel(FillModel):
     """PERFECT fills at the mid, TOUCH at the touch plus `slippage_bps`; deterministic, no draws.
 
     Prices are rounded to the tick against the order: up for a buy, down for a sell.
@@ -55,7 +55,7 @@ class AssumedFillModel(FillModel):  # type: ignore[misc]  # Nautilus is untyped
         return book
 
 
-class AssumedFeeModel(FeeModel):  # type: ignore[misc]  # Nautilus is untyped
+class AssumedFeeModel(FeeModel):
     """Maker and taker fractions of notional; on spot buys in the base asset where the venue charges so. Rounded up."""
 
     def __init__(self, schedule: FeeSchedule) -> None:

@@ -44,7 +44,7 @@ def money(amounts: Mapping[str, Decimal]) -> list[Any]:
     return result
 
 
-class ShadowExecutionClient(LiveExecutionClient):  # type: ignore[misc]  # Nautilus is untyped
+class ShadowExecutionClient(LiveExecutionClient):
     """One simulated venue in a live node. `held` are the balances the account opens with (cash, and spot inventory)."""
 
     def __init__(
