@@ -29,7 +29,7 @@ from lakehouse.permission import Permission
 from orders.plan import Approval, Outcome
 from orders.values import OrderKind, Quote, Side
 from sentinel.limits import SentinelLimits
-from sentinel.order_check import OrderFacts, OrderVerdict, judge_order
+from sentinel.order_check import OrderFacts, OrderVerdict, judge_order, limit_words
 
 KINDS = {OrderType.MARKET: OrderKind.MARKET, OrderType.LIMIT: OrderKind.LIMIT}
 ENDPOINT = "ExecEngine.execute"
@@ -84,6 +84,7 @@ class Gate:
         self._clock = clock
         self._inner = exec_engine.execute
         self._limits = limits
+        self._words = limit_words(limits)
         self._permission = permission
         self._quote_of = quote_of
         self._record = record
@@ -210,6 +211,7 @@ class Gate:
             quote=self._quote_of(approval.symbol) if approval is not None else None,
             now_ns=self._clock.timestamp_ns(),
             limits=self._limits,
+            words=self._words,
         )
 
     def _deny(self, order: Any, command: Any, code: str) -> None:

@@ -13,6 +13,7 @@ from nautilus_trader.model.identifiers import InstrumentId
 from orders.values import Quote
 
 BPS = Decimal(10_000)
+QUOTES: Final = "data.quotes.*"
 BAR_PRIORITY: Final = 30  # before the recorder and any strategy: who acts on a bar must find it here
 
 
@@ -42,10 +43,9 @@ class Prices:
             None if bar_spec is None else {s: BarType.from_str(f"{text}-{bar_spec}") for s, text in instrument_ids.items()}
         )
         self._bars: dict[str, Any] = {}  # the newest by symbol: the cache's look-up makes a text of the bar type each time
+        self._bar_handlers: tuple[Callable[[Any], None], ...] = ()
         for symbol, bar_type in (self._bar_types or {}).items():
-            msgbus.subscribe(
-                topic=f"data.bars.{bar_type}", handler=partial(self._bars.__setitem__, symbol), priority=BAR_PRIORITY
-            )
+            msgbus.subscribe(topic=f"data.bars.{bar_type}", handler=partial(self._on_bar, symbol), priority=BAR_PRIORITY)
 
     def quote_of(self, symbol: str) -> Quote | None:
         """Return the newest price, stamped when it was true; None when there is none yet."""
@@ -66,6 +66,11 @@ class Prices:
         self._newest[symbol] = (data, quote)
         return quote
 
+    def _on_bar(self, symbol: str, bar: Any) -> None:
+        self._bars[symbol] = bar
+        for handler in self._bar_handlers:
+            handler(bar)
+
     def _quote(self, symbol: str, data: Any) -> Quote:
         if self._bar_types is None:
             return Quote(symbol=symbol, bid=data.bid_price.as_decimal(), ask=data.ask_price.as_decimal(), ts_ns=data.ts_event)
@@ -80,12 +85,14 @@ class Prices:
 
     def watch(self, handler: Callable[[Any], None]) -> None:
         """Call `handler` at every price. The venue's own subscription stands apart and is permanent."""
-        self._msgbus.subscribe(topic=self._topic, handler=handler)
+        if self._bar_types is None:
+            self._msgbus.subscribe(topic=QUOTES, handler=handler)
+        else:  # on our own subscription: the bus sorts all its topics anew at every change
+            self._bar_handlers = (*self._bar_handlers, handler)
 
     def unwatch(self, handler: Callable[[Any], None]) -> None:
         """Undo `watch`."""
-        self._msgbus.unsubscribe(topic=self._topic, handler=handler)
-
-    @property
-    def _topic(self) -> str:
-        return "data.quotes.*" if self._bar_types is None else "data.bars.*"
+        if self._bar_types is None:
+            self._msgbus.unsubscribe(topic=QUOTES, handler=handler)
+        else:
+            self._bar_handlers = tuple(known for known in self._bar_handlers if known != handler)

@@ -9,11 +9,16 @@ import json
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
+
+import msgspec
 
 from orders.book import Book
 from orders.canonical import decimal_text, plain, sha256_hex
 from orders.values import AccountKind, FeeSchedule, Listing, MarketLimits, OrderKind, Quote, Rate, Record, Side
+
+
+_sorted_json: Final = msgspec.json.Encoder(order="sorted")
 
 
 class Decision(StrEnum):
@@ -276,4 +281,10 @@ def plan_sha256(plan: Plan) -> str:
 
 def document_sha256(document: Mapping[str, Any]) -> str:
     """Return the sha256 hex of the canonical bytes of a document that is plain already (`plan_document`)."""
+    try:
+        raw = _sorted_json.encode(document)
+        if raw.isascii() and b"\x7f" not in raw:  # canonical JSON escapes other text
+            return sha256_hex(raw)
+    except UnicodeEncodeError:
+        pass
     return sha256_hex(json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False).encode())

@@ -57,13 +57,14 @@ def judge_order(
     quote: Quote | None,
     now_ns: int,
     limits: SentinelLimits,
+    words: tuple[str, str, str] | None = None,
 ) -> OrderVerdict:
     """Judge one order: (1) HALT, (2) NO_APPROVAL, (3) APPROVAL_USED, (4) MISMATCH, (5) PRICE_AGE, (6) PRICE_COLLAR,
     (7) MAX_ORDER_VALUE. All are asked that can be; the first that denies gives the code.
 
     MISMATCH: another id, instrument, side or kind, a quantity that is not above zero or above the approved one, a limit
     price where none was approved, missing, or worse than approved (higher for a buy, lower for a sell), or reduce-only
-    dropped. Collar and value are judged at the far touch, or at the limit price of a limit order; the collar against the
+    dropped. `words`: `limit_words(limits)`, for who judges many. Collar and value are judged at the far touch, or at the limit price of a limit order; the collar against the
     approval's reference price. Limits are inclusive. An exception is for the gate to turn into a denial and a halt.
     """
     head = _HALTED if halted is not False else _NOT_HALTED
@@ -79,12 +80,21 @@ def judge_order(
         _APPROVED,
         _USED if used is not False else _UNUSED,
         match,
-        *_price_verdicts(order, approval, quote=quote, now_ns=now_ns, limits=limits),
+        *_price_verdicts(order, approval, quote=quote, now_ns=now_ns, limits=limits, words=words or limit_words(limits)),
     )
     for verdict in verdicts:
         if verdict.outcome is not Outcome.ALLOW:
             return OrderVerdict(outcome=Outcome.DENY, code=verdict.control, verdicts=verdicts)
     return OrderVerdict(outcome=Outcome.ALLOW, code="", verdicts=verdicts)
+
+
+def limit_words(limits: SentinelLimits) -> tuple[str, str, str]:
+    """Return the limits of PRICE_AGE, PRICE_COLLAR and MAX_ORDER_VALUE as their verdicts name them."""
+    return (
+        f"{limits.price_age_max_ns} ns",
+        f"{limits.price_collar_fraction} of the reference",
+        f"{limits.max_order_value_base} base currency",
+    )
 
 
 def _difference(order: OrderFacts, approval: Approval) -> str:
@@ -110,10 +120,15 @@ def _difference(order: OrderFacts, approval: Approval) -> str:
 
 
 def _price_verdicts(
-    order: OrderFacts, approval: Approval, *, quote: Quote | None, now_ns: int, limits: SentinelLimits
+    order: OrderFacts,
+    approval: Approval,
+    *,
+    quote: Quote | None,
+    now_ns: int,
+    limits: SentinelLimits,
+    words: tuple[str, str, str],
 ) -> tuple[Verdict, Verdict, Verdict]:
-    age_words, collar_words = f"{limits.price_age_max_ns} ns", f"{limits.price_collar_fraction} of the reference"
-    value_words = f"{limits.max_order_value_base} base currency"
+    age_words, collar_words, value_words = words
     fault = price_fault(quote, now_ns=now_ns, price_age_max_ns=limits.price_age_max_ns)
     if quote is None or fault is not None:
         seen = "missing" if quote is None else f"{fault}, {now_ns - quote.ts_ns} ns, bid {quote.bid}, ask {quote.ask}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig
@@ -23,6 +24,7 @@ from sim.backtest_venue import add_simulated_venue
 from strategies.target_portfolio import as_instant, client_id
 from venues.simulated.client import GuardedSimulatedClient
 
+COLLECT_EVERY: Final = 50_000  # objects made since the last collection; at most so many of them are garbage
 TAIL_NS: Final = 3_600_000_000_000  # an hour: longer than any latency
 
 
@@ -30,6 +32,19 @@ def unpublished() -> list[type]:
     """Return every type the bus would hold each message against before it sends it to a database; we have none."""
     modules = (data, events, instruments, execution_messages, reports, common_messages)
     return [str, int, float, bytes, *{kind for module in modules for kind in vars(module).values() if isinstance(kind, type)}]
+
+
+@contextmanager
+def rare_collections() -> Iterator[None]:
+    """Let Python's cycle collector leave alone what is loaded, and come seldom: a run keeps nearly all that it makes."""
+    thresholds = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(COLLECT_EVERY, *thresholds[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
 
 
 class Backtest:
@@ -79,11 +94,10 @@ class Backtest:
         if portfolios:
             self.engine.add_data(list(portfolios), client_id=client_id())
         if prices or portfolios:
-            gc.freeze()  # what was loaded is not garbage: the collector need not walk it at every turn
-            self.engine.run(start=self._fed_ns or None, streaming=True)
+            with rare_collections():
+                self.engine.run(start=self._fed_ns or None, streaming=True)
             self._fed_ns = self.engine.kernel.clock.timestamp_ns()
             self.engine.clear_data()
-            gc.unfreeze()
         self._check()
 
     def advance(self, ns: int) -> None:

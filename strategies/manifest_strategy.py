@@ -12,6 +12,7 @@ from typing import Any
 
 from nautilus_trader.model.enums import OrderSide, TimeInForce
 from nautilus_trader.model.identifiers import ClientOrderId, InstrumentId
+from nautilus_trader.model.objects import Quantity
 from nautilus_trader.trading.config import StrategyConfig
 from nautilus_trader.trading.strategy import Strategy
 
@@ -134,7 +135,7 @@ class ManifestStrategy(Strategy):
 
     def _submit(self, approval: Approval) -> None:
         instrument = self.cache.instrument(self._instruments[approval.symbol])
-        quantity = instrument.make_qty(approval.quantity)
+        quantity = Quantity(approval.quantity, instrument.size_precision)
         assert quantity.as_decimal() == approval.quantity
         common = {
             "instrument_id": instrument.id,

@@ -33,8 +33,9 @@ def fold_of(*lines: object) -> LogFold:
 
 def accepted(sha256: str, *, market_ns: int, generated_ns: int) -> ManifestLine:
     return ManifestLine(
-        **STAMP, market_ns=market_ns, manifest_sha256=sha256, decision="ACCEPTED", code="", message="", source_run="r", grade=None,
-        run_ledger_head=None, generated_ns=generated_ns, written_ns=None, read_ns=1, regime=None, targets={}, decision_prices={},
+        **STAMP, market_ns=market_ns, manifest_sha256=sha256, decision="ACCEPTED", code="", message="", source_run="r",
+        grade=None, run_ledger_head=None, generated_ns=generated_ns,
+        written_ns=None, read_ns=1, regime=None, targets={}, decision_prices={},
     )  # fmt: skip
 
 

@@ -65,7 +65,8 @@ class GuardedSimulatedClient(BacktestExecClient):
                 for order, code in zip(orders, codes, strict=True):
                     self._refuse(order, code or "LIST_REFUSED", submitted=False)
                 return
-            self._taken.update(order.client_order_id.value for order in orders)
+            for order in orders:
+                self._taken.add(order.client_order_id.value)
             for order in orders:
                 self.generate_order_submitted(
                     strategy_id=order.strategy_id,

@@ -19,6 +19,7 @@ from orders.values import FeeSchedule, Side
 
 DEPTH_MULTIPLE: Final = Decimal(2)  # the made book holds twice the order, so that its whole quantity fills on one level
 BPS: Final = Decimal(10_000)
+UNITS: Final = tuple(Decimal(1).scaleb(-places) for places in range(17))  # Nautilus has at most 16 decimals
 
 
 class AssumedFillModel(FillModel):
@@ -61,22 +62,26 @@ class AssumedFeeModel(FeeModel):
     def __init__(self, schedule: FeeSchedule) -> None:
         super().__init__()
         self._schedule = schedule
+        self._of: dict[int, tuple[Any, Decimal, Any]] = {}  # by identity, with the instrument so that it stays that one
 
     def get_commission(self, order: Any, fill_qty: Any, fill_px: Any, instrument: Any) -> Any:
         """Return the fee of one fill as Money of the base or the quote currency."""
         base = instrument.get_base_currency()
+        known = self._of.get(id(instrument))
+        if known is None:
+            known = self._of[id(instrument)] = (instrument, instrument.multiplier.as_decimal(), instrument.quote_currency)
+        _, multiplier, quote_currency = known
         amount, in_base = fee_for(
             Side.BUY if order.side == OrderSide.BUY else Side.SELL,
             quantity=fill_qty.as_decimal(),
             price=fill_px.as_decimal(),
-            multiplier=instrument.multiplier.as_decimal(),
+            multiplier=multiplier,
             schedule=self._schedule,
             liquidity=Liquidity.MAKER if order.liquidity_side == NautilusLiquidity.MAKER else Liquidity.TAKER,
             has_base_currency=base is not None,
         )
-        currency = base if in_base else instrument.quote_currency
-        unit = Decimal(1).scaleb(-currency.precision)
-        return Money(amount.quantize(unit, rounding=ROUND_UP), currency)
+        currency = base if in_base else quote_currency
+        return Money(amount.quantize(UNITS[currency.precision], rounding=ROUND_UP), currency)
 
 
 class DueTimes:
