@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from nautilus_trader.config import (
@@ -80,12 +80,11 @@ def _factory(base: Any, make: MakeClient) -> Any:
     return Factory
 
 
-async def run_until(node: Any, finished: asyncio.Event, *, background: Callable[[], Any]) -> str:
-    """Run a node until `finished`, Ctrl-C or SIGTERM; stop it and return the cause: "finished", "SIGINT" or "SIGTERM".
+def take_signals(loop: asyncio.AbstractEventLoop, finished: asyncio.Event) -> list[str]:
+    """From now on Ctrl-C and SIGTERM set `finished`; return the list their names join, in order of arrival.
 
-    `background()` is awaited beside the node once it runs; its failure ends the run and is raised here.
+    To be called right after a node is made: making one puts Nautilus' own handlers in place.
     """
-    loop = asyncio.get_running_loop()
     causes: list[str] = []
 
     def on_signal(name: str) -> None:
@@ -95,6 +94,14 @@ async def run_until(node: Any, finished: asyncio.Event, *, background: Callable[
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.remove_signal_handler(number)
         loop.add_signal_handler(number, on_signal, number.name)
+    return causes
+
+
+async def run_until(node: Any, finished: asyncio.Event, *, background: Callable[[], Any], causes: Sequence[str]) -> str:
+    """Run a node until `finished`, then stop it; return what `take_signals` caught first, else "finished".
+
+    `background()` is awaited beside the node once it runs; its failure ends the run and is raised here.
+    """
     running = asyncio.create_task(node.run_async())
     side = asyncio.create_task(background())
     waiting = asyncio.create_task(finished.wait())

@@ -17,7 +17,6 @@ from orders.book import Book
 from orders.canonical import decimal_text, plain, sha256_hex
 from orders.values import AccountKind, FeeSchedule, Listing, MarketLimits, OrderKind, Quote, Rate, Record, Side
 
-
 _sorted_json: Final = msgspec.json.Encoder(order="sorted")
 
 

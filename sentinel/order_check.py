@@ -64,8 +64,9 @@ def judge_order(
 
     MISMATCH: another id, instrument, side or kind, a quantity that is not above zero or above the approved one, a limit
     price where none was approved, missing, or worse than approved (higher for a buy, lower for a sell), or reduce-only
-    dropped. `words`: `limit_words(limits)`, for who judges many. Collar and value are judged at the far touch, or at the limit price of a limit order; the collar against the
+    dropped. Collar and value are judged at the far touch, or at the limit price of a limit order; the collar against the
     approval's reference price. Limits are inclusive. An exception is for the gate to turn into a denial and a halt.
+    `words`: `limit_words(limits)`, made once by who judges many; None makes them here.
     """
     head = _HALTED if halted is not False else _NOT_HALTED
     if approval is None:

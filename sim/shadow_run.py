@@ -19,7 +19,7 @@ from engine.assemble import Assembly, Parts, assemble, write_run_start
 from engine.instruments import expiry_sentinel, instrument_of
 from engine.lakehouse_client import LakehouseDataClient
 from engine.market_time import MarketTime
-from engine.node import TRADER_ID, MakeClient, build, make_node, run_until
+from engine.node import TRADER_ID, MakeClient, build, make_node, run_until, take_signals
 from engine.restore import Restored, Restorer, balances_of
 from engine.run_config import RunConfig, load_config
 from engine.snapshots_out import SnapshotWriter
@@ -189,7 +189,7 @@ class ShadowRun:
         )
         self._days_in_feed = len({quote.market_ns for quote in feed})
         self._headline(feed, fold)
-        cause = await run_until(node, self.finished, background=lambda: self._background(player, node))
+        cause = await run_until(node, self.finished, background=lambda: self._background(player, node), causes=self._causes)
         self._keep(quotes.flush)
         self._stop_record(cause, node)
         node.kernel.dispose()
@@ -212,6 +212,7 @@ class ShadowRun:
         node = make_node(
             loop=self._loop, data_clients=[*config.venues, LAKEHOUSE_CLIENT], exec_clients=config.venues, log_level="ERROR"
         )
+        self._causes = take_signals(self._loop, self.finished)
         self._parts = Parts(
             config=config,
             run_id=self.run_id,
