@@ -98,7 +98,7 @@ def test_fee_is_rounded_up_to_the_currency() -> None:
         ({"fill_rule": FillRule.PERFECT}, OrderSide.BUY, "100.02"),
         ({"fill_rule": FillRule.PERFECT}, OrderSide.SELL, "100.01"),
         ({"slippage_bps": Decimal(10)}, OrderSide.BUY, "100.14"),
-        ({"slippage_bps": Decimal(10)}, OrderSide.SELL, "99.89"),
+        ({"slippage_bps": Decimal(10)}, OrderSide.SELL, "99.90"),
     ],
     ids=["mid, rounded up for a buy", "mid, rounded down for a sell", "ask plus slippage", "bid less slippage"],
 )
