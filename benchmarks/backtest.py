@@ -2,7 +2,8 @@
 
 100 assets x 1,260 daily bars, a manifest every 21 days that moves all weights: 6,000 orders. Each variant runs in a process
 of its own, in turn, several times; time is from the first bar handed to the engine to the end of the run with the record
-flushed (manifests read and judged included, imports and bar objects excluded), memory the process' peak.
+flushed (manifests read and judged included, imports and bar objects excluded), memory the process' peak. Afterwards the
+verifier must find the record whole, with every fill, and both variants must have traded the same.
 
 Run: .venv/bin/python benchmarks/backtest.py [--rounds N] [--assets N] [--days N]
 Last lines: `ratio time_overhead X` (bound 1.10) and `ratio memory_overhead X` (bound 1.15), ratios of medians.
@@ -97,6 +98,7 @@ def run_full(market: MadeMarket, root: Path) -> dict[str, Any]:
     from lakehouse.layout import Layout
     from lakehouse.opening import open_journal
     from lakehouse.permission import MemoryPermission
+    from lakehouse.verifier import verify
     from sim.backtest import Backtest
     from sim.backtest_run import portfolio_at
     from sim.inputs import manifests_of, read_inputs
@@ -130,12 +132,15 @@ def run_full(market: MadeMarket, root: Path) -> dict[str, Any]:
     test.feed(bars, portfolios)
     test.finish()
     journal.close()
-    seconds = time.perf_counter() - started
+    seconds, peak = time.perf_counter() - started, peak_kb()
+    report = verify(layout.directory)
+    assert report.ok, f"verify of the run's own record: {report}"
     counts = test.assembly.recorder.counts
+    assert report.fills == counts["fills"], "the record has not every fill"
     orders = [(order.ts_init, order.instrument_id.value, order.side == 1, str(order.quantity)) for order in cache.orders()]
     (root / "orders.json").write_text(json.dumps(sorted(orders)))
     bought = sum(int(str(order.filled_qty)) for order in cache.orders() if order.side == 1)
-    return {"seconds": round(seconds, 3), "peak_kb": peak_kb(), "fills": counts["fills"], "bought": bought}
+    return {"seconds": round(seconds, 3), "peak_kb": peak, "fills": counts["fills"], "bought": bought}
 
 
 def run_bare(market: MadeMarket, root: Path) -> dict[str, Any]:
@@ -211,10 +216,10 @@ def run_bare(market: MadeMarket, root: Path) -> dict[str, Any]:
     started = time.perf_counter()
     engine.add_data(bars)
     engine.run()
-    seconds = time.perf_counter() - started
+    seconds, peak = time.perf_counter() - started, peak_kb()
     filled = [order for order in engine.cache.orders() if order.is_closed and order.filled_qty > 0]
     bought = sum(int(str(order.filled_qty)) for order in filled if order.side == OrderSide.BUY)
-    return {"seconds": round(seconds, 3), "peak_kb": peak_kb(), "fills": len(filled), "bought": bought}
+    return {"seconds": round(seconds, 3), "peak_kb": peak, "fills": len(filled), "bought": bought}
 
 
 if __name__ == "__main__":

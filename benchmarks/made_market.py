@@ -160,6 +160,7 @@ max_order_value_base = "10000000"
 price_collar_fraction = "0.5"
 price_age_max_ms = {week_ms}
 reference_age_max_ms = {week_ms}
+gross_weight_min = "0.5"
 gross_weight_max = "1.05"
 hhi_max = "0.5"
 turnover_max = "2"

@@ -77,7 +77,10 @@ def run(config_path: Path, *, manifest: Path | None, now: str | None, as_json: b
     if not isinstance(outcome, AuditedManifest):
         return answer.turned_away(outcome)
     inputs = _inputs(config, outcome, snapshots, now_ns=now_ns)
-    made = plan(inputs)
+    try:
+        made = plan(inputs)
+    except InputError as error:  # held like in the engine: numbers that no exact arithmetic holds
+        made = Held(code=error.code, message=str(error))
     facts = made if isinstance(made, Held) else _facts(config, outcome, inputs)
     if isinstance(made, Held) or isinstance(facts, Held):
         held = facts if isinstance(facts, Held) else made

@@ -82,6 +82,7 @@ class SentinelSection(Section):
     price_collar_fraction: FractionAboveZero
     price_age_max_ms: AgeMs
     reference_age_max_ms: AgeMs
+    gross_weight_min: NotNegative
     gross_weight_max: Positive
     hhi_max: Annotated[Decimal, number(above="0", hint="1 is everything in one asset; gross above 1 can exceed it")]
     turnover_max: Positive

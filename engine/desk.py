@@ -24,7 +24,7 @@ from lakehouse.rebuild import OPERATOR as OPERATOR
 from orders.assumptions import FillAt
 from orders.canonical import decimal_text, plain
 from orders.costs import Liquidity, fee_for
-from orders.errors import StorageError
+from orders.errors import InputError, StorageError
 from orders.plan import (
     Approval,
     Decision,
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from strategies.manifest_strategy import ManifestStrategy
 
 NS: Final = 1_000_000_000
+BPS: Final = Decimal(10_000)
 
 
 class Audited(Record, frozen=True, kw_only=True):
@@ -120,6 +121,7 @@ class ManifestDesk:
         self._cut_off = fold.open_cycle
         self._decision: dict[str, tuple[Decimal, int]] = {}
         self._recent: list[RecentApproval] = []  # of the open cycle
+        self._reducing: list[Approval] = []  # of the open cycle
         self._audited: Audited | None = None  # the last accepted manifest
         self._open_manifest = ""
         self._outcome = "done"  # of the open cycle
@@ -235,7 +237,11 @@ class ManifestDesk:
             symbols=work.symbols,
             after_ns=work.after_ns,
         )
-        self.carry_out(plan(inputs), inputs=inputs, audited=audited, decision=self._decision, ready=ready)
+        try:
+            made = plan(inputs)
+        except InputError as error:  # numbers that no exact arithmetic holds; this is a Nautilus callback
+            made = Held(code=error.code, message=str(error))
+        self.carry_out(made, inputs=inputs, audited=audited, decision=self._decision, ready=ready)
 
     def inputs(
         self,
@@ -286,10 +292,10 @@ class ManifestDesk:
         """Judge a plan of the open cycle and write it and its intents; see `decide`. `decision`: symbol -> (mid, when)."""
         cycle, quotes, planned_ns, sha256 = inputs.cycle, inputs.quotes, inputs.now_ns, inputs.manifest_sha256
         facts = audited.facts
-        exposure = open_exposure(inputs.open_orders, marks=self._marks(quotes, now_ns=planned_ns))
         if isinstance(made, Held):
             self._hold(cycle, sha256, made, planned_ns, ready)
             return made
+        exposure = open_exposure(inputs.open_orders, marks=self._marks(quotes, now_ns=planned_ns))
         if isinstance(exposure, Held):
             self._hold(cycle, sha256, exposure, planned_ns, ready)
             return exposure
@@ -305,6 +311,7 @@ class ManifestDesk:
             self._halt(f"CONTROL_FAILED: {judgement.message}")
         approved_ns = self._clock_ns()
         self._recent = [RecentApproval.of(approval, approved_ns=approved_ns) for approval in judgement.approvals]
+        self._reducing = [approval for approval in judgement.approvals if approval.reduces]
         self.last_plan = made
         self._recorder.write(
             records.PlanLineRecord,
@@ -420,13 +427,25 @@ class ManifestDesk:
         )
 
     @stops_on_disk_error(())
-    def fund(self, buys: Sequence[Approval]) -> Sequence[Approval]:
-        """Spend the cash at hand in plan order, each buy at the far touch with its fee; what is not covered is skipped."""
+    def fund(self, openings: Sequence[Approval]) -> Sequence[Approval]:
+        """Spend the cash at hand in plan order, each buy at the far touch with its fee and the assumed slippage; what is not
+        covered is skipped. Where reducing orders of this cycle did not fill, so much less is opened: the Sentinel judged the
+        book after them.
+        """
         left = {venue: dict(amounts) for venue, amounts in self._recorder.keeper.cash.items()}
+        unreduced = self._unreduced_base()
+        room = sum((_value_base(approval) for approval in openings), Decimal(0)) - unreduced
         funded = []
-        for approval in buys:
+        for approval in openings:
             listing = self._listings[approval.symbol]
-            if self._accounts[approval.venue].value == "margin":
+            if unreduced:
+                if _value_base(approval) > room:
+                    self._unfunded(
+                        approval, reason="REDUCTION_UNFILLED", text=f"reducing orders of {unreduced} base currency did not fill"
+                    )
+                    continue
+                room -= _value_base(approval)
+            if approval.side is Side.SELL or self._accounts[approval.venue].value == "margin":
                 funded.append(approval)
                 continue
             quote = self._prices.quote_of(approval.symbol)
@@ -436,20 +455,35 @@ class ManifestDesk:
                 left[approval.venue][listing.quote_currency] = cash - cost
                 funded.append(approval)
                 continue
-            self._recorder.skip(
-                cycle=approval.cycle,
-                line=approval.line,
-                symbol=approval.symbol,
-                reason="NO_CASH",
-                text=f"needs {cost} {listing.quote_currency}, {cash} left after the sells",
-                wanted=approval.quantity,
-                notional_base=Decimal(0),
-            )
-            self._gate.revoke(approval.client_order_id)
-            self._recorder.withdraw(approval.client_order_id, cause="not_funded")
+            text = f"needs {cost} {listing.quote_currency}, {cash} left after the sells"
+            self._unfunded(approval, reason="NO_CASH", text=text)
         return funded
 
+    def _unfunded(self, approval: Approval, *, reason: str, text: str) -> None:
+        self._recorder.skip(
+            cycle=approval.cycle,
+            line=approval.line,
+            symbol=approval.symbol,
+            reason=reason,
+            text=text,
+            wanted=approval.quantity,
+            notional_base=Decimal(0),
+        )
+        self._gate.revoke(approval.client_order_id)
+        self._recorder.withdraw(approval.client_order_id, cause="not_funded")
+
+    def _unreduced_base(self) -> Decimal:
+        """What the reducing orders of the open cycle left unfilled, at the prices they were approved on, in base currency."""
+        total = Decimal(0)
+        for approval in self._reducing:
+            total += (approval.quantity - self._recorder.contexts[approval.client_order_id].filled) * (
+                approval.reference_price * approval.unit_value_base
+            )
+        return total
+
     def _cost(self, approval: Approval, ask: Decimal) -> Decimal:
+        """What a buy at the far touch takes of the venue's cash, with the slippage that is assumed of it."""
+        ask *= 1 + self._assumptions.slippage_bps / BPS
         multiplier = self._market_limits[approval.symbol].multiplier
         fee, in_base = fee_for(
             Side.BUY,
@@ -468,11 +502,16 @@ class ManifestDesk:
         outcome, self._outcome = self._outcome, "done"
         if outcome == "done" and not self._permission.may_send():
             outcome = INTERRUPTED  # what the halt denied is topped up by a start after `resume`
+        self.disarm()
         self._recorder.close_cycle(manifest_sha256=self._open_manifest, outcome=outcome)
         if outcome == "done":
             self._done = self._open_manifest
         fills = self._recorder.cycle_fills
         self.on_cycle_end(fills, self._recorder.cycle_orders)
+
+    def disarm(self) -> None:
+        """Every order of the open cycle is terminal: what was approved and not used lapses."""
+        self._gate.disarm()
 
     def attach(self, strategy: ManifestStrategy, working: Sequence[str]) -> None:
         """After a restart: the strategy follows what still works; with nothing working the open cycle ends here."""
@@ -482,6 +521,11 @@ class ManifestDesk:
         strategy.adopt(working)
         if not working:
             self.finish()
+
+
+def _value_base(approval: Approval) -> Decimal:
+    """Return what an approved order is worth at the price it was judged on, in base currency."""
+    return approval.quantity * approval.reference_price * approval.unit_value_base
 
 
 def _audited_of(line: records.ManifestLine) -> Audited:

@@ -195,6 +195,7 @@ class OrderFacade:
     def _finish(self, ticket: Ticket) -> None:
         """Close the cycle. Nautilus calls this from an order event and must not see an exception: a disk that fails halts."""
         ticket.ended = True
+        self._desk.disarm()
         try:
             self._recorder.close_cycle(manifest_sha256=ticket.request.manifest_sha256, outcome=ticket.cycle_outcome)
         except StorageError as error:

@@ -90,6 +90,7 @@ class Gate:
         self._record = record
         self._halt = halt
         self._approvals: dict[str, Approval] = {}
+        self._armed: set[str] = set()  # ids of those that no order has used
         self._passed: dict[str, tuple[Any, ...]] = {}
         self._thread: int | None = None
         self._stopped = False  # set by this gate's own failures: it denies even where the halt itself failed
@@ -104,13 +105,21 @@ class Gate:
         self._thread = threading.get_ident()
 
     def approve(self, approvals: Iterable[Approval]) -> None:
-        """Take the Sentinel's approvals of a plan; each serves one order once."""
+        """Take the Sentinel's approvals of a plan; each serves one order once, until `disarm`."""
         for approval in approvals:
             self._approvals[approval.client_order_id] = approval
+            self._armed.add(approval.client_order_id)
 
     def revoke(self, client_order_id: str) -> None:
         """Take an unused approval back."""
         self._approvals.pop(client_order_id, None)
+        self._armed.discard(client_order_id)
+
+    def disarm(self) -> None:
+        """The cycle is over: take back every approval that no order has used."""
+        for client_order_id in self._armed:
+            del self._approvals[client_order_id]
+        self._armed.clear()
 
     def restore_passed(self, orders: Iterable[Any]) -> None:
         """After a restart: these orders had passed before, their ids are used up and their resting parts may stand."""
@@ -189,7 +198,9 @@ class Gate:
         return False
 
     def _pass(self, order: Any) -> None:
-        self._passed[order.client_order_id.value] = fingerprint(order)
+        order_id = order.client_order_id.value
+        self._passed[order_id] = fingerprint(order)
+        self._armed.discard(order_id)
 
     def _judge(self, order: Any, *, again: bool = False) -> OrderVerdict:
         order_id = order.client_order_id.value

@@ -23,6 +23,8 @@ from nautilus_trader.model.identifiers import TraderId
 TRADER_ID: Final = "SLUICE-001"
 RISK_RATE: Final = "1000000/00:00:01"  # message limits are the Sentinel's; Nautilus' default of 100/s would drop a basket
 
+STOPPED_BY_ITSELF: Final = "engine_stopped"
+
 type MakeClient = Callable[[asyncio.AbstractEventLoop, Any, Any, Any], Any]
 
 
@@ -100,6 +102,7 @@ def take_signals(loop: asyncio.AbstractEventLoop, finished: asyncio.Event) -> li
 async def run_until(node: Any, finished: asyncio.Event, *, background: Callable[[], Any], causes: Sequence[str]) -> str:
     """Run a node until `finished`, then stop it; return what `take_signals` caught first, else "finished".
 
+    `STOPPED_BY_ITSELF` where the node ended before that: Nautilus stops it after an exception in one of its engines.
     `background()` is awaited beside the node once it runs; its failure ends the run and is raised here.
     """
     running = asyncio.create_task(node.run_async())
@@ -108,6 +111,7 @@ async def run_until(node: Any, finished: asyncio.Event, *, background: Callable[
     await asyncio.wait({running, side, waiting}, return_when=asyncio.FIRST_COMPLETED)
     if side.done() and not side.cancelled() and side.exception() is None and not waiting.done():
         await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    died = running.done() and not finished.is_set()
     for task in (side, waiting):
         task.cancel()
     await node.stop_async()
@@ -116,4 +120,6 @@ async def run_until(node: Any, finished: asyncio.Event, *, background: Callable[
         error = None if task.cancelled() else task.exception()
         if error is not None:
             raise error
+    if died:
+        return STOPPED_BY_ITSELF
     return causes[0] if causes else "finished"

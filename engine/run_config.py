@@ -137,6 +137,7 @@ class RunConfig(Section):
             price_collar_fraction=section.price_collar_fraction,
             price_age_max_ns=section.price_age_max_ms * NS_PER_MS,
             reference_age_max_ns=section.reference_age_max_ms * NS_PER_MS,
+            gross_weight_min=section.gross_weight_min,
             gross_weight_max=section.gross_weight_max,
             hhi_max=section.hhi_max,
             turnover_max=section.turnover_max,

@@ -218,6 +218,7 @@ class Approval(Record, frozen=True, kw_only=True, gc=False):
     reduce_only: bool
     reference_price: Decimal
     unit_value_base: Decimal
+    reduces: bool  # brings a position toward zero: such orders go first and fund the others
 
 
 class Judgement(Record, frozen=True, kw_only=True):

@@ -184,7 +184,8 @@ def manifest_bounds(projection: Projection | None, *, facts: SentinelFacts, orde
     """Deny weights beyond 1, a gross of weights, concentration (HHI) or turnover above its limit. Four verdicts.
 
     An HHI above its limit that does not grow passes, so that a concentrated book can be reduced. No weights at all but
-    orders denies: an empty manifest never means "sell everything". `orders`: whether any line trades.
+    orders denies, and so does a gross below its least: a manifest that was cut short never means "sell the rest".
+    `orders`: whether any line trades.
     """
     control, weights = "MANIFEST_BOUNDS", facts.weights
     gross_words = f"sum of |weight| {decimal_text(limits.gross_weight_max)}"
@@ -194,6 +195,9 @@ def manifest_bounds(projection: Projection | None, *, facts: SentinelFacts, orde
     largest = max(weights, key=lambda symbol: (abs(weights[symbol]), symbol), default=None)
     most = abs(weights[largest]) if largest is not None else ZERO
     gross = sum((abs(weight) for weight in weights.values()), ZERO)
+    least_words = f"sum of |weight| at least {decimal_text(limits.gross_weight_min)}"
+    if orders and gross < limits.gross_weight_min:
+        return (_one(control, Outcome.DENY, f"sum of |weight| {decimal_text(gross)}", least_words),)
     bounds = [
         _one(
             control, _passed(most <= WEIGHT_ABS_MAX), f"|weight| {decimal_text(most)} ({largest})", f"|weight| {WEIGHT_ABS_MAX}"

@@ -154,6 +154,7 @@ def _approve(lines: Sequence[PlanLine], *, plan: Plan, ids: Mapping[int, str], p
                 reduce_only=False,
                 reference_price=touch,
                 unit_value_base=line.unit_value_base,
+                reduces=line.held_quantity * line.side.sign < 0,
             )
         )
     return tuple(approvals)

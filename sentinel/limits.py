@@ -16,7 +16,8 @@ REGIME_BAND: Final = Decimal("0.01")  # of equity; a change of gross or net up t
 class SentinelLimits(Record, frozen=True, kw_only=True):
     """Inclusive: a value equal to its limit passes. Fractions are of equity, values in base currency, ages in nanoseconds.
 
-    `gross_weight_max`: sum of |target weight|. `hhi_max`: sum of squared weights of the projected book. `turnover_max`:
+    `gross_weight_min`, `gross_weight_max`: sum of |target weight|; below the least a manifest is cut short, not a wish to sell.
+    `hhi_max`: sum of squared weights of the projected book. `turnover_max`:
     traded notional of one cycle / equity. `crisis_net_long_max`: net long above it must not grow at all in CRISIS.
     `turbulent_gross_fraction`: of `max_leverage`, while TURBULENT. `price_collar_fraction`: far touch against reference.
     `reference_age_max_ns`: how old a plan's reference price may be. `duplicate_window_ns`: the same order again within it,
@@ -29,6 +30,7 @@ class SentinelLimits(Record, frozen=True, kw_only=True):
     price_collar_fraction: Decimal
     price_age_max_ns: int
     reference_age_max_ns: int
+    gross_weight_min: Decimal
     gross_weight_max: Decimal
     hhi_max: Decimal
     turnover_max: Decimal

@@ -146,7 +146,7 @@ def _price_verdicts(
         return age, collar, _verdict("MAX_ORDER_VALUE", False, "missing price", value_words)
     bound = EXACT.multiply(limits.price_collar_fraction, reference)
     inside = EXACT.abs(EXACT.subtract(price, reference)) <= bound
-    collar = _verdict("PRICE_COLLAR", inside, f"{price} against {reference}", collar_words)
+    collar = _verdict("PRICE_COLLAR", inside, f"{price!s} against {reference!s}", collar_words)
     if not (unit.is_finite() and unit > 0 and order.quantity.is_finite() and order.quantity > 0):
         return (
             age,
@@ -154,4 +154,4 @@ def _price_verdicts(
             _verdict("MAX_ORDER_VALUE", False, f"missing: quantity {order.quantity}, unit value {unit}", value_words),
         )
     value = EXACT.multiply(EXACT.multiply(order.quantity, price), unit)
-    return age, collar, _verdict("MAX_ORDER_VALUE", value <= limits.max_order_value_base, f"{value} base currency", value_words)
+    return age, collar, _verdict("MAX_ORDER_VALUE", value <= limits.max_order_value_base, f"{value!s} base currency", value_words)

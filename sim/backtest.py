@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+from nautilus_trader.accounting.error import AccountError
 from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig
 from nautilus_trader.common import messages as common_messages
 from nautilus_trader.common.component import is_backtest_force_stop
@@ -95,7 +96,7 @@ class Backtest:
             self.engine.add_data(list(portfolios), client_id=client_id())
         if prices or portfolios:
             with rare_collections():
-                self.engine.run(start=self._fed_ns or None, streaming=True)
+                self._run(start=self._fed_ns or None, streaming=True)
             self._fed_ns = self.engine.kernel.clock.timestamp_ns()
             self.engine.clear_data()
         self._check()
@@ -112,19 +113,29 @@ class Backtest:
     def finish(self) -> None:
         """End the run: orders still on their way when the prices ended get `TAIL_NS` to arrive; nothing moves the market."""
         last_ns = self.engine.kernel.clock.timestamp_ns()
-        self.engine.run(start=last_ns, end=last_ns + TAIL_NS)
+        self._run(start=last_ns, end=last_ns + TAIL_NS)
         self._check()
 
     def dispose(self) -> None:
         """Give the engine's memory back."""
         self.engine.dispose()
 
+    def _run(self, **span: Any) -> None:
+        try:
+            self.engine.run(**span)
+        except AccountError as error:
+            raise _account_broken(str(error)) from error
+
     @staticmethod
     def _check() -> None:
         if is_backtest_force_stop():
-            raise RecordCorrupt(
-                "ACCOUNT_BROKEN",
-                expected="a simulated account that covers its orders",
-                found="an account error inside the simulation, which stopped it",
-                action="Raise policy.cash_buffer_fraction; the log up to here stands.",
-            )
+            raise _account_broken("an account error inside the simulation, which stopped it")
+
+
+def _account_broken(found: str) -> RecordCorrupt:
+    return RecordCorrupt(
+        "ACCOUNT_BROKEN",
+        expected="a simulated account that covers its orders",
+        found=found,
+        action="Raise policy.cash_buffer_fraction; the log up to here stands.",
+    )

@@ -87,10 +87,7 @@ def day_start_ns(day: date) -> int:
 
 
 def manifests_of(config: RunConfig) -> list[tuple[int, Path]]:
-    """Return the dated manifests of the configured span: (market instant of appearance, file), in order.
-
-    One from up to 31 days before the start is taken along, so that a run begins with targets.
-    """
+    """Return the dated manifests that appear from the first to the last day of the span: (market instant, file), in order."""
     data = config.data
     if data.manifests is None:
         return []

@@ -19,7 +19,7 @@ from engine.assemble import Assembly, Parts, assemble, write_run_start
 from engine.instruments import expiry_sentinel, instrument_of
 from engine.lakehouse_client import LakehouseDataClient
 from engine.market_time import MarketTime
-from engine.node import TRADER_ID, MakeClient, build, make_node, run_until, take_signals
+from engine.node import STOPPED_BY_ITSELF, TRADER_ID, MakeClient, build, make_node, run_until, take_signals
 from engine.restore import Restored, Restorer, balances_of
 from engine.run_config import RunConfig, load_config
 from engine.snapshots_out import SnapshotWriter
@@ -165,6 +165,7 @@ class ShadowRun:
         first_ns, speed = feed[0].market_ns if feed else fold.market_ns, config.data.market_speed
         lead = lead_ns(first_ns, resume_ns=fold.market_ns, speed=speed)
         self._market_time = MarketTime(real_epoch_ns=time.time_ns() + lead, market_epoch_ns=first_ns, speed=speed)
+        self._refuse_untradable(fold)
         node, assembly, clients, restored = self._assemble(fold)
         self._on_assembled(node.kernel, assembly)
         self._start_record(assembly, restored, fold)
@@ -191,12 +192,27 @@ class ShadowRun:
         self._headline(feed, fold)
         cause = await run_until(node, self.finished, background=lambda: self._background(player, node), causes=self._causes)
         self._keep(quotes.flush)
+        if cause == STOPPED_BY_ITSELF:
+            assembly.halt("ENGINE_STOPPED: an error inside Nautilus ended the node; the lines above this one say which")
         self._stop_record(cause, node)
         node.kernel.dispose()
         self._farewell(quotes.recorded)
         if self.failures:
             return 1
         return 3 if self._only_refused else 0
+
+    def _refuse_untradable(self, fold: LogFold) -> None:
+        """What is held or still open must be among what may be traded: else it could be neither valued nor closed."""
+        wanted = {symbol for symbol, quantity in fold.keeper.positions.items() if quantity}
+        wanted |= {trace.intent.symbol for trace in fold.open_orders.values()}
+        missing = sorted(wanted - self.inputs.market_limits.keys())
+        if missing:
+            raise ConfigError(
+                "HELD_NOT_TRADABLE",
+                expected="every symbol that is held or has an open order in sentinel.allow, the symbol map and market_limits",
+                found=f"none of {', '.join(missing)} there",
+                action=f"Put it back into {self.config.path}, or its files, until it is sold.",
+            )
 
     def _keep(self, work: Callable[[], None]) -> None:
         """Record quotes while the disk takes them; its first no ends the run like that of any other file."""

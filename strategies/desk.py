@@ -38,8 +38,8 @@ class Desk(Protocol):
         """Open a cycle, plan, judge, write; call `ready` with the approvals (perhaps none) once the intents are durable."""
         ...
 
-    def fund(self, buys: Sequence[Approval]) -> Sequence[Approval]:
-        """Return the buys that the cash at hand covers at the far touch, fees included, in order; the rest get a skip line."""
+    def fund(self, openings: Sequence[Approval]) -> Sequence[Approval]:
+        """Return the openings that the cash at hand covers at the far touch, fees included; the rest get a skip line."""
         ...
 
     def finish(self) -> None:

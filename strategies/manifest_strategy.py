@@ -46,7 +46,7 @@ class ManifestStrategy(Strategy):
         self._work: Work | None = None
         self._missing: set[str] = set()
         self._watching = False
-        self._buys: Sequence[Approval] = ()
+        self._openings: Sequence[Approval] = ()
         self._working: set[str] = set()
         self._trading = False
         self._deciding = False  # a plan is made or its intents are on their way to disk
@@ -61,14 +61,24 @@ class ManifestStrategy(Strategy):
         self.subscribe_data(data_type(), client_id=client_id())
 
     def on_data(self, data: Any) -> None:
-        """Take a manifest's outcome. While a cycle is open the newest work waits for its end."""
+        """Take a manifest's outcome. While a cycle is open the newest work waits for its end.
+
+        Whatever asks for no work (held, refused, done already) takes the place of a manifest that still waits: what the
+        lakehouse does not say any more is not traded. An open cycle goes on.
+        """
         work = self._desk.read(data.outcome)
         if work is None:
+            self._give_up()
             return
         if self._trading:
             self._queue.append(work)
         else:
             self._await_prices(work)
+
+    def _give_up(self) -> None:
+        self._stop_watching()
+        self._work = None
+        self._queue.clear()
 
     def _await_prices(self, work: Work) -> None:
         self._stop_watching()
@@ -113,24 +123,27 @@ class ManifestStrategy(Strategy):
             self._unwatch(self._on_price)
 
     def _ready(self, approvals: Sequence[Approval]) -> None:
-        """Send the sells; the buys wait for their proceeds."""
-        self._buys = [approval for approval in approvals if approval.side is Side.BUY]
-        sells = [approval for approval in approvals if approval.side is Side.SELL]
-        self._working = {approval.client_order_id for approval in sells}
+        """Send what brings positions toward zero; what opens or adds waits for its proceeds and its room.
+
+        On a cash account that is sells before buys; on margin no new short goes out before the old one is covered.
+        """
+        self._openings = [approval for approval in approvals if not approval.reduces]
+        reducing = [approval for approval in approvals if approval.reduces]
+        self._working = {approval.client_order_id for approval in reducing}
         self._deciding = False
-        if not sells:
-            self._release_buys()
-        for approval in sells:
+        if not reducing:
+            self._release_openings()
+        for approval in reducing:
             self._submit(approval)
 
-    def _release_buys(self) -> None:
-        """All sells are terminal, so nothing else draws on the cash: what it covers goes out."""
-        buys = self._desk.fund(self._buys) if self._buys else ()
-        self._buys = ()
-        self._working = {approval.client_order_id for approval in buys}
-        for approval in buys:
+    def _release_openings(self) -> None:
+        """All reducing orders are terminal, so nothing else draws on the cash: what it covers goes out."""
+        funded = self._desk.fund(self._openings) if self._openings else ()
+        self._openings = ()
+        self._working = {approval.client_order_id for approval in funded}
+        for approval in funded:
             self._submit(approval)
-        if not buys:
+        if not funded:
             self._finish_if_done()
 
     def _submit(self, approval: Approval) -> None:
@@ -168,7 +181,7 @@ class ManifestStrategy(Strategy):
         """Send what a reserved cycle was approved; nothing ends it at once."""
         assert self._trading
         assert self._deciding
-        self._buys = ()
+        self._openings = ()
         self._working = {approval.client_order_id for approval in approvals}
         self._deciding = False
         for approval in approvals:
@@ -202,13 +215,13 @@ class ManifestStrategy(Strategy):
         if order_id not in self._working:
             return
         self._working.discard(order_id)
-        if not self._working and self._buys:
-            self._release_buys()
+        if not self._working and self._openings:
+            self._release_openings()
         else:
             self._finish_if_done()
 
     def _finish_if_done(self) -> None:
-        if not self._trading or self._deciding or self._working or self._buys:
+        if not self._trading or self._deciding or self._working or self._openings:
             return
         self._trading = False
         finish, self._finish = self._finish, self._desk.finish

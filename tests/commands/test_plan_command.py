@@ -212,3 +212,14 @@ def test_missing_snapshot_is_a_config_error_that_says_what_to_do(
     assert captured.err.startswith("error    SNAPSHOT_MISSING")
     assert "make paper" in captured.err
     assert captured.err.count("\n") == 1
+
+
+def test_weight_that_no_exact_arithmetic_holds_is_a_hold_like_in_the_engine(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = json.loads(world.manifest.read_text())
+    asset = document["winners"][0]["assets"][0]
+    asset["Weight"] = asset["Net_Weight"] = "absurd"
+    world.manifest.write_text(json.dumps(document).replace('"absurd"', "1.234567890123456e-399"))
+    code, answer = planned(world, capsys)
+    assert (code, answer["decision"], answer["code"]) == (0, "HOLD", "NUMBER_RANGE")

@@ -61,6 +61,7 @@ max_order_value_base = "60000"
 price_collar_fraction = "0.05"
 price_age_max_ms = 60000
 reference_age_max_ms = 60000
+gross_weight_min = "0"
 gross_weight_max = "1"
 hhi_max = "0.6"
 turnover_max = "2"

@@ -48,6 +48,7 @@ def approval_of(name: Name, *, order_id: str, quantity: str, limit: str | None) 
         order_kind=OrderKind.MARKET if limit is None else OrderKind.LIMIT,
         limit_price=None if limit is None else Decimal(limit), reduce_only=False,
         reference_price=Decimal(limit if limit is not None else name.price), unit_value_base=Decimal(1),
+        reduces=False,
     )  # fmt: skip
 
 

@@ -63,6 +63,7 @@ def limits(**changes: Any) -> SentinelLimits:
         "price_collar_fraction": D("0.05"),
         "price_age_max_ns": AGE_MAX,
         "reference_age_max_ns": AGE_MAX,
+        "gross_weight_min": D("0"),
         "gross_weight_max": D("1"),
         "hhi_max": D("1"),
         "turnover_max": D("2"),

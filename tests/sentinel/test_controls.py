@@ -119,6 +119,8 @@ PLAN_CASES: list[tuple[str, str, Change, Change, bool]] = [
     ("MANIFEST_BOUNDS", "weight of 1", {"weights": {BUY: D("1")}}, {}, False),
     ("MANIFEST_BOUNDS", "weight above 1", {"weights": {BUY: D("1.000001")}}, {"gross_weight_max": D("9")}, True),
     ("MANIFEST_BOUNDS", "weight below -1", {"weights": {BUY: D("-1.000001")}}, {"gross_weight_max": D("9")}, True),
+    ("MANIFEST_BOUNDS", "gross at its least", {}, {"gross_weight_min": D("0.6")}, False),
+    ("MANIFEST_BOUNDS", "gross below its least", {}, {"gross_weight_min": D("0.600001")}, True),
     ("MANIFEST_BOUNDS", "gross at the limit", {}, {"gross_weight_max": D("0.6")}, False),
     ("MANIFEST_BOUNDS", "gross above", {}, {"gross_weight_max": D("0.599999")}, True),
     ("MANIFEST_BOUNDS", "gross of long and short", {"weights": {BUY: D("0.6"), SELL: D("-0.5")}}, {}, True),

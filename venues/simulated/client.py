@@ -84,7 +84,7 @@ class GuardedSimulatedClient(BacktestExecClient):
         codes = []
         for place, order in enumerate(orders):
             order_id = order.client_order_id.value
-            if order_id in self._taken or any(other.client_order_id.value == order_id for other in orders[:place]):
+            if order_id in self._taken or (place and any(other.client_order_id.value == order_id for other in orders[:place])):
                 codes.append("APPROVAL_USED")
             elif order.instrument_id.venue.value != self._venue_name:
                 codes.append("WRONG_VENUE")
