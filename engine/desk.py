@@ -147,15 +147,21 @@ class ManifestDesk:
         return None
 
     def _accepted(self, manifest: AuditedManifest) -> Work | None:
-        if manifest.manifest_sha256 == self._done:
-            return None
         if manifest.generated_ns < self._last_generated_ns:
-            self._turned_away(
-                manifest,
-                decision=Decision.REFUSED,
-                code="MANIFEST_ROLLED_BACK",
-                message=f"generated at {manifest.generated_ns}; one generated at {self._last_generated_ns} was accepted already",
+            return self.read(
+                ManifestRefused(
+                    code="MANIFEST_ROLLED_BACK",
+                    message=f"generated at {manifest.generated_ns}; one of {self._last_generated_ns} was accepted already",
+                    manifest_sha256=manifest.manifest_sha256,
+                    written_ns=manifest.written_ns,
+                    source_run=manifest.source_run,
+                    generated_ns=manifest.generated_ns,
+                    grade=manifest.grade,
+                    run_ledger_head=manifest.run_ledger_head,
+                    checks=manifest.checks,
+                )
             )
+        if manifest.manifest_sha256 == self._done:
             return None
         self._last_generated_ns = manifest.generated_ns
         now = self._clock_ns()

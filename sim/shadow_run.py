@@ -128,6 +128,7 @@ class ShadowRun:
     async def run(self) -> int:
         """Start, trade until the end, stop; return the exit code."""
         self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(self._callback_failed)
         now = time.time_ns()
         own_states(self.layout.state)  # a file there that cannot be read is refused before anything is written
         self.permission.arm_if_new(by="first run", now_ns=now)
@@ -400,6 +401,15 @@ class ShadowRun:
         self.failures.append(reason)
         if not told:
             self._say(f"HALTED  {reason}")
+
+    def _callback_failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """An exception nobody awaited: a callback of ours or of the engine is broken, so nothing may be sent any more."""
+        error = context.get("exception")
+        if error is None or isinstance(error, asyncio.CancelledError) or self.finished.is_set():
+            return
+        reason = f"CALLBACK_FAILED: {type(error).__name__}: {error}"
+        self.permission.halt(by="engine", reason=reason, now_ns=time.time_ns())
+        self._halted(reason)
 
     def _on_manifest(self, outcome: Any) -> None:
         """Remember whether all that was read was refused: then the run's exit code says so."""

@@ -10,9 +10,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from orders.book import BookKeeper
-from orders.canonical import canonical_bytes
+from orders.canonical import canonical_bytes, canonical_sha256
 from orders.costs import Liquidity, fee_for
-from orders.plan import Plan, PlanInputs, plan_sha256
+from orders.plan import Plan, PlanInputs, document_sha256, plan_sha256
 from orders.values import AccountKind, Side
 from strategies.planner import plan
 from tests.planner.world import fees, inputs, policy
@@ -160,3 +160,9 @@ def test_one_line_for_each_target_and_each_held_instrument(world: PlanInputs) ->
     held = {symbol for symbol, units in world.book.positions.items() if units}
     assert sorted(line.symbol for line in made.lines) == sorted(held | set(world.targets))
     assert [line.line for line in made.lines] == list(range(1, len(made.lines) + 1))
+
+
+@given(text=st.text(), number=st.integers(0, 2**53 - 1), flag=st.booleans() | st.none())
+def test_fast_document_hash_equals_the_canonical_one(text: str, number: int, flag: bool | None) -> None:
+    document = {"b": text, "a": [number, flag, {"z": text, "y": "plain"}], text or "key": None}
+    assert document_sha256(document) == canonical_sha256(document)
