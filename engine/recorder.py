@@ -155,7 +155,9 @@ class Recorder:
 
     def write(self, kind: type[records.Line], /, **fields: Any) -> int:
         """Append one line and return its number."""
-        return self._append(kind(**self.stamp(), **fields))
+        now = self._clock_ns()
+        market = now if self._same_time else self._market_time.at(now)
+        return self._append(kind(ts_ns=now, market_ns=market, run_id=self.facts.run_id, **fields))
 
     def _append(self, line: Any) -> int:
         number: int = self.journal.append(line)

@@ -64,7 +64,8 @@ class Journal(Protocol):
 class SyncJournal:
     """Buffered, written every `BATCH_LINES_MAX` lines, never synced: a power cut may lose or tear it, a kill loses the buffer.
 
-    `when_durable` calls straight through.
+    `when_durable` calls straight through. Lines become bytes when they are written, all of a batch at once: text without
+    UTF-8 is found then, and the batch up to that line is kept.
     """
 
     def __init__(self, layout: Layout, files: RecordFiles, fold: LogFold) -> None:
@@ -72,23 +73,20 @@ class SyncJournal:
         self._layout = layout
         self._files = files
         self._seq = files.log_line
-        self._pending: list[Pending] = []
-        self._failure: StorageError | None = None
-        self._encode = msgspec.json.Encoder().encode
+        self._pending: list[AnyLine] = []
+        self._failure: StorageError | InputError | None = None
+        self._encoder = msgspec.json.Encoder()
         self._closed = False
 
     def append(self, line: AnyLine) -> int:
         if self._failure is not None:
             raise self._failure
         assert not self._closed, "append after close"
-        seq = self._seq + 1
+        seq = self._seq = self._seq + 1
         number_line(line, seq)
-        try:
-            self._pending.append((seq, line, self._encode(line)))
-        except UnicodeEncodeError as error:
-            raise _text_error(line, error) from error
-        self._seq = seq
-        if len(self._pending) >= BATCH_LINES_MAX:
+        pending = self._pending
+        pending.append(line)
+        if len(pending) >= BATCH_LINES_MAX:
             self.flush()
         return seq
 
@@ -100,9 +98,28 @@ class SyncJournal:
     def flush(self) -> None:
         if self._failure is not None:
             raise self._failure
-        pending, self._pending = self._pending, []
-        if pending:
-            self._guarded(lambda: self._files.write(pending))
+        lines, self._pending = self._pending, []
+        if not lines:
+            return
+        try:
+            blob = self._encoder.encode_lines(lines)
+        except UnicodeEncodeError:
+            lines, failure = self._before_bad_text(lines)
+            blob = self._encoder.encode_lines(lines)
+            self._failure = failure
+        if lines:
+            self._guarded(lambda: self._files.write_blob(blob, lines))
+        if self._failure is not None:
+            raise self._failure
+
+    def _before_bad_text(self, lines: list[AnyLine]) -> tuple[list[AnyLine], InputError]:
+        """Return the lines before the first one that has no UTF-8, and the error that names it."""
+        for index, line in enumerate(lines):
+            try:
+                self._encoder.encode(line)
+            except UnicodeEncodeError as error:
+                return lines[:index], _text_error(line, error)
+        raise AssertionError("every line has UTF-8 by itself")
 
     def close(self) -> None:
         if self._closed:

@@ -46,11 +46,20 @@ class RecordFiles:
     def write(self, lines: list[Pending]) -> None:
         """Write the lines, then their ledger records: one write and one fdatasync a file, log first. Raises `OSError`."""
         blob = b"\n".join([raw for _, _, raw in lines]) + b"\n"
+        self._write(blob, lines[-1][1], [item for item in lines if type(item[1]) in LEDGERED])
+
+    def write_blob(self, blob: bytes, lines: list[AnyLine]) -> None:
+        """The same for lines that are encoded already, each with its newline, in `blob`. Raises `OSError`."""
+        ledgered = [index for index, line in enumerate(lines) if type(line) in LEDGERED]
+        raws = blob.split(b"\n") if ledgered else []
+        self._write(blob, lines[-1], [(lines[index].seq, lines[index], raws[index]) for index in ledgered])
+
+    def _write(self, blob: bytes, last: AnyLine, ledgered: list[Pending]) -> None:
         self._log_hash.update(blob)
         self._put(self._log, blob)
-        self.log_line, last, _ = lines[-1]
+        self.log_line = last.seq
         self._last_ts_ns = last.ts_ns
-        records = self._chain.records_of([item for item in lines if type(item[1]) in LEDGERED])
+        records = self._chain.records_of(ledgered)
         if self.log_line - self._anchored >= ANCHOR_LINES:
             records += self._anchor()
         if records:

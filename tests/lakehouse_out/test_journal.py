@@ -113,15 +113,23 @@ def test_long_logs_are_anchored_on_the_way(layout, lines, durable):
     assert report.anchored_line == 2_100
 
 
-def test_text_without_utf_8_is_refused_and_takes_no_number(lines, durable, open_sync, tmp_path):
+def test_text_without_utf_8_is_refused_and_takes_no_number(lines, durable):
     with pytest.raises(InputError, match="LINE_TEXT"):
         durable.append(lines.halt(reason="\udcff"))
     assert durable.append(lines.start()) == 1
-    buffered = open_sync(Layout(tmp_path / "other"))
+
+
+def test_a_buffered_journal_keeps_what_came_before_text_without_utf_8(lines, open_sync, tmp_path):
+    layout = Layout(tmp_path / "other")
+    buffered = open_sync(layout)
+    buffered.append(lines.start())
+    buffered.append(lines.halt(reason="\udcff"))
     with pytest.raises(InputError, match="LINE_TEXT"):
-        buffered.append(lines.halt(reason="\udcff"))
-    assert buffered.append(lines.start()) == 1
+        buffered.flush()
+    with pytest.raises(InputError, match="LINE_TEXT"):
+        buffered.append(lines.halt(reason="fine"))
     buffered.close()
+    assert layout.log.read_bytes().count(b"\n") == 1
 
 
 def test_backtest_journal_writes_the_same_bytes(layout, lines, durable, open_sync, tmp_path):
