@@ -10,6 +10,7 @@ from decimal import Decimal
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, cast
 
+import msgspec
 from nautilus_trader.model.enums import OrderSide
 
 from engine.gate import Gate
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     from strategies.manifest_strategy import ManifestStrategy
 
 NS: Final = 1_000_000_000
+PRICE_HOLDS: Final = frozenset({"NO_MARK", "MARK_STALE"})
+HELD_RETRIES_MAX: Final = 5  # cycles a manifest gets after held ones; a price that stays away is an alarm, not a loop
 BPS: Final = Decimal(10_000)
 
 
@@ -123,6 +126,8 @@ class ManifestDesk:
         self._recent: list[RecentApproval] = []  # of the open cycle
         self._reducing: list[Approval] = []  # of the open cycle
         self._audited: Audited | None = None  # the last accepted manifest
+        self._decided: Work | None = None  # what the open cycle was planned for
+        self._retries = HELD_RETRIES_MAX
         self._open_manifest = ""
         self._outcome = "done"  # of the open cycle
         self.last_plan: Plan | None = None
@@ -164,6 +169,7 @@ class ManifestDesk:
         if manifest.manifest_sha256 == self._done:
             return None
         self._last_generated_ns = manifest.generated_ns
+        self._retries = HELD_RETRIES_MAX
         now = self._clock_ns()
         symbols = tuple(sorted({*manifest.targets, *self._recorder.keeper.positions}))
         seen = {s: quote for s in symbols if (quote := self._prices.quote_of(s)) is not None}
@@ -195,7 +201,7 @@ class ManifestDesk:
             cause="top_up" if interrupted else "new_manifest",
             symbols=symbols,
             after_ns=now if next_bar else 0,
-            deadline_ns=now + self._config.policy.plan_deadline_s * NS // self._recorder.market_speed,
+            deadline_ns=self._deadline_ns(now),
         )
 
     def _turned_away(self, outcome: Any, *, decision: Decision, code: str, message: str) -> None:
@@ -233,6 +239,7 @@ class ManifestDesk:
         """Open a cycle, plan and judge; the gate is armed and `ready` called once the intents are durable."""
         manifest, audited = work.outcome, self._audited
         assert audited is not None
+        self._decided = work
         cycle = self._recorder.open_cycle(cause=work.cause, manifest_sha256=manifest.manifest_sha256)
         self._open_manifest, self._outcome = manifest.manifest_sha256, "done"
         inputs = self.inputs(
@@ -361,6 +368,8 @@ class ManifestDesk:
     def _hold(
         self, cycle: int, manifest_sha256: str, held: Held, planned_ns: int, ready: Callable[[Sequence[Approval]], None]
     ) -> None:
+        if held.code not in PRICE_HOLDS:
+            self._retries = 0  # newer prices would not change it
         self._recorder.write(
             records.PlanLineRecord,
             cycle=cycle,
@@ -503,8 +512,12 @@ class ManifestDesk:
         return approval.quantity * ask * multiplier + (Decimal(0) if in_base else fee)
 
     @stops_on_disk_error(None)
-    def finish(self) -> None:
-        """Close the cycle; its manifest is done, unless it was held or refused, or a halt or a kill had cut the cycle off."""
+    def finish(self) -> Work | None:
+        """Close the cycle; its manifest is done, unless it was held or refused, or a halt or a kill had cut the cycle off.
+
+        A held cycle (a held symbol had no fresh price) is tried again with newer prices, at most `HELD_RETRIES_MAX` times for
+        one manifest: that work is returned, else None.
+        """
         outcome, self._outcome = self._outcome, "done"
         if outcome == "done" and not self._permission.may_send():
             outcome = INTERRUPTED  # what the halt denied is topped up by a start after `resume`
@@ -514,6 +527,14 @@ class ManifestDesk:
             self._done = self._open_manifest
         fills = self._recorder.cycle_fills
         self.on_cycle_end(fills, self._recorder.cycle_orders)
+        if outcome != "held" or self._decided is None or not self._retries:
+            return None
+        self._retries -= 1
+        now = self._clock_ns()
+        return msgspec.structs.replace(self._decided, cause="top_up", after_ns=now, deadline_ns=self._deadline_ns(now))
+
+    def _deadline_ns(self, now_ns: int) -> int:
+        return now_ns + self._config.policy.plan_deadline_s * NS // self._recorder.market_speed
 
     def disarm(self) -> None:
         """Every order of the open cycle is terminal: what was approved and not used lapses."""

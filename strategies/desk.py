@@ -42,6 +42,6 @@ class Desk(Protocol):
         """Return the openings that the cash at hand covers at the far touch, fees included; the rest get a skip line."""
         ...
 
-    def finish(self) -> None:
-        """Every order of the open cycle is terminal: close it."""
+    def finish(self) -> Work | None:
+        """Every order of the open cycle is terminal: close it; return work that is to be tried again, None for none."""
         ...

@@ -50,7 +50,7 @@ class ManifestStrategy(Strategy):
         self._working: set[str] = set()
         self._trading = False
         self._deciding = False  # a plan is made or its intents are on their way to disk
-        self._finish: Callable[[], None] = desk.finish  # what the end of the open cycle calls
+        self._finish: Callable[[], Work | None] = desk.finish  # what the end of the open cycle calls
 
     @property
     def at_rest(self) -> bool:
@@ -225,11 +225,13 @@ class ManifestStrategy(Strategy):
             return
         self._trading = False
         finish, self._finish = self._finish, self._desk.finish
-        finish()
+        again = finish()
         if self._queue:
             self._await_prices(self._queue.popleft())
         elif self._work is not None and not self._missing:
             self._decide()
+        elif self._work is None and again is not None:
+            self._await_prices(again)
 
     def on_stop(self) -> None:
         self._stop_watching()

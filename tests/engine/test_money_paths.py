@@ -83,6 +83,33 @@ def test_manifest_that_comes_back_after_a_hold_is_traded(tmp_path: Path) -> None
     assert [line["symbol"] for line in ran.of("fill")] == [A.symbol, B.symbol]
 
 
+def held_then_priced(root: Path, *later: Any) -> Any:
+    """A is held; the second manifest meets no newer price of it before the deadline, then what `later` brings."""
+    world = World(root, names=(A, B))
+    world.quotes = [quote(A, 50), quote(B, 50), quote(A, 400), quote(B, 400), quote(B, 2_500), *later]
+    world.write()
+    configure(
+        world,
+        (next(line for line in world.config_path.read_text().splitlines() if "plan_deadline_s" in line), "plan_deadline_s = 1"),
+    )
+    first = world.save("first.json", manifest_text({A.symbol: "0.5"}, generated="2025-01-06T13:59:30"))
+    second = world.save("second.json", manifest_text({A.symbol: "0.2", B.symbol: "0.3"}, generated="2025-01-06T13:59:31"))
+    return run_backtest(world, [(100, first), (1_000, second)])
+
+
+def test_plan_that_was_held_for_a_price_is_made_when_the_price_comes(tmp_path: Path) -> None:
+    ran = held_then_priced(tmp_path, quote(A, 3_000), quote(B, 3_000), quote(A, 3_500), quote(B, 3_500))
+    assert [line["outcome"] for line in ran.of("cycle_end")] == ["done", "held", "done"]
+    assert [line["cause"] for line in ran.of("cycle")] == ["new_manifest", "new_manifest", "top_up"]
+    assert [line["symbol"] for line in ran.of("fill")] == [A.symbol, A.symbol, B.symbol]
+
+
+def test_plan_that_stays_held_is_not_tried_for_ever(tmp_path: Path) -> None:
+    ran = held_then_priced(tmp_path, *(quote(B, ms) for ms in range(4_000, 40_000, 1_500)))
+    assert [line["outcome"] for line in ran.of("cycle_end")] == ["done", *["held"] * 6]
+    assert len(ran.of("fill")) == 1
+
+
 @pytest.mark.parametrize("sold", [True, False], ids=["sell fills", "sell cannot fill"])
 def test_buys_on_margin_wait_for_room_when_the_sells_did_not_make_it(sold: bool, tmp_path: Path) -> None:
     """The Sentinel judged the book as the sells would leave it: leverage 0.5 of at most 0.6."""
