@@ -26,10 +26,6 @@ class Side(StrEnum):
         """+1 for BUY, -1 for SELL."""
         return 1 if self is Side.BUY else -1
 
-    @property
-    def opposite(self) -> Side:
-        return Side.SELL if self is Side.BUY else Side.BUY
-
 
 class OrderKind(StrEnum):
     """Order types Sluice sends."""
