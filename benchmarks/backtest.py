@@ -32,7 +32,7 @@ EVERY_DAYS = 21
 def main() -> None:
     """Run both variants in turn and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--assets", type=int, default=100)
     parser.add_argument("--days", type=int, default=1260)
     parser.add_argument("--variant", choices=["full", "bare"])
@@ -50,7 +50,7 @@ def main() -> None:
         command = [sys.executable, __file__, "--assets", str(arguments.assets), "--days", str(arguments.days), "--root", folder]
         results: dict[str, list[dict[str, Any]]] = {"full": [], "bare": []}
         for number in range(arguments.rounds + 1):
-            for variant in ("full", "bare"):
+            for variant in ("full", "bare") if number % 2 == 0 else ("bare", "full"):
                 done = subprocess.run([*command, "--variant", variant], capture_output=True, text=True, check=True)
                 result = json.loads(done.stdout.splitlines()[-1])
                 if number:  # the first round warms the disk and writes the orders the bare one sends

@@ -24,7 +24,7 @@ def decimal_text(value: Decimal) -> str:
     Raises `ValueError` for NaN and infinities: they have no canonical text.
     """
     text = str(value)  # twice as fast as format(), and nearly always without an exponent
-    if text.isdigit():
+    if "1" <= text[-1] <= "9" and "E" not in text and "N" not in text:  # nothing to strip; NaN may end in a digit
         return text
     if not value.is_finite():
         raise ValueError(f"a finite number was expected, found {value}")

@@ -25,7 +25,7 @@ from sim.backtest_venue import add_simulated_venue
 from strategies.target_portfolio import as_instant, client_id
 from venues.simulated.client import GuardedSimulatedClient
 
-COLLECT_EVERY: Final = 50_000  # objects made since the last collection; at most so many of them are garbage
+COLLECT_EVERY: Final = 200_000  # objects made since the last collection; at most so many of them are garbage
 TAIL_NS: Final = 3_600_000_000_000  # an hour: longer than any latency
 
 
@@ -44,6 +44,7 @@ def rare_collections() -> Iterator[None]:
     try:
         yield
     finally:
+        gc.freeze()  # so that thawing makes all of it old: the first thing made afterwards would have it searched
         gc.set_threshold(*thresholds)
         gc.unfreeze()
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -15,10 +16,8 @@ from lakehouse.manifest import (
     ManifestHeld,
     ManifestPolicy,
     ManifestRefused,
-    RefusedWinner,
-    check_symbol,
-    parse_manifest,
 )
+from lakehouse.winners import RefusedWinner, check_symbol, parse_manifest
 from orders.errors import ConfigError, InputError
 from orders.values import Grade
 
@@ -514,6 +513,6 @@ def test_a_policy_that_cannot_be_meant_is_a_config_error(change: Mapping[str, An
 
 
 def test_a_parsed_manifest_keeps_refused_winners_in_their_place(lake: Lake, bad_manifest: bytes) -> None:
-    manifest = parse_manifest(bad_manifest, what="it", policy=lake.policy())
+    manifest = parse_manifest(bad_manifest, what="it", size_max=10_000_000, zone=ZoneInfo("UTC"), weight_abs_max=Decimal(1))
     assert (manifest.sha256, manifest.size) == (hashlib.sha256(bad_manifest).hexdigest(), len(bad_manifest))
     assert isinstance(manifest.winners[0], RefusedWinner)

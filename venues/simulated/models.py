@@ -62,15 +62,15 @@ class AssumedFeeModel(FeeModel):
     def __init__(self, schedule: FeeSchedule) -> None:
         super().__init__()
         self._schedule = schedule
-        self._of: dict[int, tuple[Any, Decimal, Any]] = {}  # by identity, with the instrument so that it stays that one
+        self._of: dict[int, tuple[Any, Decimal, Any, Any]] = {}  # by identity, with the instrument so that it stays that one
 
     def get_commission(self, order: Any, fill_qty: Any, fill_px: Any, instrument: Any) -> Any:
         """Return the fee of one fill as Money of the base or the quote currency."""
-        base = instrument.get_base_currency()
         known = self._of.get(id(instrument))
         if known is None:
-            known = self._of[id(instrument)] = (instrument, instrument.multiplier.as_decimal(), instrument.quote_currency)
-        _, multiplier, quote_currency = known
+            multiplier, base = instrument.multiplier.as_decimal(), instrument.get_base_currency()
+            known = self._of[id(instrument)] = (instrument, multiplier, base, instrument.quote_currency)
+        _, multiplier, base, quote_currency = known
         amount, in_base = fee_for(
             Side.BUY if order.side == OrderSide.BUY else Side.SELL,
             quantity=fill_qty.as_decimal(),
