@@ -13,8 +13,9 @@ from engine.desk import ManifestDesk
 from engine.facade import OrderFacade
 from engine.gate import Gate
 from engine.market_time import MarketTime
+from engine.order_context import RunFacts
 from engine.prices import Prices
-from engine.recorder import Recorder, RunFacts
+from engine.recorder import Recorder
 from engine.run_config import RunConfig
 from lakehouse import records
 from lakehouse.permission import Permission
@@ -118,6 +119,7 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         halt=halt,
         last_cycle=parts.fold.cycle,
         durable=parts.durable,
+        fill_keys=parts.fold.fill_keys,
         on_fill=parts.on_fill,
         quote_of=prices.quote_of,
     )

@@ -13,18 +13,17 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 from nautilus_trader.model.enums import OrderSide
 
+from engine.funding import Funding
 from engine.gate import Gate
+from engine.intake import Audited, ManifestIntake
 from engine.prices import Prices
-from engine.recorder import ManifestFacts, Recorder
+from engine.recorder import Recorder
 from engine.run_config import RunConfig
 from lakehouse import records
-from lakehouse.manifest import AuditedManifest, ManifestHeld, ManifestRefused
 from lakehouse.permission import Permission
 from lakehouse.rebuild import INTERRUPTED, LogFold
 from lakehouse.rebuild import OPERATOR as OPERATOR
 from orders.assumptions import FillAt
-from orders.canonical import decimal_text, plain
-from orders.costs import Liquidity, fee_for
 from orders.errors import InputError, StorageError
 from orders.plan import (
     Approval,
@@ -39,7 +38,7 @@ from orders.plan import (
     plan_document,
 )
 from orders.valuation import Marks, open_exposure
-from orders.values import Grade, Listing, MarketLimits, Quote, Rate, Record, Side
+from orders.values import Listing, MarketLimits, Quote, Rate, Side
 from sentinel.facts import RecentApproval, Reference, SentinelFacts
 from sentinel.guard import judge_plan
 from sentinel.limits import SentinelLimits
@@ -53,15 +52,6 @@ NS: Final = 1_000_000_000
 PRICE_HOLDS: Final = frozenset({"NO_MARK", "MARK_STALE"})
 HELD_RETRIES_MAX: Final = 5  # cycles a manifest gets after held ones; a price that stays away is an alarm, not a loop
 BPS: Final = Decimal(10_000)
-
-
-class Audited(Record, frozen=True, kw_only=True):
-    """What the Sentinel and the log lines are told of the manifest behind a plan. `grade` ABSENT: nobody audited it here."""
-
-    facts: ManifestFacts
-    grade: Grade
-    regime_name: str | None
-    weights: Mapping[str, Decimal]
 
 
 def stops_on_disk_error[Method: Callable[..., Any]](otherwise: object) -> Callable[[Method], Method]:
@@ -118,14 +108,18 @@ class ManifestDesk:
         self._clock_ns = clock_ns
         self._accounts = config.accounts()
         self._assumptions = config.assumptions()
-        self._done = fold.done  # the manifest whose cycle has ended
-        self._last_generated_ns = 0
-        self._interrupted = fold.unfinished  # the manifest whose cycle a kill cut off
+        self._funding = Funding(
+            keeper=recorder.keeper,
+            recorder=recorder,
+            quote_of=prices.quote_of,
+            listings=listings,
+            limits=market_limits,
+            accounts=self._accounts,
+            assumptions=self._assumptions,
+        )
         self._cut_off = fold.open_cycle
-        self._decision: dict[str, tuple[Decimal, int]] = {}
         self._recent: list[RecentApproval] = []  # of the open cycle
         self._reducing: list[Approval] = []  # of the open cycle
-        self._audited: Audited | None = None  # the last accepted manifest
         self._decided: Work | None = None  # what the open cycle was planned for
         self._retries = HELD_RETRIES_MAX
         self._open_manifest = ""
@@ -134,9 +128,16 @@ class ManifestDesk:
         self.on_plan: Callable[[Plan | None, Judgement | Held], None] = lambda made, judgement: None
         self.on_cycle_end: Callable[[Sequence[records.Fill], int], None] = lambda fills, orders: None
         self.on_manifest: Callable[[Any], None] = lambda outcome: None
-        if fold.manifest is not None:
-            self._last_generated_ns = fold.manifest.generated_ns or 0
-            self._audited = _audited_of(fold.manifest)
+        self._intake = ManifestIntake(
+            recorder=recorder,
+            keeper=recorder.keeper,
+            quote_of=prices.quote_of,
+            clock_ns=clock_ns,
+            fold=fold,
+            next_bar=self._assumptions.fill_at is FillAt.NEXT_BAR,
+            wait_s=config.policy.plan_deadline_s,
+            on_manifest=lambda outcome: self.on_manifest(outcome),
+        )
 
     def quote_of(self, symbol: str) -> Quote | None:
         """Return the newest price of a symbol."""
@@ -145,99 +146,15 @@ class ManifestDesk:
     @stops_on_disk_error(None)
     def read(self, outcome: Any) -> Work | None:
         """Write what was read and what became of it; HOLD and REFUSED raise an alarm and change nothing that is held."""
-        if isinstance(outcome, AuditedManifest):
-            return self._accepted(outcome)
-        decision = Decision.HOLD if isinstance(outcome, ManifestHeld) else Decision.REFUSED
-        self._turned_away(outcome, decision=decision, code=outcome.code, message=outcome.message)
-        return None
-
-    def _accepted(self, manifest: AuditedManifest) -> Work | None:
-        if manifest.generated_ns < self._last_generated_ns:
-            return self.read(
-                ManifestRefused(
-                    code="MANIFEST_ROLLED_BACK",
-                    message=f"generated at {manifest.generated_ns}; one of {self._last_generated_ns} was accepted already",
-                    manifest_sha256=manifest.manifest_sha256,
-                    written_ns=manifest.written_ns,
-                    source_run=manifest.source_run,
-                    generated_ns=manifest.generated_ns,
-                    grade=manifest.grade,
-                    run_ledger_head=manifest.run_ledger_head,
-                    checks=manifest.checks,
-                )
-            )
-        if manifest.manifest_sha256 == self._done:
-            return None
-        self._last_generated_ns = manifest.generated_ns
-        self._retries = HELD_RETRIES_MAX
-        now = self._clock_ns()
-        symbols = tuple(sorted({*manifest.targets, *self._recorder.keeper.positions}))
-        seen = {s: quote for s in symbols if (quote := self._prices.quote_of(s)) is not None}
-        mids = {symbol: quote.mid for symbol, quote in seen.items()}
-        self._decision = {symbol: (quote.mid, quote.ts_ns) for symbol, quote in seen.items()}
-        facts = ManifestFacts(
-            manifest_sha256=manifest.manifest_sha256,
-            source_run=manifest.source_run,
-            run_ledger_head=manifest.run_ledger_head,
-            written_ns=manifest.written_ns,
-            read_ns=now,
-            decision_prices=mids,
-        )
-        self._audited = Audited(facts=facts, grade=manifest.grade, regime_name=manifest.regime_name, weights=manifest.targets)
-        self._recorder.manifest(
-            {
-                **self._line(manifest, decision="ACCEPTED", code="", message="; ".join(manifest.notes)),
-                "read_ns": now,
-                "targets": {symbol: decimal_text(weight) for symbol, weight in manifest.targets.items()},
-                "decision_prices": {symbol: decimal_text(mid) for symbol, mid in mids.items()},
-            }
-        )
-        self.on_manifest(manifest)
-        interrupted = manifest.manifest_sha256 == self._interrupted
-        self._interrupted = None
-        next_bar = self._assumptions.fill_at is FillAt.NEXT_BAR
-        return Work(
-            outcome=manifest,
-            cause="top_up" if interrupted else "new_manifest",
-            symbols=symbols,
-            after_ns=now if next_bar else 0,
-            deadline_ns=self._deadline_ns(now),
-        )
-
-    def _turned_away(self, outcome: Any, *, decision: Decision, code: str, message: str) -> None:
-        now = self._clock_ns()
-        self._recorder.manifest(
-            {
-                **self._line(outcome, decision=decision.value, code=code, message=message),
-                "read_ns": now,
-                "targets": {},
-                "decision_prices": {},
-            }
-        )
-        self._recorder.write(records.Alarm, code=code, message=message)
-        self.on_manifest(outcome)
-
-    @staticmethod
-    def _line(outcome: Any, *, decision: str, code: str, message: str) -> dict[str, Any]:
-        audited = isinstance(outcome, AuditedManifest)
-        grade = None if isinstance(outcome, ManifestHeld) else outcome.grade
-        return {
-            "manifest_sha256": outcome.manifest_sha256,
-            "decision": decision,
-            "code": code,
-            "message": message,
-            "source_run": outcome.source_run,
-            "grade": None if grade is None else grade.value,
-            "run_ledger_head": outcome.run_ledger_head if isinstance(outcome, AuditedManifest | ManifestRefused) else None,
-            "generated_ns": outcome.generated_ns,
-            "written_ns": outcome.written_ns,
-            "regime": outcome.regime_name if audited else None,
-        }
+        work = self._intake.read(outcome)
+        if work is not None:
+            self._retries = HELD_RETRIES_MAX
+        return work
 
     @stops_on_disk_error(None)
     def decide(self, work: Work, ready: Callable[[Sequence[Approval]], None]) -> None:
         """Open a cycle, plan and judge; the gate is armed and `ready` called once the intents are durable."""
-        manifest, audited = work.outcome, self._audited
+        manifest, audited = work.outcome, self._intake.audited
         assert audited is not None
         self._decided = work
         cycle = self._recorder.open_cycle(cause=work.cause, manifest_sha256=manifest.manifest_sha256)
@@ -254,7 +171,7 @@ class ManifestDesk:
             made = plan(inputs)
         except InputError as error:  # numbers that no exact arithmetic holds; this is a Nautilus callback
             made = Held(code=error.code, message=str(error))
-        self.carry_out(made, inputs=inputs, audited=audited, decision=self._decision, ready=ready)
+        self.carry_out(made, inputs=inputs, audited=audited, decision=self._intake.decision, ready=ready)
 
     def inputs(
         self,
@@ -288,7 +205,7 @@ class ManifestDesk:
 
     def audited(self, *, manifest_sha256: str, source_run: str) -> Audited | None:
         """Return the last accepted manifest if it is this one from this run."""
-        known = self._audited
+        known = self._intake.audited
         if known is None or known.facts.manifest_sha256 != manifest_sha256 or known.facts.source_run != source_run:
             return None
         return known
@@ -326,18 +243,14 @@ class ManifestDesk:
         self._recent = [RecentApproval.of(approval, approved_ns=approved_ns) for approval in judgement.approvals]
         self._reducing = [approval for approval in judgement.approvals if approval.reduces]
         self.last_plan = made
-        self._recorder.write(
-            records.PlanLineRecord,
+        self._recorder.plan(
             cycle=cycle,
-            decision=judgement.decision.value,
-            code=judgement.code,
-            message=judgement.message,
-            plan_sha256=digest,
+            outcome=judgement,
             manifest_sha256=sha256,
             planned_ns=planned_ns,
             approved_ns=approved_ns,
-            verdicts=plain(judgement.verdicts),
-            plan=document,
+            plan_sha256=digest,
+            document=document,
         )
         self._recorder.skips(made)
         if judgement.decision is Decision.PLAN:
@@ -370,18 +283,14 @@ class ManifestDesk:
     ) -> None:
         if held.code not in PRICE_HOLDS:
             self._retries = 0  # newer prices would not change it
-        self._recorder.write(
-            records.PlanLineRecord,
+        self._recorder.plan(
             cycle=cycle,
-            decision=Decision.HOLD.value,
-            code=held.code,
-            message=held.message,
-            plan_sha256=None,
+            outcome=held,
             manifest_sha256=manifest_sha256,
             planned_ns=planned_ns,
             approved_ns=planned_ns,
-            verdicts=[],
-            plan=None,
+            plan_sha256=None,
+            document=None,
         )
         self._recorder.write(records.Alarm, code=held.code, message=held.message)
         self._outcome = "held"
@@ -443,73 +352,21 @@ class ManifestDesk:
 
     @stops_on_disk_error(())
     def fund(self, openings: Sequence[Approval]) -> Sequence[Approval]:
-        """Spend the cash at hand in plan order, each buy at the far touch with its fee and the assumed slippage; what is not
-        covered is skipped. Where reducing orders of this cycle did not fill, so much less is opened: the Sentinel judged the
-        book after them.
-        """
-        left = {venue: dict(amounts) for venue, amounts in self._recorder.keeper.cash.items()}
-        unreduced = self._unreduced_base()
-        room = sum((_value_base(approval) for approval in openings), Decimal(0)) - unreduced
-        funded = []
-        for approval in openings:
-            listing = self._listings[approval.symbol]
-            if unreduced:
-                if _value_base(approval) > room:
-                    self._unfunded(
-                        approval, reason="REDUCTION_UNFILLED", text=f"reducing orders of {unreduced} base currency did not fill"
-                    )
-                    continue
-                room -= _value_base(approval)
-            if approval.side is Side.SELL or self._accounts[approval.venue].value == "margin":
-                funded.append(approval)
-                continue
-            quote = self._prices.quote_of(approval.symbol)
-            cost = None if quote is None else self._cost(approval, quote.ask)
-            cash = left[approval.venue].get(listing.quote_currency, Decimal(0))
-            if cost is not None and cost <= cash:
-                left[approval.venue][listing.quote_currency] = cash - cost
-                funded.append(approval)
-                continue
-            text = f"needs {cost} {listing.quote_currency}, {cash} left after the sells"
-            self._unfunded(approval, reason="NO_CASH", text=text)
-        return funded
-
-    def _unfunded(self, approval: Approval, *, reason: str, text: str) -> None:
-        self._recorder.skip(
-            cycle=approval.cycle,
-            line=approval.line,
-            symbol=approval.symbol,
-            reason=reason,
-            text=text,
-            wanted=approval.quantity,
-            notional_base=Decimal(0),
-        )
-        self._gate.revoke(approval.client_order_id)
-        self._recorder.withdraw(approval.client_order_id, cause="not_funded")
-
-    def _unreduced_base(self) -> Decimal:
-        """What the reducing orders of the open cycle left unfilled, at the prices they were approved on, in base currency."""
-        total = Decimal(0)
-        for approval in self._reducing:
-            total += (approval.quantity - self._recorder.contexts[approval.client_order_id].filled) * (
-                approval.reference_price * approval.unit_value_base
+        """Return what of the openings goes out now that the reducing orders are terminal: see `engine.funding`."""
+        funded, unfunded = self._funding.fund(openings, reducing=self._reducing)
+        for approval, reason, text in unfunded:
+            self._recorder.skip(
+                cycle=approval.cycle,
+                line=approval.line,
+                symbol=approval.symbol,
+                reason=reason,
+                text=text,
+                wanted=approval.quantity,
+                notional_base=Decimal(0),
             )
-        return total
-
-    def _cost(self, approval: Approval, ask: Decimal) -> Decimal:
-        """What a buy at the far touch takes of the venue's cash, with the slippage that is assumed of it."""
-        ask *= 1 + self._assumptions.slippage_bps / BPS
-        multiplier = self._market_limits[approval.symbol].multiplier
-        fee, in_base = fee_for(
-            Side.BUY,
-            quantity=approval.quantity,
-            price=ask,
-            multiplier=multiplier,
-            schedule=self._assumptions.fees[approval.venue],
-            liquidity=Liquidity.TAKER,
-            has_base_currency=self._listings[approval.symbol].base_currency is not None,
-        )
-        return approval.quantity * ask * multiplier + (Decimal(0) if in_base else fee)
+            self._gate.revoke(approval.client_order_id)
+            self._recorder.withdraw(approval.client_order_id, cause="not_funded")
+        return funded
 
     @stops_on_disk_error(None)
     def finish(self) -> Work | None:
@@ -524,17 +381,14 @@ class ManifestDesk:
         self.disarm()
         self._recorder.close_cycle(manifest_sha256=self._open_manifest, outcome=outcome)
         if outcome == "done":
-            self._done = self._open_manifest
+            self._intake.done = self._open_manifest
         fills = self._recorder.cycle_fills
         self.on_cycle_end(fills, self._recorder.cycle_orders)
         if outcome != "held" or self._decided is None or not self._retries:
             return None
         self._retries -= 1
         now = self._clock_ns()
-        return msgspec.structs.replace(self._decided, cause="top_up", after_ns=now, deadline_ns=self._deadline_ns(now))
-
-    def _deadline_ns(self, now_ns: int) -> int:
-        return now_ns + self._config.policy.plan_deadline_s * NS // self._recorder.market_speed
+        return msgspec.structs.replace(self._decided, cause="top_up", after_ns=now, deadline_ns=self._intake.deadline_ns(now))
 
     def disarm(self) -> None:
         """Every order of the open cycle is terminal: what was approved and not used lapses."""
@@ -548,25 +402,3 @@ class ManifestDesk:
         strategy.adopt(working)
         if not working:
             self.finish()
-
-
-def _value_base(approval: Approval) -> Decimal:
-    """Return what an approved order is worth at the price it was judged on, in base currency."""
-    return approval.quantity * approval.reference_price * approval.unit_value_base
-
-
-def _audited_of(line: records.ManifestLine) -> Audited:
-    """What the log says of the manifest that was accepted last, before a restart."""
-    return Audited(
-        facts=ManifestFacts(
-            manifest_sha256=line.manifest_sha256 or "",
-            source_run=line.source_run or "",
-            run_ledger_head=line.run_ledger_head,
-            written_ns=line.written_ns,
-            read_ns=line.read_ns,
-            decision_prices={symbol: Decimal(text) for symbol, text in line.decision_prices.items()},
-        ),
-        grade=Grade.ABSENT if line.grade is None else Grade(line.grade),
-        regime_name=line.regime,
-        weights={symbol: Decimal(text) for symbol, text in line.targets.items()},
-    )

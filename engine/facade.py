@@ -17,8 +17,10 @@ from nautilus_trader.model.enums import OrderStatus
 from nautilus_trader.model.events import OrderFilled
 from nautilus_trader.model.identifiers import ClientOrderId
 
-from engine.desk import OPERATOR, Audited, ManifestDesk
-from engine.recorder import ManifestFacts, Recorder
+from engine.desk import OPERATOR, ManifestDesk
+from engine.intake import Audited
+from engine.order_context import ManifestFacts
+from engine.recorder import Recorder
 from orders.errors import InputError, StorageError, VenueUnavailable
 from orders.exact import CEILING, ROUNDED, exact_arithmetic
 from orders.plan import Approval, Decision, Held, Judgement, Plan

@@ -6,12 +6,10 @@ stages) so that a fill line explains itself.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 from nautilus_trader.model.enums import LiquiditySide
 from nautilus_trader.model.events import (
     OrderAccepted,
@@ -24,77 +22,23 @@ from nautilus_trader.model.events import (
 )
 
 from engine.market_time import MarketTime
+from engine.order_context import RunFacts
+from engine.plan_recorder import PlanRecorder
 from lakehouse import records
+from lakehouse.rebuild import FillKey
 from orders.book import ZERO, BookKeeper
 from orders.canonical import decimal_text
-from orders.errors import StorageError
-from orders.plan import Approval, Judgement, Outcome, Plan
-from orders.values import Listing, MarketLimits, OrderKind, Quote, Record, Side
+from orders.values import Listing, MarketLimits, Quote
 from sentinel.order_check import OrderVerdict
 
 ONE = Decimal(1)
 
 
-class RunFacts(Record, frozen=True, kw_only=True):
-    """What is the same on every line of a run: names and hashes of what it was started with."""
+class Recorder(PlanRecorder):
+    """Writes the journal. `clock_ns()` is the engine's clock; `on_fill()` is called after each fill line.
 
-    run_id: str
-    environment: str
-    config_sha256: str
-    limits_sha256: str
-    market_limits_sha256: str
-    assumptions_sha256: str
-    base_currency: str
-
-
-class ManifestFacts(Record, frozen=True, kw_only=True):
-    """What orders carry of the manifest they come from."""
-
-    manifest_sha256: str
-    source_run: str
-    run_ledger_head: str | None
-    written_ns: int | None
-    read_ns: int
-    decision_prices: Mapping[str, Decimal]
-
-
-class OrderContext(msgspec.Struct, kw_only=True, gc=False):
-    """Progress of one of our orders, mutable; texts are made once, because every fill repeats them.
-
-    Instants in nanoseconds, 0 until they happened; `arrival` None after a restart.
+    `fill_keys`: (venue, account, symbol, trade id) of every fill the log has; a second one with the same key halts.
     """
-
-    symbol: str
-    instrument_id: str
-    venue: str
-    side: Side
-    order_kind: str
-    order_quantity: str
-    filled: Decimal
-    cycle: int
-    line: int
-    plan_sha256: str
-    manifest: ManifestFacts
-    decision_price: str | None
-    arrival: Quote | None
-    arrival_bid: str
-    arrival_ask: str
-    arrival_mid: str
-    arrival_ns: int
-    planned_ns: int
-    approved_ns: int
-    durable_ns: int
-    sent_ns: int
-    acked_ns: int | None
-    strategy_id: str
-    quote_currency: str
-    base_currency: str | None
-    multiplier: Decimal
-    multiplier_text: str
-
-
-class Recorder:
-    """Writes the journal. `clock_ns()` is the engine's clock; `on_fill()` is called after each fill line."""
 
     def __init__(
         self,
@@ -110,30 +54,28 @@ class Recorder:
         halt: Callable[[str], None],
         last_cycle: int,
         durable: bool,
+        fill_keys: Iterable[FillKey] = (),
         on_fill: Callable[[], None] = lambda: None,
         quote_of: Callable[[str], Quote | None] = lambda symbol: None,
     ) -> None:
-        self.journal = journal
+        super().__init__(
+            journal=journal,
+            run_id=facts.run_id,
+            market_time=market_time,
+            clock_ns=clock_ns,
+            listings=listings,
+            limits=limits,
+            strategy_id=strategy_id,
+            last_cycle=last_cycle,
+        )
         self.facts = facts
         self.keeper = keeper
-        self.last_cycle = last_cycle
-        self.cycle_orders = 0
-        self.cycle_fills: list[records.Fill] = []  # of the open cycle; a plan bounds it
-        self.last_line = 0
-        self.contexts: dict[str, OrderContext] = {}
-        self.counts = {"orders": 0, "fills": 0, "denied": 0, "rejected": 0, "skipped": 0, "cancelled": 0}
         self.on_fill = on_fill
         self.quote_of = quote_of
-        self._market_time = market_time
-        self.market_speed = market_time.speed
-        self._clock_ns = clock_ns
-        self._listings = listings
-        self._limits = limits
         self._by_instrument = {listing.instrument_id: listing for listing in listings.values()}
-        self._strategy_id = strategy_id
         self._halt = halt
         self._durable = durable
-        self._same_time = market_time.speed == 1 and market_time.real_epoch_ns == market_time.market_epoch_ns
+        self._fill_keys = set(fill_keys)
         self._handlers: dict[type, Callable[[Any], None]] = {
             OrderSubmitted: self._on_submitted,
             OrderAccepted: self._on_accepted,
@@ -143,198 +85,6 @@ class Recorder:
             OrderCanceled: self._on_cancelled,
             OrderExpired: self._on_expired,
         }
-
-    def stamp(self) -> dict[str, Any]:
-        """Return the three fields every line begins with, for now."""
-        now = self._clock_ns()
-        return {"ts_ns": now, "market_ns": now if self._same_time else self._market_time.at(now), "run_id": self.facts.run_id}
-
-    def market_now_ns(self) -> int:
-        """Return the market time of now."""
-        return self._market_time.at(self._clock_ns())
-
-    def write(self, kind: type[records.Line], /, **fields: Any) -> int:
-        """Append one line and return its number."""
-        now = self._clock_ns()
-        market = now if self._same_time else self._market_time.at(now)
-        return self._append(kind(ts_ns=now, market_ns=market, run_id=self.facts.run_id, **fields))
-
-    def _append(self, line: Any) -> int:
-        number: int = self.journal.append(line)
-        self.last_line = number
-        return number
-
-    def write_quietly(self, kind: type[records.Line], /, **fields: Any) -> None:
-        """Write where a failing disk must not stand in the way of what is being done, such as a halt."""
-        with contextlib.suppress(StorageError):
-            self.write(kind, **fields)
-
-    # strategy side
-
-    def manifest(self, line: Mapping[str, Any]) -> None:
-        """Write that a manifest was read and judged."""
-        self.write(records.ManifestLine, **line)
-
-    def open_cycle(self, *, cause: str, manifest_sha256: str) -> int:
-        """Open the next cycle by a line, and return its number."""
-        self.last_cycle += 1
-        self.cycle_fills = []
-        self.cycle_orders = 0
-        self.write(records.CycleOpened, cycle=self.last_cycle, cause=cause, manifest_sha256=manifest_sha256)
-        return self.last_cycle
-
-    def close_cycle(self, *, manifest_sha256: str, outcome: str) -> None:
-        """Close the open cycle: every order of it is terminal."""
-        self.write(records.CycleClosed, cycle=self.last_cycle, manifest_sha256=manifest_sha256, outcome=outcome)
-
-    def skips(self, plan: Plan) -> None:
-        """Write a line for each plan line that is not traded."""
-        for line in plan.lines:
-            if not line.trades:
-                self.skip(
-                    cycle=plan.cycle,
-                    line=line.line,
-                    symbol=line.symbol,
-                    reason=line.reason.value,
-                    text=line.detail,
-                    wanted=line.wanted_quantity,
-                    notional_base=line.notional_base,
-                )
-
-    def denied_lines(self, plan: Plan, judgement: Judgement) -> None:
-        """Write a line for each trading line that a control denied by itself, with the first control that did."""
-        approved = {approval.line for approval in judgement.approvals}
-        for line in plan.lines:
-            if line.trades and line.line not in approved:
-                verdict = next(v for v in judgement.verdicts if v.line == line.line and v.outcome is not Outcome.ALLOW)
-                self.counts["denied"] += 1
-                self.skip(
-                    cycle=plan.cycle,
-                    line=line.line,
-                    symbol=line.symbol,
-                    reason=verdict.control,
-                    text=f"denied: {verdict.observed}; limit {verdict.limit}",
-                    wanted=line.wanted_quantity,
-                    notional_base=line.notional_base,
-                )
-
-    def skip(
-        self, *, cycle: int, line: int, symbol: str, reason: str, text: str, wanted: Decimal | None, notional_base: Decimal
-    ) -> None:
-        """Write that one line does not trade, and why."""
-        self.counts["skipped"] += 1
-        self.write(
-            records.Skip,
-            cycle=cycle,
-            line=line,
-            symbol=symbol,
-            reason=reason,
-            text=text,
-            wanted_quantity=None if wanted is None else decimal_text(wanted),
-            notional_base=decimal_text(notional_base),
-        )
-
-    def intents(
-        self,
-        plan: Plan,
-        approvals: Sequence[Approval],
-        *,
-        manifest: ManifestFacts,
-        plan_sha256: str,
-        planned_ns: int,
-        approved_ns: int,
-        arrivals: Mapping[str, Quote],
-    ) -> None:
-        """Write an intent for each approval and remember its context. Durable when the journal says so."""
-        lines = {line.line: line for line in plan.lines}
-        stamp = self.stamp()
-        for approval in approvals:
-            line = lines[approval.line]
-            assert line.bid is not None
-            assert line.ask is not None
-            listing = self._listings[approval.symbol]
-            decision = manifest.decision_prices.get(approval.symbol)
-            multiplier = self._limits[approval.symbol].multiplier
-            context = OrderContext(
-                symbol=approval.symbol,
-                instrument_id=approval.instrument_id,
-                venue=approval.venue,
-                side=approval.side,
-                order_kind=approval.order_kind.value,
-                order_quantity=decimal_text(approval.quantity),
-                filled=ZERO,
-                cycle=plan.cycle,
-                line=approval.line,
-                plan_sha256=plan_sha256,
-                manifest=manifest,
-                decision_price=None if decision is None else decimal_text(decision),
-                arrival_bid=decimal_text(line.bid),
-                arrival_ask=decimal_text(line.ask),
-                arrival_mid=decimal_text((line.bid + line.ask) / 2),
-                arrival_ns=arrivals[approval.symbol].ts_ns,
-                planned_ns=planned_ns,
-                approved_ns=approved_ns,
-                durable_ns=0,
-                sent_ns=0,
-                acked_ns=None,
-                strategy_id=self._strategy_id,
-                quote_currency=listing.quote_currency,
-                base_currency=listing.base_currency,
-                multiplier=multiplier,
-                multiplier_text=decimal_text(multiplier),
-                arrival=arrivals.get(approval.symbol),
-            )
-            self.contexts[approval.client_order_id] = context
-            self.counts["orders"] += 1
-            self.cycle_orders += 1
-            self._append(
-                records.Intent(
-                    **stamp,
-                    cycle=plan.cycle,
-                    line=approval.line,
-                    client_order_id=approval.client_order_id,
-                    symbol=approval.symbol,
-                    instrument_id=approval.instrument_id,
-                    venue=approval.venue,
-                    side=approval.side,
-                    quantity=context.order_quantity,
-                    order_kind=context.order_kind,
-                    limit_price=None if approval.limit_price is None else decimal_text(approval.limit_price),
-                    time_in_force="GTC",
-                    reduce_only=approval.reduce_only,
-                    strategy_id=self._strategy_id,
-                    source_run=manifest.source_run,
-                    manifest_sha256=manifest.manifest_sha256,
-                    plan_sha256=plan_sha256,
-                    decision_price=context.decision_price,
-                    arrival_bid=context.arrival_bid,
-                    arrival_ask=context.arrival_ask,
-                    arrival_mid=context.arrival_mid,
-                    arrival_ns=context.arrival_ns,
-                    planned_ns=planned_ns,
-                    approved_ns=approved_ns,
-                    forecast_fee_base=decimal_text(line.fee_base),
-                )
-            )
-
-    def intents_durable(self, approvals: Sequence[Approval]) -> None:
-        """Note the instant at which these intents were on disk."""
-        now = self._clock_ns()
-        for approval in approvals:
-            self.contexts[approval.client_order_id].durable_ns = now
-
-    def withdraw(self, client_order_id: str, *, cause: str, venue: str = "") -> None:
-        """Write that an intent is given up before it was sent. `venue`: of an intent of an earlier process."""
-        context = self.contexts.pop(client_order_id, None)
-        self.counts["orders"] -= context is not None
-        self.cycle_orders -= context is not None
-        self.write(
-            records.CancelLine,
-            client_order_id=client_order_id,
-            venue=context.venue if context is not None else venue,
-            cause=cause,
-            filled_quantity="0",
-        )
 
     # gate side
 
@@ -373,10 +123,6 @@ class Recorder:
         """Write the simulated venue's own line; a backtest, which cannot restart in the middle, needs none."""
         if self._durable:
             self.write(records.Received, client_order_id=client_order_id, venue=venue, due_ns=due_ns)
-
-    def when_durable(self, callback: Callable[[], None]) -> None:
-        """Call back once all lines so far are on disk."""
-        self.journal.when_durable(callback)
 
     def refused(self, order: Any, *, code: str) -> None:
         """Write that the client's lock refused an order."""
@@ -419,6 +165,12 @@ class Recorder:
         if context is None:
             self._halt(f"UNEXPLAINED_FILL: order {order_id} at {event.instrument_id} belongs to no intent of ours")
             return
+        account, trade_id = event.account_id.value, event.trade_id.value
+        key = (context.venue, account, context.symbol, trade_id)
+        if key in self._fill_keys:
+            self._halt(f"DUPLICATE_FILL: trade {trade_id} of {context.symbol} at {context.venue} was recorded before")
+            return
+        self._fill_keys.add(key)
         facts, manifest = self.facts, context.manifest
         quantity, price = event.last_qty.as_decimal(), event.last_px.as_decimal()
         commission = event.commission
@@ -453,9 +205,9 @@ class Recorder:
             run_id=facts.run_id,
             client_order_id=order_id,
             venue_order_id=event.venue_order_id.value,
-            trade_id=event.trade_id.value,
+            trade_id=trade_id,
             venue=context.venue,
-            account=event.account_id.value,
+            account=account,
             symbol=context.symbol,
             instrument_id=context.instrument_id,
             side=context.side,
@@ -547,36 +299,3 @@ class Recorder:
             cause=cause,
             filled_quantity=decimal_text(context.filled if context is not None else ZERO),
         )
-
-
-def context_of(intent: records.Intent, *, manifest: ManifestFacts, listing: Listing, multiplier: Decimal) -> OrderContext:
-    """Return the context of a logged intent, for an order that is still open after a restart."""
-    return OrderContext(
-        symbol=intent.symbol,
-        instrument_id=intent.instrument_id,
-        venue=intent.venue,
-        side=Side(intent.side),
-        order_kind=OrderKind(intent.order_kind).value,
-        order_quantity=intent.quantity,
-        filled=ZERO,
-        cycle=intent.cycle,
-        line=intent.line,
-        plan_sha256=intent.plan_sha256,
-        manifest=manifest,
-        decision_price=intent.decision_price,
-        arrival_bid=intent.arrival_bid,
-        arrival_ask=intent.arrival_ask,
-        arrival_mid=intent.arrival_mid,
-        arrival_ns=intent.arrival_ns,
-        planned_ns=intent.planned_ns,
-        approved_ns=intent.approved_ns,
-        durable_ns=intent.ts_ns,
-        sent_ns=intent.ts_ns,
-        acked_ns=None,
-        strategy_id=intent.strategy_id,
-        quote_currency=listing.quote_currency,
-        base_currency=listing.base_currency,
-        multiplier=multiplier,
-        multiplier_text=decimal_text(multiplier),
-        arrival=None,
-    )

@@ -30,7 +30,8 @@ from nautilus_trader.model.orders import LimitOrder, MarketOrder
 from nautilus_trader.model.position import Position
 
 from engine.instruments import currency
-from engine.recorder import ManifestFacts, Recorder, context_of
+from engine.order_context import ManifestFacts, context_of
+from engine.recorder import Recorder
 from lakehouse.rebuild import LogFold, OrderTrace
 from lakehouse.records import Fill, Intent
 from orders.book import BookKeeper

@@ -10,43 +10,34 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from engine.assemble import Assembly, Parts, assemble, write_run_start
-from engine.instruments import expiry_sentinel, instrument_of
-from engine.lakehouse_client import LakehouseDataClient
-from engine.market_time import MarketTime
-from engine.node import STOPPED_BY_ITSELF, TRADER_ID, MakeClient, build, make_node, run_until, take_signals
-from engine.restore import Restored, Restorer, balances_of
+from engine.assemble import Assembly, Parts, write_run_start
+from engine.node import STOPPED_BY_ITSELF, run_until, take_signals
+from engine.restore import Restored
 from engine.run_config import RunConfig, load_config
 from engine.snapshots_out import SnapshotWriter
 from lakehouse import records
 from lakehouse.layout import Layout
 from lakehouse.lock import DataDirectoryLock
-from lakehouse.manifest import AuditedManifest, ManifestRefused, read_manifest
+from lakehouse.manifest import AuditedManifest, ManifestRefused
 from lakehouse.opening import open_journal
 from lakehouse.permission import FilePermission, read_halt
 from lakehouse.rebuild import LogFold
-from lakehouse.state import ActualState, own_states, write_actual_state
-from orders.canonical import sha256_hex
-from orders.errors import ConfigError, InputError, SluiceError, StorageError
-from sim.feed import FeedQuote
+from lakehouse.state import own_states
+from orders.errors import ConfigError, SluiceError, StorageError
 from sim.inputs import Inputs, feed_of, manifests_of, read_inputs
 from sim.narrator import Narrator, day_of
+from sim.price_source import PriceSource, ReplaySource, manifests_left
 from sim.quote_recorder import QuoteRecorder
-from sim.replay_client import Player, ReplayDataClient
-from strategies.target_portfolio import LAKEHOUSE_CLIENT
-from venues.simulated.shadow import ShadowExecutionClient
+from sim.shadow_node import ShadowNode, make_shadow_node
+from sim.state_follower import StateFollower
 
-NS: Final = 1_000_000_000
-LEAD_NS: Final = NS  # real time between the start of the node and the feed's first instant
-LEAD_NS_MIN: Final = NS // 4  # after a restart, which goes on where market time had come to if the node can start in time
 SETTLE_S: Final = 5.0  # after the feed's end an open cycle gets this long
 WATCH_S: Final = 0.2  # how often the permission file is looked at between orders
-STATE_DELAY_S: Final = 0.05  # fills within this are one state file
 
 
 def run_shadow(config_path: Path, *, as_json: bool) -> int:
@@ -60,30 +51,6 @@ def run_shadow(config_path: Path, *, as_json: bool) -> int:
     layout = Layout(directory=config.lakehouse.directory)
     with DataDirectoryLock(layout, run_id=run_id):
         return asyncio.run(ShadowRun(config=config, inputs=inputs, layout=layout, run_id=run_id, as_json=as_json).run())
-
-
-def lead_ns(first_market_ns: int, *, resume_ns: int, speed: int) -> int:
-    """Return the real time from now until the feed's first instant: market time does not run back over a restart.
-
-    `resume_ns` is the market time the log had come to, 0 for a new log; at least `LEAD_NS_MIN`, at most `LEAD_NS`.
-    """
-    return min(LEAD_NS, max(LEAD_NS_MIN, (first_market_ns - resume_ns) // speed))
-
-
-def manifests_left(dated: Sequence[tuple[int, Path]], fold: LogFold) -> list[tuple[int, Path]]:
-    """Return the dated manifests still to be installed: those to come, and one whose day had come that was never accepted.
-
-    A kill may come between a manifest's day and its reading. The accepted one and those before it are not installed again.
-    """
-    known = fold.manifest
-    if known is None:
-        return list(dated)
-    return [
-        (instant, path)
-        for instant, path in dated
-        if instant > fold.market_ns
-        or (instant > (known.generated_ns or 0) and sha256_hex(path.read_bytes()) != known.manifest_sha256)
-    ]
 
 
 def _print(text: str) -> None:
@@ -118,7 +85,6 @@ class ShadowRun:
         self._json = as_json
         self._say = say
         self._on_assembled = on_assembled
-        self._state_due = False
         self._disk_error: SluiceError | None = None
         self._accepted = False
         self._only_refused = False
@@ -163,35 +129,24 @@ class ShadowRun:
                 f" {config.path}."
             )
             return 0
-        first_ns, speed = feed[0].market_ns if feed else fold.market_ns, config.data.market_speed
-        lead = lead_ns(first_ns, resume_ns=fold.market_ns, speed=speed)
-        self._market_time = MarketTime(real_epoch_ns=time.time_ns() + lead, market_epoch_ns=first_ns, speed=speed)
+        source = self._source = ReplaySource(config=config, feed=feed, manifests=manifests, fold=fold, now_ns=time.time_ns())
         self._refuse_untradable(fold)
-        node, assembly, clients, restored = self._assemble(fold)
+        made = self._assemble(fold, source)
+        self._causes = take_signals(self._loop, self.finished)  # after Nautilus took them for itself
+        node, assembly = made.node, made.assembly
         self._on_assembled(node.kernel, assembly)
-        self._start_record(assembly, restored, fold)
+        self._start_record(assembly, made.restored, fold)
         quotes = QuoteRecorder(
             catalog=self.layout.catalog,
             plain=self.layout.top_of_book,
             run_id=self.run_id,
-            market_time=self._market_time,
+            market_time=source.market_time,
             symbol_of=assembly.prices.symbol_of,
         )
         node.kernel.msgbus.subscribe(topic="data.quotes.*", handler=lambda tick: self._keep(lambda: quotes.record(tick)))
-        player = Player(
-            quotes=iter(feed),
-            manifests=manifests,
-            manifest_path=config.lakehouse.manifest,
-            market_time=self._market_time,
-            clients=clients,
-            instrument_ids=assembly.instrument_ids,
-            cache=node.kernel.cache,
-            clock=node.kernel.clock,
-            on_instant=self._on_instant,
-        )
-        self._days_in_feed = len({quote.market_ns for quote in feed})
-        self._headline(feed, fold)
-        cause = await run_until(node, self.finished, background=lambda: self._background(player, node), causes=self._causes)
+        source.bind(kernel=node.kernel, assembly=assembly, on_instant=self._on_instant)
+        self._headline(source, fold)
+        cause = await run_until(node, self.finished, background=lambda: self._background(source, node), causes=self._causes)
         self._keep(quotes.flush)
         if cause == STOPPED_BY_ITSELF:
             assembly.halt("ENGINE_STOPPED: an error inside Nautilus ended the node; the lines above this one say which")
@@ -223,15 +178,10 @@ class ShadowRun:
             except StorageError as error:
                 self._disk_failed(error)
 
-    def _assemble(self, fold: LogFold) -> tuple[Any, Assembly, Mapping[str, ReplayDataClient], Restored]:
-        """Node, assembly and clients, with the record put back into the cache."""
-        config = self.config
-        node = make_node(
-            loop=self._loop, data_clients=[*config.venues, LAKEHOUSE_CLIENT], exec_clients=config.venues, log_level="ERROR"
-        )
-        self._causes = take_signals(self._loop, self.finished)
+    def _assemble(self, fold: LogFold, source: PriceSource) -> ShadowNode:
+        """Node, assembly and clients, with the record put back into the cache, and what is told and written of them."""
         self._parts = Parts(
-            config=config,
+            config=self.config,
             run_id=self.run_id,
             listings=self.inputs.listings,
             market_limits=self.inputs.market_limits,
@@ -239,13 +189,14 @@ class ShadowRun:
             journal=self.journal,
             durable=True,
             permission=self.permission,
-            market_time=self._market_time,
+            market_time=source.market_time,
             fold=fold,
             bar_spec=None,
             on_halt=self._halted,
-            on_fill=self._on_fill,
+            on_fill=lambda: self._state.on_fill(),
         )
-        assembly = self.assembly = assemble(node.kernel, self._parts)
+        made = make_shadow_node(self._parts, loop=self._loop, source=source)
+        assembly = self.assembly = made.assembly
         narrator = Narrator(say=self._say, as_json=self._json, market_now_ns=assembly.recorder.market_now_ns)
         assembly.desk.on_manifest = self._on_manifest
         assembly.desk.on_plan = narrator.plan
@@ -253,89 +204,23 @@ class ShadowRun:
         self._narrator = narrator
         self._snapshots = SnapshotWriter(
             layout=self.layout,
-            config=config,
+            config=self.config,
             recorder=assembly.recorder,
             prices=assembly.prices,
             market_limits=self.inputs.market_limits,
             listings=self.inputs.listings,
-            market_time=self._market_time,
+            market_time=source.market_time,
             marks=fold.marks,
         )
-        for symbol in sorted(self.inputs.market_limits):
-            node.kernel.cache.add_instrument(instrument_of(self.inputs.listings[symbol], self.inputs.market_limits[symbol]))
-        for venue in config.venues:
-            node.kernel.cache.add_instrument(expiry_sentinel(venue))
-        restorer = Restorer(
-            cache=node.kernel.cache,
-            trader_id=TRADER_ID,
-            strategy_id=assembly.strategy.id.value,
-            listings=self.inputs.listings,
-            limits=self.inputs.market_limits,
-            recorder=assembly.recorder,
+        self._state = StateFollower(
+            path=self.layout.state,
+            loop=self._loop,
+            journal=self.journal,
+            snapshots=self._snapshots,
+            last_line=lambda: assembly.recorder.last_line,
+            failed=self._disk_failed,
         )
-        clients: dict[str, ReplayDataClient] = {}
-        data_makers: dict[str, MakeClient] = {venue: self._data_maker(venue, clients) for venue in config.venues}
-        data_makers[LAKEHOUSE_CLIENT] = self._lakehouse_maker(assembly)
-        restored = restorer.restore(fold)
-        assembly.gate.restore_passed(order for order, _ in restored.requeue)
-        exec_makers = {venue: self._exec_maker(venue, node, fold, assembly, restored) for venue in config.venues}
-        build(node, data_clients=data_makers, exec_clients=exec_makers)
-        return node, assembly, clients, restored
-
-    def _data_maker(self, venue: str, clients: dict[str, ReplayDataClient]) -> MakeClient:
-        def make(loop: asyncio.AbstractEventLoop, msgbus: Any, cache: Any, clock: Any) -> Any:
-            clients[venue] = ReplayDataClient(loop=loop, msgbus=msgbus, cache=cache, clock=clock, venue=venue)
-            return clients[venue]
-
-        return make
-
-    def _lakehouse_maker(self, assembly: Assembly) -> MakeClient:
-        config = self.config
-
-        def judge() -> Any:
-            return read_manifest(
-                config.lakehouse.manifest,
-                policy=config.manifest_policy(),
-                market_now_ns=assembly.recorder.market_now_ns(),
-                provenance=config.provenance_policy(),
-            )
-
-        def make(loop: asyncio.AbstractEventLoop, msgbus: Any, cache: Any, clock: Any) -> Any:
-            return LakehouseDataClient(
-                loop=loop,
-                msgbus=msgbus,
-                cache=cache,
-                clock=clock,
-                path=config.lakehouse.manifest,
-                judge=judge,
-                poll_interval_s=config.lakehouse.poll_interval_ms / 1_000,
-                halt=assembly.halt,
-            )
-
-        return make
-
-    def _exec_maker(self, venue: str, node: Any, fold: LogFold, assembly: Assembly, restored: Restored) -> MakeClient:
-        config = self.config
-        balances = balances_of(assembly.recorder.keeper, venue, self.inputs.listings)
-
-        def make(loop: asyncio.AbstractEventLoop, msgbus: Any, cache: Any, clock: Any) -> Any:
-            return ShadowExecutionClient(
-                loop=loop,
-                msgbus=msgbus,
-                cache=cache,
-                clock=clock,
-                portfolio=node.kernel.portfolio,
-                venue=venue,
-                account=config.venues[venue].account,
-                balances=balances,
-                assumptions=config.assumptions(),
-                lock=assembly.gate,
-                tap=assembly.recorder,
-                halt=assembly.halt,
-                requeue=[item for item in restored.requeue if item[0].instrument_id.venue.value == venue],
-            )
-
-        return make
+        return made
 
     def _start_record(self, assembly: Assembly, restored: Restored, fold: LogFold) -> None:
         write_run_start(
@@ -343,7 +228,7 @@ class ShadowRun:
             self._parts,
             kind="shadow",
             version=version("sluice"),
-            data_source=f"{self.config.data.kind} {self.config.data.path}",
+            data_source=self._source.description,
             synthetic=list(self.inputs.synthetic),
         )
         for order_id, cause in restored.dead:
@@ -351,17 +236,17 @@ class ShadowRun:
         assembly.desk.attach(assembly.strategy, restored.working)
         self.journal.flush()
         if fold.last_fill_line:
-            self._write_state()
+            self._state.write()
 
-    async def _background(self, player: Player, node: Any) -> None:
-        """Beside the node: play the feed, let the last cycle end, then finish; watch the permission all along."""
+    async def _background(self, source: PriceSource, node: Any) -> None:
+        """Beside the node: play the source, let the last cycle end, then finish; watch the permission all along."""
         self.assembly.gate.own_thread()
         watching = asyncio.create_task(self._watch_permission())
         try:
             while not node.kernel.trader.is_running:
                 await asyncio.sleep(0.01)
             try:
-                await player.play()
+                await source.play()
             except StorageError as error:
                 self._disk_failed(error)
                 return
@@ -397,10 +282,13 @@ class ShadowRun:
 
     def _halted(self, reason: str) -> None:
         """The engine halted itself: the run goes on living without sending, and ends with exit 1."""
-        told = self._disk_error is not None or any(known in reason for known in self.failures)
-        self.failures.append(reason)
-        if not told:
+        self._tell_halt(reason)
+
+    def _tell_halt(self, reason: str) -> None:
+        """A person is told of the first reason; the log has those that follow from it."""
+        if not self.failures:
             self._say(f"HALTED  {reason}")
+        self.failures.append(reason)
 
     def _callback_failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """An exception nobody awaited: a callback of ours or of the engine is broken, so nothing may be sent any more."""
@@ -426,59 +314,21 @@ class ShadowRun:
             return
         self._disk_error = error
         self.permission.halt(by="engine", reason=str(error), now_ns=time.time_ns())
-        told = any(str(error) in known for known in self.failures)
-        self.failures.append(str(error))
-        if not told:
-            self._say(f"HALTED  {error}")
+        self._tell_halt(str(error))
         self.finished.set()
-
-    def _on_fill(self) -> None:
-        """State follows fills once they are on disk; fills that come together are one file."""
-        if not self._state_due:
-            self._state_due = True
-            self._loop.call_later(STATE_DELAY_S, self._write_state_when_durable)
-
-    def _write_state_when_durable(self) -> None:
-        """The state of now, written once every line up to now is on disk: it never tells of a fill that the log lacks."""
-        self._state_due = False
-        state = self._state_of_now()
-        try:
-            self.journal.when_durable(lambda: self._put_state(state))
-        except StorageError:
-            return  # `_disk_failed` has it
-
-    def _state_of_now(self) -> ActualState:
-        return self._snapshots.state(now_ns=time.time_ns(), log_line=self.assembly.recorder.last_line)
-
-    def _write_state(self) -> None:
-        """The journal was flushed just before."""
-        self._put_state(self._state_of_now())
-
-    def _put_state(self, state: ActualState) -> None:
-        try:
-            write_actual_state(self.layout.state, state)
-        except (StorageError, InputError) as error:
-            self._disk_failed(error)
 
     def _on_instant(self, market_ns: int) -> None:
         self._days += 1
         if self._json or not sys.stdout.isatty():
             return
         equity = self._snapshots.equity()
-        sys.stdout.write(f"\r{day_of(market_ns)}  {self._days} of {self._days_in_feed} days   equity {equity:,.0f}\x1b[K\r")
+        sys.stdout.write(f"\r{day_of(market_ns)}  {self._days} of {self._source.instants} days   equity {equity:,.0f}\x1b[K\r")
         sys.stdout.flush()
 
-    def _headline(self, feed: list[FeedQuote], fold: LogFold) -> None:
-        data = self.config.data
-        if not feed:
-            self._say(f"the replay of {data.path} is at its end, but the last run was cut off: its record is closed now")
-            return
-        names = len({quote.symbol for quote in feed})
-        pace = f"{data.market_speed} times real time" if data.market_speed != 1 else "real time"
+    def _headline(self, source: PriceSource, fold: LogFold) -> None:
         went = f"goes on after log line {fold.log_line}" if fold.log_line else "new record"
         self._narrator.line(
-            f"shadow · {self.config.environment} · {data.path.name}, {names} names, {day_of(feed[0].market_ns)} …"
-            f" {day_of(feed[-1].market_ns)}, {pace} · {went}"
+            f"shadow · {self.config.environment} · {source.headline()} · {went}"
             + "".join(f"\n         synthetic: {text}" for text in self.inputs.synthetic),
             type="start",
             environment=self.config.environment,
@@ -496,7 +346,7 @@ class ShadowRun:
             open_orders=len(node.kernel.cache.orders_open()) + len(node.kernel.cache.orders_inflight()),
         )
         self.journal.flush()
-        self._write_state()
+        self._state.write()
         self._snapshots.write_snapshots(now_ns=time.time_ns())
 
     def journal_failed(self) -> bool:

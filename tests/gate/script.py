@@ -14,7 +14,7 @@ from nautilus_trader.trading.config import StrategyConfig
 from nautilus_trader.trading.strategy import Strategy
 
 from engine.assemble import Assembly
-from engine.recorder import ManifestFacts, context_of
+from engine.order_context import ManifestFacts, context_of
 from lakehouse import records
 from orders.plan import Approval
 from orders.values import Listing, OrderKind, Side
