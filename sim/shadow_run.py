@@ -275,6 +275,8 @@ class ShadowRun:
                 told = False
             elif not told:
                 told = True
+                if self.failures:
+                    continue  # the engine's own halt, which is written and told where it happened
                 note = read_halt(self.layout)
                 by, reason = (note.by, note.reason) if note is not None else ("unknown", "the permission file was removed")
                 self.assembly.recorder.write_quietly(records.HaltLine, action="halt", by=by, reason=reason)
@@ -297,7 +299,8 @@ class ShadowRun:
             return
         reason = f"CALLBACK_FAILED: {type(error).__name__}: {error}"
         self.permission.halt(by="engine", reason=reason, now_ns=time.time_ns())
-        self._halted(reason)
+        self.assembly.recorder.write_quietly(records.HaltLine, action="halt", by="engine", reason=reason)
+        self._tell_halt(reason)
 
     def _on_manifest(self, outcome: Any) -> None:
         """Remember whether all that was read was refused: then the run's exit code says so."""
@@ -314,6 +317,7 @@ class ShadowRun:
             return
         self._disk_error = error
         self.permission.halt(by="engine", reason=str(error), now_ns=time.time_ns())
+        self.assembly.recorder.write_quietly(records.HaltLine, action="halt", by="engine", reason=str(error))
         self._tell_halt(str(error))
         self.finished.set()
 
