@@ -139,6 +139,7 @@ zone = "UTC"
 manifest_age_max_h = 1000
 future_skew_max_s = 300
 poll_interval_ms = 200
+shapes_allowed = ["v3"]
 manifest_size_max_bytes = 10000000
 provenance_min = "VERIFIED"
 [capital]

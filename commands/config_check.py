@@ -21,7 +21,7 @@ def run(path: Path, *, as_json: bool) -> int:
 
 def summary(config: RunConfig) -> list[str]:
     """Return what the config says, in a few lines."""
-    data, sentinel = config.data, config.sentinel
+    sentinel = config.sentinel
     allowed = sum(len(symbols) for symbols in sentinel.allow.values())
     venues = ", ".join(f"{name} ({venue.adapter}, {venue.account})" for name, venue in config.venues.items())
     winners = ", ".join(f"{key} {fraction}" for key, fraction in config.capital.winners.items())
@@ -32,5 +32,13 @@ def summary(config: RunConfig) -> list[str]:
         f"         capital      {winners} of equity in {config.capital.base_currency}",
         f"         limits       leverage {sentinel.max_leverage}, asset {sentinel.max_asset_exposure}, "
         f"order {sentinel.max_order_value_base} {config.capital.base_currency}, {allowed} symbols allowed",
-        f"         data         {data.kind} {data.path}, {data.start} to {data.end}",
+        f"         data         {_prices(config)}",
     ]
+
+
+def _prices(config: RunConfig) -> str:
+    data = config.data
+    if data.kind == "ccxt":
+        place = f"at {data.endpoint}, which stands in for it" if data.endpoint is not None else "over the network"
+        return f"live, {data.exchange} {place}; a stream is stale after {data.stale_ms} ms"
+    return f"{data.kind} {data.path}, {data.start} to {data.end}"

@@ -43,7 +43,7 @@ def _plan(given: argparse.Namespace) -> int:
 def _shadow(given: argparse.Namespace) -> int:
     from commands import shadow
 
-    return shadow.run(given.config, as_json=given.json)
+    return shadow.run(given.config, as_json=given.json, data=given.data, for_s=given.for_s)
 
 
 def _backtest(given: argparse.Namespace) -> int:
@@ -82,6 +82,19 @@ def _check(given: argparse.Namespace) -> int:
     return config_check.run(given.file, as_json=given.json)
 
 
+def _doctor(given: argparse.Namespace) -> int:
+    from commands import doctor
+
+    return doctor.run(given.config, as_json=given.json)
+
+
+def _seconds(text: str) -> int:
+    """A whole number of seconds from 1 to a year."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 31_536_000:
+        raise argparse.ArgumentTypeError(f"a whole number of seconds from 1 to 31536000 was expected, was {text!r}")
+    return int(text)
+
+
 def parser() -> Parser:
     """Return the whole command line."""
     top = Parser(
@@ -102,6 +115,14 @@ def parser() -> Parser:
 
     shadow = _command(names, "shadow", _shadow, "run the live loop with simulated fills")
     _config(shadow, DEFAULT_CONFIG)
+    shadow.add_argument(
+        "--data",
+        metavar="SOURCE",
+        help="live prices instead of the config's: ccxt:binance, or ccxt:binance@http://127.0.0.1:18080 for a rehearsal",
+    )
+    shadow.add_argument(
+        "--for", dest="for_s", type=_seconds, metavar="SECONDS", help="end after so many seconds; of live prices only"
+    )
     backtest = _command(names, "backtest", _backtest, "run the same strategy and guard over history")
     _config(backtest, DEFAULT_BACKTEST)
     backtest.add_argument(
@@ -122,6 +143,8 @@ def parser() -> Parser:
             "--lakehouse", type=Path, default=DEFAULT_LAKEHOUSE, metavar="DIR", help="the data directory (%(default)s)"
         )
 
+    doctor = _command(names, "doctor", _doctor, "check Python, packages, clock, disk, keys, config and the age of data")
+    _config(doctor, DEFAULT_CONFIG)
     config = names.add_parser("config", help="look at run configs", description="Look at run configs.", allow_abbrev=False)
     config_names = config.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
     check = _command(config_names, "check", _check, "report everything that is wrong with a run config at once")

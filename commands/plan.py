@@ -22,7 +22,8 @@ from commands.output import Exit, print_json
 from engine.config_values import ns_of
 from engine.run_config import RunConfig, load_config
 from lakehouse.layout import Layout
-from lakehouse.manifest import AuditedManifest, ManifestHeld, ManifestRefused, read_manifest
+from lakehouse.manifest import AuditedManifest, ManifestHeld, ManifestRefused
+from lakehouse.newest_manifest import read_newest
 from lakehouse.snapshots import BookSnapshot, MarketLimitsSnapshot, read_book, read_market_limits, read_quotes
 from orders.canonical import decimal_text, plain
 from orders.errors import ConfigError, InputError
@@ -67,8 +68,8 @@ def run(config_path: Path, *, manifest: Path | None, now: str | None, as_json: b
     policy = config.manifest_policy()
     if manifest is not None:
         policy = msgspec.structs.replace(policy, root=str(manifest.parent))
-    outcome = read_manifest(
-        config.lakehouse.manifest if manifest is None else manifest,
+    outcome = read_newest(
+        config.manifest_paths() if manifest is None else (manifest,),
         policy=policy,
         market_now_ns=now_ns,
         provenance=config.provenance_policy(),

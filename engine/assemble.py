@@ -9,25 +9,31 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from engine.child_desk import SchedulesDesk
 from engine.desk import ManifestDesk
 from engine.facade import OrderFacade
 from engine.gate import Gate
+from engine.hop import Hop
 from engine.market_time import MarketTime
 from engine.order_context import RunFacts
 from engine.prices import Prices
 from engine.recorder import Recorder
 from engine.run_config import RunConfig
+from engine.volume_profiles import load_profiles
 from lakehouse import records
 from lakehouse.permission import Permission
 from lakehouse.rebuild import LogFold
 from orders.book import BookKeeper
 from orders.canonical import canonical_sha256, plain
 from orders.plan import PlanPolicy
+from orders.schedule import Schedule
 from orders.values import Listing, MarketLimits, Rate
 from sentinel.limits import SentinelLimits
 from strategies.manifest_strategy import ManifestStrategy
+from strategies.schedules.algorithm import ScheduleAlgorithm
 
 STRATEGY_NAME = "SLUICE"
+COUNTER_PRIORITY = 30  # before the recorder and the schedules: the counter is never behind what they see
 RECORDER_PRIORITY = 20  # before any strategy: a cycle that ends on an event must find it written
 
 
@@ -35,7 +41,8 @@ RECORDER_PRIORITY = 20  # before any strategy: a cycle that ends on an event mus
 class Parts:
     """What an assembly is made of. `fold` is what the log said at start, an empty one for a new log.
 
-    `bar_spec` None: prices are quotes. `on_halt(reason)` is called once per halt, after sending has been blocked.
+    `bar_spec` None: prices are quotes. `on_halt(reason)` is called once per halt, after sending has been blocked. `post`: puts a
+    callback on the loop from any thread; a live kernel with schedules needs it, a backtest has none (`engine.hop`).
     """
 
     config: RunConfig
@@ -51,6 +58,7 @@ class Parts:
     bar_spec: str | None
     on_halt: Callable[[str], None] = lambda reason: None
     on_fill: Callable[[], None] = lambda: None
+    post: Callable[[Callable[[], None]], Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +79,7 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
     """Wire everything and take the execution endpoint. The kernel's clients are added by the caller, before or after."""
     config = parts.config
     limits: SentinelLimits = config.sentinel_limits()
+    schedules = config.schedules()
     policy: PlanPolicy = config.plan_policy()
     rates: Mapping[str, Rate] = {  # dated in market time, asked on the engine's clock
         currency: Rate(
@@ -134,6 +143,7 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         record=recorder.verdict,
         halt=halt,
         owner=strategy_id,
+        schedules=schedules,
     )
     desk = ManifestDesk(
         config=config,
@@ -163,6 +173,8 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
     assert strategy.id.value == strategy_id
     kernel.msgbus.subscribe(topic="events.order.*", handler=recorder.on_event, priority=RECORDER_PRIORITY)
     gate.install()
+    if schedules:
+        _add_schedules(kernel, parts, schedules, recorder=recorder, gate=gate, prices=prices, halt=halt, owner=strategy_id)
     return Assembly(
         gate=gate,
         recorder=recorder,
@@ -173,6 +185,36 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         instrument_ids=instrument_ids,
         halt=halt,
     )
+
+
+def _add_schedules(
+    kernel: Any,
+    parts: Parts,
+    schedules: Mapping[str, Schedule],
+    *,
+    recorder: Recorder,
+    gate: Gate,
+    prices: Prices,
+    halt: Callable[[str], None],
+    owner: str,
+) -> None:
+    """Register an algorithm for each schedule; the gate counts its children before anybody acts on an event of theirs."""
+    instrument_ids = {symbol: parts.listings[symbol].instrument_id for symbol in parts.market_limits if symbol in parts.listings}
+    kernel.msgbus.subscribe(topic="events.order.*", handler=gate.on_event, priority=COUNTER_PRIORITY)
+    desk = SchedulesDesk(
+        recorder=recorder,
+        gate=gate,
+        prices=prices,
+        msgbus=kernel.msgbus,
+        limits=parts.market_limits,
+        instrument_ids=instrument_ids,
+        profiles=load_profiles(parts.config, instrument_ids, now_ns=kernel.clock.timestamp_ns()),
+        clock_ns=kernel.clock.timestamp_ns,
+        wake=Hop(kernel.clock, post=parts.post).at,
+        halt=halt,
+    )
+    for schedule in schedules.values():
+        kernel.trader.add_exec_algorithm(ScheduleAlgorithm(schedule=schedule, desk=desk, owner=owner))
 
 
 def write_run_start(assembly: Assembly, parts: Parts, *, kind: str, version: str, data_source: str, synthetic: list[str]) -> None:

@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from engine.config_schedules import schedules_problems, use_problems
 from lakehouse.snapshots import read_market_limits
 from orders.assumptions import FillRule
 from orders.errors import ConfigError, InputError
 from orders.values import Grade
+from venues.ccxt.endpoint import parse_endpoint
+from venues.ccxt.profiles import PROFILES, profile_of
 from venues.symbols import SymbolMap, load_symbols
 
 if TYPE_CHECKING:
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
         SymbolsSection,
         VenueSection,
     )
+
+MANIFEST_ALSO_MAX: Final = 15
 
 type Key = tuple[str, ...]
 type Found = Iterator[tuple[Key, str]]
@@ -68,6 +73,12 @@ def _rates(rates: dict[str, RateSection]) -> Found:
 
 
 def _data(data: DataSection) -> Found:
+    if data.kind == "ccxt":
+        yield from live_data_problems(data)
+        return
+    for name in ("exchange", "endpoint", "stale_ms"):
+        if getattr(data, name) is not None:
+            yield ("data", name), f"belongs to kind ccxt, kind was {data.kind}; remove it"
     if data.start >= data.end:
         yield ("data", "start"), f"must be before end, was {data.start} with end {data.end}"
     if not data.path.exists():
@@ -76,9 +87,43 @@ def _data(data: DataSection) -> Found:
         yield ("data", "manifests"), f"a directory of dated manifests was expected, found none at {data.manifests}"
 
 
+def live_data_problems(data: DataSection) -> Found:
+    """Return what is wrong with live data by itself; the reach of `endpoint` is decided here, before anything connects."""
+    for name in ("exchange", "stale_ms"):
+        if getattr(data, name) is None:
+            yield ("data", name), "is missing; kind ccxt needs it"
+    try:
+        if data.exchange is not None:
+            profile_of(data.exchange)
+    except ConfigError as error:
+        yield ("data", "exchange"), str(error)
+    try:
+        if data.endpoint is not None:
+            parse_endpoint(data.endpoint)
+    except ConfigError as error:
+        yield ("data", "endpoint"), str(error)
+
+
+def _data_venues(data: DataSection, venues: dict[str, VenueSection]) -> Found:
+    """Every venue needs prices: a live source serves its own venue only."""
+    profile = PROFILES.get(data.exchange or "") if data.kind == "ccxt" else None
+    if profile is not None and set(venues) != {profile.venue}:
+        yield ("data", "exchange"), f"serves {profile.venue} alone, the venues are {', '.join(venues)}"
+
+
 def _lakehouse(lakehouse: LakehouseSection) -> Found:
-    if not lakehouse.manifest.absolute().is_relative_to(lakehouse.manifest_root.absolute()):
-        yield ("lakehouse", "manifest"), f"must lie below manifest_root {lakehouse.manifest_root}, was {lakehouse.manifest}"
+    named = [("manifest", lakehouse.manifest), *(("manifest_also", path) for path in lakehouse.manifest_also)]
+    if lakehouse.drift_csv is not None:
+        named.append(("drift_csv", lakehouse.drift_csv))
+    for key, path in named:
+        if not path.absolute().is_relative_to(lakehouse.manifest_root.absolute()):
+            yield ("lakehouse", key), f"must lie below manifest_root {lakehouse.manifest_root}, was {path}"
+    if len({lakehouse.manifest, *lakehouse.manifest_also}) <= len(lakehouse.manifest_also):
+        yield ("lakehouse", "manifest_also"), "names a path twice, or the one of manifest"
+    if len(lakehouse.manifest_also) > MANIFEST_ALSO_MAX:
+        yield ("lakehouse", "manifest_also"), f"at most {MANIFEST_ALSO_MAX} paths were expected"
+    if not lakehouse.shapes_allowed:
+        yield ("lakehouse", "shapes_allowed"), 'at least one shape was expected, such as "v3"'
     if lakehouse.provenance_min is not Grade.ABSENT and not lakehouse.runs_directory.is_dir():
         yield (
             ("lakehouse", "runs_directory"),
@@ -157,7 +202,10 @@ CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[..., Found]], ...]] = (
     (("capital",), _capital),
     (("capital", "rates"), _capital_currencies),
     (("rates",), _rates),
+    (("schedules",), schedules_problems),
+    (("policy", "venues", "schedules"), use_problems),
     (("data",), _data),
+    (("data", "venues"), _data_venues),
     (("lakehouse",), _lakehouse),
     (("assumptions",), _assumptions),
     (("venues", "capital", "assumptions", "sentinel"), _venues),

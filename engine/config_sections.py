@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import model_validator
 
 from engine.config_values import (
     FRACTION_HINT,
@@ -29,8 +31,10 @@ from engine.config_values import (
     one_of,
     whole,
 )
+from lakehouse.shape import Shape
 from orders.assumptions import FillAt, FillRule
 from orders.plan import UnnamedPositions
+from orders.schedule import AT_ONCE, CHILD_ORDERS_MAX, ScheduleKind
 from orders.values import AccountKind, Grade
 
 WinnerKey = Annotated[
@@ -38,10 +42,19 @@ WinnerKey = Annotated[
 ]
 Symbol = Annotated[str, matching(re.compile(r"[A-Z0-9_]{1,32}:[A-Za-z0-9._!-]{1,64}"), "a symbol such as NASDAQ:AAPL")]
 GradeName = Annotated[Grade, member(Grade)]
+LIVE_DATA: Final = {
+    "path": "-",
+    "synthetic_spread_bps": "0",
+    "start": date(1970, 1, 1),
+    "end": date(9999, 12, 31),
+    "market_speed": 1,
+}
 
 
 class LakehouseSection(Section):
-    """Where manifests come from and when one is too old. Ages are judged in market time."""
+    """Where manifests come from and when one is too old. Ages are judged in market time. `manifest_also`: other places it may
+    appear at, the newest counts. `drift_csv`: the drift monitor's list, shown beside a plan and never traded; None: no advice.
+    """
 
     directory: FilePath
     manifest: FilePath
@@ -53,6 +66,9 @@ class LakehouseSection(Section):
     poll_interval_ms: Annotated[int, whole(at_least=10, at_most=3_600_000)]
     manifest_size_max_bytes: Annotated[int, whole(at_least=1_000, at_most=100_000_000)]
     provenance_min: GradeName
+    shapes_allowed: list[Annotated[Shape, member(Shape)]]
+    manifest_also: list[FilePath] = []  # noqa: RUF012 - pydantic copies it
+    drift_csv: FilePath | None = None
 
 
 class CapitalSection(Section):
@@ -64,13 +80,34 @@ class CapitalSection(Section):
 
 
 class PolicySection(Section):
-    """How targets become a plan. `plan_deadline_s` is data time to wait for prices."""
+    """How targets become a plan. `plan_deadline_s` is data time to wait for prices.
+
+    `schedule`: how orders go out: at_once, or a table of [schedules]; `schedule_by_venue` where one venue differs.
+    """
 
     cash_buffer_fraction: FractionBelowOne
     drift_band_fraction: FractionBelowOne
     price_age_max_ms: AgeMs
     unnamed_positions: Annotated[UnnamedPositions, member(UnnamedPositions)]
     plan_deadline_s: Annotated[int, whole(at_least=0, at_most=86_400 * 7)]
+    schedule: Name = AT_ONCE
+    schedule_by_venue: dict[Name, Name] = {}  # noqa: RUF012 - pydantic copies it
+
+
+class ScheduleSection(Section):
+    """One execution schedule. Durations in market time; which keys a kind needs is in `orders.schedule`, the rest may not stand.
+
+    `catalog` of vwap: a Nautilus catalog with bars, cut into buckets of `bucket_s`.
+    """
+
+    kind: Annotated[ScheduleKind, member(ScheduleKind)]
+    duration_s: Annotated[int | None, whole(at_least=1, at_most=86_400)] = None
+    timeout_s: Annotated[int | None, whole(at_least=1, at_most=86_400)] = None
+    slices: Annotated[int | None, whole(at_least=1, at_most=CHILD_ORDERS_MAX)] = None
+    participation_max: FractionAboveZero | None = None
+    randomize: Flag = False
+    catalog: FilePath | None = None
+    bucket_s: Annotated[int | None, whole(at_least=60, at_most=86_400)] = None
 
 
 class SentinelSection(Section):
@@ -133,16 +170,37 @@ class RateSection(Section):
     valid_until: Instant
 
 
+class AlarmsSection(Section):
+    """Where alarms go beside the log: see `engine.alarms.AlarmPolicy`. At least one of `command` and `webhook`."""
+
+    command: list[Annotated[str, matching(re.compile(r"[^\0]{1,1000}"), "a program or an argument")]] = []  # noqa: RUF012 - pydantic copies it
+    webhook: Annotated[
+        str | None, matching(re.compile(r"https?://[^\s]{1,500}"), "an address such as https://alarms.example/sluice")
+    ] = None
+    per_minute: Annotated[int, whole(at_least=1, at_most=1_000)]
+    timeout_s: Annotated[int, whole(at_least=1, at_most=60)]
+
+    @model_validator(mode="after")
+    def _goes_somewhere(self) -> AlarmsSection:
+        if not self.command and self.webhook is None:
+            raise ValueError("a command or a webhook was expected, there is neither; name one or take [alarms] out")
+        return self
+
+
 class SymbolsSection(Section):
     map: FilePath
 
 
 class DataSection(Section):
-    """Prices to replay. `market_speed` 1 is real time, 86400 a day a second. `manifests`: dated manifests a replay installs."""
+    """Prices to replay, or a venue's public streams (kind ccxt).
+
+    `market_speed` 1 is real time, 86400 a day a second. `manifests`: dated manifests a replay installs. Of ccxt only: `exchange`
+    and `stale_ms` (silence after which a stream is subscribed anew), `endpoint` (a loopback address instead of the venue).
+    """
 
     kind: Annotated[
-        Literal["replay_closes", "replay_quotes", "bars"],
-        one_of("replay_closes", "replay_quotes", "bars"),
+        Literal["replay_closes", "replay_quotes", "bars", "ccxt"],
+        one_of("replay_closes", "replay_quotes", "bars", "ccxt"),
     ]
     path: FilePath
     synthetic_spread_bps: Bps
@@ -150,6 +208,22 @@ class DataSection(Section):
     end: date
     market_speed: Annotated[int, whole(at_least=1, at_most=31_536_000)]
     manifests: FilePath | None = None
+    exchange: Annotated[str | None, matching(re.compile(r"[a-z0-9_]{1,32}"), "a ccxt exchange id such as binance")] = None
+    endpoint: Annotated[
+        str | None, matching(re.compile(r"http://[^/\s]{1,80}/?"), "an address such as http://127.0.0.1:18080")
+    ] = None
+    stale_ms: Annotated[int | None, whole(at_least=100, at_most=600_000)] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_replay(cls, given: Any) -> Any:
+        """Live data has no file, span or speed: they may not be given, and stand here as what they are."""
+        if not isinstance(given, dict) or given.get("kind") != "ccxt":
+            return given
+        foreign = sorted(given.keys() & {*LIVE_DATA, "manifests"})
+        if foreign:
+            raise ValueError(f"kind ccxt was expected to have no {', '.join(foreign)}; they belong to a replay, remove them")
+        return {**given, **LIVE_DATA}
 
 
 class SnapshotsSection(Section):

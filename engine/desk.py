@@ -40,7 +40,7 @@ from orders.plan import (
 from orders.valuation import Marks, open_exposure
 from orders.values import Listing, MarketLimits, Quote, Rate, Side
 from sentinel.facts import RecentApproval, Reference, SentinelFacts
-from sentinel.guard import judge_plan
+from sentinel.guard import AT_ONCE_EVERYWHERE, judge_plan
 from sentinel.limits import SentinelLimits
 from strategies.desk import Work
 from strategies.planner import plan
@@ -171,7 +171,14 @@ class ManifestDesk:
             made = plan(inputs)
         except InputError as error:  # numbers that no exact arithmetic holds; this is a Nautilus callback
             made = Held(code=error.code, message=str(error))
-        self.carry_out(made, inputs=inputs, audited=audited, decision=self._intake.decision, ready=ready)
+        self.carry_out(
+            made,
+            inputs=inputs,
+            audited=audited,
+            decision=self._intake.decision,
+            ready=ready,
+            schedules=self._config.schedule_by_venue(),
+        )
 
     def inputs(
         self,
@@ -218,8 +225,12 @@ class ManifestDesk:
         audited: Audited,
         decision: Mapping[str, tuple[Decimal, int]],
         ready: Callable[[Sequence[Approval]], None],
+        schedules: Mapping[str, str] = AT_ONCE_EVERYWHERE,
     ) -> Judgement | Held:
-        """Judge a plan of the open cycle and write it and its intents; see `decide`. `decision`: symbol -> (mid, when)."""
+        """Judge a plan of the open cycle and write it and its intents; see `decide`. `decision`: symbol -> (mid, when).
+
+        `schedules`: by venue; orders of the operator go at once.
+        """
         cycle, quotes, planned_ns, sha256 = inputs.cycle, inputs.quotes, inputs.now_ns, inputs.manifest_sha256
         facts = audited.facts
         if isinstance(made, Held):
@@ -236,6 +247,7 @@ class ManifestDesk:
             facts=self._sentinel_facts(audited, decision, quotes, open_exposure=exposure, now_ns=planned_ns),
             limits=self._limits,
             sha256=digest,
+            schedules=schedules,
         )
         if judgement.must_halt:
             self._halt(f"CONTROL_FAILED: {judgement.message}")
@@ -394,11 +406,11 @@ class ManifestDesk:
         """Every order of the open cycle is terminal: what was approved and not used lapses."""
         self._gate.disarm()
 
-    def attach(self, strategy: ManifestStrategy, working: Sequence[str]) -> None:
+    def attach(self, strategy: ManifestStrategy, working: Sequence[str], *, unwatched: Sequence[str] = ()) -> None:
         """After a restart: the strategy follows what still works; with nothing working the open cycle ends here."""
         if self._cut_off is None:
             return
         self._open_manifest, self._outcome = self._cut_off.manifest_sha256, INTERRUPTED
-        strategy.adopt(working)
+        strategy.adopt(working, unwatched=unwatched)
         if not working:
             self.finish()

@@ -1,15 +1,17 @@
 """The gate: stands on the `ExecEngine.execute` endpoint alone, where every order passes once, after Nautilus' RiskEngine.
 
-It lets pass what carries an approval of the Sentinel for exactly this id, instrument, side, quantity and kind; it denies
-everything else, and never raises: in a live node an exception here would end the process. It is the second lock's memory too.
+It lets pass what carries an approval of the Sentinel for exactly this id, instrument, side, quantity and kind, and the
+announced children of an approved parent as far as the counter has room; it denies everything else, and never raises: in a
+live node an exception here would end the process. It is the second lock's memory too.
 """
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 from nautilus_trader.core.uuid import UUID4
 from nautilus_trader.execution.messages import (
@@ -22,42 +24,21 @@ from nautilus_trader.execution.messages import (
     SubmitOrder,
     SubmitOrderList,
 )
-from nautilus_trader.model.enums import ContingencyType, OrderSide, OrderType
-from nautilus_trader.model.events import OrderDenied, OrderModifyRejected
+from nautilus_trader.model.events import OrderDenied, OrderEvent, OrderModifyRejected
 
+from engine.children import Children
+from engine.order_facts import facts_of, fingerprint
 from lakehouse.permission import Permission
 from orders.plan import Approval, Outcome
-from orders.values import OrderKind, Quote, Side
+from orders.schedule import Schedule
+from orders.values import Quote
+from sentinel.conservation import CONSERVATION
 from sentinel.limits import SentinelLimits
-from sentinel.order_check import OrderFacts, OrderVerdict, judge_order, limit_words
+from sentinel.order_check import ChildLeave, OrderVerdict, judge_order, limit_words
 
-KINDS = {OrderType.MARKET: OrderKind.MARKET, OrderType.LIMIT: OrderKind.LIMIT}
 ENDPOINT = "ExecEngine.execute"
+NO_SCHEDULES: Final[Mapping[str, Schedule]] = MappingProxyType({})
 HARMLESS = (CancelOrder, CancelAllOrders, BatchCancelOrders, QueryOrder, QueryAccount)
-
-
-def fingerprint(order: Any) -> tuple[Any, ...]:
-    """Return what of an order may not change between gate and wire."""
-    return (
-        order.strategy_id,
-        order.instrument_id,
-        order.side,
-        order.order_type,
-        order.quantity,
-        order.price if order.has_price else None,
-        order.time_in_force,
-        order.is_reduce_only,
-    )
-
-
-def kind_of(order: Any) -> OrderKind | None:
-    """Return the kind Sluice may have planned; None for one it never plans.
-
-    Contingent orders wake or change others inside the venue, where no gate stands; a quantity in quote currency is another one.
-    """
-    if order.contingency_type != ContingencyType.NO_CONTINGENCY or order.linked_order_ids or order.is_quote_quantity:
-        return None
-    return KINDS.get(order.order_type)
 
 
 class Gate:
@@ -77,8 +58,10 @@ class Gate:
         record: Callable[[Any, OrderVerdict], None],
         halt: Callable[[str], None],
         owner: str,
+        schedules: Mapping[str, Schedule] = NO_SCHEDULES,
     ) -> None:
         self._owner = owner
+        self.children = Children(schedules)
         self._msgbus = msgbus
         self._cache = cache
         self._clock = clock
@@ -105,20 +88,23 @@ class Gate:
         self._thread = threading.get_ident()
 
     def approve(self, approvals: Iterable[Approval]) -> None:
-        """Take the Sentinel's approvals of a plan; each serves one order once, until `disarm`."""
+        """Take the Sentinel's approvals of a plan; each serves one order once, or the children of one, until `disarm`."""
         for approval in approvals:
             self._approvals[approval.client_order_id] = approval
             self._armed.add(approval.client_order_id)
+            self.children.approve(approval)
 
     def revoke(self, client_order_id: str) -> None:
         """Take an unused approval back."""
         self._approvals.pop(client_order_id, None)
         self._armed.discard(client_order_id)
+        self.children.forget(client_order_id)
 
     def disarm(self) -> None:
         """The cycle is over: take back every approval that no order has used."""
         for client_order_id in self._armed:
             del self._approvals[client_order_id]
+            self.children.forget(client_order_id)
         self._armed.clear()
 
     def restore_passed(self, orders: Iterable[Any]) -> None:
@@ -160,6 +146,15 @@ class Gate:
         except Exception as error:
             self._fail_closed(command, error)
 
+    def on_event(self, event: Any) -> None:
+        """Keep the counter of the children; fills beyond a parent halt. Never raises."""
+        try:
+            broken = self.children.on_event(event) if isinstance(event, OrderEvent) else ""
+        except Exception as error:
+            broken = f"CONTROL_FAILED: {type(error).__name__}: {error}"
+        if broken:
+            self._stop(broken)
+
     def _may_send(self) -> bool:
         return not self._stopped and self._permission.may_send()
 
@@ -173,7 +168,7 @@ class Gate:
         """All orders of a list or none: judge each, deny the rest with the first refusal's code."""
         verdicts, seen = [], set[str]()
         for order in command.order_list.orders:
-            verdicts.append((order, self._judge(order, again=order.client_order_id.value in seen)))
+            verdicts.append((order, self._judge(order, again=order.client_order_id.value in seen, listed=True)))
             seen.add(order.client_order_id.value)
         refused = [verdict for _, verdict in verdicts if verdict.outcome is not Outcome.ALLOW]
         for order, verdict in verdicts:
@@ -201,28 +196,35 @@ class Gate:
         order_id = order.client_order_id.value
         self._passed[order_id] = fingerprint(order)
         self._armed.discard(order_id)
+        if order.exec_spawn_id is not None:
+            self.children.passed(order_id, order.quantity.as_decimal())
 
-    def _judge(self, order: Any, *, again: bool = False) -> OrderVerdict:
+    def _judge(self, order: Any, *, again: bool = False, listed: bool = False) -> OrderVerdict:
+        """A child comes alone: the room of its parent is asked and taken for one order at a time."""
         order_id = order.client_order_id.value
-        approval = self._approvals.get(order_id) if order.strategy_id.value == self._owner else None
-        facts = OrderFacts(
-            client_order_id=order_id,
-            instrument_id=order.instrument_id.value,
-            side=Side.BUY if order.side == OrderSide.BUY else Side.SELL,
-            quantity=order.quantity.as_decimal(),
-            order_kind=kind_of(order),
-            limit_price=order.price.as_decimal() if order.has_price else None,
-            reduce_only=order.is_reduce_only,
-        )
+        own = order.strategy_id.value == self._owner
+        approval = self._approvals.get(order_id) if own else None
+        spawned_from = order.exec_spawn_id
+        child: ChildLeave | None = None
+        used = again or order_id in self._passed
+        halted = not self._may_send()  # before the counter may halt: the verdict names what came first
+        if approval is None and spawned_from is not None and own:
+            used = used or listed
+            known = self.children.leave(order_id, None if used else order.quantity.as_decimal())
+            if known is not None:
+                approval, child = known
+                if child.conservation is not None and child.conservation.outcome is not Outcome.ALLOW:
+                    self._stop(f"{CONSERVATION}: {child.conservation.observed}; limit {child.conservation.limit}")
         return judge_order(
-            facts,
+            facts_of(order),
             approval,
-            used=again or order_id in self._passed,
-            halted=not self._may_send(),
+            used=used,
+            halted=halted,
             quote=self._quote_of(approval.symbol) if approval is not None else None,
             now_ns=self._clock.timestamp_ns(),
             limits=self._limits,
             words=self._words,
+            child=child,
         )
 
     def _deny(self, order: Any, command: Any, code: str) -> None:
@@ -233,7 +235,7 @@ class Gate:
         """
         order_id = order.client_order_id.value
         known = self._cache.order(order.client_order_id)
-        if known is None and order_id not in self._approvals:
+        if known is None and order_id not in self._approvals and not self.children.awaits(order_id):
             self._cache.add_order(order, command.position_id, command.client_id)
         elif known is not order or order_id in self._passed:
             return

@@ -1,9 +1,9 @@
-"""LakehouseDataClient: polls the manifest file of a live node and publishes what it finds, judged, as `TargetPortfolio`."""
+"""LakehouseDataClient: polls the manifest files of a live node and publishes what it finds, judged, as `TargetPortfolio`."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from strategies.target_portfolio import TargetPortfolio, as_custom, client_id
 
 REJUDGE_POLLS: Final = 50  # an unchanged file is judged again now and then: it may have become stale
 
+type Signature = tuple[tuple[int, int, int] | None, ...]  # mtime, size and inode of each file; None where there is none
 type ManifestOutcome = AuditedManifest | ManifestHeld | ManifestRefused
 
 
@@ -23,7 +24,7 @@ def portfolio_of(outcome: ManifestOutcome, *, now_ns: int) -> TargetPortfolio:
 
 
 class LakehouseDataClient(LiveDataClient):
-    """`judge()` reads and judges the file once; this client calls it at each change and publishes changed outcomes."""
+    """`judge()` reads and judges the files once; this client calls it at each change and publishes changed outcomes."""
 
     def __init__(
         self,
@@ -32,13 +33,13 @@ class LakehouseDataClient(LiveDataClient):
         msgbus: Any,
         cache: Any,
         clock: Any,
-        path: Path,
+        paths: Sequence[Path],
         judge: Callable[[], ManifestOutcome],
         poll_interval_s: float,
         halt: Callable[[str], None],
     ) -> None:
         super().__init__(loop=loop, client_id=client_id(), venue=None, msgbus=msgbus, cache=cache, clock=clock)
-        self._path = path
+        self._paths = tuple(paths)
         self._judge = judge
         self._poll_interval_s = poll_interval_s
         self._halt = halt
@@ -61,7 +62,7 @@ class LakehouseDataClient(LiveDataClient):
         """The node is about to stop; polling ends with the connection."""
 
     async def _poll(self) -> None:
-        seen: tuple[int, int, int] | None = None
+        seen: Signature | None = None
         unchanged = 0
         settled = False
         while True:
@@ -85,9 +86,13 @@ class LakehouseDataClient(LiveDataClient):
             self._handle_data(as_custom(portfolio_of(outcome, now_ns=self._clock.timestamp_ns())))
         return not isinstance(outcome, ManifestHeld)
 
-    def _signature(self) -> tuple[int, int, int] | None:
-        try:
-            stat = self._path.stat()
-        except OSError:
-            return None
-        return stat.st_mtime_ns, stat.st_size, stat.st_ino
+    def _signature(self) -> Signature:
+        return tuple(map(_signature_of, self._paths))
+
+
+def _signature_of(path: Path) -> tuple[int, int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino

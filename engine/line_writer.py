@@ -18,6 +18,7 @@ class LineWriter:
         self.journal = journal
         self.market_speed = market_time.speed
         self.last_line = 0
+        self.on_alarm: Callable[[str, str], None] = lambda code, message: None  # told of alarms and halts, disk or no disk
         self._run_id = run_id
         self._market_time = market_time
         self._clock_ns = clock_ns
@@ -36,6 +37,10 @@ class LineWriter:
         """Append one line and return its number."""
         now = self._clock_ns()
         market = now if self._same_time else self._market_time.at(now)
+        if kind is records.Alarm:
+            self.on_alarm(fields["code"], fields["message"])
+        elif kind is records.HaltLine:
+            self.on_alarm(fields["action"].upper(), f"by {fields['by']}: {fields['reason']}")
         return self._append(kind(ts_ns=now, market_ns=market, run_id=self._run_id, **fields))
 
     def _append(self, line: Any) -> int:

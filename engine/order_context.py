@@ -40,7 +40,8 @@ class ManifestFacts(Record, frozen=True, kw_only=True):
 class OrderContext(msgspec.Struct, kw_only=True, gc=False):
     """Progress of one of our orders, mutable; texts are made once, because every fill repeats them.
 
-    Instants in nanoseconds, 0 until they happened; `arrival` None after a restart.
+    Instants in nanoseconds, 0 until they happened; `arrival` None after a restart. `parent`: of a schedule's child; what it
+    fills is filled of its parent too. `close_cause`: what its cancel line will say.
     """
 
     symbol: str
@@ -70,6 +71,8 @@ class OrderContext(msgspec.Struct, kw_only=True, gc=False):
     base_currency: str | None
     multiplier: Decimal
     multiplier_text: str
+    parent: OrderContext | None = None
+    close_cause: str = "cancelled"
 
 
 def context_for(
@@ -117,6 +120,21 @@ def context_for(
         base_currency=listing.base_currency,
         multiplier=multiplier,
         multiplier_text=decimal_text(multiplier),
+    )
+
+
+def child_context(parent: OrderContext, *, order_kind: OrderKind, quantity: Decimal) -> OrderContext:
+    """Return the context of a parent's new child: the parent's prices and stages, its own progress."""
+    return msgspec.structs.replace(
+        parent,
+        order_kind=order_kind.value,
+        order_quantity=decimal_text(quantity),
+        filled=ZERO,
+        durable_ns=0,
+        sent_ns=0,
+        acked_ns=None,
+        parent=parent,
+        close_cause="cancelled",
     )
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 from engine.line_writer import LineWriter
 from engine.market_time import MarketTime
-from engine.order_context import ManifestFacts, OrderContext, context_for
+from engine.order_context import ManifestFacts, OrderContext, child_context, context_for
 from lakehouse import records
+from orders.book import ZERO
 from orders.canonical import decimal_text, plain
 from orders.plan import Approval, Decision, Held, Judgement, Outcome, Plan, Verdict
-from orders.values import Listing, MarketLimits, Quote
+from orders.values import Listing, MarketLimits, OrderKind, Quote
 
 
 class PlanRecorder(LineWriter):
@@ -190,6 +191,7 @@ class PlanRecorder(LineWriter):
                     planned_ns=planned_ns,
                     approved_ns=approved_ns,
                     forecast_fee_base=decimal_text(line.fee_base),
+                    schedule=approval.schedule,
                 )
             )
 
@@ -199,15 +201,69 @@ class PlanRecorder(LineWriter):
         for approval in approvals:
             self.contexts[approval.client_order_id].durable_ns = now
 
-    def withdraw(self, client_order_id: str, *, cause: str, venue: str = "") -> None:
-        """Write that an intent is given up before it was sent. `venue`: of an intent of an earlier process."""
+    def child_intent(
+        self, parent: Approval, *, number: int, quantity: Decimal, order_kind: OrderKind, limit_price: Decimal | None
+    ) -> str:
+        """Write the intent of a child and remember its context; return its id. Its fee is forecast on the parent's line.
+
+        Children are not counted as orders: the parent is.
+        """
+        known = self.contexts[parent.client_order_id]
+        child_id = parent.child_id(number)
+        context = self.contexts[child_id] = child_context(known, order_kind=order_kind, quantity=quantity)
+        self.write(
+            records.Intent,
+            cycle=context.cycle,
+            line=context.line,
+            client_order_id=child_id,
+            symbol=context.symbol,
+            instrument_id=context.instrument_id,
+            venue=context.venue,
+            side=context.side,
+            quantity=context.order_quantity,
+            order_kind=context.order_kind,
+            limit_price=None if limit_price is None else decimal_text(limit_price),
+            time_in_force="GTC",
+            reduce_only=parent.reduce_only,
+            strategy_id=self._strategy_id,
+            source_run=context.manifest.source_run,
+            manifest_sha256=context.manifest.manifest_sha256,
+            plan_sha256=context.plan_sha256,
+            decision_price=context.decision_price,
+            arrival_bid=context.arrival_bid,
+            arrival_ask=context.arrival_ask,
+            arrival_mid=context.arrival_mid,
+            arrival_ns=context.arrival_ns,
+            planned_ns=context.planned_ns,
+            approved_ns=context.approved_ns,
+            forecast_fee_base="0",
+            schedule=parent.schedule,
+            parent_client_order_id=parent.client_order_id,
+            child=number,
+        )
+        return child_id
+
+    def child_durable(self, child_id: str) -> None:
+        """Note the instant at which a child's intent was on disk."""
+        self.contexts[child_id].durable_ns = self._clock_ns()
+
+    def close_parent(self, client_order_id: str, *, cause: str) -> None:
+        """Say what the cancel line of a parent, which comes next, names as its cause."""
+        self.contexts[client_order_id].close_cause = cause
+
+    def withdraw(self, client_order_id: str, *, cause: str, venue: str = "", filled: Decimal = ZERO) -> None:
+        """Write that an intent is given up before it was sent. `venue`, `filled`: of an intent of an earlier process.
+
+        `filled` > 0 only of a parent, which is never sent itself: what its children filled.
+        """
         context = self.contexts.pop(client_order_id, None)
-        self.counts["orders"] -= context is not None
-        self.cycle_orders -= context is not None
+        if context is not None and context.parent is None:
+            self.counts["orders"] -= 1
+            self.cycle_orders -= 1
         self.write(
             records.CancelLine,
             client_order_id=client_order_id,
             venue=context.venue if context is not None else venue,
             cause=cause,
-            filled_quantity="0",
+            filled_quantity=decimal_text(filled),
         )

@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final
 
-from nautilus_trader.model.data import BarType, QuoteTick
+from nautilus_trader.model.data import Bar, BarType
 from nautilus_trader.model.identifiers import InstrumentId
 
 from orders.values import Quote
@@ -66,6 +66,10 @@ class Prices:
         self._newest[symbol] = (data, quote)
         return quote
 
+    def bar_topic(self, symbol: str) -> str | None:
+        """Return the bus topic of a symbol's bars; None where prices are quotes."""
+        return None if self._bar_types is None else f"data.bars.{self._bar_types[symbol]}"
+
     def _on_bar(self, symbol: str, bar: Any) -> None:
         self._bars[symbol] = bar
         for handler in self._bar_handlers:
@@ -79,8 +83,8 @@ class Prices:
         return Quote(symbol=symbol, bid=close - half, ask=close + half, ts_ns=data.ts_event)
 
     def symbol_of(self, data: Any) -> str | None:
-        """Return the platform symbol of a quote or a bar; None for an instrument that is none of ours."""
-        instrument_id = data.instrument_id if isinstance(data, QuoteTick) else data.bar_type.instrument_id
+        """Return the platform symbol of a quote, a trade or a bar; None for an instrument that is none of ours."""
+        instrument_id = data.bar_type.instrument_id if isinstance(data, Bar) else data.instrument_id
         return self._symbols.get(instrument_id.value)
 
     def watch(self, handler: Callable[[Any], None]) -> None:

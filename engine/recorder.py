@@ -28,6 +28,7 @@ from lakehouse import records
 from lakehouse.rebuild import FillKey
 from orders.book import ZERO, BookKeeper
 from orders.canonical import decimal_text
+from orders.schedule import SCHEDULE_DONE
 from orders.values import Listing, MarketLimits, Quote
 from sentinel.order_check import OrderVerdict
 
@@ -176,6 +177,8 @@ class Recorder(PlanRecorder):
         commission = event.commission
         fee, fee_currency = commission.as_decimal(), commission.currency.code
         context.filled += quantity
+        if context.parent is not None:
+            context.parent.filled += quantity
         quantity_text = decimal_text(quantity)
         notional = quantity * price if context.multiplier == ONE else quantity * price * context.multiplier
         book = self.quote_of(context.symbol)
@@ -290,8 +293,10 @@ class Recorder(PlanRecorder):
         self._cancel_line(event, cause="expired")
 
     def _cancel_line(self, event: Any, *, cause: str) -> None:
-        self.counts["cancelled"] += 1
         context = self.contexts.get(event.client_order_id.value)
+        if context is not None and cause == "cancelled":
+            cause = context.close_cause
+        self.counts["cancelled"] += cause != SCHEDULE_DONE
         self.write(
             records.CancelLine,
             client_order_id=event.client_order_id.value,

@@ -35,17 +35,20 @@ from engine.recorder import Recorder
 from lakehouse.rebuild import LogFold, OrderTrace
 from lakehouse.records import Fill, Intent
 from orders.book import BookKeeper
+from orders.schedule import AT_ONCE
 from orders.values import Listing, MarketLimits, OrderKind, Record, Side
 
 
 class Restored(Record, frozen=True, kw_only=True):
     """What a restart found. `requeue`: orders the simulated venue had received, with their send instant; `dead`: ids that
-    never reached it, with the reason; `working`: ids that still live.
+    never reached it, with the reason; `working`: ids that still live; `unwatched`: those of them that are resting children of a
+    schedule, which nothing times any more.
     """
 
     requeue: tuple[tuple[Any, int], ...]
     dead: tuple[tuple[str, str], ...]
     working: tuple[str, ...]
+    unwatched: tuple[str, ...] = ()
 
 
 def balances_of(keeper: BookKeeper, venue: str, listings: Mapping[str, Listing]) -> dict[str, Decimal]:
@@ -83,20 +86,26 @@ class Restorer:
         for symbol, quantity in fold.keeper.positions.items():
             if quantity:
                 self._carry(symbol, quantity, fold.marks[symbol])
-        requeue, dead, working = [], [], []
+        requeue, dead, working, unwatched = [], [], [], []
         for order_id, trace in fold.open_orders.items():
-            if trace.send is None:
+            intent = trace.intent
+            child = intent.parent_client_order_id is not None
+            if intent.schedule != AT_ONCE and not child:
+                dead.append((order_id, "schedule_interrupted"))  # its rest is not resumed: a top-up plans it anew
+            elif trace.send is None:
                 dead.append((order_id, "never_sent"))
             elif trace.received is None:
                 dead.append((order_id, "not_received"))
             else:
                 order = self._open_order(trace)
                 working.append(order_id)
+                if child and order.order_type == OrderType.LIMIT:
+                    unwatched.append(order_id)
                 self._remember(trace, fold)
                 if trace.ack is None or order.order_type == OrderType.MARKET:
                     requeue.append((order, trace.send.ts_ns))
         self._cache.build_index()
-        return Restored(requeue=tuple(requeue), dead=tuple(dead), working=tuple(working))
+        return Restored(requeue=tuple(requeue), dead=tuple(dead), working=tuple(working), unwatched=tuple(unwatched))
 
     def _remember(self, trace: OrderTrace, fold: LogFold) -> None:
         """A later fill of this order must explain itself like any other."""

@@ -15,13 +15,16 @@ from pydantic import Field, PrivateAttr, ValidationError
 
 from engine.config_checks import cross_problems
 from engine.config_problems import ConfigInvalid, Problem, shape_problems, valid_sections
+from engine.config_schedules import schedule_of
 from engine.config_sections import (
+    AlarmsSection,
     AssumptionsSection,
     CapitalSection,
     DataSection,
     LakehouseSection,
     PolicySection,
     RateSection,
+    ScheduleSection,
     SentinelSection,
     SnapshotsSection,
     SymbolsSection,
@@ -33,10 +36,12 @@ from orders.assumptions import Assumptions
 from orders.canonical import sha256_hex
 from orders.errors import ConfigError
 from orders.plan import PlanPolicy
+from orders.schedule import Schedule
 from orders.values import AccountKind, FeeSchedule, Rate
 from sentinel.limits import SentinelLimits
 
 if TYPE_CHECKING:
+    from engine.alarms import AlarmPolicy
     from lakehouse.manifest import ManifestPolicy
     from lakehouse.provenance import ProvenancePolicy
 
@@ -59,9 +64,11 @@ class RunConfig(Section):
     venues: dict[Name, VenueSection]
     assumptions_section: Annotated[AssumptionsSection, Field(alias="assumptions")]
     rates_section: Annotated[dict[Currency, RateSection], Field(alias="rates", default_factory=dict)]
+    schedules_section: Annotated[dict[Name, ScheduleSection], Field(alias="schedules", default_factory=dict)]
     symbols: SymbolsSection
     data: DataSection
     snapshots: SnapshotsSection
+    alarms: AlarmsSection | None = None
 
     _sha256: str = PrivateAttr(default="")
     _path: Path = PrivateAttr(default=Path())
@@ -82,6 +89,15 @@ class RunConfig(Section):
         made = self.model_copy()
         made._path, made._sha256 = path, sha256
         return made
+
+    def schedules(self) -> dict[str, Schedule]:
+        """Return the execution schedules by name; at_once is built in and not among them."""
+        return {name: schedule_of(name, section) for name, section in self.schedules_section.items()}
+
+    def schedule_by_venue(self) -> dict[str, str]:
+        """Return the name of the schedule of each venue."""
+        policy = self.policy
+        return {venue: policy.schedule_by_venue.get(venue, policy.schedule) for venue in self.venues}
 
     def assumptions(self) -> Assumptions:
         """Return what the simulated venue pretends."""
@@ -160,13 +176,31 @@ class RunConfig(Section):
             future_skew_max_ns=section.future_skew_max_s * NS_PER_S,
             size_max=section.manifest_size_max_bytes,
             capital=self.capital.winners,
+            shapes=frozenset(section.shapes_allowed),
         )
+
+    def manifest_paths(self) -> tuple[Path, ...]:
+        """Return where a manifest may appear, `manifest` first; the newest of them counts."""
+        return self.lakehouse.manifest, *self.lakehouse.manifest_also
 
     def provenance_policy(self) -> ProvenancePolicy:
         """Return where source runs lie and how well they must be proven."""
         from lakehouse.provenance import ProvenancePolicy
 
         return ProvenancePolicy(runs_directory=str(self.lakehouse.runs_directory), grade_min=self.lakehouse.provenance_min)
+
+    def alarm_policy(self) -> AlarmPolicy | None:
+        """Return where alarms go beside the log; None: nowhere."""
+        from engine.alarms import AlarmPolicy
+
+        if self.alarms is None:
+            return None
+        return AlarmPolicy(
+            command=tuple(self.alarms.command),
+            webhook=self.alarms.webhook,
+            per_minute=self.alarms.per_minute,
+            timeout_s=self.alarms.timeout_s,
+        )
 
     def rates(self) -> dict[str, Rate]:
         """Return the rates to base currency, by currency; base itself is not among them."""

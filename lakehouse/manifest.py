@@ -1,4 +1,4 @@
-"""Read a research manifest (`portfolio_optimized_v3.json`) into a value that means: audited, and this is what to hold.
+"""Read a research portfolio (`lakehouse.shapes`) into a value that means: audited, and this is what to hold.
 
 The answer is one of three: `AuditedManifest`; `ManifestHeld` (it may become right by itself: hold what is held, alarm, look
 again); `ManifestRefused` (a person must act). None of them ever means "sell everything". The bytes are read once; what is
@@ -7,36 +7,39 @@ hashed is what is parsed.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
-from decimal import Context, Decimal, localcontext
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from lakehouse.provenance import Check, ProvenancePolicy, grade_run
-from lakehouse.strict_json import read_contained
+from lakehouse.capital import common_origin, net_targets, split_capital, winner_shares
+from lakehouse.meta_portfolio import Evidence
+from lakehouse.provenance import RUN_ID, Check, Provenance, ProvenancePolicy, grade_run
+from lakehouse.regimes import worst_regime
+from lakehouse.shape import DEFAULT_SHAPES, Shape
+from lakehouse.shapes import Manifest, parse_manifest
+from lakehouse.strict_json import FileBytes, read_contained
 from lakehouse.upstream_time import zone_of
-from lakehouse.winners import ASK, Manifest, RefusedWinner, Winner, parse_manifest
-from orders.canonical import decimal_text, sha256_hex
+from lakehouse.winners import NO_RUN, RefusedWinner, Winner
+from orders.canonical import sha256_hex
 from orders.errors import ConfigError, InputError, NotYet
 from orders.values import Grade, Record
 
 SIZE_MAX: Final = 16 << 20  # 10,000 assets take about 4 MB
-REGIMES: Final = ("QUIET", "NORMAL", "TURBULENT", "CRISIS")  # ascending
-QUADRANTS: Final = frozenset({"EXPANSION", "INFLATIONARY_TREND", "STAGNATION", "NORMAL"})
 
-_EXACT: Final = Context(prec=1000)  # a weight has at most 64 digits, the last within 464 places: sums and products are exact
 _CAPITAL_KEY: Final = re.compile(r"rank:[1-9][0-9]{0,8}|[A-Za-z0-9_.\-]{1,64}/[A-Za-z0-9_.\-]{1,64}")
 
 
 class ManifestPolicy(Record, frozen=True, kw_only=True):
     """What config asks of a manifest.
 
-    `root`: the directory it must really lie in. `zone`: IANA zone of its naive time stamps. `capital`: winner ("rank:1" or
-    "engine/profile") -> fraction of equity, each > 0, at most 1 together; a winner not named gets nothing. Durations in ns
-    of market time. Raises `ConfigError` when made with anything else.
+    `root`: the directory it must really lie in. `shapes`: those that may be traded. `zone`: IANA zone of its naive time
+    stamps. `capital`: winner ("rank:1" or "engine/profile") -> fraction of equity, each > 0, at most 1 together; a winner not
+    named gets nothing. Durations in ns of market time. Raises `ConfigError` when made with anything else.
     """
 
     root: str
@@ -46,6 +49,7 @@ class ManifestPolicy(Record, frozen=True, kw_only=True):
     size_max: int = SIZE_MAX
     weight_abs_max: Decimal = Decimal(1)
     capital: Mapping[str, Decimal] = msgspec.field(default_factory=lambda: {"rank:1": Decimal(1)})
+    shapes: frozenset[Shape] = DEFAULT_SHAPES
 
     def __post_init__(self) -> None:
         zone_of(self.zone)
@@ -55,6 +59,7 @@ class ManifestPolicy(Record, frozen=True, kw_only=True):
             ("future_skew_max_ns of 0 or more", self.future_skew_max_ns >= 0, self.future_skew_max_ns),
             ("size_max above 0", self.size_max > 0, self.size_max),
             ("weight_abs_max above 0", self.weight_abs_max.is_finite() and self.weight_abs_max > 0, self.weight_abs_max),
+            ("at least one shape", bool(self.shapes), "none"),
             ("capital keys rank:N or engine/profile", all(map(_CAPITAL_KEY.fullmatch, self.capital)), list(self.capital)),
             ("finite capital fractions", all(value.is_finite() for value in self.capital.values()), dict(self.capital)),
         )
@@ -88,6 +93,11 @@ class AuditedManifest(Record, frozen=True, kw_only=True):
     fractions: Mapping[str, Decimal]  # engine/profile -> fraction of equity
     winners: tuple[Winner, ...]  # those with capital, in file order
     notes: tuple[str, ...]
+    shape: Shape = Shape.V3
+
+    def shares(self) -> dict[str, dict[str, Decimal]]:
+        """Return symbol -> winner -> signed fraction of equity; of each symbol they sum to its target."""
+        return winner_shares(self.winners, self.fractions)
 
 
 class ManifestHeld(Record, frozen=True, kw_only=True):
@@ -121,18 +131,57 @@ ManifestOutcome = AuditedManifest | ManifestHeld | ManifestRefused
 def read_manifest(path: Path, *, policy: ManifestPolicy, market_now_ns: int, provenance: ProvenancePolicy) -> ManifestOutcome:
     """Read, parse and judge the manifest at `path`; `market_now_ns` is what its age is counted to.
 
-    (1) the file: regular, inside `policy.root`, bounded; (2) strict JSON; (3) the v3 shape; (4) every winner's rows; (5) the
-    capital split; (6) one source run; (7) age; (8) provenance. The first step that fails decides. HOLD: MANIFEST_VANISHED,
-    MANIFEST_EMPTY, MANIFEST_HALF_WRITTEN, NO_WINNERS, MANIFEST_STALE, MANIFEST_FROM_FUTURE; all else is refused. Never raises
-    on content. `written_ns` of a held or refused file is None where it could not be read.
+    (1) the file: regular, inside `policy.root`, bounded; (2) strict JSON; (3) the shape, by content; (4) every winner's rows;
+    (5) the capital split; (6) one source run: the one its metadata name, or for shapes that name none the `<run>` of
+    `<runs_directory>/<run>/…` it really lies in; (7) age; (8) provenance, of a meta portfolio also that of every sleeve's run.
+    The first step that fails decides. HOLD: MANIFEST_VANISHED, MANIFEST_EMPTY, MANIFEST_HALF_WRITTEN, NO_WINNERS,
+    MANIFEST_STALE, MANIFEST_FROM_FUTURE, ALL_TARGETS_ZERO; all else is refused. Never raises on content. `written_ns` of a
+    held or refused file is None where it could not be read.
     """
     try:
         file = read_contained(path, root=Path(policy.root), size_max=policy.size_max)
     except InputError as error:
-        return _stopped(error, sha256=None, written_ns=None)
-    return judge_manifest(
-        file.data, policy=policy, market_now_ns=market_now_ns, provenance=provenance, written_ns=file.written_ns, what=str(path)
+        return stopped(error, sha256=None, written_ns=None)
+    try:
+        manifest = parse_file(file, policy=policy, provenance=provenance, what=str(path))
+    except InputError as error:
+        return stopped(error, sha256=sha256_hex(file.data), written_ns=file.written_ns)
+    return judge_parsed(
+        manifest,
+        policy=policy,
+        market_now_ns=market_now_ns,
+        provenance=provenance,
+        written_ns=file.written_ns,
+        what=str(path),
     )
+
+
+def parse_file(file: FileBytes, *, policy: ManifestPolicy, provenance: ProvenancePolicy, what: str) -> Manifest:
+    """Parse a file's bytes, knowing where it really lies. Raises what `parse_manifest` raises."""
+    assert file.real_path is not None
+    return parse_manifest(
+        file.data,
+        what=what,
+        size_max=policy.size_max,
+        zone=zone_of(policy.zone),
+        weight_abs_max=policy.weight_abs_max,
+        shapes=policy.shapes,
+        source_run=run_of(file.real_path, runs_directory=provenance.runs_directory),
+        evidence=Evidence(
+            directory=os.path.dirname(file.real_path), runs_directory=provenance.runs_directory, size_max=policy.size_max
+        ),
+    )
+
+
+def run_of(real_path: str, *, runs_directory: str) -> str:
+    """Return the `<run>` of `<runs_directory>/<run>/…` that a resolved path lies in; `NO_RUN` where it lies in none."""
+    try:
+        runs = Path(os.path.realpath(runs_directory, strict=True))
+    except OSError:
+        return NO_RUN
+    path = Path(real_path)
+    parts = path.relative_to(runs).parts if path.is_relative_to(runs) else ()
+    return parts[0] if len(parts) > 1 and RUN_ID.fullmatch(parts[0]) else NO_RUN
 
 
 def judge_manifest(
@@ -143,21 +192,48 @@ def judge_manifest(
     provenance: ProvenancePolicy,
     written_ns: int,
     what: str = "the manifest",
+    source_run: str = NO_RUN,
+    evidence: Evidence | None = None,
 ) -> ManifestOutcome:
-    """Judge a manifest's bytes: steps (2) to (8) of `read_manifest`."""
-    sha256 = sha256_hex(data)
+    """Judge a manifest's bytes: steps (2) to (8) of `read_manifest`. `source_run`, `evidence`: see `parse_manifest`."""
     try:
         manifest = parse_manifest(
-            data, what=what, size_max=policy.size_max, zone=zone_of(policy.zone), weight_abs_max=policy.weight_abs_max
+            data,
+            what=what,
+            size_max=policy.size_max,
+            zone=zone_of(policy.zone),
+            weight_abs_max=policy.weight_abs_max,
+            shapes=policy.shapes,
+            source_run=source_run,
+            evidence=evidence,
         )
+    except InputError as error:
+        return stopped(error, sha256=sha256_hex(data), written_ns=written_ns)
+    return judge_parsed(
+        manifest, policy=policy, market_now_ns=market_now_ns, provenance=provenance, written_ns=written_ns, what=what
+    )
+
+
+def judge_parsed(
+    manifest: Manifest,
+    *,
+    policy: ManifestPolicy,
+    market_now_ns: int,
+    provenance: ProvenancePolicy,
+    written_ns: int,
+    what: str,
+) -> ManifestOutcome:
+    """Judge a parsed manifest: steps (5) to (8) of `read_manifest`."""
+    sha256 = manifest.sha256
+    try:
         if not manifest.winners:
             action = "Look at the research run; positions stay as they are."
             raise NotYet("NO_WINNERS", expected="a winner", found=f"none in {what}", action=action)
-        fractions = _split_capital(manifest, policy)
+        fractions = split_capital(manifest, policy.capital)
         used = tuple(winner for winner in manifest.winners if isinstance(winner, Winner) and winner.key in fractions)
-        source_run, generated_ns = _common_origin(used)
+        source_run, generated_ns = common_origin(used)
     except InputError as error:
-        return _stopped(error, sha256=sha256, written_ns=written_ns)
+        return stopped(error, sha256=sha256, written_ns=written_ns)
     age_ns = market_now_ns - generated_ns
     if age_ns > policy.age_max_ns or -age_ns > policy.future_skew_max_ns:
         stale = age_ns > policy.age_max_ns
@@ -171,9 +247,7 @@ def judge_manifest(
             source_run=source_run,
             generated_ns=generated_ns,
         )
-    pairs = [(winner.engine, winner.profile) for winner in used]
-    hashes = [winner.returns_hash for winner in used if winner.returns_hash is not None]
-    proven = grade_run(source_run, winners=pairs, policy=provenance, returns_hashes=hashes)
+    proven = _prove(manifest, used, source_run=source_run, policy=provenance)
     if proven.grade.rank < provenance.grade_min.rank:
         failures = "; ".join(f"{name}: {detail}" for name, _, detail in proven.failures)
         return ManifestRefused(
@@ -187,7 +261,7 @@ def judge_manifest(
             run_ledger_head=proven.run_ledger_head,
             checks=proven.checks,
         )
-    targets, notes = _net(used, fractions)
+    targets, notes = net_targets(used, fractions)
     if not any(targets.values()):
         return ManifestHeld(
             code="ALL_TARGETS_ZERO",
@@ -207,68 +281,37 @@ def judge_manifest(
         checks=proven.checks,
         generated_ns=generated_ns,
         written_ns=written_ns,
-        regime_name=max((_regime_of(winner) for winner in used), key=REGIMES.index),
+        regime_name=worst_regime((winner.regime_name, winner.quadrant) for winner in used),
         regime_text="; ".join(f"{w.key}: regime {w.regime_name!r}, quadrant {w.quadrant!r}" for w in used),
         targets=targets,
         fractions=fractions,
         winners=used,
-        notes=(*(f"{w.key} has no capital and is refused: {w.code}: {w.message}" for w in refused), *notes),
+        notes=(
+            *(f"{w.key} has no capital and is refused: {w.code}: {w.message}" for w in refused),
+            *notes,
+            *manifest.notes,
+        ),
+        shape=manifest.shape,
     )
 
 
-def _split_capital(manifest: Manifest, policy: ManifestPolicy) -> dict[str, Decimal]:
-    """Return engine/profile -> fraction. A share whose winner is missing or refused is never given to another."""
-    by_name = {f"rank:{winner.rank}": winner for winner in manifest.winners} | {w.key: w for w in manifest.winners}
-    fractions: dict[str, Decimal] = {}
-    for name, fraction in policy.capital.items():
-        winner = by_name.get(name)
-        if winner is None:
-            found = ", ".join(f"rank:{w.rank} {w.key}" for w in manifest.winners)[:200]
-            raise InputError(
-                "WINNER_MISSING", expected=f"winner {name}", found=found, action="Mend the manifest or the capital split."
-            )
-        if isinstance(winner, RefusedWinner):
-            raise InputError(winner.code, expected=f"a sound winner {winner.key}", found=winner.message, action=ASK)
-        if winner.key in fractions:
-            found = f"{name} for {winner.key}, which has a share already"
-            raise InputError("CAPITAL_AMBIGUOUS", expected="one share a winner", found=found, action="Mend the capital split.")
-        fractions[winner.key] = fraction
-    return fractions
+def _prove(manifest: Manifest, used: tuple[Winner, ...], *, source_run: str, policy: ProvenancePolicy) -> Provenance:
+    """Grade the source run; a meta portfolio is no better than the worst of its sleeves' runs."""
+    pairs = [(winner.engine, winner.profile) for winner in used]
+    hashes = [winner.returns_hash for winner in used if winner.returns_hash is not None]
+    proven = grade_run(source_run, winners=pairs, policy=policy, returns_hashes=hashes)
+    for run in dict.fromkeys(run for run, _ in manifest.sleeve_files):
+        sleeve = grade_run(run, winners=(), policy=policy)
+        proven = msgspec.structs.replace(
+            proven,
+            grade=min(proven.grade, sleeve.grade, key=lambda grade: grade.rank),
+            checks=(*proven.checks, *((f"{name} of {run}", ok, found) for name, ok, found in sleeve.checks)),
+        )
+    return proven
 
 
-def _common_origin(used: tuple[Winner, ...]) -> tuple[str, int]:
-    runs = sorted({winner.source_run for winner in used})
-    if len(runs) != 1:
-        raise InputError("SOURCE_RUNS_DIFFER", expected="one source run", found=", ".join(runs), action=ASK)
-    stamps = [winner.generated_ns for winner in used if winner.generated_ns is not None]
-    if len(stamps) != len(used):
-        undated = ", ".join(winner.key for winner in used if winner.generated_ns is None)
-        raise InputError("MANIFEST_UNDATED", expected="generated_at", found=f"none in {undated}", action=ASK)
-    return runs[0], min(stamps)
-
-
-def _net(used: tuple[Winner, ...], fractions: Mapping[str, Decimal]) -> tuple[dict[str, Decimal], list[str]]:
-    """Return symbol -> Σ fraction * net_weight in symbol order, and a note for every symbol the winners disagree on."""
-    shares: dict[str, list[Decimal]] = {}
-    with localcontext(_EXACT):
-        for winner in used:
-            for asset in winner.assets:
-                shares.setdefault(asset.symbol, []).append(fractions[winner.key] * asset.net_weight)
-        targets = {symbol: sum(shares[symbol], Decimal(0)) or Decimal(0) for symbol in sorted(shares)}
-    notes = [
-        f"{symbol}: winners disagree ({' and '.join(map(decimal_text, parts))}), netted"
-        for symbol, parts in sorted(shares.items())
-        if min(parts) < 0 < max(parts)
-    ]
-    return targets, notes
-
-
-def _regime_of(winner: Winner) -> str:
-    known = winner.regime_name in REGIMES and (winner.quadrant is None or winner.quadrant in QUADRANTS)
-    return winner.regime_name if known and winner.regime_name is not None else "CRISIS"
-
-
-def _stopped(error: InputError, *, sha256: str | None, written_ns: int | None) -> ManifestHeld | ManifestRefused:
+def stopped(error: InputError, *, sha256: str | None, written_ns: int | None) -> ManifestHeld | ManifestRefused:
+    """Return the outcome of an error of reading: held where it may become right by itself."""
     code = f"MANIFEST_{error.code}" if error.code in _READING_CODES else error.code
     message = f"{error.expected} was expected, found {error.found}. {error.action}"
     kind = ManifestHeld if isinstance(error, NotYet) else ManifestRefused

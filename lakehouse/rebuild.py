@@ -81,7 +81,8 @@ class LogFold:
     `finished`: client order id -> filled, cancelled, rejected or denied; an id in it is never sent again.
     `marks`: symbol -> (price in quote currency, `ts_ns`): the last fill price, for what was never quoted since.
     `plans`: those of the last accepted manifest, oldest first, without the operator's single orders.
-    `orders_by_line`: (cycle, line) -> client order ids.
+    `orders_by_line`: (cycle, line) -> client order ids, without the children of a schedule. A parent is an open order until its
+    schedule ends; its `filled` is what its children filled.
     `unfinished`: the manifest whose newest cycle is open or was cut off by a kill; `done`: the one whose cycle last ended well.
     `market_ns`: the latest market time of a line that is stamped in it, 0 for none.
     """
@@ -216,7 +217,7 @@ class LogFold:
         known = self.open_orders.get(key)
         if self.finished.get(key, "denied") != "denied" or (known is not None and known.send is not None):
             raise _corrupt("ORDER_TWICE", "one order under one client order id", f"a second intent for {key}")
-        if known is None:
+        if known is None and line.parent_client_order_id is None:
             self.orders_by_line.setdefault((line.cycle, line.line), []).append(key)
         self.finished.pop(key, None)
         self.open_orders[key] = OrderTrace(line)
@@ -272,6 +273,9 @@ class LogFold:
             return  # a late fill of a cancelled order is possible and counts
         trace.filled += quantity
         trace.unknown = False
+        parent = self.open_orders.get(trace.intent.parent_client_order_id or "")
+        if parent is not None:
+            parent.filled += quantity
         if trace.filled != amount(line.filled_quantity):
             raise _corrupt("FILL_MISSING", f"{trace.filled} filled of order {line.client_order_id} so far", line.filled_quantity)
         if trace.filled < trace.quantity:

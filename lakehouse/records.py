@@ -117,7 +117,11 @@ class Skip(Line, frozen=True, kw_only=True, gc=False, tag="skip"):
 
 
 class Intent(Line, frozen=True, kw_only=True, gc=False, tag="intent"):
-    """An order Sluice means to send; durable before anything is sent."""
+    """An order Sluice means to send; durable before anything is sent.
+
+    Of a `schedule` other than at_once this order itself is never sent: children are, each with an intent of its own that
+    names `parent_client_order_id` and its number `child` from 1 (0: no child). Quantities of children are part of the parent's.
+    """
 
     cycle: int
     line: int
@@ -143,6 +147,9 @@ class Intent(Line, frozen=True, kw_only=True, gc=False, tag="intent"):
     planned_ns: int
     approved_ns: int
     forecast_fee_base: str
+    schedule: str = "at_once"
+    parent_client_order_id: str | None = None
+    child: int = 0
 
 
 class VerdictLine(Line, frozen=True, kw_only=True, gc=False, tag="verdict"):

@@ -11,7 +11,8 @@ CLIENT_ORDER_ID_LENGTH: Final = 32  # hex digits; legal at every venue we know (
 def client_order_id(*, environment: str, manifest_sha256: str, cycle: int, line: int, child: int = 0) -> str:
     """Return the first 32 hex digits of sha256 over environment, manifest, cycle, plan line and child number.
 
-    `cycle` >= 1, `line` >= 1, `child` >= 0 (0 is the line's only order or its first slice). Parts are joined by a
+    `cycle` >= 1, `line` >= 1, `child` >= 0 (0 is the line's order; where a schedule
+    slices it that one is never sent, its children are 1, 2, …). Parts are joined by a
     newline, which none of them can contain.
     """
     assert "\n" not in environment

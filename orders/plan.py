@@ -9,13 +9,26 @@ import json
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
 
 from orders.book import Book
 from orders.canonical import decimal_text, plain, sha256_hex
-from orders.values import AccountKind, FeeSchedule, Listing, MarketLimits, OrderKind, Quote, Rate, Record, Side
+from orders.ids import client_order_id
+from orders.policy import Flips as Flips
+from orders.policy import InFlight as InFlight
+from orders.policy import PlanPolicy as PlanPolicy
+from orders.policy import UnnamedPositions as UnnamedPositions
+from orders.reasons import TRADING_REASONS as TRADING_REASONS
+from orders.reasons import Reason as Reason
+from orders.schedule import AT_ONCE
+from orders.values import AccountKind, FeeSchedule, Listing, MarketHours, MarketLimits, OrderKind, Quote, Rate, Record, Side
+
+ZERO: Final = Decimal(0)
+ONE: Final = Decimal(1)
+NO_SHARES: Final[Mapping[str, Decimal]] = MappingProxyType({})
 
 _sorted_json: Final = msgspec.json.Encoder(order="sorted")
 
@@ -26,49 +39,6 @@ class Decision(StrEnum):
     PLAN = "PLAN"
     HOLD = "HOLD"
     REFUSED = "REFUSED"
-
-
-class Reason(StrEnum):
-    """Why a plan line trades or does not."""
-
-    TRADE = "TRADE"
-    SCALED_TO_CASH = "SCALED_TO_CASH"  # trades, but less than wanted: the common factor
-    ON_TARGET = "ON_TARGET"
-    WITHIN_BAND = "WITHIN_BAND"
-    BELOW_FLOOR = "BELOW_FLOOR"  # logged as "Below Floor"
-    ABOVE_MAX_QUANTITY = "ABOVE_MAX_QUANTITY"
-    NO_PRICE = "NO_PRICE"
-    PRICE_STALE = "PRICE_STALE"
-    PRICE_CROSSED = "PRICE_CROSSED"
-    NO_LIMITS = "NO_LIMITS"
-    NOT_LISTED = "NOT_LISTED"
-    NO_RATE = "NO_RATE"
-    REFUSED_SHORT = "REFUSED_SHORT"
-    KEPT = "KEPT"  # held, not named by the manifest, policy keep
-    IN_FLIGHT = "IN_FLIGHT"  # an open order works on this symbol
-    OFF_STEP = "OFF_STEP"  # a single order's quantity is not a multiple of the step; never floored for the caller
-    OFF_TICK = "OFF_TICK"  # a single order's limit price is not a multiple of the tick
-    NO_CASH = "NO_CASH"  # scaled below the floor
-
-
-TRADING_REASONS = frozenset({Reason.TRADE, Reason.SCALED_TO_CASH})
-
-
-class UnnamedPositions(StrEnum):
-    """What happens to a held instrument the manifest does not name."""
-
-    CLOSE = "close"
-    KEEP = "keep"
-
-
-class PlanPolicy(Record, frozen=True, kw_only=True):
-    """`cash_buffer_fraction` of equity is never spent, 0 <= x < 1; `drift_band_fraction` of equity is left alone, 0 <= x < 1."""
-
-    base_currency: str
-    cash_buffer_fraction: Decimal
-    drift_band_fraction: Decimal
-    price_age_max_ns: int
-    unnamed_positions: UnnamedPositions
 
 
 class OpenOrder(Record, frozen=True, kw_only=True):
@@ -84,7 +54,10 @@ class PlanInputs(Record, frozen=True, kw_only=True):
     """Everything a plan depends on. `now_ns` is on the time scale of the quotes; it judges ages and is not in the plan.
 
     `targets`: symbol -> signed net weight, a fraction of equity. `accounts`, `fees`: by venue.
-    `rates`: by currency, to base currency; base itself needs none.
+    `rates`: by currency, to base currency; base itself needs none. `shares`: symbol -> winner (engine/profile) -> signed
+    fraction of equity, which sum to `targets`; None: not attributed. `hours`: the session of every market traded on; None:
+    not judged, a symbol absent from it is refused. `turnover_today`: fraction of equity traded since the day began; None: not
+    known, which a daily cap refuses. `cause`: why the cycle was opened.
     """
 
     environment: str
@@ -102,6 +75,10 @@ class PlanInputs(Record, frozen=True, kw_only=True):
     rates: Mapping[str, Rate]
     policy: PlanPolicy
     now_ns: int
+    shares: Mapping[str, Mapping[str, Decimal]] | None = None
+    hours: Mapping[str, MarketHours] | None = None
+    turnover_today: Decimal | None = None
+    cause: str = ""
 
 
 class PlanLine(Record, frozen=True, kw_only=True, gc=False):
@@ -112,6 +89,11 @@ class PlanLine(Record, frozen=True, kw_only=True, gc=False):
     currency for one unit at price 1 (multiplier x rate). `notional_base` and `fee_base` are at the far touch (buys at ask,
     sells at bid), of a LIMIT line at its `limit_price`; where the line does not trade for its size, they are of what is not
     sent. `limit_price`: quote currency, None for MARKET.
+
+    `attribution`: winner -> signed weight, which sum to the target weight; empty where the plan is not attributed.
+    `crossed_weight` >= 0: what the winners cancel out between themselves, (sum of |w| - |sum of w|) / 2. `after_line`: goes only
+    when that line of this plan has filled in full; its held weight and quantity are those after it. `reduce_only`: must not
+    take a margin position through zero.
     """
 
     line: int
@@ -133,6 +115,10 @@ class PlanLine(Record, frozen=True, kw_only=True, gc=False):
     notional_base: Decimal
     fee_base: Decimal
     limit_price: Decimal | None = None
+    attribution: Mapping[str, Decimal] = NO_SHARES
+    crossed_weight: Decimal = ZERO
+    after_line: int | None = None
+    reduce_only: bool = False
 
     @property
     def trades(self) -> bool:
@@ -145,8 +131,10 @@ class Plan(Record, frozen=True, kw_only=True):
     Exposures are fractions of equity on the book after all trading lines filled at mid, fees left out. `turnover`: sum of
     traded notionals at mid / equity. `tracking_error_bps`: half the sum of |weight after - target weight|, 10,000 = equity
     (no covariances). `forecast_cost_bps`: taker fees and half spreads, of the traded notional at mid. `scale_factor`: what
-    the buys of cash accounts were multiplied by, 1 when cash was enough, cut to 12 places. Fractions are rounded half-even
-    to 12 places, bps to 6; amounts are exact.
+    the buys of the scarcest cash pot were multiplied by, 1 when cash was enough, cut to 12 places; `turnover_factor` likewise
+    what opens or adds, by the turnover caps. `crossed_weight`: exact sum over the lines. `cancels`: client order ids of open
+    orders that are in the way, ascending. Where open orders are netted, they count as filled in what is "after". Fractions are
+    rounded half-even to 12 places, bps to 6; amounts are exact.
     """
 
     version: int
@@ -167,6 +155,10 @@ class Plan(Record, frozen=True, kw_only=True):
     forecast_cost_bps: Decimal
     prices_ns: int
     lines: tuple[PlanLine, ...]
+    cause: str = ""
+    crossed_weight: Decimal = ZERO
+    turnover_factor: Decimal = ONE
+    cancels: tuple[str, ...] = ()
 
 
 class Held(Record, frozen=True, kw_only=True):
@@ -199,7 +191,7 @@ class Approval(Record, frozen=True, kw_only=True, gc=False):
     """Leave for one order: made by `sentinel.guard` only. The gate compares what comes with it and uses it once.
 
     `reference_price` is the far touch the plan was judged on, in quote currency; `unit_value_base` turns quantity x price
-    into base currency.
+    into base currency. `schedule` other than at once: the order itself is not sent, its children are (`child_id`).
     """
 
     client_order_id: str
@@ -219,6 +211,14 @@ class Approval(Record, frozen=True, kw_only=True, gc=False):
     reference_price: Decimal
     unit_value_base: Decimal
     reduces: bool  # brings a position toward zero: such orders go first and fund the others
+    schedule: str = AT_ONCE
+
+    def child_id(self, number: int) -> str:
+        """Return the client order id of the child with this number, from 1."""
+        assert number >= 1
+        return client_order_id(
+            environment=self.environment, manifest_sha256=self.manifest_sha256, cycle=self.cycle, line=self.line, child=number
+        )
 
 
 class Judgement(Record, frozen=True, kw_only=True):
@@ -271,6 +271,10 @@ def _line_document(line: PlanLine) -> dict[str, Any]:
         "notional_base": text(line.notional_base),
         "fee_base": text(line.fee_base),
         "limit_price": None if line.limit_price is None else text(line.limit_price),
+        "attribution": {winner: text(weight) for winner, weight in line.attribution.items()},
+        "crossed_weight": text(line.crossed_weight),
+        "after_line": line.after_line,
+        "reduce_only": line.reduce_only,
     }
 
 

@@ -40,12 +40,10 @@ def check_limits(limits: MarketLimits) -> None:
     """Raise `InputError` MARKET_LIMITS_INVALID unless step, tick and multiplier are finite and above zero, both minima
     finite and not negative, and the maximum absent or finite and above zero.
     """
-    for name in ("step_size", "tick_size", "multiplier"):
-        value = getattr(limits, name)
+    for name, value in (("step_size", limits.step_size), ("tick_size", limits.tick_size), ("multiplier", limits.multiplier)):
         if not (value.is_finite() and value > 0):
             _refuse(limits, f"{name} above 0", str(value))
-    for name in ("min_quantity", "min_notional"):
-        value = getattr(limits, name)
+    for name, value in (("min_quantity", limits.min_quantity), ("min_notional", limits.min_notional)):
         if not (value.is_finite() and value >= 0):
             _refuse(limits, f"{name} of 0 or more", str(value))
     most = limits.max_quantity

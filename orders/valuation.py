@@ -11,7 +11,7 @@ from orders.errors import InputError
 from orders.exact import exact_arithmetic
 from orders.plan import Held, OpenOrder, PlanInputs, Reason
 from orders.sizing import check_limits
-from orders.values import Listing, MarketLimits, Quote, Rate, Record, Side
+from orders.values import Listing, MarketHours, MarketLimits, Quote, Rate, Record, Side
 
 ZERO: Final = Decimal(0)
 ONE: Final = Decimal(1)
@@ -85,6 +85,9 @@ def price_fault(quote: Quote | None, *, now_ns: int, price_age_max_ns: int) -> R
 class Marks:
     """Prices, limits and rates of one instant, joined by symbol. Each symbol and currency is looked at once.
 
+    `hours` None: not judged. With them, a price of a closed market is as old as it was when the market closed: nothing newer
+    can be had, and what is held there must be valued while other markets trade.
+
     Its arithmetic is exact only inside `exact_arithmetic`.
     """
 
@@ -98,6 +101,7 @@ class Marks:
         base_currency: str,
         now_ns: int,
         price_age_max_ns: int,
+        hours: Mapping[str, MarketHours] | None = None,
     ) -> None:
         self._quotes = quotes
         self._limits = limits
@@ -106,6 +110,7 @@ class Marks:
         self._base_currency = base_currency
         self._now_ns = now_ns
         self._price_age_max_ns = price_age_max_ns
+        self._hours = hours
         self._marks: dict[str, Mark | NoMark] = {}
         self._rate_values: dict[str, Decimal | None] = {base_currency: ONE}
 
@@ -120,6 +125,7 @@ class Marks:
             base_currency=inputs.policy.base_currency,
             now_ns=inputs.now_ns,
             price_age_max_ns=inputs.policy.price_age_max_ns,
+            hours=inputs.hours,
         )
 
     def rate(self, currency: str) -> Decimal | None:
@@ -147,9 +153,10 @@ class Marks:
         if listing is None:
             return NoMark(reason=Reason.NOT_LISTED, detail="not in the symbol map", listing=None)
         quote = self._quotes.get(symbol)
-        fault = price_fault(quote, now_ns=self._now_ns, price_age_max_ns=self._price_age_max_ns)
+        now_ns = self._now_ns if self._hours is None or quote is None else self._judged_ns(quote)
+        fault = price_fault(quote, now_ns=now_ns, price_age_max_ns=self._price_age_max_ns)
         if fault is not None:
-            return NoMark(reason=fault, detail=self._words(fault, quote), listing=listing)
+            return NoMark(reason=fault, detail=self._words(fault, quote, now_ns=now_ns), listing=listing)
         assert quote is not None
         limits = self._limits.get(symbol)
         if limits is None or limits.venue != listing.venue:
@@ -167,11 +174,18 @@ class Marks:
             listing=listing, limits=limits, quote=quote, mid=mid, rate=rate, unit_value_base=unit, mid_value_base=mid * unit
         )
 
-    def _words(self, fault: Reason, quote: Quote | None) -> str:
+    def _judged_ns(self, quote: Quote) -> int:
+        """When a quote's age is counted to: now; of a closed market its last close, or the quote itself where that is later."""
+        hours = self._hours.get(quote.symbol) if self._hours is not None else None
+        if hours is None or hours.state != "closed" or hours.closed_ns is None:
+            return self._now_ns
+        return min(self._now_ns, max(hours.closed_ns, quote.ts_ns))
+
+    def _words(self, fault: Reason, quote: Quote | None, *, now_ns: int) -> str:
         if quote is None:
             return "no price"
         if fault is Reason.PRICE_STALE:
-            age = self._now_ns - quote.ts_ns
+            age = now_ns - quote.ts_ns
             return f"price is {age} ns old, limit {self._price_age_max_ns} ns"
         return f"bid {quote.bid}, ask {quote.ask}"
 

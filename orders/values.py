@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 
@@ -109,6 +110,17 @@ class MarketLimits(Record, frozen=True, kw_only=True):
     min_notional: Decimal
     max_quantity: Decimal | None
     multiplier: Decimal
+
+
+class MarketHours(Record, frozen=True, kw_only=True):
+    """Whether a market takes orders now, and `detail` in words: until when, or why it is not known.
+
+    `closed_ns`: when its last session ended, for a closed market; ages of its prices count to then. None: not known.
+    """
+
+    state: Literal["open", "closed", "unknown"]
+    detail: str
+    closed_ns: int | None = None
 
 
 class FeeSchedule(Record, frozen=True, kw_only=True):

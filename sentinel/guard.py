@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import localcontext
+from types import MappingProxyType
 from typing import Final
 
 from orders.exact import EXACT
 from orders.ids import client_order_id
 from orders.plan import Approval, Decision, Judgement, Outcome, Plan, PlanLine, Verdict, plan_sha256
+from orders.schedule import AT_ONCE
 from sentinel import controls
 from sentinel.controls import Verdicts
 from sentinel.facts import SentinelFacts as SentinelFacts
@@ -21,6 +23,7 @@ from sentinel.facts import far_touch, project
 from sentinel.limits import SentinelLimits, limits_sha256
 
 CONTROL_FAILED: Final = "CONTROL_FAILED"
+AT_ONCE_EVERYWHERE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class _Asked:
@@ -45,16 +48,24 @@ def _failure(control: str, error: Exception) -> Verdict:
     return Verdict(control=control, outcome=Outcome.DENY, observed=f"{type(error).__name__}: {error}"[:200], limit="no exception")
 
 
-def judge_plan(plan: Plan, *, facts: SentinelFacts, limits: SentinelLimits, sha256: str | None = None) -> Judgement:
+def judge_plan(
+    plan: Plan,
+    *,
+    facts: SentinelFacts,
+    limits: SentinelLimits,
+    sha256: str | None = None,
+    schedules: Mapping[str, str] = AT_ONCE_EVERYWHERE,
+) -> Judgement:
     """Return the Sentinel's answer: PLAN with an approval for each line nothing denies, or REFUSED with the first refusing
     control's id and no approvals. Never HOLD, never raises.
 
     REFUSED also when every trading line was denied by itself. A plan without trading lines that passes is PLAN without
-    approvals. `sha256` is the plan's, where the caller has computed it already (`orders.plan.plan_sha256`).
+    approvals. `sha256` is the plan's, where the caller has computed it already (`orders.plan.plan_sha256`). `schedules`: the
+    name of the schedule the approvals are for, by venue; at once where none is named.
     """
     try:
         with localcontext(EXACT):
-            return _judge(plan, facts=facts, limits=limits, sha256=sha256)
+            return _judge(plan, facts=facts, limits=limits, sha256=sha256, schedules=schedules)
     except Exception as error:  # the same rule for what surrounds the controls
         failure = _failure(CONTROL_FAILED, error)
         return Judgement(
@@ -69,7 +80,9 @@ def judge_plan(plan: Plan, *, facts: SentinelFacts, limits: SentinelLimits, sha2
         )
 
 
-def _judge(plan: Plan, *, facts: SentinelFacts, limits: SentinelLimits, sha256: str | None) -> Judgement:
+def _judge(
+    plan: Plan, *, facts: SentinelFacts, limits: SentinelLimits, sha256: str | None, schedules: Mapping[str, str]
+) -> Judgement:
     plan_hash = plan_sha256(plan) if sha256 is None else sha256
     limits_hash = limits_sha256(limits)
     trading = [line for line in plan.lines if line.trades]
@@ -104,7 +117,7 @@ def _judge(plan: Plan, *, facts: SentinelFacts, limits: SentinelLimits, sha256: 
         refusing = [verdict for verdict in verdicts if verdict.limit == "no exception"]
     elif not refusing and trading and not left:
         refusing = [verdict for verdict in by_line.verdicts if verdict.outcome is not Outcome.ALLOW]
-    approvals = () if refusing else _approve(left, plan=plan, ids=ids, plan_hash=plan_hash)
+    approvals = () if refusing else _approve(left, plan=plan, ids=ids, plan_hash=plan_hash, schedules=schedules)
     first = refusing[0] if refusing else None
     return Judgement(
         decision=Decision.PLAN if first is None else Decision.REFUSED,
@@ -126,7 +139,9 @@ def _words(verdict: Verdict) -> str:
     return f"{text} Nothing of the plan is sent."
 
 
-def _approve(lines: Sequence[PlanLine], *, plan: Plan, ids: Mapping[int, str], plan_hash: str) -> tuple[Approval, ...]:
+def _approve(
+    lines: Sequence[PlanLine], *, plan: Plan, ids: Mapping[int, str], plan_hash: str, schedules: Mapping[str, str]
+) -> tuple[Approval, ...]:
     """Make the approvals, in plan order. `reduce_only` stays off: spot inventory is no position the engine could reduce."""
     approvals = []
     for line in lines:
@@ -155,6 +170,7 @@ def _approve(lines: Sequence[PlanLine], *, plan: Plan, ids: Mapping[int, str], p
                 reference_price=touch,
                 unit_value_base=line.unit_value_base,
                 reduces=line.held_quantity * line.side.sign < 0,
+                schedule=schedules.get(line.venue, AT_ONCE),
             )
         )
     return tuple(approvals)

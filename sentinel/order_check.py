@@ -10,13 +10,17 @@ from typing import Final
 
 from orders.exact import EXACT
 from orders.plan import Approval, Outcome, Verdict
+from orders.schedule import AT_ONCE
 from orders.valuation import price_fault
 from orders.values import OrderKind, Quote, Record, Side
 from sentinel.limits import SentinelLimits
 
 
 class OrderFacts(Record, frozen=True, kw_only=True):
-    """An order as it stands at the gate. `order_kind` None: a kind Sluice does not send. `limit_price` None: it has none."""
+    """An order as it stands at the gate. `order_kind` None: a kind Sluice does not send. `limit_price` None: it has none.
+
+    `spawned_from`: the parent it names, None for an order that is nobody's child.
+    """
 
     client_order_id: str
     instrument_id: str
@@ -25,6 +29,18 @@ class OrderFacts(Record, frozen=True, kw_only=True):
     order_kind: OrderKind | None
     limit_price: Decimal | None
     reduce_only: bool
+    spawned_from: str | None = None
+
+
+class ChildLeave(Record, frozen=True, kw_only=True):
+    """What lets an order be the child of an approved parent: its number, the kinds its schedule makes, the counter's verdict.
+
+    `conservation` None: not asked, because the child was counted before (APPROVAL_USED says so).
+    """
+
+    number: int
+    kinds: frozenset[OrderKind]
+    conservation: Verdict | None
 
 
 class OrderVerdict(Record, frozen=True, kw_only=True):
@@ -58,14 +74,18 @@ def judge_order(
     now_ns: int,
     limits: SentinelLimits,
     words: tuple[str, str, str] | None = None,
+    child: ChildLeave | None = None,
 ) -> OrderVerdict:
-    """Judge one order: (1) HALT, (2) NO_APPROVAL, (3) APPROVAL_USED, (4) MISMATCH, (5) PRICE_AGE, (6) PRICE_COLLAR,
-    (7) MAX_ORDER_VALUE. All are asked that can be; the first that denies gives the code.
+    """Judge one order: (1) HALT, (2) NO_APPROVAL, (3) APPROVAL_USED, (4) MISMATCH, (5) CONSERVATION of a child, (6) PRICE_AGE,
+    (7) PRICE_COLLAR, (8) MAX_ORDER_VALUE. All are asked that can be; the first that denies gives the code.
 
     MISMATCH: another id, instrument, side or kind, a quantity that is not above zero or above the approved one, a limit
     price where none was approved, missing, or worse than approved (higher for a buy, lower for a sell), or reduce-only
     dropped. Collar and value are judged at the far touch, or at the limit price of a limit order; the collar against the
     approval's reference price. Limits are inclusive. An exception is for the gate to turn into a denial and a halt.
+    `child`: the order goes by the approval of its parent, which is `approval`; MISMATCH then too: an id that is not the parent's
+    for this number, another parent named, a kind its schedule does not make. Without it, MISMATCH: an approval whose schedule
+    sends children only, or an order that names a parent.
     `words`: `limit_words(limits)`, made once by who judges many; None makes them here.
     """
     head = _HALTED if halted is not False else _NOT_HALTED
@@ -74,13 +94,14 @@ def judge_order(
         return OrderVerdict(
             outcome=Outcome.DENY, code=_UNAPPROVED.control if head is _NOT_HALTED else head.control, verdicts=verdicts
         )
-    difference = _difference(order, approval)
+    difference = _difference(order, approval, child)
     match = _verdict("MISMATCH", False, difference, "as approved") if difference else _MATCH
     verdicts = (
         head,
         _APPROVED,
         _USED if used is not False else _UNUSED,
         match,
+        *(() if child is None or child.conservation is None else (child.conservation,)),
         *_price_verdicts(order, approval, quote=quote, now_ns=now_ns, limits=limits, words=words or limit_words(limits)),
     )
     for verdict in verdicts:
@@ -98,26 +119,47 @@ def limit_words(limits: SentinelLimits) -> tuple[str, str, str]:
     )
 
 
-def _difference(order: OrderFacts, approval: Approval) -> str:
+def _difference(order: OrderFacts, approval: Approval, child: ChildLeave | None) -> str:
     """Return the first way in which the order is not what was approved; "" when it is."""
-    if order.client_order_id != approval.client_order_id:
+    if child is not None:
+        foreign = _parentage(order, approval, child)
+        if foreign:
+            return foreign
+    elif approval.schedule != AT_ONCE:
+        return f"the order itself, approved children of schedule {approval.schedule}"
+    elif order.spawned_from is not None:
+        return f"a child of {order.spawned_from}, approved the order itself"
+    elif order.client_order_id != approval.client_order_id:
         return f"id {order.client_order_id}, approved {approval.client_order_id}"
     if order.instrument_id != approval.instrument_id:
         return f"instrument {order.instrument_id}, approved {approval.instrument_id}"
     if order.side is not approval.side:
         return f"side {order.side}, approved {approval.side}"
-    if order.order_kind is None or order.order_kind is not approval.order_kind:
+    if order.order_kind is None or not (
+        order.order_kind is approval.order_kind if child is None else order.order_kind in child.kinds
+    ):
         return f"kind {order.order_kind or 'unknown'}, approved {approval.order_kind}"
     if not (order.quantity.is_finite() and 0 < order.quantity <= approval.quantity):
         return f"quantity {order.quantity}, approved {approval.quantity}"
     if approval.reduce_only and not order.reduce_only:
         return "not reduce-only, approved reduce-only"
     price, bound = order.limit_price, approval.limit_price
+    if child is not None and bound is None and order.order_kind is OrderKind.LIMIT:
+        return "" if price is not None and price.is_finite() and price > 0 else f"limit price {price} of a child"
     if bound is None or price is None:
         return "" if price is bound else f"limit price {price}, approved {bound}"
     if not price.is_finite() or (price > bound if order.side is Side.BUY else price < bound):
         return f"limit price {price}, approved {bound}"
     return ""
+
+
+def _parentage(order: OrderFacts, approval: Approval, child: ChildLeave) -> str:
+    if approval.schedule == AT_ONCE:
+        return f"a child, approved is {approval.client_order_id} itself"
+    if order.spawned_from != approval.client_order_id:
+        return f"parent {order.spawned_from}, approved {approval.client_order_id}"
+    expected = approval.child_id(child.number)
+    return "" if order.client_order_id == expected else f"id {order.client_order_id}, child {child.number} is {expected}"
 
 
 def _price_verdicts(

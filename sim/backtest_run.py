@@ -25,7 +25,7 @@ from engine.snapshots_out import SnapshotWriter
 from lakehouse import records
 from lakehouse.layout import Layout
 from lakehouse.lock import DataDirectoryLock
-from lakehouse.manifest import read_manifest
+from lakehouse.newest_manifest import read_newest
 from lakehouse.opening import open_journal
 from lakehouse.permission import MemoryPermission
 from orders.canonical import plain
@@ -158,7 +158,7 @@ def _play(
             return bar_of(quote, instruments[quote.symbol], bar_types[quote.symbol])
         return tick_of(quote, instruments[quote.symbol], ts_ns=quote.market_ns)
 
-    manifests = manifests_of(config) or [(quotes[0].market_ns, config.lakehouse.manifest)]
+    manifests: list[tuple[int, Path | None]] = [*manifests_of(config)] or [(quotes[0].market_ns, None)]
     done = 0
     total = len({quote.market_ns for quote in quotes})
     for step in _steps(quotes):
@@ -174,11 +174,13 @@ def _play(
     test.finish()
 
 
-def portfolio_at(config: RunConfig, instant_ns: int, path: Path) -> Any:
-    """Read and judge a manifest as of the market instant at which it appeared, where it lies."""
-    policy = msgspec.structs.replace(config.manifest_policy(), root=str(path.parent))
-    outcome = read_manifest(
-        path,
+def portfolio_at(config: RunConfig, instant_ns: int, path: Path | None) -> Any:
+    """Read and judge a manifest as of the market instant at which it appeared, where it lies; None: the config's own."""
+    policy = config.manifest_policy()
+    if path is not None:
+        policy = msgspec.structs.replace(policy, root=str(path.parent))
+    outcome = read_newest(
+        config.manifest_paths() if path is None else (path,),
         policy=policy,
         market_now_ns=instant_ns,
         provenance=config.provenance_policy(),

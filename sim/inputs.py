@@ -62,6 +62,8 @@ def read_inputs(config: RunConfig) -> Inputs:
     if config.data.kind == "bars":
         half = config.assumptions_section.bar_half_spread_bps
         synthetic.append(f"{half} bp on each side of real closes; market limits are hand-written")
+    if config.data.kind == "ccxt" and config.data.endpoint is not None:
+        synthetic.append(f"the market is what {config.data.endpoint} says, not a venue")
     if config.data.kind == "replay_quotes":
         synthetic.append(f"quotes as {config.data.path} says")
     return Inputs(

@@ -45,6 +45,14 @@ class PriceSource(Protocol):
         """Return when the source is at its end. Raises `StorageError` when a manifest cannot be installed."""
         ...
 
+    def summary(self) -> str:
+        """Return what was wrong with the prices, for the end of the run; "" when nothing was."""
+        ...
+
+    async def close(self) -> None:
+        """Give back what the source holds; called at the end, however the run ended."""
+        ...
+
 
 def lead_ns(first_market_ns: int, *, resume_ns: int, speed: int) -> int:
     """Return the real time from now until the feed's first instant: market time does not run back over a restart.
@@ -124,3 +132,9 @@ class ReplaySource:
 
     async def play(self) -> None:
         await self._player.play()
+
+    def summary(self) -> str:
+        return ""
+
+    async def close(self) -> None:
+        """A file: nothing is held."""

@@ -1,32 +1,43 @@
-"""Records the quotes a shadow consumed: a Nautilus Parquet catalog, and beside it the top of book as plain Parquet.
+"""Records the market a shadow consumed: a Nautilus Parquet catalog, and beside it quotes and trades as plain Parquet.
 
-Plain files have columns ts_ns and market_ns (int64), symbol, bid, ask, bid_size, ask_size (decimals as strings). Quotes are
-written in batches, so a crash loses at most the batch in memory; the journal, not this, is the record of trading.
+Plain quotes have columns ts_ns and market_ns (int64), symbol, bid, ask, bid_size, ask_size (decimals as strings); plain trades
+ts_ns, received_ns, market_ns, symbol, trade_id, price, quantity, aggressor. Books are in the catalog only. Everything is written
+in batches, so a crash loses at most the batch in memory; the journal, not this, is the record of trading.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from nautilus_trader.model.data import QuoteTick, TradeTick
+from nautilus_trader.model.enums import AggressorSide
 from nautilus_trader.persistence.catalog import ParquetDataCatalog
 
 from engine.market_time import MarketTime
 from lakehouse.layout import storage_error
 
-BATCH_QUOTES_MAX: Final = 5_000
+BATCH_QUOTES_MAX: Final = 5_000  # of one kind
+BATCH_AGE_NS_MAX: Final = 60_000_000_000  # a quiet live market is written once a minute all the same
 
 
 class QuoteRecorder:
-    """`record` is a bus handler for quote ticks; `flush` writes what is in memory."""
+    """`record` is a bus handler for quotes, trades and book depths; `flush` writes what is in memory."""
 
     def __init__(
-        self, *, catalog: Path, plain: Path, run_id: str, market_time: MarketTime, symbol_of: Callable[[Any], str | None]
+        self,
+        *,
+        catalog: Path,
+        plain: Path,
+        trades: Path,
+        run_id: str,
+        market_time: MarketTime,
+        symbol_of: Callable[[Any], str | None],
     ) -> None:
-        """Raise `StorageError` when the directories cannot be made."""
+        """Raise `StorageError` when the directories cannot be made. `trades` is made with the first trade."""
         try:
             catalog.mkdir(parents=True, exist_ok=True)
             plain.mkdir(parents=True, exist_ok=True)
@@ -34,25 +45,52 @@ class QuoteRecorder:
             raise storage_error(error, catalog) from error
         self._catalog = ParquetDataCatalog(str(catalog))
         self._plain = plain
+        self._trades = trades
         self._run_id = run_id
         self._market_time = market_time
         self._symbol_of = symbol_of
-        self._ticks: list[Any] = []
+        self._ticks: dict[type[Any], list[Any]] = {}
         self._batch = 0
         self.recorded = 0
+        self.trades_recorded = 0
+        self.books_recorded = 0
 
     def record(self, tick: Any) -> None:
-        """Keep one tick; a full batch is written at once. Raises `StorageError`."""
-        self._ticks.append(tick)
-        if len(self._ticks) >= BATCH_QUOTES_MAX:
-            self.flush()
+        """Keep one tick; a full or old batch is written at once. Raises `StorageError`."""
+        kept = self._ticks.setdefault(type(tick), [])
+        kept.append(tick)
+        if len(kept) >= BATCH_QUOTES_MAX or tick.ts_init - kept[0].ts_init >= BATCH_AGE_NS_MAX:
+            self._write(type(tick))
 
     def flush(self) -> None:
         """Write the ticks in memory to both places. Raises `StorageError`; those ticks are not written again."""
-        if not self._ticks:
+        for kind in list(self._ticks):
+            self._write(kind)
+
+    def _write(self, kind: type[Any]) -> None:
+        ticks = self._ticks.pop(kind, [])
+        if not ticks:
             return
-        ticks, self._ticks = self._ticks, []
-        table = pa.table(
+        self._batch += 1
+        name = f"{self._run_id}-{self._batch:05d}.parquet"
+        try:
+            if kind is QuoteTick:
+                pq.write_table(self._quotes_table(ticks), self._plain / name)
+            elif kind is TradeTick:
+                self._trades.mkdir(parents=True, exist_ok=True)
+                pq.write_table(self._trades_table(ticks), self._trades / name)
+            self._catalog.write_data(sorted(ticks, key=lambda tick: tick.ts_init), skip_disjoint_check=True)
+        except OSError as error:
+            raise storage_error(error, self._plain) from error
+        if kind is QuoteTick:
+            self.recorded += len(ticks)
+        elif kind is TradeTick:
+            self.trades_recorded += len(ticks)
+        else:
+            self.books_recorded += len(ticks)
+
+    def _quotes_table(self, ticks: Sequence[Any]) -> Any:
+        return pa.table(
             {
                 "ts_ns": pa.array([tick.ts_event for tick in ticks], pa.int64()),
                 "market_ns": pa.array([self._market_time.at(tick.ts_event) for tick in ticks], pa.int64()),
@@ -63,10 +101,17 @@ class QuoteRecorder:
                 "ask_size": [str(tick.ask_size) for tick in ticks],
             }
         )
-        self._batch += 1
-        try:
-            pq.write_table(table, self._plain / f"{self._run_id}-{self._batch:05d}.parquet")
-            self._catalog.write_data(sorted(ticks, key=lambda tick: tick.ts_init), skip_disjoint_check=True)
-        except OSError as error:
-            raise storage_error(error, self._plain) from error
-        self.recorded += len(ticks)
+
+    def _trades_table(self, ticks: Sequence[Any]) -> Any:
+        return pa.table(
+            {
+                "ts_ns": pa.array([tick.ts_event for tick in ticks], pa.int64()),
+                "received_ns": pa.array([tick.ts_init for tick in ticks], pa.int64()),
+                "market_ns": pa.array([self._market_time.at(tick.ts_event) for tick in ticks], pa.int64()),
+                "symbol": [self._symbol_of(tick) for tick in ticks],
+                "trade_id": [tick.trade_id.value for tick in ticks],
+                "price": [str(tick.price) for tick in ticks],
+                "quantity": [str(tick.size) for tick in ticks],
+                "aggressor": ["SELL" if tick.aggressor_side == AggressorSide.SELLER else "BUY" for tick in ticks],
+            }
+        )

@@ -12,7 +12,7 @@ from engine.lakehouse_client import LakehouseDataClient
 from engine.node import TRADER_ID, MakeClient, build, make_node
 from engine.restore import Restored, Restorer, balances_of
 from engine.run_config import RunConfig
-from lakehouse.manifest import read_manifest
+from lakehouse.newest_manifest import read_newest
 from sim.price_source import PriceSource
 from strategies.target_portfolio import LAKEHOUSE_CLIENT
 from venues.simulated.shadow import ShadowExecutionClient
@@ -55,8 +55,8 @@ def make_shadow_node(parts: Parts, *, loop: asyncio.AbstractEventLoop, source: P
 
 def _lakehouse_maker(config: RunConfig, assembly: Assembly) -> MakeClient:
     def judge() -> Any:
-        return read_manifest(
-            config.lakehouse.manifest,
+        return read_newest(
+            config.manifest_paths(),
             policy=config.manifest_policy(),
             market_now_ns=assembly.recorder.market_now_ns(),
             provenance=config.provenance_policy(),
@@ -68,7 +68,7 @@ def _lakehouse_maker(config: RunConfig, assembly: Assembly) -> MakeClient:
             msgbus=msgbus,
             cache=cache,
             clock=clock,
-            path=config.lakehouse.manifest,
+            paths=config.manifest_paths(),
             judge=judge,
             poll_interval_s=config.lakehouse.poll_interval_ms / 1_000,
             halt=assembly.halt,

@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+from engine.alarms import Alarms
 from engine.assemble import Assembly, Parts, write_run_start
 from engine.node import STOPPED_BY_ITSELF, run_until, take_signals
 from engine.restore import Restored
@@ -29,6 +30,7 @@ from lakehouse.permission import FilePermission, read_halt
 from lakehouse.rebuild import LogFold
 from lakehouse.state import own_states
 from orders.errors import ConfigError, SluiceError, StorageError
+from sim.ccxt_source import open_ccxt_source, with_live_data
 from sim.inputs import Inputs, feed_of, manifests_of, read_inputs
 from sim.narrator import Narrator, day_of
 from sim.price_source import PriceSource, ReplaySource, manifests_left
@@ -36,21 +38,35 @@ from sim.quote_recorder import QuoteRecorder
 from sim.shadow_node import ShadowNode, make_shadow_node
 from sim.state_follower import StateFollower
 
+ALARMS_S: Final = 10.0  # for alarms on their way when the run ends
 SETTLE_S: Final = 5.0  # after the feed's end an open cycle gets this long
+RECORDED_TOPICS: Final = ("data.quotes.*", "data.trades.*", "data.book.depth.*")
 WATCH_S: Final = 0.2  # how often the permission file is looked at between orders
 
 
-def run_shadow(config_path: Path, *, as_json: bool) -> int:
-    """Run the shadow until its feed ends, Ctrl-C or SIGTERM.
+def run_shadow(config_path: Path, *, as_json: bool, data: str | None = None, for_s: int | None = None) -> int:
+    """Run the shadow until its feed ends, Ctrl-C or SIGTERM; live prices also end after `for_s` seconds.
+
+    `data` such as "ccxt:binance" replaces the config's `[data]`.
 
     Return 0; 1 when the run had to halt itself; 3 when every manifest it read was refused.
     """
     config = load_config(config_path)
+    if data is not None:
+        config = with_live_data(config, data)
+    if for_s is not None and config.data.kind != "ccxt":
+        raise ConfigError(
+            "FOR_NEEDS_LIVE_DATA",
+            expected="--for with live prices, which have no end of their own",
+            found=f"data of kind {config.data.kind}",
+            action="Leave --for out, or add --data ccxt:binance.",
+        )
     inputs = read_inputs(config)
     run_id = time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + f"-{os.getpid()}"
     layout = Layout(directory=config.lakehouse.directory)
     with DataDirectoryLock(layout, run_id=run_id):
-        return asyncio.run(ShadowRun(config=config, inputs=inputs, layout=layout, run_id=run_id, as_json=as_json).run())
+        run = ShadowRun(config=config, inputs=inputs, layout=layout, run_id=run_id, as_json=as_json, for_s=for_s)
+        return asyncio.run(run.run())
 
 
 def _print(text: str) -> None:
@@ -72,6 +88,7 @@ class ShadowRun:
         layout: Layout,
         run_id: str,
         as_json: bool,
+        for_s: int | None = None,
         say: Callable[[str], None] = _print,
         on_assembled: Callable[[Any, Assembly], None] = lambda kernel, assembly: None,
     ) -> None:
@@ -83,6 +100,7 @@ class ShadowRun:
         self.failures: list[str] = []
         self.finished = asyncio.Event()
         self._json = as_json
+        self._for_s = for_s
         self._say = say
         self._on_assembled = on_assembled
         self._disk_error: SluiceError | None = None
@@ -112,6 +130,28 @@ class ShadowRun:
             self.journal.close()
 
     async def _with_journal(self, fold: LogFold) -> int:
+        source = await self._open_source(fold)
+        if source is None:
+            return 0
+        self._source = source
+        try:
+            return await self._trade(source, fold)
+        finally:
+            await source.close()
+
+    async def _open_source(self, fold: LogFold) -> PriceSource | None:
+        """Return where prices come from; None when a replay has been played to its end already."""
+        if self.config.data.kind == "ccxt":
+            return await open_ccxt_source(
+                config=self.config,
+                listings=self.inputs.listings,
+                symbols=self.inputs.market_limits,
+                for_s=self._for_s,
+                say=lambda text: self._narrator.line(text, type="alarm", message=text),
+            )
+        return self._replay_source(fold)
+
+    def _replay_source(self, fold: LogFold) -> PriceSource | None:
         config = self.config
         feed = [quote for quote in feed_of(config, self.inputs.market_limits) if quote.market_ns > fold.market_ns]
         manifests = manifests_left(manifests_of(config), fold)
@@ -128,22 +168,27 @@ class ShadowRun:
                 f" traded and nothing changed.\nFor a new one move {self.layout.directory} away, or change [data] in"
                 f" {config.path}."
             )
-            return 0
-        source = self._source = ReplaySource(config=config, feed=feed, manifests=manifests, fold=fold, now_ns=time.time_ns())
+            return None
+        return ReplaySource(config=config, feed=feed, manifests=manifests, fold=fold, now_ns=time.time_ns())
+
+    async def _trade(self, source: PriceSource, fold: LogFold) -> int:
         self._refuse_untradable(fold)
         made = self._assemble(fold, source)
         self._causes = take_signals(self._loop, self.finished)  # after Nautilus took them for itself
         node, assembly = made.node, made.assembly
         self._on_assembled(node.kernel, assembly)
+        alarms = self._alarms(assembly)
         self._start_record(assembly, made.restored, fold)
         quotes = QuoteRecorder(
             catalog=self.layout.catalog,
             plain=self.layout.top_of_book,
+            trades=self.layout.trades,
             run_id=self.run_id,
             market_time=source.market_time,
             symbol_of=assembly.prices.symbol_of,
         )
-        node.kernel.msgbus.subscribe(topic="data.quotes.*", handler=lambda tick: self._keep(lambda: quotes.record(tick)))
+        for topic in RECORDED_TOPICS:
+            node.kernel.msgbus.subscribe(topic=topic, handler=lambda tick: self._keep(lambda: quotes.record(tick)))
         source.bind(kernel=node.kernel, assembly=assembly, on_instant=self._on_instant)
         self._headline(source, fold)
         cause = await run_until(node, self.finished, background=lambda: self._background(source, node), causes=self._causes)
@@ -152,10 +197,23 @@ class ShadowRun:
             assembly.halt("ENGINE_STOPPED: an error inside Nautilus ended the node; the lines above this one say which")
         self._stop_record(cause, node)
         node.kernel.dispose()
-        self._farewell(quotes.recorded)
+        if alarms is not None:
+            alarms.close(wait_s=ALARMS_S)
+            if summary := alarms.summary():
+                self._say(summary)
+        self._farewell(quotes)
         if self.failures:
             return 1
         return 3 if self._only_refused else 0
+
+    def _alarms(self, assembly: Assembly) -> Alarms | None:
+        """Copies of alarms and halts, to where the config says."""
+        policy = self.config.alarm_policy()
+        if policy is None:
+            return None
+        alarms = Alarms(policy, environment=self.config.environment, clock_ns=time.time_ns)
+        assembly.recorder.on_alarm = alarms.raise_alarm
+        return alarms
 
     def _refuse_untradable(self, fold: LogFold) -> None:
         """What is held or still open must be among what may be traded: else it could be neither valued nor closed."""
@@ -194,6 +252,7 @@ class ShadowRun:
             bar_spec=None,
             on_halt=self._halted,
             on_fill=lambda: self._state.on_fill(),
+            post=self._loop.call_soon_threadsafe,
         )
         made = make_shadow_node(self._parts, loop=self._loop, source=source)
         assembly = self.assembly = made.assembly
@@ -232,8 +291,9 @@ class ShadowRun:
             synthetic=list(self.inputs.synthetic),
         )
         for order_id, cause in restored.dead:
-            assembly.recorder.withdraw(order_id, cause=cause, venue=fold.open_orders[order_id].intent.venue)
-        assembly.desk.attach(assembly.strategy, restored.working)
+            trace = fold.open_orders[order_id]
+            assembly.recorder.withdraw(order_id, cause=cause, venue=trace.intent.venue, filled=trace.filled)
+        assembly.desk.attach(assembly.strategy, restored.working, unwatched=restored.unwatched)
         self.journal.flush()
         if fold.last_fill_line:
             self._state.write()
@@ -326,7 +386,8 @@ class ShadowRun:
         if self._json or not sys.stdout.isatty():
             return
         equity = self._snapshots.equity()
-        sys.stdout.write(f"\r{day_of(market_ns)}  {self._days} of {self._source.instants} days   equity {equity:,.0f}\x1b[K\r")
+        far = f"{self._days} of {self._source.instants} days" if self._source.instants else f"{self._days} s live"
+        sys.stdout.write(f"\r{day_of(market_ns)}  {far}   equity {equity:,.0f}\x1b[K\r")
         sys.stdout.flush()
 
     def _headline(self, source: PriceSource, fold: LogFold) -> None:
@@ -361,7 +422,7 @@ class ShadowRun:
             return True
         return False
 
-    def _farewell(self, quotes: int) -> None:
+    def _farewell(self, market: QuoteRecorder) -> None:
         if self._disk_error is not None:
             self._say(
                 "nothing was sent after that. Mend the disk, then `.venv/bin/sluice verify`,"
@@ -374,19 +435,23 @@ class ShadowRun:
         start = sum((amount for cash in self.config.starting_cash().values() for amount in cash.values()), start=equity - equity)
         change = f" ({(equity / start - 1) * 100:+.2f} %)" if start else ""
         python = ".venv/bin/sluice"
+        trades = f"               {layout.trades}   {market.trades_recorded} trades\n" if market.trades_recorded else ""
+        faults = self._source.summary()
         self._narrator.line(
             f"\n{self._days} instants · equity {equity:,.2f} {self.config.capital.base_currency}{change}"
             f" · orders {counts['orders']}"
             f" · fills {counts['fills']} · denied {counts['denied']} · rejected {counts['rejected']}"
-            f" · not traded {counts['skipped']}\n\n"
+            f" · not traded {counts['skipped']}\n" + (f"prices         {faults}\n" if faults else "") + "\n"
             f"what is left   {layout.log}   {recorder.last_line} lines\n"
             f"               {layout.ledger}   {layout.state}\n"
-            f"               {layout.top_of_book}   {quotes} quotes\n"
+            f"               {layout.top_of_book}   {market.recorded} quotes\n{trades}"
             f"next           {python} verify    prove the record\n"
             f"               {python} plan      what it would trade now, and why not the rest\n"
             f"               {python} status    what is held and open",
             type="end",
             equity=equity,
             counts=counts,
-            quotes=quotes,
+            quotes=market.recorded,
+            trades=market.trades_recorded,
+            faults=faults,
         )

@@ -17,8 +17,10 @@ from nautilus_trader.trading.config import StrategyConfig
 from nautilus_trader.trading.strategy import Strategy
 
 from orders.plan import Approval
+from orders.schedule import AT_ONCE
 from orders.values import OrderKind, Side
 from strategies.desk import Desk, Work
+from strategies.schedules.algorithm import algorithm_id
 from strategies.target_portfolio import client_id, data_type
 
 
@@ -48,6 +50,7 @@ class ManifestStrategy(Strategy):
         self._watching = False
         self._openings: Sequence[Approval] = ()
         self._working: set[str] = set()
+        self._unwatched: Sequence[str] = ()
         self._trading = False
         self._deciding = False  # a plan is made or its intents are on their way to disk
         self._finish: Callable[[], Work | None] = desk.finish  # what the end of the open cycle calls
@@ -59,6 +62,11 @@ class ManifestStrategy(Strategy):
 
     def on_start(self) -> None:
         self.subscribe_data(data_type(), client_id=client_id())
+        for order_id in self._unwatched:
+            order = self.cache.order(ClientOrderId(order_id))
+            if order is not None and not order.is_closed:
+                self.cancel_order(order)
+        self._unwatched = ()
 
     def on_data(self, data: Any) -> None:
         """Take a manifest's outcome. While a cycle is open the newest work waits for its end.
@@ -157,6 +165,8 @@ class ManifestStrategy(Strategy):
             "time_in_force": TimeInForce.GTC,
             "client_order_id": ClientOrderId(approval.client_order_id),
         }
+        if approval.schedule != AT_ONCE:
+            common["exec_algorithm_id"] = algorithm_id(approval.schedule)
         if approval.order_kind is OrderKind.MARKET:
             self.submit_order(self.order_factory.market(**common))
             return
@@ -188,10 +198,15 @@ class ManifestStrategy(Strategy):
             self._submit(approval)
         self._finish_if_done()
 
-    def adopt(self, client_order_ids: Sequence[str]) -> None:
-        """After a restart: these orders of an open cycle still work; the cycle ends when they do."""
+    def adopt(self, client_order_ids: Sequence[str], *, unwatched: Sequence[str] = ()) -> None:
+        """After a restart: these orders of an open cycle still work; the cycle ends when they do.
+
+        `unwatched`: limit orders among them whose schedule died with the process. Nothing would ever cross or cancel them, so
+        they are cancelled as soon as the strategy runs; what they leave is a top-up's.
+        """
         self._working = set(client_order_ids)
         self._trading = bool(self._working)
+        self._unwatched = unwatched
 
     def on_order_filled(self, event: Any) -> None:
         order = self.cache.order(event.client_order_id)

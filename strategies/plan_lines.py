@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from decimal import ROUND_DOWN, Decimal
 from typing import Final
 
+import msgspec
+
 from orders.costs import Liquidity, fee_for
 from orders.exact import CEILING, FLOOR, ROUNDED, fraction
-from orders.plan import PlanInputs, PlanLine, Reason
+from orders.plan import NO_SHARES, Flips, PlanInputs, PlanLine, Reason
 from orders.sizing import Dust, Sized, TooLarge, fit_exact
 from orders.valuation import Mark, NoMark
 from orders.values import AccountKind, FeeSchedule, OrderKind, Side
@@ -22,30 +24,43 @@ ZERO: Final = Decimal(0)
 Pot = tuple[str, str]  # venue, quote currency: cash does not move between them
 
 
-class Draft:
-    """A line in the making. `side` and `quantity` are set exactly while it trades; `notional`, `fee` in quote currency."""
+class Draft(msgspec.Struct, gc=False, eq=False):
+    """A line in the making. `side` and `quantity` are set exactly while it trades; `notional`, `fee` in quote currency.
 
-    __slots__ = (
-        "detail", "fee", "fee_base", "fees", "held", "mark", "notional", "pot", "quantity", "reason", "side", "symbol", "target",
-        "value", "wanted",
-    )  # fmt: skip
+    `wanted` is signed; `most` >= 0 is what caps leave of it. `working`: signed units of open orders that count as filled.
+    `after`: the line that closes what this one opens on the other side. `shortened`: the reason it has should residual cash
+    bring it back. No cycles: a rebalance makes thousands of these, and the collector need not look at them.
+    """
 
-    def __init__(self, symbol: str, *, target: Decimal, held: Decimal, value: Decimal, mark: Mark | NoMark) -> None:
-        self.symbol = symbol
-        self.target = target
-        self.held = held
-        self.value = value
-        self.mark = mark
-        self.reason = Reason.ON_TARGET
-        self.detail = ""
-        self.side: Side | None = None
-        self.quantity = ZERO
-        self.wanted: Decimal | None = None
-        self.notional = ZERO
-        self.fee = ZERO  # in quote currency; zero when the venue takes it in the base asset
-        self.fee_base = ZERO
-        self.fees: FeeSchedule | None = None
-        self.pot: Pot | None = None  # None: a margin account, not bound by cash
+    symbol: str
+    target: Decimal
+    held: Decimal
+    value: Decimal
+    mark: Mark | NoMark
+    reason: Reason = Reason.ON_TARGET
+    detail: str = ""
+    side: Side | None = None
+    quantity: Decimal = ZERO
+    wanted: Decimal | None = None
+    most: Decimal = ZERO
+    working: Decimal = ZERO
+    notional: Decimal = ZERO
+    fee: Decimal = ZERO  # in quote currency; zero when the venue takes it in the base asset
+    fee_base: Decimal = ZERO
+    fees: FeeSchedule | None = None
+    pot: Pot | None = None  # None: a margin account, not bound by cash
+    shares: Mapping[str, Decimal] = NO_SHARES
+    crossed: Decimal = ZERO
+    after: Draft | None = None
+    reduce_only: bool = False
+    shortened: Reason = Reason.NO_CASH
+    line: int = 0  # its number, once the plan is in order
+
+    @property
+    def reduces(self) -> bool:
+        """Whether it brings a position toward zero."""
+        side = self.side
+        return side is not None and (self.held > 0 if side is Side.SELL else self.held < 0)
 
     def stop(self, reason: Reason, detail: str = "") -> None:
         """Let the line not trade."""
@@ -54,41 +69,79 @@ class Draft:
         self.quantity = ZERO
 
 
-def decide(draft: Draft, *, inputs: PlanInputs, equity: Decimal, band: Decimal) -> None:
-    """Find the line's leg: nothing, or a side and a wanted quantity, sized."""
+def decide(draft: Draft, *, inputs: PlanInputs, equity: Decimal, band: Decimal) -> Draft | None:
+    """Find the line's leg: nothing, or a side and a wanted quantity, sized. Return the second leg of a flip that goes in the
+    same plan, else None. `band` is the absolute one, in base currency.
+    """
     mark = draft.mark
     if isinstance(mark, NoMark):
         draft.stop(mark.reason, mark.detail)
-        return
+        return None
     venue = mark.listing.venue
     account = inputs.accounts.get(venue)
     draft.fees = inputs.fees.get(venue)
     if account is None or draft.fees is None:
         draft.stop(Reason.NOT_LISTED, f"no {'account' if account is None else 'fee schedule'} for {venue}")
-        return
-    target, held = draft.target, draft.held
+        return None
+    target, held, value = draft.target, draft.held, draft.value
+    if draft.working:
+        held += draft.working
+        value += draft.working * mark.mid_value_base
     if account is AccountKind.CASH:
         if target < 0:
             draft.stop(Reason.REFUSED_SHORT, f"a cash account at {venue} cannot be short; the position is left alone")
-            return
+            return None
         draft.pot = (venue, mark.listing.quote_currency)
     flip = held != 0 and target != 0 and (held < 0) != (target < 0)
+    wish = held  # signed units the target is worth, where there is one
     if target == 0:
         wanted = -held
     else:
-        gap = target * equity - draft.value
+        gap = target * equity - value
         # the quotient is rounded toward what is held, so that the leg never passes its target
-        wanted = -held if flip else (FLOOR if gap > 0 else CEILING).divide(target * equity, mark.mid_value_base) - held
+        wish = (FLOOR if gap > 0 else CEILING).divide(target * equity, mark.mid_value_base)
+        wanted = -held if flip else wish - held
+        if inputs.policy.drift_band_relative:
+            band = max(band, inputs.policy.drift_band_relative * abs(target) * equity)
         if gap and abs(gap) < band:
             draft.wanted = wanted
             draft.stop(Reason.WITHIN_BAND, plan_text.within_band(gap, band=band, equity=equity))
-            return
+            return None
     if not wanted:
-        return
+        return None
     draft.side = Side.BUY if wanted > 0 else Side.SELL
     draft.wanted = wanted
+    draft.most = most = abs(wanted)
+    if account is AccountKind.MARGIN:
+        draft.reduce_only = draft.reduces
+    if inputs.hours is not None:
+        hours = inputs.hours.get(draft.symbol)
+        if hours is None or hours.state not in ("open", "closed"):
+            draft.stop(Reason.NO_HOURS, "no market hours" if hours is None else hours.detail)
+            return None
+        if hours.state == "closed":
+            draft.stop(Reason.MARKET_CLOSED, hours.detail)
+            return None
+    closes = target == 0 or flip
     draft.detail = plan_text.FLIP if flip else ""
-    size(draft, abs(wanted), mark=mark, traded=Reason.TRADE, below=Reason.BELOW_FLOOR)
+    size(draft, most, mark=mark, traded=Reason.TRADE, below=Reason.DUST_STAYS if closes else Reason.BELOW_FLOOR)
+    if flip and draft.quantity and account is AccountKind.MARGIN and inputs.policy.flips is Flips.SAME_PLAN:
+        return _second_leg(draft, mark=mark, wish=wish)
+    return None
+
+
+def _second_leg(first: Draft, *, mark: Mark, wish: Decimal) -> Draft:
+    """Return the opening leg of a flip, on the book after `first`, which keeps only the closing.
+
+    Its size is that of the target alone: what flooring leaves of the old position is not traded through.
+    """
+    second = Draft(first.symbol, target=first.target, held=ZERO, value=ZERO, mark=mark)
+    second.side, second.fees, second.after, second.wanted = first.side, first.fees, first, wish
+    size(second, abs(wish), mark=mark, traded=Reason.TRADE, below=Reason.BELOW_FLOOR)
+    second.most = abs(wish)
+    first.target = ZERO
+    first.detail = plan_text.FLIP_NOW
+    return second
 
 
 def size(draft: Draft, wanted: Decimal, *, mark: Mark, traded: Reason, below: Reason, limit_price: Decimal | None = None) -> None:
@@ -106,7 +159,7 @@ def size(draft: Draft, wanted: Decimal, *, mark: Mark, traded: Reason, below: Re
             draft.reason = traded
             draft.quantity = fit.quantity
         case Dust():
-            draft.stop(below, plan_text.below_floor(fit, mark=mark, cash=below is Reason.NO_CASH))
+            draft.stop(below, plan_text.below_floor(fit, mark=mark, why=below, held=draft.held))
         case TooLarge():
             draft.stop(Reason.ABOVE_MAX_QUANTITY, plan_text.too_large(fit))
     draft.notional = fit.notional
@@ -128,20 +181,25 @@ _PLACES: Final[Mapping[int, Decimal]] = {n: Decimal(1).scaleb(n - WANTED_PLACES)
 
 def record_line(number: int, draft: Draft, *, equity: Decimal) -> PlanLine:
     """Return the finished line; its wanted quantity is cut for the record, its held weight rounded to 12 places."""
-    mark = draft.mark
-    listing = mark.listing
-    wanted = draft.wanted
-    if wanted is not None and isinstance(mark, Mark):
-        exponent = mark.limits.step_size.as_tuple().exponent
-        places = _PLACES.get(exponent) if isinstance(exponent, int) else None
-        if places is not None:
-            wanted = wanted.quantize(places, rounding=ROUND_DOWN, context=ROUNDED)
+    mark, listing, wanted = draft.mark, draft.mark.listing, draft.wanted
+    bid = ask = unit_value_base = None
+    notional_base = ZERO
+    if isinstance(mark, Mark):
+        bid, ask, unit_value_base = mark.quote.bid, mark.quote.ask, mark.unit_value_base
+        notional_base = draft.notional * mark.rate
+        if wanted is not None:
+            exponent = mark.limits.step_size.as_tuple().exponent
+            places = _PLACES.get(exponent) if isinstance(exponent, int) else None
+            if places is not None:
+                wanted = wanted.quantize(places, rounding=ROUND_DOWN, context=ROUNDED)
+    draft.line = number
+    sent = bool(draft.quantity)
     return PlanLine(
         line=number,
         symbol=draft.symbol,
         venue=None if listing is None else listing.venue,
         instrument_id=None if listing is None else listing.instrument_id,
-        side=draft.side if draft.quantity else None,
+        side=draft.side if sent else None,
         quantity=draft.quantity,
         order_kind=OrderKind.MARKET,
         reason=draft.reason,
@@ -150,9 +208,13 @@ def record_line(number: int, draft: Draft, *, equity: Decimal) -> PlanLine:
         held_weight=fraction(draft.value, equity) if draft.value else ZERO,
         held_quantity=draft.held,
         wanted_quantity=wanted,
-        bid=mark.quote.bid if isinstance(mark, Mark) else None,
-        ask=mark.quote.ask if isinstance(mark, Mark) else None,
-        unit_value_base=mark.unit_value_base if isinstance(mark, Mark) else None,
-        notional_base=draft.notional * mark.rate if isinstance(mark, Mark) else ZERO,
+        bid=bid,
+        ask=ask,
+        unit_value_base=unit_value_base,
+        notional_base=notional_base,
         fee_base=draft.fee_base,
+        attribution=draft.shares,
+        crossed_weight=draft.crossed,
+        after_line=draft.after.line if sent and draft.after is not None else None,
+        reduce_only=sent and draft.reduce_only,
     )

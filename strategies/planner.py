@@ -1,21 +1,27 @@
 """The planner: from targets and a book to a plan, purely. One line per target and per held instrument, each with its reason.
 
-(1) value the book, (2) decide each line's leg, (3) size it, (4) fit the buys of cash accounts to cash, (5) order and sum up.
-Whether the plan may be traded is not judged here: see `sentinel.guard`.
+(1) value the book, (2) decide each line's leg, (3) size it, (4) fit what opens to the turnover caps and buys of cash accounts
+to cash, (5) order and sum up. Whether the plan may be traded is not judged here: see `sentinel.guard`.
 """
 
 from __future__ import annotations
 
-from decimal import ROUND_DOWN, Decimal
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import Final
 
+from orders.attribution import crossed_weight
 from orders.errors import InputError
-from orders.exact import CEILING, FLOOR, FRACTION_PLACES, ROUNDED, exact_arithmetic, fraction
-from orders.plan import Held, OpenOrder, Plan, PlanInputs, Reason, UnnamedPositions
-from orders.valuation import Mark, Marks, NoMark, Valuation, value_book
+from orders.exact import FLOOR, ROUNDED, exact_arithmetic, fraction
+from orders.plan import Held, InFlight, OpenOrder, Plan, PlanInputs, PlanPolicy, Reason, UnnamedPositions
+from orders.valuation import Mark, Marks, Valuation, value_book
 from orders.values import Side
-from strategies import plan_text
-from strategies.plan_lines import Draft, Pot, decide, record_line, size
+from strategies.cash_fit import available_cash as available_cash
+from strategies.cash_fit import fit_to_cash
+from strategies.in_flight import decide_working
+from strategies.plan_lines import Draft, decide, record_line
+from strategies.plan_text import in_flight
+from strategies.turnover import cap_turnover
 
 PLAN_VERSION: Final = 1
 BPS: Final = Decimal(10_000)
@@ -31,23 +37,22 @@ def plan(inputs: PlanInputs) -> Plan | Held:
 
     The same inputs give the same plan, whatever the order of their mappings; `now_ns` only judges ages. Targets are valued
     at mid, buys at ask, sells at bid; quantities go toward zero to the step and never past the target. Rules of a line,
-    first that applies: an open order works (IN_FLIGHT); unnamed and kept (KEPT); no listing, account, fees, price, limits or
-    rate; a short target on a cash account (REFUSED_SHORT: the line is left alone, it does not sell to zero either); closer
-    to target than the band (not for a close); the venue's floors and maximum.
-    A flip is two cycles: this one closes, the rest is the next one's. Of cash accounts, buys fit the cash of their venue and
-    currency less the buffer (its fraction of the cash and positions there), less open buys, plus what this plan's sells
-    bring at bid less fees: when short anywhere, one factor scales every buy on every cash account. Margin accounts
-    are bound by the Sentinel's leverage only.
-    Raises `InputError`: TARGET_INVALID, POLICY_INVALID, BOOK_INVALID, NUMBER_RANGE.
+    first that applies: an open order works (`policy.in_flight`); unnamed and kept (KEPT); no listing, account, fees, price,
+    limits or rate; a short target on a cash account (REFUSED_SHORT: the line is left alone, it does not sell to zero either);
+    closer to target than the band (not for a close); the market's hours; the venue's floors and maximum; the turnover caps
+    (`strategies.turnover`); cash (`strategies.cash_fit`).
+    A flip closes first; the rest is the next cycle's, or on a margin account a line of its own behind it (`policy.flips`).
+    Of cash accounts, buys fit the cash of their venue and currency less the buffer (its fraction of the cash and positions
+    there), less open buys, plus what this plan's sells bring at bid less fees: where a pot is short, one factor scales every
+    buy from it. Cash does not move between pots, and what does not trade funds nothing. Margin accounts are bound by the
+    Sentinel's leverage only.
+    Raises `InputError`: TARGET_INVALID, POLICY_INVALID, SHARES_DISAGREE, BOOK_INVALID, NUMBER_RANGE.
     """
-    policy = inputs.policy
-    for name, value in (
-        ("cash_buffer_fraction", policy.cash_buffer_fraction),
-        ("drift_band_fraction", policy.drift_band_fraction),
-    ):
-        if not (value.is_finite() and 0 <= value < 1):
-            raise InputError("POLICY_INVALID", expected=f"{name} from 0 to below 1", found=str(value), action="2 % is 0.02.")
+    check_policy(inputs.policy)
+    if inputs.turnover_today is not None and not (inputs.turnover_today.is_finite() and inputs.turnover_today >= 0):
+        raise _bad_policy("turnover_today of 0 or more", inputs.turnover_today)
     with exact_arithmetic():
+        _check_shares(inputs)
         marks = Marks.of_inputs(inputs)
         valuation = value_book(inputs.book, marks=marks)
         if isinstance(valuation, Held):
@@ -55,23 +60,64 @@ def plan(inputs: PlanInputs) -> Plan | Held:
         for order in inputs.open_orders:
             if order.symbol not in inputs.listings:
                 return Held(code="NOT_LISTED", message=f"{order.symbol} has an open order and is not in the symbol map. Add it.")
-        drafts = _drafts(inputs, marks=marks, valuation=valuation)
-        factor = _fit_to_cash(drafts, inputs=inputs, marks=marks)
-        return assemble_plan(drafts, inputs=inputs, valuation=valuation, factor=factor)
+        drafts, cancels = _drafts(inputs, marks=marks, valuation=valuation)
+        equity = valuation.equity_base
+        slowed = cap_turnover(drafts, inputs=inputs, equity=equity)
+        factor = fit_to_cash(drafts, inputs=inputs, marks=marks, equity=equity)
+        return assemble_plan(
+            drafts, inputs=inputs, valuation=valuation, factor=factor, turnover_factor=slowed, cancels=tuple(sorted(cancels))
+        )
 
 
-def _drafts(inputs: PlanInputs, *, marks: Marks, valuation: Valuation) -> list[Draft]:
-    """Steps 2 and 3, in the order of symbols."""
+def check_policy(policy: PlanPolicy) -> None:
+    """Raise `InputError` POLICY_INVALID for a number outside the bounds `PlanPolicy` states."""
+    for name in ("cash_buffer_fraction", "drift_band_fraction", "drift_band_relative", "cash_drift_fraction"):
+        value = getattr(policy, name)
+        if not (value.is_finite() and 0 <= value < 1):
+            raise _bad_policy(f"{name} from 0 to below 1", value)
+    for name in ("turnover_cycle_max", "turnover_day_max"):
+        value = getattr(policy, name)
+        if value is not None and not (value.is_finite() and value >= 0):
+            raise _bad_policy(f"{name} of 0 or more, or none", value)
+    most = policy.asset_weight_max
+    if most is not None and not (most.is_finite() and most > 0):
+        raise _bad_policy("asset_weight_max above 0, or none", most)
+
+
+def _bad_policy(expected: str, found: Decimal) -> InputError:
+    return InputError("POLICY_INVALID", expected=expected, found=str(found), action="2 % is 0.02.")
+
+
+def _check_shares(inputs: PlanInputs) -> None:
+    """Winners' shares must sum to the targets, symbol by symbol: else a trade would be booked to the wrong one."""
+    shares = inputs.shares
+    if not shares:
+        return
+    for symbol in sorted(inputs.targets.keys() | shares.keys()):
+        total, target = sum(shares.get(symbol, {}).values(), ZERO), inputs.targets.get(symbol, ZERO)
+        if total != target:
+            raise InputError(
+                "SHARES_DISAGREE",
+                expected=f"shares of winners that sum to the target {target} of {symbol}",
+                found=str(total),
+                action="Make shares and targets of one manifest.",
+            )
+
+
+def _drafts(inputs: PlanInputs, *, marks: Marks, valuation: Valuation) -> tuple[list[Draft], list[str]]:
+    """Steps 2 and 3, in the order of symbols; and the open orders that are to be cancelled."""
     working: dict[str, list[OpenOrder]] = {}
     for order in inputs.open_orders:
         working.setdefault(order.symbol, []).append(order)
     keep = inputs.policy.unnamed_positions is UnnamedPositions.KEEP
-    equity = valuation.equity_base
+    waits = inputs.policy.in_flight is InFlight.WAIT
+    equity, values, targets, shares = valuation.equity_base, valuation.values, inputs.targets, inputs.shares
     band = inputs.policy.drift_band_fraction * equity
-    drafts = []
-    for symbol in sorted(inputs.targets.keys() | valuation.values.keys() | working.keys()):
-        target = inputs.targets.get(symbol)
-        value = valuation.values.get(symbol, ZERO)
+    drafts: list[Draft] = []
+    cancels: list[str] = []
+    for symbol in sorted(targets.keys() | values.keys() | working.keys()):
+        target = targets.get(symbol)
+        value = values.get(symbol, ZERO)
         if target is not None and not target.is_finite():
             raise InputError(
                 "TARGET_INVALID", expected=f"a finite weight for {symbol}", found=str(target), action="Have research mend it."
@@ -85,78 +131,38 @@ def _drafts(inputs: PlanInputs, *, marks: Marks, valuation: Valuation) -> list[D
             mark=marks.of(symbol),
         )
         drafts.append(draft)
-        if symbol in working:
-            draft.stop(Reason.IN_FLIGHT, plan_text.in_flight(working[symbol]))
+        second = None
+        if symbol in working and (waits or kept):
+            draft.stop(Reason.IN_FLIGHT, in_flight(working[symbol]))
         elif kept:
             draft.stop(Reason.KEPT)
+        elif symbol in working:
+            cancels += decide_working(draft, working[symbol], inputs=inputs, equity=equity, band=band)
         else:
-            decide(draft, inputs=inputs, equity=equity, band=band)
-    return drafts
+            second = decide(draft, inputs=inputs, equity=equity, band=band)
+            if second is not None:
+                drafts.append(second)
+        if shares and symbol in shares:
+            named = draft if second is None else second  # the closing leg of a flip is nobody's target
+            winners = shares[symbol]
+            named.shares = {winner: winners[winner] for winner in sorted(winners)}
+            named.crossed = crossed_weight(winners)
+    return drafts, cancels
 
 
-def _fit_to_cash(drafts: list[Draft], *, inputs: PlanInputs, marks: Marks) -> Decimal:
-    """Step 4: scale the buys of cash accounts by one factor if any pot is short; return the factor."""
-    costs: dict[Pot, Decimal] = {}
-    buys = [draft for draft in drafts if draft.side is Side.BUY and draft.quantity and draft.pot is not None]
-    for draft in buys:
-        assert draft.pot is not None
-        costs[draft.pot] = costs.get(draft.pot, ZERO) + draft.notional + draft.fee
-    if not buys:
-        return ONE
-    available = available_cash(drafts, inputs=inputs, marks=marks)
-    short = [pot for pot, cost in costs.items() if cost > available.get(pot, ZERO)]
-    if not short:
-        return ONE
-    wanted_costs: dict[Pot, Decimal] = dict.fromkeys(short, ZERO)
-    for draft in buys:
-        if draft.pot in wanted_costs:
-            assert draft.wanted is not None
-            unit_cost = draft.notional + draft.fee
-            wanted_costs[draft.pot] += draft.wanted * CEILING.divide(unit_cost, draft.quantity)
-    least = min(FLOOR.divide(max(available.get(pot, ZERO), ZERO), cost) for pot, cost in wanted_costs.items())
-    factor = least.quantize(FRACTION_PLACES, rounding=ROUND_DOWN, context=ROUNDED)
-    for draft in buys:
-        assert draft.wanted is not None
-        assert isinstance(draft.mark, Mark)
-        size(draft, draft.wanted * factor, mark=draft.mark, traded=Reason.SCALED_TO_CASH, below=Reason.NO_CASH)
-    return factor
-
-
-def available_cash(drafts: list[Draft], *, inputs: PlanInputs, marks: Marks) -> dict[Pot, Decimal]:
-    """Cash the buys of each cash account's pot may use: see `plan`. A pot with an open buy that has no price offers nothing."""
-    cash = {(venue, code): amount for venue, amounts in inputs.book.cash.items() for code, amount in amounts.items()}
-    worth: dict[Pot, Decimal] = dict(cash)
-    available: dict[Pot, Decimal] = dict(cash)
-    for draft in drafts:
-        if not isinstance(draft.mark, Mark):
-            continue
-        listing = draft.mark.listing
-        pot = (listing.venue, listing.quote_currency)
-        if draft.value:
-            worth[pot] = worth.get(pot, ZERO) + draft.held * draft.mark.mid * draft.mark.limits.multiplier
-        if draft.side is Side.SELL and draft.quantity:
-            available[pot] = available.get(pot, ZERO) + draft.notional - draft.fee
-    for pot, value in worth.items():
-        available[pot] = available.get(pot, ZERO) - inputs.policy.cash_buffer_fraction * max(value, ZERO)
-    blocked = set()
-    for order in inputs.open_orders:
-        if order.side is Side.SELL:
-            continue
-        mark, listing = marks.of(order.symbol), inputs.listings[order.symbol]
-        pot, fees = (listing.venue, listing.quote_currency), inputs.fees.get(listing.venue)
-        if isinstance(mark, NoMark) or fees is None:
-            blocked.add(pot)
-            continue
-        cost = order.leaves_quantity * mark.quote.ask * mark.limits.multiplier
-        available[pot] = available.get(pot, ZERO) - cost * (ONE + fees.taker_fraction)
-    return {pot: amount for pot, amount in available.items() if pot not in blocked}
-
-
-def assemble_plan(drafts: list[Draft], *, inputs: PlanInputs, valuation: Valuation, factor: Decimal) -> Plan:
+def assemble_plan(
+    drafts: list[Draft],
+    *,
+    inputs: PlanInputs,
+    valuation: Valuation,
+    factor: Decimal,
+    turnover_factor: Decimal = ONE,
+    cancels: Sequence[str] = (),
+) -> Plan:
     """Step 5: lines, sells first, and the sums over them."""
     equity = valuation.equity_base
     drafts.sort(key=_rank)
-    gross = net = traded = cost = gaps = ZERO
+    gross = net = traded = cost = gaps = crossed = ZERO
     prices_ns = 0
     lines = []
     for number, draft in enumerate(drafts, start=1):
@@ -164,6 +170,8 @@ def assemble_plan(drafts: list[Draft], *, inputs: PlanInputs, valuation: Valuati
         after = draft.value
         if isinstance(mark, Mark):
             prices_ns = max(prices_ns, mark.quote.ts_ns)
+            if draft.working:
+                after += draft.working * mark.mid_value_base
             if draft.quantity:
                 assert draft.side is not None
                 size = draft.quantity * mark.mid_value_base
@@ -173,6 +181,8 @@ def assemble_plan(drafts: list[Draft], *, inputs: PlanInputs, valuation: Valuati
         gross += abs(after)
         net += after
         gaps += abs(after - draft.target * equity)
+        if draft.crossed:
+            crossed += draft.crossed
         lines.append(record_line(number, draft, equity=equity))
     return Plan(
         version=PLAN_VERSION,
@@ -193,11 +203,19 @@ def assemble_plan(drafts: list[Draft], *, inputs: PlanInputs, valuation: Valuati
         forecast_cost_bps=_bps(cost, traded) if traded else ZERO,
         prices_ns=prices_ns,
         lines=tuple(lines),
+        cause=inputs.cause,
+        crossed_weight=crossed,
+        turnover_factor=turnover_factor,
+        cancels=tuple(cancels),
     )
 
 
-def _rank(draft: Draft) -> tuple[int, str]:
-    return (TRADE_ORDER[draft.side] if draft.quantity and draft.side is not None else UNSENT), draft.symbol
+def _rank(draft: Draft) -> tuple[int, str, bool]:
+    return (
+        TRADE_ORDER[draft.side] if draft.quantity and draft.side is not None else UNSENT,
+        draft.symbol,
+        draft.after is not None,
+    )
 
 
 def _bps(part: Decimal, whole: Decimal) -> Decimal:

@@ -13,6 +13,7 @@ import pytest
 
 from engine.config_problems import ConfigInvalid
 from engine.run_config import RunConfig, load_config
+from lakehouse.shape import Shape
 from orders.assumptions import FillAt, FillRule
 from orders.errors import ConfigError
 from orders.plan import UnnamedPositions
@@ -89,7 +90,7 @@ BAD: list[tuple[str, str, str, str, str]] = [
     ("no such account", 'account = "cash"', 'account = "credit"', "venues.US.account", "one of cash, margin"),
     ("no such grade", 'provenance_min = "VERIFIED"', 'provenance_min = "GOOD"', "lakehouse.provenance_min", "VERIFIED"),
     ("no such rule", 'fill_at = "next_bar"', 'fill_at = "last"', "assumptions.fill_at", "next_bar, same_close"),
-    ("no such kind of data", 'kind = "replay_closes"', 'kind = "ccxt"', "data.kind", "replay_closes or replay_quotes or bars"),
+    ("no such kind of data", 'kind = "replay_closes"', 'kind = "tape"', "data.kind", "replay_closes or replay_quotes or bars or ccxt"),
     ("no such zone", 'zone = "UTC"', 'zone = "Mars/Base"', "lakehouse.zone", "time zone"),
     ("a zone that is a path", 'zone = "UTC"', 'zone = "../../etc/passwd"', "lakehouse.zone", "time zone"),
     ("an unsafe environment", 'environment = "paper-sp500"', 'environment = "a b"', "environment", "letters, digits"),
@@ -113,6 +114,11 @@ BAD: list[tuple[str, str, str, str, str]] = [
     ("no symbol map", "configs/symbols.toml", "configs/symbol.toml", "symbols.map", "SYMBOL_MAP_UNREADABLE"),
     ("no runs", "sp500/runs", "sp500/run", "lakehouse.runs_directory", "source runs"),
     ("a manifest outside its root", 'manifest_root = "data/lakehouse"', 'manifest_root = "data/other"', "lakehouse.manifest", "below"),
+    ("an unknown shape", 'shapes_allowed = ["v3"]', 'shapes_allowed = ["v4"]', "lakehouse.shapes_allowed", "flattened"),
+    ("no shape", 'shapes_allowed = ["v3"]', "shapes_allowed = []", "lakehouse.shapes_allowed", "at least one shape"),
+    ("a second place outside the root", 'shapes_allowed = ["v3"]', 'shapes_allowed = ["v3"]\nmanifest_also = ["data/x.json"]', "lakehouse.manifest_also", "below manifest_root"),
+    ("a place twice", 'shapes_allowed = ["v3"]', 'shapes_allowed = ["v3"]\nmanifest_also = ["data/lakehouse/portfolio_optimized_v3.json"]', "lakehouse.manifest_also", "twice"),
+    ("a drift list outside the root", 'shapes_allowed = ["v3"]', 'shapes_allowed = ["v3"]\ndrift_csv = "data/drift.csv"', "lakehouse.drift_csv", "below manifest_root"),
     ("latency in perfect fills", 'fill_rule = "touch"', 'fill_rule = "perfect"', "assumptions.latency_ms", "fill_rule perfect"),
     ("another version", "schema_version = 1", "schema_version = 2", "schema_version", "from 1 to 1"),
     ("a missing limit", 'hhi_max = "0.2"', "#", "sentinel.hhi_max", "is missing"),
@@ -212,6 +218,8 @@ def test_manifest_policy_carries_zone_ages_and_capital(shadow: RunConfig) -> Non
     policy = shadow.manifest_policy()
     assert (policy.age_max_ns, policy.future_skew_max_ns) == (1080 * 3_600 * 10**9, 300 * 10**9)
     assert policy.capital == {"rank:1": Decimal(1)}
+    assert policy.shapes == {Shape.V3}
+    assert shadow.manifest_paths() == (shadow.lakehouse.manifest,)
     assert shadow.provenance_policy().grade_min is Grade.VERIFIED
 
 

@@ -341,7 +341,7 @@ class NodeHarness(Harness):
                 msgbus=msgbus,
                 cache=cache,
                 clock=clock,
-                path=self.made.manifest,
+                paths=(self.made.manifest,),
                 judge=lambda: read_manifest(
                     self.made.manifest,
                     policy=config.manifest_policy(),

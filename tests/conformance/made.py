@@ -38,6 +38,7 @@ zone = "UTC"
 manifest_age_max_h = 24
 future_skew_max_s = 60
 poll_interval_ms = 10
+shapes_allowed = ["v3"]
 manifest_size_max_bytes = 1000000
 provenance_min = "VERIFIED"
 [capital]

@@ -109,7 +109,7 @@ def test_a_foreign_thread_is_denied_and_halts(door, kernel, tmp_path):
 
 
 def test_no_timer_of_ours_does_work():
-    """Timer callbacks of a live node run on another thread. Ours set none, but the backtest's no-op alerts."""
+    """Timer callbacks of a live node run on another thread. Ours are the backtest's no-op alerts and the hop to the loop."""
     rooms = ["strategies", "venues", "engine", "sim", "live"]
     setting = re.compile(r"\.set_(timer|time_alert)")
     found = {
@@ -118,4 +118,4 @@ def test_no_timer_of_ours_does_work():
         for path in (ROOT / room).rglob("*.py")
         if setting.search(path.read_text())
     }
-    assert found == {"sim/backtest_venue.py"}
+    assert found == {"sim/backtest_venue.py", "engine/hop.py"}

@@ -49,6 +49,7 @@ zone = "UTC"
 manifest_age_max_h = 24
 future_skew_max_s = 60
 poll_interval_ms = 10
+shapes_allowed = ["v3"]
 manifest_size_max_bytes = 1000000
 provenance_min = "VERIFIED"
 [capital]
@@ -63,6 +64,7 @@ drift_band_fraction = "0.001"
 price_age_max_ms = 60000
 unnamed_positions = "close"
 plan_deadline_s = 30
+{policy}
 [sentinel]
 max_leverage = "1"
 max_asset_exposure = "0.5"
@@ -100,6 +102,7 @@ maker_fraction = "0.001"
 taker_fraction = "0.001"
 base_on_buys = {base_on_buys}
 {rates}
+{schedules}
 [symbols]
 map = "{root}/symbols.toml"
 [data]
@@ -182,6 +185,8 @@ class World:
     jitter_ms: str = "20"
     seed: int = 1
     environment: str = "made-day"
+    policy: str = ""  # more lines of [policy]
+    schedules: str = ""  # whole [schedules.*] tables
     quotes: list[FeedQuote] = field(default_factory=list)
 
     @property
@@ -216,7 +221,7 @@ class World:
                 environment=self.environment, directory=self.lakehouse, root=self.root, runs=RUNS, venue=venue, currency="USD",
                 cash_currency=cash, allow=", ".join(f'"{name.symbol}"' for name in self.names), latency_ms=self.latency_ms,
                 jitter_ms=self.jitter_ms, seed=self.seed, base_on_buys="true" if crypto else "false",
-                rates=RATES if crypto else "",
+                rates=RATES if crypto else "", policy=self.policy, schedules=self.schedules,
             )
         )  # fmt: skip
         return self

@@ -17,6 +17,7 @@ from lakehouse.upstream_time import stamp_ns, zone_of
 from orders.values import Grade
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "manifests"
+PLATFORM = Path(__file__).parents[1] / "golden" / "platform"
 RUN = "20260106-prod-q1"
 GENERATED_NS = stamp_ns("2026-01-06T01:33:02.118311", zone=zone_of("UTC"))
 HOUR_NS = 3600 * 10**9
@@ -38,7 +39,7 @@ class Lake:
         self.runs = self.root / "summaries" / "runs"
         (self.runs / RUN / "data").mkdir(parents=True)
         self.manifest.parent.mkdir()
-        self.manifest.write_bytes((GOLDEN / "multi_winner_good.json").read_bytes())
+        self.manifest.write_bytes((PLATFORM / "c1_v3_multi_winner.json").read_bytes())
         self.ledger.write_bytes((GOLDEN / "golden_chain.jsonl").read_bytes())
         self.candidates.write_text(CANDIDATES)
 
@@ -98,12 +99,12 @@ def still_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 @pytest.fixture(scope="session")
 def good_manifest() -> bytes:
-    return (GOLDEN / "multi_winner_good.json").read_bytes()
+    return (PLATFORM / "c1_v3_multi_winner.json").read_bytes()
 
 
 @pytest.fixture(scope="session")
 def bad_manifest() -> bytes:
-    return (GOLDEN / "renormalised_bad.json").read_bytes()
+    return (PLATFORM / "c2_v3_renormalised.json").read_bytes()
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,9 @@ from lakehouse.manifest import (
     ManifestPolicy,
     ManifestRefused,
 )
-from lakehouse.winners import RefusedWinner, check_symbol, parse_manifest
+from lakehouse.manifest_rows import check_symbol
+from lakehouse.shapes import parse_manifest
+from lakehouse.winners import RefusedWinner
 from orders.errors import ConfigError, InputError
 from orders.values import Grade
 
@@ -176,9 +178,9 @@ def bytes_of(data: bytes) -> Callable[[Lake], object]:
         (bytes_of(b'{"winners": [1e999999999]}'), "MANIFEST_NUMBER_OUT_OF_BOUNDS"),
         (bytes_of(b'{"winners": [}'), "MANIFEST_NOT_JSON"),
         (bytes_of(b"\xff"), "MANIFEST_NOT_UTF8"),
-        (bytes_of(b'{"profiles": {}, "metadata": {}}'), "SHAPE_UNSUPPORTED"),
-        (bytes_of(b'{"weights": [], "metadata": {}}'), "SHAPE_UNSUPPORTED"),
-        (bytes_of(b'{"winners": [], "weights": []}'), "SHAPE_UNSUPPORTED"),
+        (bytes_of(b'{"profiles": {}, "metadata": {}}'), "SHAPE_NOT_ALLOWED"),
+        (bytes_of(b'{"weights": [], "metadata": {}}'), "SHAPE_NOT_ALLOWED"),
+        (bytes_of(b'{"winners": [], "weights": []}'), "SHAPE_UNKNOWN"),
         (bytes_of(b'{"winners": {}}'), "SHAPE_UNKNOWN"),
         (bytes_of(b"{}"), "SHAPE_UNKNOWN"),
         (bytes_of(b"[]"), "SHAPE_UNKNOWN"),

@@ -173,6 +173,41 @@ def test_every_float_the_platform_can_write_is_within_bounds(value: float) -> No
     assert parse(f"[{value!r}]".encode(), what="it", size_max=99) == [Decimal(repr(value))]
 
 
+numbers = st.from_regex(r"-?(0|[1-9][0-9]{0,70})(\.[0-9]{1,70})?([eE][+-]?[0-9]{1,12})?", fullmatch=True)
+
+
+@given(text=numbers)
+@example(text="0e400")
+@example(text="0e-400")
+@example(text="-0.0")
+@example(text="1e-336")
+@example(text="1e401")
+@example(text="9.99e400")
+@example(text="1e000000000000000000000000000001")
+@example(text="0." + "0" * 62)
+@example(text="0." + "0" * 63)
+@example(text="9" * 64)
+@example(text="9" * 65)
+def test_a_number_is_read_exactly_or_refused_by_its_text_alone(text: str) -> None:
+    """The written length and exponent decide, whichever way the number is read, and whatever stands beside it."""
+    mantissa, _, exponent = text.lower().partition("e")
+    within = len(text) <= 64 and abs(int(exponent or "0")) <= 400
+    for document in (f"[{text}]", f'[{text}, "{"0" * 65}"]', f"[1e-399, {text}]"):
+        if not within:
+            assert refusal(document.encode()).code == "NUMBER_OUT_OF_BOUNDS"
+            continue
+        values = parse(document.encode(), what="it", size_max=SIZE_MAX)
+        value = values[1] if document.startswith("[1e-399") else values[0]
+        whole = "." not in mantissa and not exponent
+        assert type(value) is (int if whole else Decimal)
+        assert str(Decimal(value)) == (str(int(text)) if whole else str(Decimal(text)))
+
+
+def test_a_long_text_of_digits_is_no_number() -> None:
+    document = '{"hash": "' + "1234567890" * 20 + '", "weight": 0.1}'
+    assert parse(document.encode(), what="it", size_max=SIZE_MAX)["weight"] == Decimal("0.1")
+
+
 def file_refusal(path: Path, size_max: int = 100) -> InputError:
     with pytest.raises(InputError) as caught:
         read_bounded(path, size_max)

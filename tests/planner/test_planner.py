@@ -13,7 +13,7 @@ from orders.plan import Held, Reason, UnnamedPositions, plan_document, plan_sha2
 from orders.values import AccountKind, Rate, Side
 from strategies import plan_text
 from strategies.planner import plan
-from tests.planner.world import AGE_MAX, NOW, D, fees, inputs, limits, line_of, listing, open_order, planned, policy, quote
+from tests.planner.world import AGE_MAX, NOW, D, fees, inputs, line_of, listing, open_order, planned, policy, quote
 
 A, B, C = "NYSE:AAA", "NYSE:BBB", "NYSE:CCC"
 AT_TEN = {A: ("10", "10")}
@@ -47,7 +47,36 @@ AT_TEN = {A: ("10", "10")}
         ({"targets": {A: "0.5"}, "symbol_limits": {A: {"min_notional": D("500")}}}, Reason.TRADE, Side.BUY, "50"),
         ({"targets": {A: "0.5"}, "symbol_limits": {A: {"min_quantity": D("51")}}}, Reason.BELOW_FLOOR, None, "0"),
         ({"targets": {A: "0.5"}, "symbol_limits": {A: {"step_size": D("51")}}}, Reason.BELOW_FLOOR, None, "0"),
-        ({"targets": {A: "0"}, "held": {A: "3"}, "symbol_limits": {A: {"min_notional": D("31")}}}, Reason.BELOW_FLOOR, None, "0"),
+        ({"targets": {A: "0"}, "held": {A: "3"}, "symbol_limits": {A: {"min_notional": D("31")}}}, Reason.DUST_STAYS, None, "0"),
+        ({"targets": {}, "held": {A: "0.5"}}, Reason.DUST_STAYS, None, "0"),
+        (
+            {"targets": {A: "0.09"}, "held": {A: "10"}, "symbol_limits": {A: {"min_quantity": D("2")}}},
+            Reason.BELOW_FLOOR,
+            None,
+            "0",
+        ),
+        (
+            {"targets": {A: "0.509"}, "held": {A: "100"}, "policy": policy(drift_band_relative=D("0.02"))},
+            Reason.WITHIN_BAND,
+            None,
+            "0",
+        ),
+        (
+            {"targets": {A: "0.52"}, "held": {A: "100"}, "policy": policy(drift_band_relative=D("0.0384"))},
+            Reason.TRADE,
+            Side.BUY,
+            "4",
+        ),
+        (
+            {
+                "targets": {A: "0.509"},
+                "held": {A: "100"},
+                "policy": policy(drift_band_fraction=D("0.01"), drift_band_relative=D("0.001")),
+            },
+            Reason.WITHIN_BAND,
+            None,
+            "0",
+        ),
         ({"targets": {A: "0.5"}, "symbol_limits": {A: {"max_quantity": D("49")}}}, Reason.ABOVE_MAX_QUANTITY, None, "0"),
         ({"targets": {A: "0.5"}, "symbol_limits": {A: {"max_quantity": D("50")}}}, Reason.TRADE, Side.BUY, "50"),
         ({"targets": {A: "0.5"}, "quotes": {}}, Reason.NO_PRICE, None, "0"),
@@ -87,6 +116,11 @@ AT_TEN = {A: ("10", "10")}
         "under min quantity",
         "under one step",
         "a close below the floor stays",
+        "less than a step that nobody names stays",
+        "a reduction below the floor is no dust that stays",
+        "inside the relative band",
+        "at the relative band trades",
+        "the wider of two bands holds",
         "above max quantity is not clipped",
         "at max quantity",
         "no price",
@@ -123,6 +157,13 @@ def test_dust_says_below_floor() -> None:
     assert plan_text.line_text(made.lines[0]).startswith(f"{A}: Below Floor")
 
 
+def test_dust_that_stays_says_below_floor_and_its_value() -> None:
+    made = planned(inputs({A: "0"}, prices={A: ("9", "11")}, held={A: "3"}, symbol_limits={A: {"min_quantity": D("4")}}))
+    assert made.lines[0].detail == "Below Floor: 3 < min quantity 4; 3 worth 30 USD stays"
+    assert plan_text.line_text(made.lines[0]).startswith(f"{A}: Below Floor")
+    assert made.tracking_error_bps > 0
+
+
 def test_every_reason_has_words() -> None:
     assert set(plan_text.REASON_WORDS) == set(Reason)
 
@@ -152,6 +193,12 @@ def test_no_plan_when_the_book_cannot_be_valued(changes: dict[str, Any], code: s
         ({"targets": {A: "Infinity"}}, "TARGET_INVALID"),
         ({"policy": policy(cash_buffer_fraction=D("1"))}, "POLICY_INVALID"),
         ({"policy": policy(drift_band_fraction=D("NaN"))}, "POLICY_INVALID"),
+        ({"policy": policy(drift_band_relative=D("1"))}, "POLICY_INVALID"),
+        ({"policy": policy(cash_drift_fraction=D("-0.01"))}, "POLICY_INVALID"),
+        ({"policy": policy(turnover_cycle_max=D("-0.01"))}, "POLICY_INVALID"),
+        ({"policy": policy(turnover_day_max=D("NaN"))}, "POLICY_INVALID"),
+        ({"policy": policy(asset_weight_max=D("0"))}, "POLICY_INVALID"),
+        ({"turnover_today": D("-0.1")}, "POLICY_INVALID"),
         ({"targets": {A: "1E+999"}}, "NUMBER_RANGE"),
     ],
 )
@@ -208,20 +255,6 @@ def test_a_buy_scaled_below_the_floor_says_no_cash() -> None:
 def test_the_buffer_is_never_spent() -> None:
     made = planned(inputs({A: "1"}, prices=AT_TEN, policy=policy(cash_buffer_fraction=D("0.1"))))
     assert made.lines[0].quantity == D("90")
-
-
-def test_cash_does_not_move_between_venues() -> None:
-    """The second venue has no cash: its buy gets none, and the common factor is its."""
-    made = inputs({A: "0.1", B: "0.1"}, prices={A: ("10", "10"), B: ("10", "10")})
-    changes: dict[str, Any] = {
-        "listings": {A: listing(A), B: listing(B, venue="EU")},
-        "limits": {A: limits(A), B: limits(B, venue="EU")},
-        "accounts": {"US": AccountKind.CASH, "EU": AccountKind.CASH},
-        "fees": {"US": fees(), "EU": fees()},
-    }
-    result = planned(type(made)(**{name: getattr(made, name) for name in made.__struct_fields__} | changes))
-    assert result.scale_factor == 0
-    assert [line.reason for line in result.lines] == [Reason.NO_CASH, Reason.NO_CASH]
 
 
 def test_an_open_buy_keeps_its_cash_and_fee() -> None:

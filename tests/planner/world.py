@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from msgspec.structs import replace
+
 from orders.book import Book
 from orders.plan import OpenOrder, Plan, PlanInputs, PlanLine, PlanPolicy, UnnamedPositions
 from orders.values import AccountKind, FeeSchedule, Listing, MarketLimits, Quote, Side
@@ -89,8 +91,39 @@ def inputs(
     return PlanInputs(**(values | changes))
 
 
-def open_order(symbol: str, side: Side, leaves: str) -> OpenOrder:
-    return OpenOrder(client_order_id="f" * 32, symbol=symbol, side=side, leaves_quantity=D(leaves))
+def with_changes(made: PlanInputs, **changes: Any) -> PlanInputs:
+    """The same inputs but for some."""
+    return PlanInputs(**({name: getattr(made, name) for name in made.__struct_fields__} | changes))
+
+
+def on_venues(
+    made: PlanInputs, symbols: dict[str, tuple[str, str]], *, cash: dict[str, dict[str, str]], **changes: Any
+) -> PlanInputs:
+    """The same inputs with symbols on other venues, symbol -> (venue, quote currency); accounts and fees like the US one's."""
+    venues = {venue for venue, _ in symbols.values()} | set(cash)
+    account, schedule = made.accounts["US"], made.fees["US"]
+    return with_changes(
+        made,
+        **{
+            "listings": dict(made.listings)
+            | {symbol: listing(symbol, venue=venue, currency=currency) for symbol, (venue, currency) in symbols.items()},
+            "limits": {
+                symbol: replace(found, venue=symbols[symbol][0] if symbol in symbols else found.venue)
+                for symbol, found in made.limits.items()
+            },
+            "accounts": dict.fromkeys(venues, account),
+            "fees": dict.fromkeys(venues, schedule),
+            "book": Book(
+                cash={venue: {code: D(amount) for code, amount in amounts.items()} for venue, amounts in cash.items()},
+                positions=made.book.positions,
+            ),
+        }
+        | changes,
+    )
+
+
+def open_order(symbol: str, side: Side, leaves: str, *, order_id: str = "f" * 32) -> OpenOrder:
+    return OpenOrder(client_order_id=order_id, symbol=symbol, side=side, leaves_quantity=D(leaves))
 
 
 def planned(made: PlanInputs) -> Plan:

@@ -1,0 +1,41 @@
+"""The hop: work due at an instant runs on the loop's thread, never on the timer's.
+
+In a live node Nautilus calls timers back on a thread of their own, where an order event, a log line or a look at the cache is
+a race. Nothing else of ours sets a timer that does work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from nautilus_trader.common.component import LiveClock
+
+
+class Hop:
+    """One per kernel. `post` puts a callback on the loop from any thread (`loop.call_soon_threadsafe`).
+
+    None calls straight through, which only a backtest's clock allows: its timers run on the one thread there is.
+    """
+
+    def __init__(self, clock: Any, *, post: Callable[[Callable[[], None]], Any] | None) -> None:
+        assert post is not None or not isinstance(clock, LiveClock)
+        self._clock = clock
+        self._post = post
+        self._count = 0
+
+    def at(self, instant_ns: int, work: Callable[[], None]) -> None:
+        """Call `work` on the loop at `instant_ns` of the engine's clock, or as soon as may be when that has passed.
+
+        Never before this returns. To be called on the loop.
+        """
+        self._count += 1
+        due = max(instant_ns, self._clock.timestamp_ns() + 1)
+        self._clock.set_time_alert_ns(f"hop-{self._count}", due, partial(self._ring, work))
+
+    def _ring(self, work: Callable[[], None], event: Any) -> None:
+        if self._post is None:
+            work()
+        else:
+            self._post(work)

@@ -1,0 +1,164 @@
+"""The market behind the loopback venue: books, trades and update ids of a few symbols, and their messages as Binance words them.
+
+Numbers go out as texts with the trailing zeros Binance sends. Hand-written filters; nothing here was fetched from the venue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from orders.values import Record
+
+TRADES_KEPT_MAX: Final = 100_000
+EIGHT_PLACES: Final = Decimal("0.00000001")
+
+
+class PublicSymbol(Record, frozen=True, kw_only=True):
+    """A spot pair and the filters its exchangeInfo carries."""
+
+    name: str
+    base: str
+    quote: str
+    tick_size: Decimal
+    step_size: Decimal
+    min_notional: Decimal
+
+
+SYMBOLS: Final = (
+    PublicSymbol(
+        name="BTCUSDT", base="BTC", quote="USDT", tick_size=Decimal("0.01"), step_size=Decimal("0.00001"), min_notional=Decimal(5)
+    ),
+    PublicSymbol(
+        name="ETHUSDT", base="ETH", quote="USDT", tick_size=Decimal("0.01"), step_size=Decimal("0.0001"), min_notional=Decimal(5)
+    ),
+)
+
+
+def text(value: Decimal) -> str:
+    """Return a number as Binance writes it: eight decimals."""
+    return str(value.quantize(EIGHT_PLACES))
+
+
+class PublicMarket:
+    """One symbol's book and trades. `first_trade_id` lets a test begin anywhere."""
+
+    def __init__(self, symbol: PublicSymbol, *, first_trade_id: int = 1) -> None:
+        self.symbol = symbol
+        self.update_id = 1_000
+        self.bids: dict[Decimal, Decimal] = {}
+        self.asks: dict[Decimal, Decimal] = {}
+        self.trades: list[dict[str, Any]] = []
+        self._next_trade = first_trade_id
+
+    def set_touch(
+        self, bid: Decimal, ask: Decimal, *, size: Decimal, levels: int, now_ms: int
+    ) -> list[tuple[str, dict[str, Any]]]:
+        """Replace the book by `levels` levels below and above; return (stream, message) of what changed."""
+        tick = self.symbol.tick_size
+        bids = {bid - tick * place: size for place in range(levels)}
+        asks = {ask + tick * place: size for place in range(levels)}
+        first = self.update_id + 1
+        self.update_id += 1
+        changed_bids, changed_asks = _changes(self.bids, bids), _changes(self.asks, asks)
+        self.bids, self.asks = bids, asks
+        name = self.symbol.name
+        ticker = {"u": self.update_id, "s": name, "b": text(bid), "B": text(size), "a": text(ask), "A": text(size)}
+        depth = {
+            "e": "depthUpdate",
+            "E": now_ms,
+            "s": name,
+            "U": first,
+            "u": self.update_id,
+            "b": changed_bids,
+            "a": changed_asks,
+        }
+        return [(f"{name.lower()}@bookTicker", ticker), (f"{name.lower()}@depth@100ms", depth)]
+
+    def add_trade(
+        self, price: Decimal, quantity: Decimal, *, buyer_is_maker: bool, now_ms: int
+    ) -> list[tuple[str, dict[str, Any]]]:
+        """Record a trade; return its messages on both trade streams. One trade is one aggregate trade here."""
+        trade_id, self._next_trade = self._next_trade, self._next_trade + 1
+        fields = {"p": text(price), "q": text(quantity), "T": now_ms, "m": buyer_is_maker, "M": True}
+        self.trades.append({"a": trade_id, "f": trade_id, "l": trade_id, **fields})
+        del self.trades[:-TRADES_KEPT_MAX]
+        name = self.symbol.name
+        aggregate = {"e": "aggTrade", "E": now_ms, "s": name, "a": trade_id, "f": trade_id, "l": trade_id, **fields}
+        single = {"e": "trade", "E": now_ms, "s": name, "t": trade_id, **fields}
+        return [(f"{name.lower()}@aggTrade", aggregate), (f"{name.lower()}@trade", single)]
+
+    def depth(self, limit: int) -> dict[str, Any]:
+        """Return the REST snapshot of the book."""
+        return {
+            "lastUpdateId": self.update_id,
+            "bids": [[text(price), text(self.bids[price])] for price in sorted(self.bids, reverse=True)[:limit]],
+            "asks": [[text(price), text(self.asks[price])] for price in sorted(self.asks)[:limit]],
+        }
+
+    def touch(self) -> dict[str, Any]:
+        """Return the REST best bid and ask; zeros where a side is empty, as Binance does."""
+        bid, ask = max(self.bids, default=Decimal(0)), min(self.asks, default=Decimal(0))
+        return {
+            "symbol": self.symbol.name,
+            "bidPrice": text(bid),
+            "bidQty": text(self.bids.get(bid, Decimal(0))),
+            "askPrice": text(ask),
+            "askQty": text(self.asks.get(ask, Decimal(0))),
+        }
+
+    def klines(self, *, interval_ms: int, start_ms: int, end_ms: int, limit: int) -> list[list[Any]]:
+        """Return bars of the trades kept, in Binance's order of columns."""
+        buckets: dict[int, list[dict[str, Any]]] = {}
+        for trade in self.trades:
+            if start_ms <= trade["T"] <= end_ms:
+                buckets.setdefault(trade["T"] // interval_ms * interval_ms, []).append(trade)
+        return [_kline(opened, buckets[opened], interval_ms) for opened in sorted(buckets)[:limit]]
+
+    def exchange_info(self) -> dict[str, Any]:
+        """Return the symbol's entry in exchangeInfo."""
+        symbol = self.symbol
+        tick, step = text(symbol.tick_size), text(symbol.step_size)
+        return {
+            "symbol": symbol.name,
+            "status": "TRADING",
+            "baseAsset": symbol.base,
+            "baseAssetPrecision": 8,
+            "quoteAsset": symbol.quote,
+            "quotePrecision": 8,
+            "quoteAssetPrecision": 8,
+            "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
+            "isSpotTradingAllowed": True,
+            "isMarginTradingAllowed": False,
+            "filters": [
+                {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": "1000000.00000000", "tickSize": tick},
+                {"filterType": "LOT_SIZE", "minQty": step, "maxQty": "9000.00000000", "stepSize": step},
+                {"filterType": "MARKET_LOT_SIZE", "minQty": "0.00000000", "maxQty": "120.00000000", "stepSize": "0.00000000"},
+                {"filterType": "NOTIONAL", "minNotional": text(symbol.min_notional), "applyMinToMarket": True},
+            ],
+            "permissions": [],
+            "permissionSets": [["SPOT"]],
+        }
+
+
+def _changes(old: Mapping[Decimal, Decimal], new: Mapping[Decimal, Decimal]) -> list[list[str]]:
+    gone = [[text(price), text(Decimal(0))] for price in old if price not in new]
+    return gone + [[text(price), text(size)] for price, size in new.items() if old.get(price) != size]
+
+
+def _kline(opened: int, trades: list[dict[str, Any]], interval_ms: int) -> list[Any]:
+    prices = [Decimal(trade["p"]) for trade in trades]
+    volume = sum((Decimal(trade["q"]) for trade in trades), start=Decimal(0))
+    turnover = sum((Decimal(trade["p"]) * Decimal(trade["q"]) for trade in trades), start=Decimal(0))
+    return [
+        opened,
+        *(text(price) for price in (prices[0], max(prices), min(prices), prices[-1])),
+        text(volume),
+        opened + interval_ms - 1,
+        text(turnover),
+        len(trades),
+        text(Decimal(0)),
+        text(Decimal(0)),
+        "0",
+    ]

@@ -1,0 +1,1 @@
+"""Venues reached through CCXT: public market data so far, behind an egress guard."""
