@@ -3,8 +3,8 @@
 Part one: the file is read from disk inside its root, hashed, and parsed strictly (bounded, every number exact, no key twice, no
 deep nesting), against `json.loads` with a hook that refuses duplicate keys on the same bytes already in memory. The whole
 judgement (rows, capital, netting, provenance) is timed beside it and printed; it has no bound. Part two: the planner on made
-inputs, a book of half the names, cash account. All in turn in one process; a ratio is the median over rounds of
-paired ratios.
+inputs, a book of half the names, cash account. All in turn in one process; times are this process' processor
+time, so that a busy machine disturbs them less, and a ratio is the median over rounds of paired ratios.
 
 Run: .venv/bin/python benchmarks/plan.py [--rounds N]
 Last lines: `ratio manifest_read X` (bound 1.5) and `ratio plan_growth X` (bound 12).
@@ -66,9 +66,9 @@ def timed(variants: Mapping[str, Callable[[], Any]], *, rounds: int) -> dict[str
     for number in range(rounds + 1):
         for name in names if number % 2 else reversed(names):
             gc.collect()
-            begin = time.perf_counter()
+            begin = time.process_time()
             made = variants[name]()
-            elapsed = time.perf_counter() - begin
+            elapsed = time.process_time() - begin
             del made
             if number:
                 seconds[name].append(elapsed)

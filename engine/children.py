@@ -41,6 +41,10 @@ class Children:
         """Return the approval of a parent that may have children now; None for any other id."""
         return self._parents.get(parent_id) if self._counter.may_send(parent_id) else None
 
+    def parents(self) -> tuple[Approval, ...]:
+        """Return the approvals that may have children, until their cycle is over."""
+        return tuple(self._parents.values())
+
     def announce(self, parent_id: str, number: int) -> None:
         """The intent of this child is durable: an order under its id may come. Nothing for a parent that is gone."""
         parent = self._parents.get(parent_id)

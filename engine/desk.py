@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 from nautilus_trader.model.enums import OrderSide
+from nautilus_trader.model.identifiers import ClientOrderId
 
 from engine.funding import Funding
 from engine.gate import Gate
@@ -310,11 +311,25 @@ class ManifestDesk:
         ready(())
 
     def _open_orders(self) -> tuple[OpenOrder, ...]:
-        """Orders that may still fill. A cycle begins when the last one's orders are terminal, so none is ours; others count."""
+        """Orders that may still fill. A cycle begins when the last one's orders are terminal, so none is ours; others count.
+
+        A parent whose schedule runs counts with all that it has not filled, sent or not, and its children do not.
+        """
         found = []
+        scheduled = set()
+        for parent in self._gate.children.parents():
+            primary = self._cache.order(ClientOrderId(parent.client_order_id))
+            left = parent.quantity - self._recorder.contexts[parent.client_order_id].filled
+            if primary is not None and not primary.is_closed and left > 0:
+                scheduled.add(primary.client_order_id)
+                found.append(
+                    OpenOrder(
+                        client_order_id=parent.client_order_id, symbol=parent.symbol, side=parent.side, leaves_quantity=left
+                    )
+                )
         for order in self._cache.orders_open() + self._cache.orders_inflight():
             symbol = self._symbols.get(order.instrument_id.value)
-            if symbol is not None:
+            if symbol is not None and order.exec_spawn_id not in scheduled:
                 found.append(
                     OpenOrder(
                         client_order_id=order.client_order_id.value,

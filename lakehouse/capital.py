@@ -67,13 +67,3 @@ def net_targets(used: tuple[Winner, ...], fractions: Mapping[str, Decimal]) -> t
         if min(parts) < 0 < max(parts)
     ]
     return targets, notes
-
-
-def winner_shares(used: tuple[Winner, ...], fractions: Mapping[str, Decimal]) -> dict[str, dict[str, Decimal]]:
-    """Return symbol -> winner (engine/profile) -> signed fraction of equity, exact; of each symbol they sum to its target."""
-    shares: dict[str, dict[str, Decimal]] = {}
-    with localcontext(EXACT):
-        for winner in used:
-            for asset in winner.assets:
-                shares.setdefault(asset.symbol, {})[winner.key] = fractions[winner.key] * asset.net_weight
-    return {symbol: shares[symbol] for symbol in sorted(shares)}

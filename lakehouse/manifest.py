@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from lakehouse.capital import common_origin, net_targets, split_capital, winner_shares
+from lakehouse.capital import common_origin, net_targets, split_capital
 from lakehouse.meta_portfolio import Evidence
 from lakehouse.provenance import RUN_ID, Check, Provenance, ProvenancePolicy, grade_run
 from lakehouse.regimes import worst_regime
@@ -94,10 +94,6 @@ class AuditedManifest(Record, frozen=True, kw_only=True):
     winners: tuple[Winner, ...]  # those with capital, in file order
     notes: tuple[str, ...]
     shape: Shape = Shape.V3
-
-    def shares(self) -> dict[str, dict[str, Decimal]]:
-        """Return symbol -> winner -> signed fraction of equity; of each symbol they sum to its target."""
-        return winner_shares(self.winners, self.fractions)
 
 
 class ManifestHeld(Record, frozen=True, kw_only=True):

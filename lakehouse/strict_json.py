@@ -8,13 +8,10 @@ TOO_DEEP, NOT_UTF8, NOT_JSON, DUPLICATE_KEY, NUMBER_OUT_OF_BOUNDS.
 from __future__ import annotations
 
 import errno
-import gc
 import json
 import os
 import re
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Clamped, Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow, Rounded, Subnormal
 from pathlib import Path
 from typing import Any, Final
@@ -132,8 +129,7 @@ def parse(data: bytes, *, what: str, size_max: int, depth_max: int = DEPTH_MAX, 
             "NOT_UTF8", expected="UTF-8", found=f"{error.reason} at byte {error.start} of {what}", action=_ASK
         ) from error
     try:
-        with _collector_paused():
-            value = _loads(text, fast=not _has_long_run(data), nonfinite=nonfinite)
+        value = _loads(text, fast=not _has_long_run(data), nonfinite=nonfinite)
     except json.JSONDecodeError as error:
         if _ends_early(text, error):
             raise _half_written(what, at=len(text)) from error
@@ -144,18 +140,6 @@ def parse(data: bytes, *, what: str, size_max: int, depth_max: int = DEPTH_MAX, 
     if b"\\" in data and _SURROGATE_ESCAPE.search(data):
         _refuse_lone_surrogates(value, what=what)
     return value
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """What is parsed has no cycles, and its size is bounded: to search it for garbage while it grows is lost time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _has_long_run(data: bytes) -> bool:

@@ -262,6 +262,30 @@ def test_a_halt_in_the_middle_of_a_schedule_stops_it_with_the_rest_unsent(tmp_pa
     assert [line["outcome"] for line in ran.of("cycle_end")] == ["interrupted"]
 
 
+def test_a_parent_in_the_middle_of_its_schedule_is_one_open_order_with_all_it_has_not_filled(tmp_path):
+    """A plan made meanwhile would otherwise buy again what is not sent yet."""
+    world = world_of(tmp_path, TWAP)
+    first = world.save("first.json", manifest_text({ETH.symbol: "0.3"}))
+    seen: list[Any] = []
+
+    def prepare(engine: Any, assembly: Any) -> None:
+        def ask(script: Any) -> None:
+            inputs = assembly.desk.inputs(cycle=2, manifest_sha256="a" * 64, source_run="x", targets={}, symbols=())
+            seen.append((inputs.open_orders, assembly.recorder.keeper.positions.get(ETH.symbol, Decimal(0))))
+
+        engine.trader.add_strategy(Script(ETH.instrument_id, [ask] * 40))
+
+    ran = run_backtest(world, [(60, first)], prepare=prepare)
+    (parent,) = parents(ran)
+    whole = Decimal(parent["quantity"])
+    running = [(orders, held) for orders, held in seen if orders]
+    assert len(running) > 20
+    for (order,), held in running:
+        assert order.client_order_id == parent["client_order_id"]
+        assert abs(order.leaves_quantity + held / Decimal("0.999") - whole) < Decimal("0.0001")
+    assert seen[-1][0] == ()
+
+
 def test_at_once_has_no_child_and_no_algorithm(tmp_path):
     world = world_of(tmp_path, TWAP)
     world.policy = ""
