@@ -123,6 +123,15 @@ class MarketHours(Record, frozen=True, kw_only=True):
     closed_ns: int | None = None
 
 
+class AverageVolume(Record, frozen=True, kw_only=True):
+    """Average daily volume of one symbol over `days` sessions, in units > 0; true from `as_of_ns` to `valid_until_ns`."""
+
+    units_per_day: Decimal
+    days: int
+    as_of_ns: int
+    valid_until_ns: int
+
+
 class FeeSchedule(Record, frozen=True, kw_only=True):
     """Fees of one venue as fractions of notional >= 0; `base_on_buys`: a spot buy pays its fee in the base asset."""
 
