@@ -8,6 +8,8 @@ export UV_PROJECT_ENVIRONMENT := .venv
 BOOT := .uv
 UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo $(BOOT)/bin/uv)
 BOOTSTRAP := $(if $(filter uv,$(UV)),,$(BOOT)/bin/uv)
+# All cores, four at most: tests of the live loop measure real time. The tests of one file stay in one process.
+PYTEST := .venv/bin/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 ROOMS := orders lakehouse sentinel strategies venues engine sim live analysis commands
 # Progress bars for a person; nothing between the two lines of ours for a log.
 QUIET := $(shell test -t 2 || echo --quiet)
@@ -37,10 +39,10 @@ paper: runtime ## Run the shadow loop on the bundled sample; ends by itself with
 	@.venv/bin/sluice shadow data/configs/shadow.toml
 
 test: setup ## Run the whole test suite.
-	.venv/bin/pytest
+	$(PYTEST)
 
 check: static ## Format, lint, types, imports, then the whole test suite.
-	.venv/bin/pytest
+	$(PYTEST)
 
 static: setup
 	.venv/bin/ruff format --check .
