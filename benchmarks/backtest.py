@@ -143,8 +143,8 @@ def run_full(market: MadeMarket, root: Path) -> dict[str, Any]:
     return {"seconds": round(seconds, 3), "peak_kb": peak, "fills": counts["fills"], "bought": bought}
 
 
-def run_bare(market: MadeMarket, root: Path) -> dict[str, Any]:
-    """Nautilus alone: a strategy on all bars that sends the same orders on the same days."""
+def run_bare(market: MadeMarket, root: Path, *, cash: int = 100_000_000) -> dict[str, Any]:
+    """Nautilus alone: a strategy on all bars that sends the same orders on the same days, from `cash` dollars."""
     from decimal import Decimal
 
     from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig
@@ -192,7 +192,7 @@ def run_bare(market: MadeMarket, root: Path) -> dict[str, Any]:
         )
     )
     engine.add_venue(
-        Venue("US"), OmsType.NETTING, AccountType.CASH, [Money(100_000_000, USD)], base_currency=None, default_leverage=Decimal(1)
+        Venue("US"), OmsType.NETTING, AccountType.CASH, [Money(cash, USD)], base_currency=None, default_leverage=Decimal(1)
     )
     instruments = {}
     for symbol in market.symbols:

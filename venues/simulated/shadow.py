@@ -81,6 +81,8 @@ class ShadowExecutionClient(LiveExecutionClient):
         )
         self._halt = halt
         self._requeue = list(requeue)
+        self._due_ns = 0  # of the newest command; no later one is on the wire
+        self._settled = True  # nothing is on the wire, and every matching engine has seen what came from it
         self._set_account_id(AccountId(f"{venue}-001"))
         self._venue_clock = TestClock()
         self._venue_clock.set_time(clock.timestamp_ns())
@@ -215,6 +217,7 @@ class ShadowExecutionClient(LiveExecutionClient):
         return int(now)
 
     def _wake(self, due_ns: int) -> None:
+        self._due_ns, self._settled = max(self._due_ns, due_ns), False
         delay_s = max(0, due_ns - self._clock.timestamp_ns()) / 1_000_000_000
         self._loop.call_later(delay_s + WAKE_SLACK_S, self._woken, due_ns)
 
@@ -230,9 +233,11 @@ class ShadowExecutionClient(LiveExecutionClient):
         """What a backtest does after each event: drain what is due, then let every matching engine act."""
         now = self._now()
         try:
-            self._exchange.process(now)
-            for matching_engine in self._exchange.get_matching_engines().values():
-                matching_engine.iterate(now)
+            if not self._settled:
+                self._exchange.process(now)
+                for matching_engine in self._exchange.get_matching_engines().values():
+                    matching_engine.iterate(now)
+                self._settled = now >= self._due_ns
             self._fill_exhausted()
         except Exception as error:
             self._log.error(f"{type(error).__name__} in the simulated venue: {error}")
@@ -249,7 +254,11 @@ class ShadowExecutionClient(LiveExecutionClient):
                 self._exchange.get_matching_engine(order.instrument_id).fill_market_order(order)
 
     def _on_data(self, data: Any) -> None:
-        """Quotes and bars are the market. A trade is not: it would set both sides of the book to its price, late ones too."""
+        """Quotes and bars are the market. A trade is not: it would set both sides of the book to its price, late ones too.
+
+        With nothing on the wire a price concerns its own matching engine alone, which has acted on it by then: as in a
+        backtest the others are left out, or each quote would cost as much as there are instruments.
+        """
         self._now()
         if isinstance(data, QuoteTick):
             self._exchange.process_quote_tick(data)
