@@ -19,6 +19,7 @@ import msgspec
 
 from commands.halt_state import is_halted
 from commands.output import Exit, print_json
+from commands.plan_beside import Beside, drift, proof, regime
 from engine.config_values import ns_of
 from engine.run_config import RunConfig, load_config
 from lakehouse.layout import Layout
@@ -33,6 +34,7 @@ from orders.values import Listing, Quote, Record
 from sentinel.facts import Reference, SentinelFacts
 from sentinel.guard import judge_plan
 from sentinel.limits import SentinelLimits, limits_sha256
+from sentinel.regime import Reading
 from strategies.planner import plan
 from venues.symbols import load_symbols
 
@@ -82,7 +84,9 @@ def run(config_path: Path, *, manifest: Path | None, now: str | None, as_json: b
         made = plan(inputs)
     except InputError as error:  # held like in the engine: numbers that no exact arithmetic holds
         made = Held(code=error.code, message=str(error))
-    facts = made if isinstance(made, Held) else _facts(config, outcome, inputs)
+    reading, beside = regime(config, outcome, now_ns=now_ns)
+    answer.add(proof(outcome), beside)
+    facts = made if isinstance(made, Held) else _facts(config, outcome, inputs, regime=reading)
     if isinstance(made, Held) or isinstance(facts, Held):
         held = facts if isinstance(facts, Held) else made
         assert isinstance(held, Held)
@@ -151,7 +155,7 @@ def _stretched(limits: SentinelLimits, *, speed: int) -> SentinelLimits:
     )
 
 
-def _facts(config: RunConfig, manifest: AuditedManifest, inputs: PlanInputs) -> SentinelFacts | Held:
+def _facts(config: RunConfig, manifest: AuditedManifest, inputs: PlanInputs, *, regime: Reading) -> SentinelFacts | Held:
     """Return what the guard needs; references are the mids of the snapshot, and no approval is recent: a preview gave none."""
     marks = Marks(
         quotes=inputs.quotes,
@@ -168,8 +172,8 @@ def _facts(config: RunConfig, manifest: AuditedManifest, inputs: PlanInputs) -> 
     return SentinelFacts(
         halted=is_halted(Layout(config.lakehouse.directory)),
         grade=manifest.grade,
-        regime_name=manifest.regime_name,
-        regime_quadrant=None,  # the manifest's reader has taken it into the name
+        regime_name=regime[0],
+        regime_quadrant=regime[1],
         weights=manifest.targets,
         quotes=inputs.quotes,
         references={symbol: Reference(price=quote.mid, ts_ns=quote.ts_ns) for symbol, quote in inputs.quotes.items()},
@@ -183,8 +187,10 @@ class _Answer:
     """Says what came out, in words or as the one JSON document."""
 
     def __init__(self, config: RunConfig, snapshots: Snapshots, *, now_ns: int, as_json: bool) -> None:
+        self._config = config
         self._as_json = as_json
         self._now_ns = now_ns
+        self._notes: list[str] = []
         self._document: dict[str, Any] = {
             "config_sha256": config.sha256,
             "limits_sha256": limits_sha256(config.sentinel_limits()),
@@ -197,11 +203,24 @@ class _Answer:
             "verdicts": [],
             "exposures": None,
             "plan_sha256": None,
+            "failed_checks": [],
+            "ledger_faults": [],
+            "regime": None,
+            "drift_alert": None,
+            "drift_csv": None,
         }
+
+    def add(self, *parts: Beside) -> None:
+        """Take what is said beside the lines."""
+        for part in parts:
+            self._document |= part.fields
+            self._notes.extend(part.lines)
 
     def turned_away(self, outcome: ManifestHeld | ManifestRefused) -> int:
         """The manifest itself is held or refused."""
         refused = isinstance(outcome, ManifestRefused)
+        if isinstance(outcome, ManifestRefused):
+            self.add(proof(outcome))
         grade = outcome.grade if isinstance(outcome, ManifestRefused) else None
         self._document |= {
             "manifest_sha256": outcome.manifest_sha256,
@@ -217,6 +236,8 @@ class _Answer:
     def planned(self, manifest: AuditedManifest, made: Plan, facts: SentinelFacts, *, limits: SentinelLimits) -> int:
         """There is a plan; the guard says whether it may be traded."""
         self._name(manifest)
+        advice = drift(self._config, made)
+        self.add(advice)
         digest = plan_sha256(made)
         judgement = judge_plan(made, facts=facts, limits=limits, sha256=digest)
         if self._as_json:
@@ -237,6 +258,8 @@ class _Answer:
                 grade=manifest.grade,
                 manifest_age_ns=self._now_ns - manifest.generated_ns,
                 plan_sha256=digest,
+                drift=advice.cells,
+                notes=self._notes,
             )
         return self._say(judgement.decision, judgement.code, judgement.message)
 

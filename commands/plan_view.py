@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
@@ -39,25 +39,35 @@ def percent(fraction: Decimal | None) -> str:
     return f"{(fraction * 100).quantize(Decimal('0.01'), rounding=ROUND_HALF_EVEN)} %"
 
 
-def print_plan(plan: Plan, judgement: Judgement, *, grade: str, manifest_age_ns: int, plan_sha256: str) -> None:
-    """Print a plan and the guard's answer to stdout."""
+def print_plan(
+    plan: Plan,
+    judgement: Judgement,
+    *,
+    grade: str,
+    manifest_age_ns: int,
+    plan_sha256: str,
+    drift: Mapping[str, str],
+    notes: Sequence[str],
+) -> None:
+    """Print a plan and the guard's answer to stdout. `drift`: cells of one more column by symbol; `notes`: lines below."""
     origin = f"run {plan.source_run}, {grade}, {age_text(manifest_age_ns)}"
     worth = f"equity {money(plan.equity_base)} {plan.base_currency}   cash {money(plan.cash_base)}"
     print(f"plan #{plan.cycle} of manifest {plan.manifest_sha256[:4]}… ({origin})   {worth}")
-    for text in (*_table([_cells(line) for line in plan.lines]), *_sums(plan), *_guard(judgement)):
+    rows = [(*_cells(line), drift.get(line.symbol, "")) if drift else _cells(line) for line in plan.lines]
+    for text in (*_table(rows, head=(*HEAD, "drift list") if drift else HEAD), *_sums(plan), *_guard(judgement), *notes):
         print(text)
     print(f"sha256 {plan_sha256}  nothing was sent")
 
 
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+def _table(rows: Sequence[Sequence[str]], *, head: Sequence[str] = HEAD) -> list[str]:
     """Return head and rows, numbers to the right; every character used is one cell wide."""
-    widths = [max(len(row[column]) for row in (HEAD, *rows)) for column in range(len(HEAD))]
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
     return [
         "  ".join(
             cell.rjust(width) if column in RIGHT else cell.ljust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
-        for row in (HEAD, *rows)
+        for row in (head, *rows)
     ]
 
 

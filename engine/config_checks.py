@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.config_schedules import schedules_problems, use_problems
+from lakehouse.returns_check import ReturnsCheck
 from lakehouse.snapshots import read_market_limits
 from orders.assumptions import FillRule
 from orders.errors import ConfigError, InputError
@@ -118,6 +119,16 @@ def _lakehouse(lakehouse: LakehouseSection) -> Found:
     for key, path in named:
         if not path.absolute().is_relative_to(lakehouse.manifest_root.absolute()):
             yield ("lakehouse", key), f"must lie below manifest_root {lakehouse.manifest_root}, was {path}"
+    if lakehouse.returns_file is not None and lakehouse.returns_check is not ReturnsCheck.FILE:
+        yield ("lakehouse", "returns_file"), f"belongs to returns_check file, which was {lakehouse.returns_check}; remove it"
+    if (lakehouse.regime_audit is None) is not (lakehouse.regime_audit_age_max_h is None):
+        missing = "regime_audit" if lakehouse.regime_audit is None else "regime_audit_age_max_h"
+        yield ("lakehouse", missing), "is missing; regime_audit and regime_audit_age_max_h go together"
+    if lakehouse.drift_rebalance_turnover > lakehouse.drift_urgent_turnover:
+        yield (
+            ("lakehouse", "drift_rebalance_turnover"),
+            f"must be drift_urgent_turnover or less, was {lakehouse.drift_rebalance_turnover}",
+        )
     if len({lakehouse.manifest, *lakehouse.manifest_also}) <= len(lakehouse.manifest_also):
         yield ("lakehouse", "manifest_also"), "names a path twice, or the one of manifest"
     if len(lakehouse.manifest_also) > MANIFEST_ALSO_MAX:

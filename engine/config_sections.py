@@ -31,6 +31,7 @@ from engine.config_values import (
     one_of,
     whole,
 )
+from lakehouse.returns_check import ReturnsCheck
 from lakehouse.shape import Shape
 from orders.assumptions import FillAt, FillRule
 from orders.plan import UnnamedPositions
@@ -53,7 +54,10 @@ LIVE_DATA: Final = {
 
 class LakehouseSection(Section):
     """Where manifests come from and when one is too old. Ages are judged in market time. `manifest_also`: other places it may
-    appear at, the newest counts. `drift_csv`: the drift monitor's list, shown beside a plan and never traded; None: no advice.
+    appear at, the newest counts. `returns_check`: how much the manifest's returns hash must prove, `returns_file` the table for
+    it (None: the run's own). `regime_audit`: the platform's regime log, whose freshest line counts beside the manifest's regime;
+    None: not configured, it says nothing. `drift_csv`: the drift monitor's list, shown beside a plan and never traded; None: no
+    advice. The other `drift_` keys are fractions of equity: the least drift it lists, and the levels of the alert.
     """
 
     directory: FilePath
@@ -68,7 +72,15 @@ class LakehouseSection(Section):
     provenance_min: GradeName
     shapes_allowed: list[Annotated[Shape, member(Shape)]]
     manifest_also: list[FilePath] = []  # noqa: RUF012 - pydantic copies it
+    returns_check: Annotated[ReturnsCheck, member(ReturnsCheck)] = ReturnsCheck.NOTED
+    returns_file: FilePath | None = None
+    regime_audit: FilePath | None = None
+    regime_audit_age_max_h: Annotated[int | None, whole(at_least=1, at_most=87_600)] = None
     drift_csv: FilePath | None = None
+    drift_min_trade_fraction: FractionAboveZero = Decimal("0.01")
+    drift_rebalance_turnover: FractionAboveZero = Decimal("0.10")
+    drift_urgent_turnover: FractionAboveZero = Decimal("0.20")
+    drift_urgent_drift: FractionAboveZero = Decimal("0.075")
 
 
 class CapitalSection(Section):

@@ -19,6 +19,7 @@ from engine.gate import Gate
 from engine.intake import Audited, ManifestIntake
 from engine.prices import Prices
 from engine.recorder import Recorder
+from engine.regime_watch import RegimeSeen, RegimeWatch
 from engine.run_config import RunConfig
 from lakehouse import records
 from lakehouse.permission import Permission
@@ -109,6 +110,11 @@ class ManifestDesk:
         self._clock_ns = clock_ns
         self._accounts = config.accounts()
         self._assumptions = config.assumptions()
+        self._regime = RegimeWatch(
+            config.regime_audit_policy(),
+            market_now_ns=recorder.market_now_ns,
+            alarm=lambda code, message: recorder.write(records.Alarm, code=code, message=message),
+        )
         self._funding = Funding(
             keeper=recorder.keeper,
             recorder=recorder,
@@ -243,9 +249,10 @@ class ManifestDesk:
             return exposure
         document = plan_document(made)
         digest = document_sha256(document)
+        regime = self._regime.see((audited.regime_name, None))
         judgement = judge_plan(
             made,
-            facts=self._sentinel_facts(audited, decision, quotes, open_exposure=exposure, now_ns=planned_ns),
+            facts=self._sentinel_facts(audited, decision, quotes, regime=regime, open_exposure=exposure, now_ns=planned_ns),
             limits=self._limits,
             sha256=digest,
             schedules=schedules,
@@ -264,6 +271,7 @@ class ManifestDesk:
             approved_ns=approved_ns,
             plan_sha256=digest,
             document=document,
+            **regime.fields(),
         )
         self._recorder.skips(made)
         if judgement.decision is Decision.PLAN:
@@ -357,6 +365,7 @@ class ManifestDesk:
         decision: Mapping[str, tuple[Decimal, int]],
         quotes: Mapping[str, Quote],
         *,
+        regime: RegimeSeen,
         open_exposure: Any,
         now_ns: int,
     ) -> SentinelFacts:
@@ -367,8 +376,8 @@ class ManifestDesk:
         return SentinelFacts(
             halted=not self._permission.may_send(),
             grade=audited.grade,
-            regime_name=audited.regime_name,
-            regime_quadrant=None,
+            regime_name=regime.name,
+            regime_quadrant=regime.quadrant,
             weights=audited.weights,
             quotes=quotes,
             references=references,

@@ -88,6 +88,8 @@ class ManifestIntake:
                     grade=manifest.grade,
                     run_ledger_head=manifest.run_ledger_head,
                     checks=manifest.checks,
+                    failed_checks=manifest.failed_checks,
+                    ledger_faults=manifest.ledger_faults,
                 )
             )
         if manifest.manifest_sha256 == self.done:
@@ -109,7 +111,12 @@ class ManifestIntake:
         self.audited = Audited(facts=facts, grade=manifest.grade, regime_name=manifest.regime_name, weights=manifest.targets)
         self._recorder.manifest(
             {
-                **self._line(manifest, decision="ACCEPTED", code="", message="; ".join(manifest.notes)),
+                **self._line(
+                    manifest,
+                    decision="ACCEPTED",
+                    code="",
+                    message="; ".join(filter(None, (*manifest.notes, manifest.grade_text))),
+                ),
                 "read_ns": now,
                 "targets": {symbol: decimal_text(weight) for symbol, weight in manifest.targets.items()},
                 "decision_prices": {symbol: decimal_text(mid) for symbol, mid in mids.items()},
@@ -154,6 +161,8 @@ class ManifestIntake:
             "generated_ns": outcome.generated_ns,
             "written_ns": outcome.written_ns,
             "regime": outcome.regime_name if audited else None,
+            "failed_checks": [] if isinstance(outcome, ManifestHeld) else list(outcome.failed_checks),
+            "ledger_faults": [] if isinstance(outcome, ManifestHeld) else list(outcome.ledger_faults),
         }
 
 

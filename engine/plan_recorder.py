@@ -67,6 +67,8 @@ class PlanRecorder(LineWriter):
         approved_ns: int,
         plan_sha256: str | None,
         document: Mapping[str, Any] | None,
+        regime: str | None = None,
+        regime_audit: Mapping[str, Any] | None = None,
     ) -> None:
         """Write the plan of a cycle as `plan_document` has it, with the Sentinel's answer; or why there is none."""
         decision, verdicts = Decision.HOLD, tuple[Verdict, ...]()
@@ -84,6 +86,8 @@ class PlanRecorder(LineWriter):
             approved_ns=approved_ns,
             verdicts=plain(verdicts),
             plan=document,
+            regime=regime,
+            regime_audit=regime_audit,
         )
 
     def skips(self, plan: Plan) -> None:

@@ -42,8 +42,10 @@ from sentinel.limits import SentinelLimits
 
 if TYPE_CHECKING:
     from engine.alarms import AlarmPolicy
+    from lakehouse.drift_csv import DriftLevels
     from lakehouse.manifest import ManifestPolicy
     from lakehouse.provenance import ProvenancePolicy
+    from lakehouse.regime_audit import RegimeAuditPolicy
 
 CONFIG_SIZE_MAX: Final = 1_000_000  # bytes; a thousand allowed symbols are 20 kB
 NS_PER_MS: Final = 1_000_000
@@ -187,7 +189,35 @@ class RunConfig(Section):
         """Return where source runs lie and how well they must be proven."""
         from lakehouse.provenance import ProvenancePolicy
 
-        return ProvenancePolicy(runs_directory=str(self.lakehouse.runs_directory), grade_min=self.lakehouse.provenance_min)
+        section = self.lakehouse
+        return ProvenancePolicy(
+            runs_directory=str(section.runs_directory),
+            grade_min=section.provenance_min,
+            returns=section.returns_check,
+            returns_file=None if section.returns_file is None else str(section.returns_file),
+        )
+
+    def regime_audit_policy(self) -> RegimeAuditPolicy | None:
+        """Return which regime log counts beside the manifest's regime; None: none is configured."""
+        from lakehouse.regime_audit import RegimeAuditPolicy
+
+        section = self.lakehouse
+        if section.regime_audit is None or section.regime_audit_age_max_h is None:
+            return None
+        return RegimeAuditPolicy(
+            path=str(section.regime_audit), age_max_ns=section.regime_audit_age_max_h * NS_PER_H, zone=section.zone
+        )
+
+    def drift_levels(self) -> DriftLevels:
+        """Return from which drift on a book wants attention."""
+        from lakehouse.drift_csv import DriftLevels
+
+        section = self.lakehouse
+        return DriftLevels(
+            rebalance_turnover=section.drift_rebalance_turnover,
+            urgent_turnover=section.drift_urgent_turnover,
+            urgent_drift=section.drift_urgent_drift,
+        )
 
     def alarm_policy(self) -> AlarmPolicy | None:
         """Return where alarms go beside the log; None: nowhere."""

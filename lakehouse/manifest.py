@@ -20,6 +20,7 @@ from lakehouse.capital import common_origin, net_targets, split_capital
 from lakehouse.meta_portfolio import Evidence
 from lakehouse.provenance import RUN_ID, Check, Provenance, ProvenancePolicy, grade_run
 from lakehouse.regimes import worst_regime
+from lakehouse.returns_check import ReturnsCheck
 from lakehouse.shape import DEFAULT_SHAPES, Shape
 from lakehouse.shapes import Manifest, parse_manifest
 from lakehouse.strict_json import FileBytes, read_contained
@@ -77,6 +78,8 @@ class AuditedManifest(Record, frozen=True, kw_only=True):
     """A manifest that may be planned from. `targets`: symbol -> signed fraction of equity, netted over the winners with
     capital; a zero means "hold none". `regime_name` is the worst of the winners used, CRISIS where one is missing or unknown;
     `regime_text` says what each of them wrote. `generated_ns` is the oldest of them, `written_ns` the file's mtime (ns UTC).
+    `failed_checks`: names of what holds the grade down, `ledger_faults` codes of what is wrong with the run's ledger; of a meta
+    portfolio, those of its sleeves too. `grade_text` says both in words; empty where nothing holds the grade down.
     """
 
     manifest_sha256: str
@@ -94,6 +97,9 @@ class AuditedManifest(Record, frozen=True, kw_only=True):
     winners: tuple[Winner, ...]  # those with capital, in file order
     notes: tuple[str, ...]
     shape: Shape = Shape.V3
+    failed_checks: tuple[str, ...] = ()
+    ledger_faults: tuple[str, ...] = ()
+    grade_text: str = ""
 
 
 class ManifestHeld(Record, frozen=True, kw_only=True):
@@ -119,6 +125,8 @@ class ManifestRefused(Record, frozen=True, kw_only=True):
     grade: Grade | None = None
     run_ledger_head: str | None = None
     checks: tuple[Check, ...] = ()
+    failed_checks: tuple[str, ...] = ()
+    ledger_faults: tuple[str, ...] = ()
 
 
 ManifestOutcome = AuditedManifest | ManifestHeld | ManifestRefused
@@ -245,10 +253,10 @@ def judge_parsed(
         )
     proven = _prove(manifest, used, source_run=source_run, policy=provenance)
     if proven.grade.rank < provenance.grade_min.rank:
-        failures = "; ".join(f"{name}: {detail}" for name, _, detail in proven.failures)
+        found = f"{proven.grade} ({proven.reasons})"
         return ManifestRefused(
             code="PROVENANCE_BELOW_MINIMUM",
-            message=f"run {source_run} graded {provenance.grade_min} was expected, found {proven.grade} ({failures}). Mend it.",
+            message=f"run {source_run} graded {provenance.grade_min} was expected, found {found}. Mend it.",
             manifest_sha256=sha256,
             written_ns=written_ns,
             source_run=source_run,
@@ -256,6 +264,8 @@ def judge_parsed(
             grade=proven.grade,
             run_ledger_head=proven.run_ledger_head,
             checks=proven.checks,
+            failed_checks=tuple(dict.fromkeys(name for name, _, _ in proven.failures)),
+            ledger_faults=proven.ledger_faults,
         )
     targets, notes = net_targets(used, fractions)
     if not any(targets.values()):
@@ -275,6 +285,9 @@ def judge_parsed(
         run_ledger_head=proven.run_ledger_head,
         run_ledger_sha256=proven.ledger_sha256,
         checks=proven.checks,
+        failed_checks=tuple(dict.fromkeys(name for name, _, _ in proven.failures)),
+        ledger_faults=proven.ledger_faults,
+        grade_text=f"run {source_run} graded {proven.grade}: {proven.reasons}" if proven.failures else "",
         generated_ns=generated_ns,
         written_ns=written_ns,
         regime_name=worst_regime((winner.regime_name, winner.quadrant) for winner in used),
@@ -294,14 +307,16 @@ def judge_parsed(
 def _prove(manifest: Manifest, used: tuple[Winner, ...], *, source_run: str, policy: ProvenancePolicy) -> Provenance:
     """Grade the source run; a meta portfolio is no better than the worst of its sleeves' runs."""
     pairs = [(winner.engine, winner.profile) for winner in used]
-    hashes = [winner.returns_hash for winner in used if winner.returns_hash is not None]
+    hashes = [winner.returns_hash for winner in used]
     proven = grade_run(source_run, winners=pairs, policy=policy, returns_hashes=hashes)
+    of_sleeves = msgspec.structs.replace(policy, returns=ReturnsCheck.NOTED)  # a sleeve's file names no returns
     for run in dict.fromkeys(run for run, _ in manifest.sleeve_files):
-        sleeve = grade_run(run, winners=(), policy=policy)
+        sleeve = grade_run(run, winners=(), policy=of_sleeves)
         proven = msgspec.structs.replace(
             proven,
             grade=min(proven.grade, sleeve.grade, key=lambda grade: grade.rank),
             checks=(*proven.checks, *((f"{name} of {run}", ok, found) for name, ok, found in sleeve.checks)),
+            ledger_faults=tuple(dict.fromkeys((*proven.ledger_faults, *sleeve.ledger_faults))),
         )
     return proven
 

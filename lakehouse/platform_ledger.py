@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from lakehouse.strict_json import nests_deeper
@@ -28,15 +29,33 @@ _RECORD_START: Final = '{"type"'
 class Fault(Record, frozen=True, kw_only=True):
     """What is wrong with one line (from 1).
 
-    Codes: NOT_JSON, TORN_LINE (cut off; perhaps with the next record on the same line), BLANK_LINE, NO_RECORDS, HASH_MISMATCH
-    (content or hash was changed), INT_KEYS (content is as hashed, but the writer sorted integer keys as numbers), NOT_AS_WRITTEN
-    (the value is as hashed, the bytes are not the writer's), CHAIN_RESTART (zeros in the middle), FORK (two records follow
-    one, or a record goes on from an earlier one than its neighbour), BROKEN_LINK (follows nothing known).
+    Codes: see `FAULTS`; of a remark, which is no fault: see `REMARKS`.
     """
 
     line: int
     code: str
     detail: str
+
+
+FAULTS: Final[Mapping[str, str]] = {
+    "NO_RECORDS": "empty, or nothing but blank lines",
+    "BLANK_LINE": "the platform's next append restarts its chain after it",
+    "CHAIN_RESTART": "a record that follows zeros in the middle: what the platform does after a blank or a torn line",
+    "TORN_LINE": "cut off, without its newline, or with the next record on the same line",
+    "FORK": "two records follow one, or one goes on from an earlier record than its neighbour: two writers without a lock",
+    "INT_KEYS": "hashed with integer keys sorted as numbers, which are text once written; the content is as hashed",
+    "HASH_MISMATCH": "content or hash was changed after it was written",
+    "BROKEN_LINK": "follows nothing that is there: lines were removed",
+    "NOT_AS_WRITTEN": "the content is as hashed, the bytes are not the platform's",
+    "NOT_JSON": "no JSON object",
+}
+"""What is wrong with a ledger, by name: each alone makes its run BROKEN."""
+
+REMARKS: Final[Mapping[str, str]] = {
+    "GENESIS_MISSING": "no genesis record: the platform's newer versions write none",
+    "GENESIS_REPEATED": "several genesis records: three programs of the platform each wrote one",
+}
+"""What is told of a ledger and is no fault. Bare NaN and Infinity are the platform's way to write them, and not even told."""
 
 
 class Outcome(Record, frozen=True, kw_only=True):
@@ -50,7 +69,7 @@ class Outcome(Record, frozen=True, kw_only=True):
 class LedgerReport(Record, frozen=True, kw_only=True):
     """What a ledger says. `ok`: no fault. `head`: the `hash` of the last record, None without one.
 
-    `hashes` are all input and output hashes its records name.
+    `hashes` are all input and output hashes its records name. `remarks`: codes of `REMARKS`.
     """
 
     ok: bool
@@ -60,6 +79,7 @@ class LedgerReport(Record, frozen=True, kw_only=True):
     faults: tuple[Fault, ...]
     outcomes: tuple[Outcome, ...]
     hashes: frozenset[str]
+    remarks: tuple[Fault, ...] = ()
 
 
 def verify_platform_ledger(data: bytes) -> LedgerReport:
@@ -84,6 +104,7 @@ def verify_platform_ledger(data: bytes) -> LedgerReport:
         faults=tuple(walk.faults),
         outcomes=tuple(walk.outcomes),
         hashes=frozenset(walk.hashes),
+        remarks=walk.remarks(),
     )
 
 
@@ -98,10 +119,19 @@ class _Walk:
         self.stated: set[str] = set()
         self.faults: list[Fault] = []
         self.genesis_run_ids: list[str] = []
+        self.genesis_lines: list[int] = []
         self.outcomes: list[Outcome] = []
         self.hashes: set[str] = set()
 
+    def remarks(self) -> tuple[Fault, ...]:
+        if self.records and not self.genesis_lines:
+            return (Fault(line=1, code="GENESIS_MISSING", detail=REMARKS["GENESIS_MISSING"]),)
+        if len(self.genesis_lines) > 1:
+            return (Fault(line=self.genesis_lines[1], code="GENESIS_REPEATED", detail=REMARKS["GENESIS_REPEATED"]),)
+        return ()
+
     def fault(self, line: int, code: str, detail: str) -> None:
+        assert code in FAULTS
         if len(self.faults) < FAULTS_MAX:
             self.faults.append(Fault(line=line, code=code, detail=detail))
 
@@ -159,6 +189,7 @@ class _Walk:
     def _collect(self, number: int, record: dict[str, Any]) -> None:
         if record.get("type") == "genesis":
             self.genesis_run_ids.append(str(record.get("run_id")))
+            self.genesis_lines.append(number)
         step, status = record.get("step"), record.get("status")
         if isinstance(step, str) and isinstance(status, str) and status != "intent":
             self.outcomes.append(Outcome(line=number, step=step, status=status))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from lakehouse.platform_ledger import LedgerReport, verify_platform_ledger
+from lakehouse.returns_check import IN_FILE, IN_LEDGER, ReturnsCheck, returns_checks
 from lakehouse.strict_json import FileBytes, read_contained
 from orders.canonical import sha256_hex
 from orders.errors import ConfigError, InputError
@@ -33,10 +34,15 @@ Check = tuple[str, bool, str]
 
 
 class ProvenancePolicy(Record, frozen=True, kw_only=True):
-    """Where the research runs lie (one directory a run) and the lowest grade that may be traded."""
+    """Where the research runs lie (one directory a run) and the lowest grade that may be traded.
+
+    `returns`: how much a manifest's returns hash must prove; `returns_file`: the table it is held against, None: the run's own.
+    """
 
     runs_directory: str
     grade_min: Grade
+    returns: ReturnsCheck = ReturnsCheck.NOTED
+    returns_file: str | None = None
 
     def __post_init__(self) -> None:
         if not self.runs_directory or "\0" in self.runs_directory:
@@ -48,33 +54,39 @@ class Provenance(Record, frozen=True, kw_only=True):
     """A run's grade and the checks it rests on, in the order they were made; a check that was not reached is not listed.
 
     `run_ledger_head` is the `hash` of the ledger's last record, `ledger_sha256` that of the file's bytes; both None where
-    there is no ledger. Checks of `INFORMATIONAL` do not count for the grade.
+    there is no ledger. `noted`: names of checks that do not count for the grade. `ledger_faults`: codes of what is wrong with the
+    ledger (`lakehouse.platform_ledger`), each once, in the order of their first lines.
     """
 
     grade: Grade
     run_ledger_head: str | None
     ledger_sha256: str | None
     checks: tuple[Check, ...]
+    noted: frozenset[str] = frozenset()
+    ledger_faults: tuple[str, ...] = ()
 
     @property
     def failures(self) -> tuple[Check, ...]:
         """The checks that hold the grade down."""
-        return tuple(check for check in self.checks if not check[1] and check[0] not in INFORMATIONAL)
+        return tuple(check for check in self.checks if not check[1] and check[0] not in self.noted)
 
-
-INFORMATIONAL: Final = frozenset({"returns_hash_in_ledger"})
+    @property
+    def reasons(self) -> str:
+        """What holds the grade down, in words; empty where nothing does."""
+        return "; ".join(f"{name}: {detail}" for name, _, detail in self.failures)
 
 
 def grade_run(
-    source_run: str, *, winners: Sequence[tuple[str, str]], policy: ProvenancePolicy, returns_hashes: Sequence[str] = ()
+    source_run: str, *, winners: Sequence[tuple[str, str]], policy: ProvenancePolicy, returns_hashes: Sequence[str | None] = ()
 ) -> Provenance:
-    """Grade the run `source_run` for these winners, each an (engine, profile).
+    """Grade the run `source_run` for these winners, each an (engine, profile); `returns_hashes`: what each of them names.
 
     (1) run_id_form and (2) run_exists and (4) ledger_exists, else ABSENT. (3) run_contained: the run is really that directory
     of `runs_directory`, (5) ledger_chain and (6) genesis_run_id (every genesis, if any), else BROKEN. (7) candidates_file,
     (8) candidate_pair and (9) candidate_flag for each winner, (10) success_outcome of an optimise or validate step, else
-    LEDGER_ONLY. All pass: VERIFIED. Also noted: returns_hash_in_ledger. That the run's files were not rewritten as a whole is
-    not checked: the chain has no key. Never raises on content.
+    LEDGER_ONLY. (11) returns_hash_in_ledger and (12) returns_hash_of_file where `policy.returns` asks for them, likewise; where
+    it does not, (11) is noted. All pass: VERIFIED. That the run's files were not rewritten as a whole is not checked: the chain
+    has no key. Never raises on content.
     """
     if not RUN_ID.fullmatch(source_run):
         return _stopped(Grade.ABSENT, [("run_id_form", False, f"{source_run[:60]!r} is no run id")])
@@ -97,7 +109,9 @@ def grade_run(
         checks.append(("ledger_exists", False, f"{error.code}: {error.found}"))
         return _stopped(Grade.ABSENT if error.code == "VANISHED" else Grade.BROKEN, checks)
     checks.append(("ledger_exists", True, f"{len(ledger.data)} bytes"))
-    return _grade_ledger(ledger, source_run=source_run, run=run, winners=winners, returns_hashes=returns_hashes, checks=checks)
+    return _grade_ledger(
+        ledger, source_run=source_run, run=run, winners=winners, policy=policy, returns_hashes=returns_hashes, checks=checks
+    )
 
 
 def _grade_ledger(
@@ -106,7 +120,8 @@ def _grade_ledger(
     source_run: str,
     run: Path,
     winners: Sequence[tuple[str, str]],
-    returns_hashes: Sequence[str],
+    policy: ProvenancePolicy,
+    returns_hashes: Sequence[str | None],
     checks: list[Check],
 ) -> Provenance:
     report = verify_platform_ledger(ledger.data)
@@ -117,14 +132,17 @@ def _grade_ledger(
     checks.extend(_candidate_checks(run, winners))
     steps = sorted({outcome.step for outcome in report.outcomes if outcome.status == "success" and _decides(outcome.step)})
     checks.append(("success_outcome", bool(steps), ", ".join(steps)[:200] or "no successful optimise or validate step"))
-    passed = all(ok for _, ok, _ in checks)
-    for returns_hash in sorted(set(returns_hashes)):
-        checks.append(("returns_hash_in_ledger", returns_hash in report.hashes, returns_hash))
+    file = None if policy.returns_file is None else Path(policy.returns_file)
+    checks.extend(returns_checks(returns_hashes, in_ledger=report.hashes, run=run, file=file, asked=policy.returns))
+    noted = frozenset({IN_LEDGER, IN_FILE}) if policy.returns is ReturnsCheck.NOTED else frozenset()
+    passed = all(ok or name in noted for name, ok, _ in checks)
     return Provenance(
         grade=Grade.VERIFIED if passed else Grade.LEDGER_ONLY if sound else Grade.BROKEN,
         run_ledger_head=report.head,
         ledger_sha256=sha256_hex(ledger.data),
         checks=tuple(checks),
+        noted=noted,
+        ledger_faults=tuple(dict.fromkeys(fault.code for fault in report.faults)),
     )
 
 
@@ -156,10 +174,15 @@ def _decides(step: str) -> bool:
 
 
 def _chain_text(report: LedgerReport) -> str:
+    """Every kind of fault by its name and first line; the words of the first."""
     if not report.faults:
-        return f"{report.records} records"
-    first = report.faults[0]
-    return f"{len(report.faults)} faults, first in line {first.line}: {first.code}: {first.detail}"
+        remarks = "".join(f", {remark.code} in line {remark.line}" for remark in report.remarks)
+        return f"{report.records} records{remarks}"
+    first_lines: dict[str, int] = {}
+    for fault in report.faults:
+        first_lines.setdefault(fault.code, fault.line)
+    kinds = ", ".join(f"{code} in line {line}" for code, line in first_lines.items())
+    return f"{kinds}; {len(report.faults)} faults, the first: {report.faults[0].detail}"
 
 
 def _stopped(grade: Grade, checks: list[Check]) -> Provenance:

@@ -54,7 +54,10 @@ class RunStop(Line, frozen=True, kw_only=True, gc=False, tag="run_stop"):
 
 
 class ManifestLine(Line, frozen=True, kw_only=True, gc=False, tag="manifest"):
-    """A manifest's bytes were read and judged. Not ACCEPTED: targets is empty and nothing follows from it."""
+    """A manifest's bytes were read and judged. Not ACCEPTED: targets is empty and nothing follows from it.
+
+    `failed_checks`: names of the checks that hold the grade down; `ledger_faults`: what is wrong with the run's ledger, by code.
+    """
 
     manifest_sha256: str | None
     decision: str  # ACCEPTED, HOLD, REFUSED
@@ -69,6 +72,8 @@ class ManifestLine(Line, frozen=True, kw_only=True, gc=False, tag="manifest"):
     regime: str | None
     targets: Mapping[str, str]
     decision_prices: Mapping[str, str]  # symbol -> mid last seen when the manifest was read
+    failed_checks: Sequence[str] = ()
+    ledger_faults: Sequence[str] = ()
 
 
 class CycleOpened(Line, frozen=True, kw_only=True, gc=False, tag="cycle"):
@@ -90,7 +95,11 @@ class CycleClosed(Line, frozen=True, kw_only=True, gc=False, tag="cycle_end"):
 
 
 class PlanLineRecord(Line, frozen=True, kw_only=True, gc=False, tag="plan"):
-    """The plan as judged; `plan` is the canonical plan object whose sha256 is `plan_sha256`."""
+    """The plan as judged; `plan` is the canonical plan object whose sha256 is `plan_sha256`.
+
+    `regime`: what the Sentinel was told, the worse of the manifest's and the regime log's; null where it was not asked.
+    `regime_audit`: what the log said (`lakehouse.regime_audit.RegimeAudit`); null where none is configured.
+    """
 
     cycle: int
     decision: str
@@ -102,6 +111,8 @@ class PlanLineRecord(Line, frozen=True, kw_only=True, gc=False, tag="plan"):
     approved_ns: int
     verdicts: Sequence[Mapping[str, Any]]
     plan: Any
+    regime: str | None = None
+    regime_audit: Mapping[str, Any] | None = None
 
 
 class Skip(Line, frozen=True, kw_only=True, gc=False, tag="skip"):

@@ -73,6 +73,18 @@ def read_bounded(path: Path, size_max: int) -> bytes:
         os.close(fd)
 
 
+def open_regular(path: Path) -> int:
+    """Return a descriptor of a regular file, to be read in parts and closed by the caller; else as `read_bounded`.
+
+    Raises `NotYet` VANISHED and `InputError` (NOT_A_FILE, UNREADABLE).
+    """
+    fd = _open(str(path), what=str(path))
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise InputError("NOT_A_FILE", expected="a regular file", found=f"none at {path}", action="Put the file in its place.")
+    return fd
+
+
 def read_contained(path: Path, *, root: Path, size_max: int) -> FileBytes:
     """Return the bytes of a regular file that lies under `root` once all links are resolved.
 

@@ -13,6 +13,9 @@ from sentinel.limits import REGIME_BAND
 QUADRANTS: Final = frozenset({"EXPANSION", "INFLATIONARY_TREND", "STAGNATION", "NORMAL"})
 ZERO: Final = Decimal(0)
 
+type Reading = tuple[str | None, str | None]
+"""Name and quadrant as somebody wrote them; None where they are absent."""
+
 
 class Regime(StrEnum):
     """Ascending by how little may be done."""
@@ -50,6 +53,12 @@ def read_regime(name: str | None, quadrant: str | None = None) -> Regime:
 def worse(one: Regime, other: Regime) -> Regime:
     """Return the regime that lets less be done."""
     return one if one.rank >= other.rank else other
+
+
+def worse_reading(one: Reading, other: Reading) -> Reading:
+    """Return the reading whose regime lets less be done; `one` where they are alike."""
+    first, second = read_regime(*one), read_regime(*other)
+    return one if worse(first, second) is first else other
 
 
 def judge_regime(

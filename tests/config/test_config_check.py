@@ -13,6 +13,8 @@ import pytest
 
 from engine.config_problems import ConfigInvalid
 from engine.run_config import RunConfig, load_config
+from lakehouse.drift_csv import DriftLevels
+from lakehouse.returns_check import ReturnsCheck
 from lakehouse.shape import Shape
 from orders.assumptions import FillAt, FillRule
 from orders.errors import ConfigError
@@ -118,6 +120,12 @@ BAD: list[tuple[str, str, str, str, str]] = [
     ("no shape", 'shapes_allowed = ["v3"]', "shapes_allowed = []", "lakehouse.shapes_allowed", "at least one shape"),
     ("a second place outside the root", 'shapes_allowed = ["v3"]', 'shapes_allowed = ["v3"]\nmanifest_also = ["data/x.json"]', "lakehouse.manifest_also", "below manifest_root"),
     ("a place twice", 'shapes_allowed = ["v3"]', 'shapes_allowed = ["v3"]\nmanifest_also = ["data/lakehouse/portfolio_optimized_v3.json"]', "lakehouse.manifest_also", "twice"),
+    ("a returns file nobody reads", 'shapes_allowed = ["v3"]', 'shapes_allowed = ["v3"]\nreturns_file = "r.parquet"', "lakehouse.returns_file", "belongs to returns_check file"),
+    ("a returns check nobody knows", 'returns_check = "ledger"', 'returns_check = "both"', "lakehouse.returns_check", "one of noted, ledger, file"),
+    ("a regime log of any age", 'shapes_allowed = ["v3"]', 'shapes_allowed = ["v3"]\nregime_audit = "r.jsonl"', "lakehouse.regime_audit_age_max_h", "go together"),
+    ("an age of no regime log", 'shapes_allowed = ["v3"]', 'shapes_allowed = ["v3"]\nregime_audit_age_max_h = 1', "lakehouse.regime_audit", "go together"),
+    ("alert levels that cross", 'drift_urgent_turnover = "0.20"', 'drift_urgent_turnover = "0.09"', "lakehouse.drift_rebalance_turnover", "must be drift_urgent_turnover or less"),
+    ("a drift level of nothing", 'drift_min_trade_fraction = "0.01"', 'drift_min_trade_fraction = "0"', "lakehouse.drift_min_trade_fraction", "above 0"),
     ("a drift list outside the root", 'shapes_allowed = ["v3"]', 'shapes_allowed = ["v3"]\ndrift_csv = "data/drift.csv"', "lakehouse.drift_csv", "below manifest_root"),
     ("latency in perfect fills", 'fill_rule = "touch"', 'fill_rule = "perfect"', "assumptions.latency_ms", "fill_rule perfect"),
     ("another version", "schema_version = 1", "schema_version = 2", "schema_version", "from 1 to 1"),
@@ -221,6 +229,19 @@ def test_manifest_policy_carries_zone_ages_and_capital(shadow: RunConfig) -> Non
     assert policy.shapes == {Shape.V3}
     assert shadow.manifest_paths() == (shadow.lakehouse.manifest,)
     assert shadow.provenance_policy().grade_min is Grade.VERIFIED
+
+
+def test_inputs_beside_the_manifest_carry_their_keys(shadow: RunConfig, tmp_path: Path) -> None:
+    assert (shadow.provenance_policy().returns, shadow.provenance_policy().returns_file) == (ReturnsCheck.LEDGER, None)
+    assert (shadow.regime_audit_policy(), shadow.drift_levels()) == (None, DriftLevels())
+    path = tmp_path / "run.toml"
+    keys = 'regime_audit = "logs/r.jsonl"\nregime_audit_age_max_h = 2\nreturns_file = "r.parquet"\n[capital]\n'
+    path.write_text(changed('returns_check = "ledger"', 'returns_check = "file"').replace("[capital]\n", keys, 1))
+    config = load_config(path)
+    assert config.provenance_policy().returns_file == "r.parquet"
+    audit = config.regime_audit_policy()
+    assert audit is not None
+    assert (audit.path, audit.age_max_ns, audit.zone) == ("logs/r.jsonl", 2 * 3_600 * 10**9, "UTC")
 
 
 def test_rates_are_dated_in_nanoseconds() -> None:
