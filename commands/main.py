@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
+from commands.data_options import add_data_commands
 from commands.output import Exit, exit_code, print_error
 from orders.errors import ConfigError, SluiceError
 
@@ -143,6 +144,10 @@ def parser() -> Parser:
             "--lakehouse", type=Path, default=DEFAULT_LAKEHOUSE, metavar="DIR", help="the data directory (%(default)s)"
         )
 
+    data = names.add_parser(
+        "data", help="bring prices into a catalog", description="Bring prices into a catalog.", allow_abbrev=False
+    )
+    add_data_commands(data.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser), _command)
     doctor = _command(names, "doctor", _doctor, "check Python, packages, clock, disk, keys, config and the age of data")
     _config(doctor, DEFAULT_CONFIG)
     config = names.add_parser("config", help="look at run configs", description="Look at run configs.", allow_abbrev=False)
@@ -167,7 +172,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; no traceback is shown without `--debug`, which may stand anywhere."""
     debug = "--debug" in arguments
     rest = [argument for argument in arguments if argument != "--debug"]
-    if rest in ([], ["config"]):
+    if rest in ([], ["config"], ["data"]):
         rest.append("--help")
     try:
         code = _run(rest)

@@ -1,0 +1,311 @@
+"""Rows of a price file judged one after another: exact numbers on the tick, plausible, in order, once; everything else counted.
+
+Spike rule: a price is a spike when it is further than 2 % from the median of the 31 prices before it, and further than 20
+times the median distance of those 31 from that median (a median absolute deviation). Of a bar, the high and the low are judged
+against closes. Every price joins the 31, spike or not, so that a new level is believed after 16 rows.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, insort
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from enum import StrEnum
+from typing import Any, Final
+
+from lakehouse.price_kinds import MAKER_COLUMNS, Kind, Row
+from lakehouse.price_times import Stamps
+from orders.errors import InputError
+from orders.values import Record
+
+NUMBER: Final = re.compile(r"[+-]?[0-9]{1,18}(?:\.[0-9]{0,30})?(?:[eE][+-]?[0-9]{1,2})?", re.ASCII)
+WIDE: Final = Context(prec=80)
+FLOAT_NOISE: Final = Decimal("1e-12")  # relative; a binary float this close to a multiple of the tick means that multiple
+VALUE_MAX: Final = Decimal(10) ** 16
+SPIKE_WINDOW: Final = 31
+SPIKE_FRACTION: Final = 50  # 1/50 is 2 %
+SPIKE_DEVIATIONS: Final = 20
+SPIKE_RULE: Final = "further than 2 % and 20 median absolute deviations from the median of the 31 prices before it"
+LISTED_MAX: Final = 20  # of each thing named one by one; all are counted
+TRADE_IDS_KEPT: Final = 10_000
+DAILY_GAP_NS: Final = 4 * 86_400_000_000_000  # days between daily bars that are no gap: a long weekend
+
+
+class BadRows(StrEnum):
+    """What happens at a row that is wrong: the import is refused, or the row is dropped and counted."""
+
+    REFUSE = "refuse"
+    DROP = "drop"
+
+
+class Spikes(StrEnum):
+    """What happens at a spike: counted and kept, dropped, or the import refused."""
+
+    KEEP = "keep"
+    DROP = "drop"
+    REFUSE = "refuse"
+
+
+class RowPolicy(Record, frozen=True, kw_only=True):
+    """How rows are judged. `interval_ns` of bars, else 0; `stamp_open`: a bar's stamp is its begin, and its row gets its end.
+
+    `quiet_ns`: silence of quotes and trades that counts as a gap.
+    """
+
+    kind: Kind
+    tick_size: Decimal
+    step_size: Decimal
+    interval_ns: int
+    stamp_open: bool
+    bad_rows: BadRows
+    spikes: Spikes
+    quiet_ns: int
+
+
+class Tally:
+    """What was seen: counts, and the first few lines of each. `gaps` are (from, to, bars missing or 0)."""
+
+    def __init__(self) -> None:
+        self.read = 0
+        self.kept = 0
+        self.duplicates = 0
+        self.spikes = 0
+        self.gaps = 0
+        self.missing_bars = 0
+        self.from_floats = 0
+        self.dropped: Counter[str] = Counter()
+        self.dropped_lines: dict[str, list[int]] = {}
+        self.spike_lines: list[int] = []
+        self.gap_list: list[tuple[int, int, int]] = []
+        self.first_ns: int | None = None
+        self.last_ns: int | None = None
+
+    def drop(self, reason: str, line: int) -> None:
+        """Count a row that is not taken."""
+        self.dropped[reason] += 1
+        lines = self.dropped_lines.setdefault(reason, [])
+        if len(lines) < LISTED_MAX:
+            lines.append(line)
+
+
+class _Bad(Exception):
+    """A row that is wrong: why, what was expected, what was found."""
+
+    def __init__(self, reason: str, expected: str, found: str) -> None:
+        super().__init__(reason)
+        self.reason, self.expected, self.found = reason, expected, found
+
+
+class RowChecker:
+    """`take` each raw row of one file in turn; it returns the row, or None when it is dropped.
+
+    `places` as `price_kinds.places_of` gives them, `floats` the places that hold binary floats. Raises `InputError` ROW_<REASON>
+    at a wrong row unless the policy drops them.
+    """
+
+    def __init__(
+        self,
+        policy: RowPolicy,
+        *,
+        path: object,
+        stamps: Stamps,
+        places: Mapping[str, int | None],
+        header: Sequence[str],
+        floats: frozenset[int] = frozenset(),
+        instants: Mapping[int, bool] | None = None,
+    ) -> None:
+        self.tally = Tally()
+        self._policy = policy
+        self._path = path
+        self._stamps = stamps
+        time_place = places["time"]
+        assert time_place is not None
+        self._time = time_place
+        self._aware = (instants or {}).get(time_place)
+        names = [name for name in places if name not in ("time", "side", "trade_id")]
+        sizes = {"volume", "bid_size", "ask_size", "quantity"}
+        self._numbers = [(name, places[name], name in sizes, places[name] in floats) for name in names]
+        self._side, self._id = places.get("side"), places.get("trade_id")
+        self._maker = self._side is not None and header[self._side].strip().lower() in MAKER_COLUMNS
+        self._same: list[Row] = []  # rows of the newest instant
+        self._ids: deque[str] = deque(maxlen=TRADE_IDS_KEPT)
+        self._known_ids: set[str] = set()
+        self._made = 0
+        self._recent: deque[Decimal] = deque()
+        self._sorted: list[Decimal] = []
+
+    def take(self, line: int, fields: Sequence[Any]) -> Row | None:
+        """Judge one row."""
+        self.tally.read += 1
+        try:
+            row = self._row(line, fields)
+            if row is None:
+                self.tally.duplicates += 1
+                return None
+            spike = self._is_spike(row)
+        except _Bad as bad:
+            self._refuse_or_drop(bad, line, refuse=self._policy.bad_rows is BadRows.REFUSE)
+            return None
+        if spike:
+            self.tally.spikes += 1
+            if len(self.tally.spike_lines) < LISTED_MAX:
+                self.tally.spike_lines.append(line)
+            if self._policy.spikes is not Spikes.KEEP:
+                found = _Bad("SPIKE", f"a price that is not {SPIKE_RULE}", str(row.numbers[0]))
+                self._refuse_or_drop(found, line, refuse=self._policy.spikes is Spikes.REFUSE)
+                return None
+        self._accept(row)
+        return row
+
+    def _refuse_or_drop(self, bad: _Bad, line: int, *, refuse: bool) -> None:
+        if refuse:
+            option = "--spikes" if bad.reason == "SPIKE" else "--bad-rows"
+            raise InputError(
+                f"ROW_{bad.reason}",
+                expected=f"{bad.expected} in line {line} of {self._path}",
+                found=bad.found,
+                action=f"Mend the file, or leave such rows out with {option} drop; the import manifest then counts them.",
+            )
+        self.tally.drop(bad.reason, line)
+
+    def _row(self, line: int, fields: Sequence[Any]) -> Row | None:
+        """Return the row; None for one that is there already, word for word."""
+        policy = self._policy
+        stamp = fields[self._time]
+        if self._aware is not None and isinstance(stamp, int):
+            ts_ns = self._stamps.ns_of_instant(stamp, line, aware=self._aware)
+        else:
+            ts_ns = self._stamps.ns_of(stamp, line)
+        if policy.interval_ns and policy.interval_ns < 86_400_000_000_000 and ts_ns % policy.interval_ns:
+            raise _Bad("OFF_GRID", "a bar's stamp on the grid of its length", str(fields[self._time]))
+        if policy.stamp_open:
+            ts_ns += policy.interval_ns
+        numbers = tuple(self._number(name, fields, place, size, noisy) for name, place, size, noisy in self._numbers)
+        self._plausible(numbers)
+        trade_id, side = "", ""
+        if policy.kind is Kind.TRADES:
+            side = self._side_of(fields)
+            trade_id = "" if self._id is None else str(fields[self._id]).strip()
+            if self._id is not None and not 1 <= len(trade_id) <= 36:
+                raise _Bad("TRADE_ID", "a trade id of 1 to 36 characters", repr(trade_id[:40]))
+        return self._in_order(Row(ts_ns, numbers, trade_id, side))
+
+    def _number(self, name: str, fields: Sequence[Any], place: int | None, size: bool, noisy: bool) -> Decimal:
+        if place is None:
+            return Decimal(0)  # the mapping says that the file has none; the manifest says so too
+        text = str(fields[place]).strip()
+        if NUMBER.fullmatch(text) is None:
+            raise _Bad("NOT_A_NUMBER", f"a number as {name}", repr(text[:40]))
+        value = Decimal(text)
+        if value < 0:
+            raise _Bad("NEGATIVE", f"{name} of 0 or more", text)
+        if not value and (not size or name == "quantity"):
+            raise _Bad("ZERO", f"{name} above 0", text)
+        if value >= VALUE_MAX:
+            raise _Bad("TOO_LARGE", f"{name} below {VALUE_MAX}", text)
+        increment = self._policy.step_size if size else self._policy.tick_size
+        if not WIDE.remainder(value, increment):
+            return value
+        if noisy:
+            near = WIDE.multiply(WIDE.divide(value, increment).to_integral_value(ROUND_HALF_EVEN), increment)
+            if abs(near - value) <= FLOAT_NOISE * value:
+                self.tally.from_floats += 1
+                return near
+        word = "step" if size else "tick"
+        raise _Bad("OFF_STEP" if size else "OFF_TICK", f"{name} as a multiple of the {word} {increment}", text)
+
+    def _plausible(self, numbers: tuple[Decimal, ...]) -> None:
+        if self._policy.kind is Kind.BARS:
+            opened, high, low, close = numbers[:4]
+            if not low <= min(opened, close) <= max(opened, close) <= high:
+                raise _Bad("OHLC", "low <= open, close <= high", f"{opened} {high} {low} {close}")
+        elif self._policy.kind is Kind.QUOTES and numbers[0] > numbers[1]:
+            raise _Bad("CROSSED", "a bid that is not above the ask", f"{numbers[0]} > {numbers[1]}")
+
+    def _side_of(self, fields: Sequence[Any]) -> str:
+        if self._side is None:
+            return ""
+        text = str(fields[self._side]).strip().lower()
+        if self._maker and text in ("true", "false", "1", "0"):
+            return "SELL" if text in ("true", "1") else "BUY"
+        if not self._maker and text in ("buy", "sell", "buyer", "seller"):
+            return "BUY" if text.startswith("buy") else "SELL"
+        if text == "no_aggressor":
+            return ""
+        raise _Bad("SIDE", "true or false" if self._maker else "buy or sell", repr(text[:20]))
+
+    def _in_order(self, row: Row) -> Row | None:
+        last = self.tally.last_ns
+        if last is not None and row.ts_ns < last:
+            raise _Bad("OUT_OF_ORDER", f"a stamp of at least {last} ns", str(row.ts_ns))
+        trades = self._policy.kind is Kind.TRADES
+        if trades and self._id is not None:
+            if row.trade_id not in self._known_ids:
+                return row
+            if row in self._same:
+                return None
+            raise _Bad("DUPLICATE_KEY", "each trade id once", row.trade_id)
+        if trades:
+            return row  # without ids two equal trades are two trades
+        if last is None or row.ts_ns > last:
+            return row
+        if row in self._same:
+            return None
+        if self._policy.kind is Kind.BARS:
+            raise _Bad("DUPLICATE_KEY", "each bar once", f"two different ones at {row.ts_ns} ns")
+        return row
+
+    def _accept(self, row: Row) -> None:
+        tally, last = self.tally, self.tally.last_ns
+        tally.kept += 1
+        if last is None:
+            tally.first_ns = row.ts_ns
+        elif row.ts_ns > last:
+            self._look_for_gap(last, row.ts_ns)
+        if last != row.ts_ns:
+            self._same.clear()
+        self._same.append(row)
+        tally.last_ns = row.ts_ns
+        if row.trade_id:
+            if len(self._ids) == TRADE_IDS_KEPT:
+                self._known_ids.discard(self._ids[0])
+            self._ids.append(row.trade_id)
+            self._known_ids.add(row.trade_id)
+
+    def _look_for_gap(self, last: int, now: int) -> None:
+        interval, tally = self._policy.interval_ns, self.tally
+        bars = interval > 0
+        longest = DAILY_GAP_NS if interval >= 86_400_000_000_000 else interval if bars else self._policy.quiet_ns
+        if now - last <= longest:
+            return
+        missing = (now - last) // interval - 1 if bars else 0
+        tally.gaps += 1
+        tally.missing_bars += missing
+        if len(tally.gap_list) < LISTED_MAX:
+            tally.gap_list.append((last, now, missing))
+
+    def _is_spike(self, row: Row) -> bool:
+        kind, numbers = self._policy.kind, row.numbers
+        if kind is Kind.BARS:
+            price, judged = numbers[3], numbers[1:3]
+        elif kind is Kind.QUOTES:
+            price = (numbers[0] + numbers[1]) / 2
+            judged = (price,)
+        else:
+            price, judged = numbers[0], numbers[:1]
+        found = len(self._sorted) == SPIKE_WINDOW and any(self._far(value) for value in judged)
+        if len(self._recent) == SPIKE_WINDOW:
+            del self._sorted[bisect_left(self._sorted, self._recent.popleft())]
+        self._recent.append(price)
+        insort(self._sorted, price)
+        return found
+
+    def _far(self, value: Decimal) -> bool:
+        median = self._sorted[SPIKE_WINDOW // 2]
+        distance = abs(value - median)
+        if distance * SPIKE_FRACTION <= median:
+            return False
+        deviation = sorted(abs(each - median) for each in self._sorted)[SPIKE_WINDOW // 2]
+        return distance > SPIKE_DEVIATIONS * deviation
