@@ -15,8 +15,8 @@ from lakehouse.catalog_view import problems
 from sim.catalog.store import CatalogStore
 from tests.catalog.made import bar_lines, files_of, order, put, write_csv
 
-BARS = 12_000
-DELAYS_S = (0.9, 1.3, 1.7, 2.1)
+BARS = 3_000  # of a file
+FILES = 4
 
 
 def test_a_half_staged_import_is_removed_by_the_next_process(tmp_path: Path) -> None:
@@ -48,18 +48,19 @@ def test_a_committed_import_is_finished_by_the_next_process(tmp_path: Path, rena
 
 
 @pytest.mark.slow
-def test_an_import_killed_at_any_time_and_done_again_ends_as_an_unkilled_one(tmp_path: Path, pytestconfig: pytest.Config) -> None:
-    file = write_csv(tmp_path / "bars.csv", bar_lines(BARS))
-    put(tmp_path / "whole", file, order())
-    words = f"data import {file} --symbol BINANCE:BTCUSDT --kind bars --bar 1m --stamp close --tick 0.01 --step 0.00001"
-    command = [str(Path(sys.executable).parent / "sluice"), *words.split(), "--catalog", str(tmp_path / "c")]
-    killed = 0
-    for delay_s in DELAYS_S:
+def test_an_import_killed_again_and_again_ends_as_an_unkilled_one(tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    files = [write_csv(tmp_path / f"{n}.csv", bar_lines(BARS, first=n * BARS)) for n in range(FILES)]
+    for file in files:
+        put(tmp_path / "whole", file, order())
+    words = "--symbol BINANCE:BTCUSDT --kind bars --bar 1m --stamp close --tick 0.01 --step 0.00001 --catalog"
+    command = [str(Path(sys.executable).parent / "sluice"), "data", "import", *map(str, files), *words.split(), str(tmp_path / "c")]
+    imports = tmp_path / "c" / "imports"
+    for done in range(FILES - 1):
         process = subprocess.Popen(command, cwd=pytestconfig.rootpath, stdout=subprocess.DEVNULL)
-        time.sleep(delay_s)
+        while process.poll() is None and (len(list(imports.glob("*.json"))) < done or not list(imports.glob("staging/*/*"))):
+            time.sleep(0.0005)  # until so many are done and the next one is on its way
         process.send_signal(signal.SIGKILL)
-        killed += process.wait() == -signal.SIGKILL
+        assert process.wait() == -signal.SIGKILL
     subprocess.run(command, cwd=pytestconfig.rootpath, check=True, stdout=subprocess.DEVNULL)
-    assert killed
     assert files_of(tmp_path / "c") == files_of(tmp_path / "whole")
     assert problems(tmp_path / "c") == []

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lakehouse import ledger_format, records, snapshots, state
+from lakehouse.import_manifest import ImportManifest
 from lakehouse.layout import Layout
 from orders.assumptions import Assumptions
 from orders.values import Listing, MarketLimits
@@ -60,8 +61,9 @@ def test_a_field_taken_out_of_the_page_would_be_missed() -> None:
         ("Symbol map: `configs/symbols.toml`", set(Listing.__struct_fields__)),
         ("Market limits (JSON)", set(MarketLimits.__struct_fields__)),
         ("Book snapshot (JSON)", set(snapshots.BOOK_FIELDS)),
+        ("Import manifest (JSON)", set(ImportManifest.__struct_fields__)),
     ],
-    ids=["symbol map", "market limits", "book"],
+    ids=["symbol map", "market limits", "book", "import manifest"],
 )
 def test_a_file_of_ours_is_documented_with_exactly_its_fields(heading: str, fields: set[str]) -> None:
     assert _documented(README, heading) == fields

@@ -21,16 +21,24 @@ from types import ModuleType
 from typing import Any
 
 import msgspec
+<<<<<<< HEAD
 import pandas as pd
 import pytest
 
 from lakehouse.df_hash import df_hash
+=======
+import pyarrow.parquet as pq
+import pytest
+
+from lakehouse.catalog_view import problems
+>>>>>>> 4b5a774 (Ship a sample of synthetic bars with its catalog; document imports)
 from orders.values import Listing
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "data" / "samples"
 SP500 = SAMPLES / "sp500"
 CRYPTO = SAMPLES / "crypto"
+BARS = SAMPLES / "bars"
 CONTRADICTORY = "2022-05-13"
 MANIFESTS = sorted((SP500 / "manifests").glob("*.json"))
 RUNS = sorted([*(SP500 / "runs").iterdir(), *(CRYPTO / "runs").iterdir()])
@@ -81,7 +89,7 @@ SYMBOLS, DAYS, PRICES = _closes()
 PLACE_OF_DAY = {day: place for place, day in enumerate(DAYS)}
 
 
-@pytest.mark.parametrize("root", [SP500, CRYPTO], ids=lambda root: root.name)
+@pytest.mark.parametrize("root", [SP500, CRYPTO, BARS], ids=lambda root: root.name)
 def test_shipped_files_have_the_sums_that_are_shipped_with_them(root: Path) -> None:
     listed = {}
     for line in (root / "SHA256SUMS").read_text().splitlines():
@@ -95,6 +103,20 @@ def test_shipped_files_have_the_sums_that_are_shipped_with_them(root: Path) -> N
 def test_the_crypto_sample_is_made_again_byte_for_byte(tmp_path: Path) -> None:
     subprocess.run([sys.executable, SAMPLES / "make_crypto.py", "--out", tmp_path], check=True, timeout=120)
     assert _files(tmp_path) == _files(CRYPTO)
+
+
+def test_the_bars_sample_is_made_again_with_the_same_rows(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, SAMPLES / "make_bars.py", "--out", tmp_path], check=True, timeout=120, capture_output=True)
+    made, shipped = _files(tmp_path), _files(BARS)
+    stamped = {name for name in shipped if name.startswith("catalog/")}  # import manifests carry the time, Parquet its library
+    assert {name: made[name] for name in shipped.keys() - stamped} == {name: shipped[name] for name in shipped.keys() - stamped}
+    for name in stamped:
+        if name.endswith(".parquet"):
+            assert pq.read_table(tmp_path / name) == pq.read_table(BARS / name)
+
+
+def test_the_catalog_of_the_bars_sample_is_what_its_import_manifests_say() -> None:
+    assert problems(BARS / "catalog") == []
 
 
 def test_the_sp500_sample_is_made_again_byte_for_byte(tmp_path: Path) -> None:
