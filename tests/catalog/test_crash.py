@@ -53,7 +53,14 @@ def test_an_import_killed_again_and_again_ends_as_an_unkilled_one(tmp_path: Path
     for file in files:
         put(tmp_path / "whole", file, order())
     words = "--symbol BINANCE:BTCUSDT --kind bars --bar 1m --stamp close --tick 0.01 --step 0.00001 --catalog"
-    command = [str(Path(sys.executable).parent / "sluice"), "data", "import", *map(str, files), *words.split(), str(tmp_path / "c")]
+    command = [
+        str(Path(sys.executable).parent / "sluice"),
+        "data",
+        "import",
+        *map(str, files),
+        *words.split(),
+        str(tmp_path / "c"),
+    ]
     imports = tmp_path / "c" / "imports"
     for done in range(FILES - 1):
         process = subprocess.Popen(command, cwd=pytestconfig.rootpath, stdout=subprocess.DEVNULL)
