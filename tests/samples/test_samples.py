@@ -21,17 +21,12 @@ from types import ModuleType
 from typing import Any
 
 import msgspec
-<<<<<<< HEAD
 import pandas as pd
-import pytest
-
-from lakehouse.df_hash import df_hash
-=======
 import pyarrow.parquet as pq
 import pytest
 
 from lakehouse.catalog_view import problems
->>>>>>> 4b5a774 (Ship a sample of synthetic bars with its catalog; document imports)
+from lakehouse.df_hash import df_hash
 from orders.values import Listing
 
 ROOT = Path(__file__).resolve().parents[2]
