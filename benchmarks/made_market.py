@@ -175,6 +175,7 @@ US = [{allow}]
 adapter = "simulated"
 account = "cash"
 market_limits = "{root}/limits.json"
+calendar = "none"
 [assumptions]
 name = "bench"
 fill_rule = "touch"

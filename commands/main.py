@@ -12,9 +12,10 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from commands.data_options import add_data_commands
+from commands.limits_parser import add_limits
 from commands.output import Exit, exit_code, print_error
 from orders.errors import ConfigError, SluiceError
 
@@ -150,8 +151,8 @@ def parser() -> Parser:
     add_data_commands(data.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser), _command)
     doctor = _command(names, "doctor", _doctor, "check Python, packages, clock, disk, keys, config and the age of data")
     _config(doctor, DEFAULT_CONFIG)
-    config = names.add_parser("config", help="look at run configs", description="Look at run configs.", allow_abbrev=False)
-    config_names = config.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
+    add_limits(names, command=_command, group=_group)
+    config_names = _group(names, "config", "look at run configs")
     check = _command(config_names, "check", _check, "report everything that is wrong with a run config at once")
     check.add_argument("file", type=Path, metavar="FILE", help="the run config")
     return top
@@ -164,6 +165,11 @@ def _command(names: argparse._SubParsersAction[Parser], name: str, work: Work, w
     return command
 
 
+def _group(names: Any, name: str, words: str) -> Any:
+    group = names.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.", allow_abbrev=False)
+    return group.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
+
+
 def _config(command: Parser, default: Path) -> None:
     command.add_argument("config", nargs="?", type=Path, default=default, metavar="CONFIG", help="the run config (%(default)s)")
 
@@ -172,7 +178,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; no traceback is shown without `--debug`, which may stand anywhere."""
     debug = "--debug" in arguments
     rest = [argument for argument in arguments if argument != "--debug"]
-    if rest in ([], ["config"], ["data"]):
+    if rest in ([], ["config"], ["data"], ["limits"]):
         rest.append("--help")
     try:
         code = _run(rest)

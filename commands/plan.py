@@ -21,6 +21,7 @@ from commands.halt_state import is_halted
 from commands.output import Exit, print_json
 from commands.plan_beside import Beside, drift, proof, regime
 from engine.config_values import ns_of
+from engine.hours import Hours, load_calendars
 from engine.run_config import RunConfig, load_config
 from lakehouse.layout import Layout
 from lakehouse.manifest import AuditedManifest, ManifestHeld, ManifestRefused
@@ -142,6 +143,7 @@ def _inputs(config: RunConfig, manifest: AuditedManifest, snapshots: Snapshots, 
         rates=config.rates(),
         policy=msgspec.structs.replace(policy, price_age_max_ns=policy.price_age_max_ns * config.data.market_speed),
         now_ns=now_ns,
+        hours=Hours(load_calendars(config).by_venue, listings=snapshots.listings).of(now_ns),
     )
 
 
@@ -157,16 +159,7 @@ def _stretched(limits: SentinelLimits, *, speed: int) -> SentinelLimits:
 
 def _facts(config: RunConfig, manifest: AuditedManifest, inputs: PlanInputs, *, regime: Reading) -> SentinelFacts | Held:
     """Return what the guard needs; references are the mids of the snapshot, and no approval is recent: a preview gave none."""
-    marks = Marks(
-        quotes=inputs.quotes,
-        limits=inputs.limits,
-        listings=inputs.listings,
-        rates=inputs.rates,
-        base_currency=inputs.policy.base_currency,
-        now_ns=inputs.now_ns,
-        price_age_max_ns=inputs.policy.price_age_max_ns,
-    )
-    exposure = open_exposure(inputs.open_orders, marks=marks)
+    exposure = open_exposure(inputs.open_orders, marks=Marks.of_inputs(inputs))
     if isinstance(exposure, Held):
         return exposure
     return SentinelFacts(
@@ -180,6 +173,7 @@ def _facts(config: RunConfig, manifest: AuditedManifest, inputs: PlanInputs, *, 
         recent=(),
         open_exposure=exposure,
         now_ns=inputs.now_ns,
+        hours=inputs.hours,
     )
 
 

@@ -14,12 +14,14 @@ from engine.desk import ManifestDesk
 from engine.facade import OrderFacade
 from engine.gate import Gate
 from engine.hop import Hop
+from engine.hours import Hours, load_calendars
 from engine.market_time import MarketTime
 from engine.order_context import RunFacts
 from engine.prices import Prices
 from engine.recorder import Recorder
 from engine.run_config import RunConfig
 from engine.volume_profiles import load_profiles
+from engine.waiting import Waiting
 from lakehouse import records
 from lakehouse.permission import Permission
 from lakehouse.rebuild import LogFold
@@ -73,6 +75,7 @@ class Assembly:
     prices: Prices
     instrument_ids: Mapping[str, str]
     halt: Callable[[str], None]
+    hours_sha256: str | None
 
 
 def assemble(kernel: Any, parts: Parts) -> Assembly:
@@ -101,6 +104,9 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
     keeper: BookKeeper = parts.fold.keeper
     if parts.fold.run is None:  # a halt or a recovery may have been written before the first run
         keeper = BookKeeper(cash=config.starting_cash())
+
+    calendars = load_calendars(config)
+    hours = Hours(calendars.by_venue, listings=parts.listings, market_time=parts.market_time)
 
     def halt(reason: str) -> None:
         """Block first, then write what can be written; a second reason is written too."""
@@ -144,6 +150,7 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         halt=halt,
         owner=strategy_id,
         schedules=schedules,
+        hours_at=hours.at,
     )
     desk = ManifestDesk(
         config=config,
@@ -160,6 +167,8 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         clock_ns=kernel.clock.timestamp_ns,
         fold=parts.fold,
         halt=halt,
+        hours=hours,
+        waiting=Waiting(hours, market_time=parts.market_time, age_max_ns=config.manifest_policy().age_max_ns),
     )
     strategy = ManifestStrategy(
         tag=config.strategy_tag,
@@ -184,6 +193,7 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         prices=prices,
         instrument_ids=instrument_ids,
         halt=halt,
+        hours_sha256=calendars.sha256,
     )
 
 
@@ -240,4 +250,5 @@ def write_run_start(assembly: Assembly, parts: Parts, *, kind: str, version: str
         starting_cash=cash if first else None,
         durable=parts.durable,
         base_currency=config.capital.base_currency,
+        hours_sha256=assembly.hours_sha256,
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.config_schedules import schedules_problems, use_problems
+from engine.config_snapshots import hours_of_data_problems, hours_problems, volumes_problems
 from lakehouse.returns_check import ReturnsCheck
 from lakehouse.snapshots import read_market_limits
 from orders.assumptions import FillRule
@@ -221,5 +222,8 @@ CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[..., Found]], ...]] = (
     (("assumptions",), _assumptions),
     (("venues", "capital", "assumptions", "sentinel"), _venues),
     (("venues",), _market_limits),
+    (("venues",), hours_problems),
+    (("venues", "data"), hours_of_data_problems),
+    (("venues",), volumes_problems),
     (("symbols", "sentinel", "capital", "rates"), _allow),
 )

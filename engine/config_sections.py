@@ -143,11 +143,19 @@ class SentinelSection(Section):
 
 
 class VenueSection(Section):
-    """One venue: which adapter serves it, the kind of account, and its dated limits."""
+    """One venue: which adapter serves it, the kind of account, its dated limits, hours and volumes.
+
+    `calendar`: an exchange's, compiled into the file `hours`; "24/7"; or "none": hours are not judged. `volumes` None: not known.
+    """
 
     adapter: Annotated[Literal["simulated"], one_of("simulated", why="no other adapter exists yet")]
     account: Annotated[AccountKind, member(AccountKind)]
     market_limits: FilePath
+    calendar: Annotated[
+        str, matching(re.compile(r"[A-Za-z0-9][A-Za-z0-9_/-]{0,31}"), 'a calendar such as "XNYS", "24/7" or "none"')
+    ]
+    hours: FilePath | None = None
+    volumes: FilePath | None = None
 
 
 class FeeSection(Section):

@@ -16,14 +16,16 @@ from nautilus_trader.model.identifiers import ClientOrderId
 
 from engine.funding import Funding
 from engine.gate import Gate
+from engine.hours import Hours
 from engine.intake import Audited, ManifestIntake
 from engine.prices import Prices
 from engine.recorder import Recorder
 from engine.regime_watch import RegimeSeen, RegimeWatch
 from engine.run_config import RunConfig
+from engine.waiting import Waiting
 from lakehouse import records
 from lakehouse.permission import Permission
-from lakehouse.rebuild import INTERRUPTED, LogFold
+from lakehouse.rebuild import INTERRUPTED, WAITING, LogFold
 from lakehouse.rebuild import OPERATOR as OPERATOR
 from orders.assumptions import FillAt
 from orders.errors import InputError, StorageError
@@ -93,6 +95,8 @@ class ManifestDesk:
         clock_ns: Callable[[], int],
         fold: LogFold,
         halt: Callable[[str], None],
+        hours: Hours,
+        waiting: Waiting,
     ) -> None:
         self._halt = halt
         self._config = config
@@ -127,6 +131,10 @@ class ManifestDesk:
         self._cut_off = fold.open_cycle
         self._recent: list[RecentApproval] = []  # of the open cycle
         self._reducing: list[Approval] = []  # of the open cycle
+        self._approved: Sequence[Approval] = ()  # of the open cycle
+        self._planned: Plan | None = None  # of the open cycle
+        self._hours = hours
+        self._waiting = waiting
         self._decided: Work | None = None  # what the open cycle was planned for
         self._retries = HELD_RETRIES_MAX
         self._open_manifest = ""
@@ -144,6 +152,7 @@ class ManifestDesk:
             next_bar=self._assumptions.fill_at is FillAt.NEXT_BAR,
             wait_s=config.policy.plan_deadline_s,
             on_manifest=lambda outcome: self.on_manifest(outcome),
+            waiting=self._waiting,
         )
 
     def quote_of(self, symbol: str) -> Quote | None:
@@ -173,6 +182,7 @@ class ManifestDesk:
             targets=manifest.targets,
             symbols=work.symbols,
             after_ns=work.after_ns,
+            awaited=work.waits_for,
         )
         try:
             made = plan(inputs)
@@ -196,8 +206,10 @@ class ManifestDesk:
         targets: Mapping[str, Decimal],
         symbols: Sequence[str],
         after_ns: int = 0,
+        awaited: Sequence[str] = (),
     ) -> PlanInputs:
-        """Return the world as it is now, with the prices of `symbols`; one not newer than `after_ns` counts as none."""
+        """Return the world now, with the prices of `symbols`; of those `awaited` one not newer than `after_ns` counts as none."""
+        held_to, now_ns = set(awaited), self._clock_ns()
         seen = {symbol: quote for symbol in symbols if (quote := self._prices.quote_of(symbol)) is not None}
         return PlanInputs(
             environment=self._config.environment,
@@ -207,14 +219,15 @@ class ManifestDesk:
             targets=targets,
             book=self._recorder.keeper.snapshot(),
             open_orders=self._open_orders(),
-            quotes={symbol: quote for symbol, quote in seen.items() if quote.ts_ns > after_ns},
+            quotes={symbol: quote for symbol, quote in seen.items() if quote.ts_ns > after_ns or symbol not in held_to},
             limits=self._market_limits,
             listings=self._listings,
             accounts=self._accounts,
             fees=self._assumptions.fees,
             rates=self._rates,
             policy=self._policy,
-            now_ns=self._clock_ns(),
+            now_ns=now_ns,
+            hours=self._hours.of(now_ns),
         )
 
     def audited(self, *, manifest_sha256: str, source_run: str) -> Audited | None:
@@ -243,7 +256,7 @@ class ManifestDesk:
         if isinstance(made, Held):
             self._hold(cycle, sha256, made, planned_ns, ready)
             return made
-        exposure = open_exposure(inputs.open_orders, marks=self._marks(quotes, now_ns=planned_ns))
+        exposure = open_exposure(inputs.open_orders, marks=Marks.of_inputs(inputs))
         if isinstance(exposure, Held):
             self._hold(cycle, sha256, exposure, planned_ns, ready)
             return exposure
@@ -252,7 +265,7 @@ class ManifestDesk:
         regime = self._regime.see((audited.regime_name, None))
         judgement = judge_plan(
             made,
-            facts=self._sentinel_facts(audited, decision, quotes, regime=regime, open_exposure=exposure, now_ns=planned_ns),
+            facts=self._sentinel_facts(audited, decision, inputs, regime=regime, open_exposure=exposure),
             limits=self._limits,
             sha256=digest,
             schedules=schedules,
@@ -262,6 +275,7 @@ class ManifestDesk:
         approved_ns = self._clock_ns()
         self._recent = [RecentApproval.of(approval, approved_ns=approved_ns) for approval in judgement.approvals]
         self._reducing = [approval for approval in judgement.approvals if approval.reduces]
+        self._approved, self._planned = judgement.approvals, made
         self.last_plan = made
         self._recorder.plan(
             cycle=cycle,
@@ -348,28 +362,17 @@ class ManifestDesk:
                 )
         return tuple(found)
 
-    def _marks(self, quotes: Mapping[str, Quote], *, now_ns: int) -> Marks:
-        return Marks(
-            quotes=quotes,
-            limits=self._market_limits,
-            listings=self._listings,
-            rates=self._rates,
-            base_currency=self._policy.base_currency,
-            now_ns=now_ns,
-            price_age_max_ns=self._policy.price_age_max_ns,
-        )
-
     def _sentinel_facts(
         self,
         audited: Audited,
         decision: Mapping[str, tuple[Decimal, int]],
-        quotes: Mapping[str, Quote],
+        inputs: PlanInputs,
         *,
         regime: RegimeSeen,
         open_exposure: Any,
-        now_ns: int,
     ) -> SentinelFacts:
         """What the Sentinel sees beside the plan. A symbol without a decision price is held against its own last mid."""
+        quotes = inputs.quotes
         references = {symbol: Reference(price=quote.mid, ts_ns=quote.ts_ns) for symbol, quote in quotes.items()}
         for symbol, (price, ts_ns) in decision.items():
             references[symbol] = Reference(price=price, ts_ns=ts_ns)
@@ -383,7 +386,8 @@ class ManifestDesk:
             references=references,
             recent=self._recent,
             open_exposure=open_exposure,
-            now_ns=now_ns,
+            now_ns=inputs.now_ns,
+            hours=inputs.hours,
         )
 
     @stops_on_disk_error(())
@@ -408,23 +412,44 @@ class ManifestDesk:
     def finish(self) -> Work | None:
         """Close the cycle; its manifest is done, unless it was held or refused, or a halt or a kill had cut the cycle off.
 
-        A held cycle (a held symbol had no fresh price) is tried again with newer prices, at most `HELD_RETRIES_MAX` times for
-        one manifest: that work is returned, else None.
+        Lines that wait for their market are topped up at its next session, and so is a book that needs its prices. A cycle held
+        for another price is tried again with newer ones, at most `HELD_RETRIES_MAX` times for one manifest. That work is
+        returned, else None.
         """
         outcome, self._outcome = self._outcome, "done"
+        made, self._planned = self._planned, None
+        now = self._clock_ns()
+        left: frozenset[str] = frozenset()
         if outcome == "done" and not self._permission.may_send():
             outcome = INTERRUPTED  # what the halt denied is topped up by a start after `resume`
+        elif outcome == "done" and (left := self._left(made, now_ns=now)):
+            outcome = WAITING
         self.disarm()
         self._recorder.close_cycle(manifest_sha256=self._open_manifest, outcome=outcome)
         if outcome == "done":
             self._intake.done = self._open_manifest
         fills = self._recorder.cycle_fills
         self.on_cycle_end(fills, self._recorder.cycle_orders)
+        if outcome == "held" and self._decided is not None and self._retries:
+            left = frozenset(s for s in self._hours.closed(self._decided.symbols, now_ns=now) if self.quote_of(s) is None)
+        if left and self._decided is not None:
+            again, why = self._waiting.top_up(self._decided, left, now_ns=now, deadline_ns=self._intake.deadline_ns)
+            if again is None:
+                self._recorder.write(records.Alarm, code=why.partition(":")[0], message=why)
+            return again
         if outcome != "held" or self._decided is None or not self._retries:
             return None
         self._retries -= 1
-        now = self._clock_ns()
         return msgspec.structs.replace(self._decided, cause="top_up", after_ns=now, deadline_ns=self._intake.deadline_ns(now))
+
+    def _left(self, made: Plan | None, *, now_ns: int) -> frozenset[str]:
+        contexts = self._recorder.contexts
+        short = [
+            approval.symbol
+            for approval in self._approved
+            if (known := contexts.get(approval.client_order_id)) is None or known.filled < approval.quantity
+        ]
+        return self._waiting.left(made, short=short, now_ns=now_ns)
 
     def disarm(self) -> None:
         """Every order of the open cycle is terminal: what was approved and not used lapses."""

@@ -31,7 +31,7 @@ from engine.order_facts import facts_of, fingerprint
 from lakehouse.permission import Permission
 from orders.plan import Approval, Outcome
 from orders.schedule import Schedule
-from orders.values import Quote
+from orders.values import MarketHours, Quote
 from sentinel.conservation import CONSERVATION
 from sentinel.limits import SentinelLimits
 from sentinel.order_check import ChildLeave, OrderVerdict, judge_order, limit_words
@@ -41,9 +41,14 @@ NO_SCHEDULES: Final[Mapping[str, Schedule]] = MappingProxyType({})
 HARMLESS = (CancelOrder, CancelAllOrders, BatchCancelOrders, QueryOrder, QueryAccount)
 
 
+def hours_not_judged(venue: str, now_ns: int) -> MarketHours | None:
+    """Return None: no market has hours."""
+    return None
+
+
 class Gate:
     """One per kernel. `quote_of(symbol)` gives the newest top of book, `record(order, verdict)` writes the verdict
-    line, `owner` is the one strategy whose orders may carry an approval."""
+    line, `owner` is the one strategy whose orders may carry an approval, `hours_at(venue, now_ns)` says whether it is open."""
 
     def __init__(
         self,
@@ -59,6 +64,7 @@ class Gate:
         halt: Callable[[str], None],
         owner: str,
         schedules: Mapping[str, Schedule] = NO_SCHEDULES,
+        hours_at: Callable[[str, int], MarketHours | None] = hours_not_judged,
     ) -> None:
         self._owner = owner
         self.children = Children(schedules)
@@ -70,6 +76,7 @@ class Gate:
         self._words = limit_words(limits)
         self._permission = permission
         self._quote_of = quote_of
+        self._hours_at = hours_at
         self._record = record
         self._halt = halt
         self._approvals: dict[str, Approval] = {}
@@ -215,16 +222,18 @@ class Gate:
                 approval, child = known
                 if child.conservation is not None and child.conservation.outcome is not Outcome.ALLOW:
                     self._stop(f"{CONSERVATION}: {child.conservation.observed}; limit {child.conservation.limit}")
+        now_ns = self._clock.timestamp_ns()
         return judge_order(
             facts_of(order),
             approval,
             used=used,
             halted=halted,
             quote=self._quote_of(approval.symbol) if approval is not None else None,
-            now_ns=self._clock.timestamp_ns(),
+            now_ns=now_ns,
             limits=self._limits,
             words=self._words,
             child=child,
+            hours=self._hours_at(approval.venue, now_ns) if approval is not None else None,
         )
 
     def _deny(self, order: Any, command: Any, code: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from engine.order_context import ManifestFacts
 from engine.plan_recorder import PlanRecorder
+from engine.waiting import Waiting
 from lakehouse import records
 from lakehouse.manifest import AuditedManifest, ManifestHeld, ManifestRefused
 from lakehouse.rebuild import LogFold
@@ -46,6 +47,7 @@ class ManifestIntake:
         next_bar: bool,
         wait_s: int,
         on_manifest: Callable[[Any], None],
+        waiting: Waiting,
     ) -> None:
         self.done = fold.done  # the manifest whose cycle has ended
         self.audited: Audited | None = None  # the last accepted manifest
@@ -57,6 +59,7 @@ class ManifestIntake:
         self._next_bar = next_bar
         self._wait_s = wait_s
         self._on_manifest = on_manifest
+        self._waiting = waiting
         self._interrupted = fold.unfinished  # the manifest whose cycle a kill cut off
         self._last_generated_ns = 0
         if fold.manifest is not None:
@@ -131,6 +134,7 @@ class ManifestIntake:
             symbols=symbols,
             after_ns=now if self._next_bar else 0,
             deadline_ns=self.deadline_ns(now),
+            awaited=self._waiting.awaited(symbols, now_ns=now),
         )
 
     def _turned_away(self, outcome: Any, *, decision: Decision, code: str, message: str) -> None:

@@ -40,6 +40,7 @@ from orders.errors import RecordCorrupt
 FillKey = tuple[str, str, str, str]  # venue, account, symbol, trade id
 OPERATOR: Final = "operator"  # cause of a cycle that a caller outside the engine asked for
 APPROVAL_USED: Final = "APPROVAL_USED"  # a second submit or send was refused; the order itself stands
+WAITING: Final = "waiting"  # outcome of a cycle some of whose lines wait for their market to open: its manifest is not done
 INTERRUPTED: Final = "interrupted"  # outcome of a cycle that a kill cut off: its manifest is not done
 DIGITS_MAX: Final = 28  # of a number in the log; Decimal arithmetic keeps 28 significant digits
 
@@ -83,7 +84,8 @@ class LogFold:
     `plans`: those of the last accepted manifest, oldest first, without the operator's single orders.
     `orders_by_line`: (cycle, line) -> client order ids, without the children of a schedule. A parent is an open order until its
     schedule ends; its `filled` is what its children filled.
-    `unfinished`: the manifest whose newest cycle is open or was cut off by a kill; `done`: the one whose cycle last ended well.
+    `unfinished`: the manifest whose newest cycle is open, was cut off by a kill or waits for a market; `done`: the one whose
+    cycle last ended well.
     `market_ns`: the latest market time of a line that is stamped in it, 0 for none.
     """
 
@@ -198,7 +200,7 @@ class LogFold:
 
     def _close(self, line: CycleClosed) -> None:
         opened, self.open_cycle = self.open_cycle, None
-        if opened is None or opened.cause == OPERATOR or line.outcome == INTERRUPTED:
+        if opened is None or opened.cause == OPERATOR or line.outcome in (INTERRUPTED, WAITING):
             return
         self.unfinished = None
         if line.outcome == "done":

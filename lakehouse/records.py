@@ -46,6 +46,8 @@ class RunStart(Line, frozen=True, kw_only=True, gc=False, tag="run_start"):
     starting_cash: Mapping[str, Mapping[str, str]] | None  # venue -> currency -> amount; only on the first line of a log
     durable: bool  # false: a backtest that skips fdatasync
     base_currency: str
+    hours_sha256: str | None = None  # of the market hours files; None: hours are not judged
+    volumes_sha256: str | None = None  # of the volumes files; None: there are none
 
 
 class RunStop(Line, frozen=True, kw_only=True, gc=False, tag="run_stop"):

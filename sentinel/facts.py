@@ -8,7 +8,7 @@ from typing import Final
 
 from orders.plan import Approval, Plan, PlanLine
 from orders.valuation import OpenExposure
-from orders.values import Grade, OrderKind, Quote, Record, Side
+from orders.values import Grade, MarketHours, OrderKind, Quote, Record, Side
 
 ZERO: Final = Decimal(0)
 NO_EXPOSURE: Final = OpenExposure(buy_base=ZERO, sell_base=ZERO)
@@ -51,7 +51,7 @@ class SentinelFacts(Record, frozen=True, kw_only=True):
 
     `grade` None: not graded. `regime_name`, `regime_quadrant`: the worse of the manifest's and the audit's, None when absent
     (a missing name is CRISIS). `weights`: the manifest's net targets. `open_exposure`: by symbol, what still works.
-    `recent`: at least the approvals of the duplicate window and of the open cycle.
+    `recent`: at least the approvals of the duplicate window and of the open cycle. `hours`: by symbol; None: not judged.
     """
 
     halted: bool
@@ -64,6 +64,7 @@ class SentinelFacts(Record, frozen=True, kw_only=True):
     recent: Sequence[RecentApproval]
     open_exposure: Mapping[str, OpenExposure]
     now_ns: int
+    hours: Mapping[str, MarketHours] | None = None
 
 
 class Projection(Record, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ from sentinel.controls import Verdicts
 from sentinel.facts import SentinelFacts as SentinelFacts
 from sentinel.facts import far_touch, project
 from sentinel.limits import SentinelLimits, limits_sha256
+from sentinel.market_hours import line_hours
 
 CONTROL_FAILED: Final = "CONTROL_FAILED"
 AT_ONCE_EVERYWHERE: Final[Mapping[str, str]] = MappingProxyType({})
@@ -95,6 +96,7 @@ def _judge(
     by_line = _Asked()
     by_line.ask("MAX_ORDER_VALUE", lambda: controls.max_order_value(trading, base_currency=plan.base_currency, limits=limits))
     by_line.ask("ALLOW_LIST", lambda: controls.allow_list(trading, limits=limits))
+    by_line.ask("MARKET_CLOSED", lambda: line_hours(trading, hours=facts.hours))
     by_line.ask("PRICE_AGE", lambda: controls.price_age(trading, facts=facts, limits=limits))
     by_line.ask("PRICE_COLLAR", lambda: controls.price_collar(trading, facts=facts, limits=limits))
     by_line.ask("DUPLICATE", lambda: controls.duplicate(trading, plan=plan, ids=ids, facts=facts, limits=limits))

@@ -12,8 +12,9 @@ from orders.exact import EXACT
 from orders.plan import Approval, Outcome, Verdict
 from orders.schedule import AT_ONCE
 from orders.valuation import price_fault
-from orders.values import OrderKind, Quote, Record, Side
+from orders.values import MarketHours, OrderKind, Quote, Record, Side
 from sentinel.limits import SentinelLimits
+from sentinel.market_hours import order_hours
 
 
 class OrderFacts(Record, frozen=True, kw_only=True):
@@ -75,9 +76,11 @@ def judge_order(
     limits: SentinelLimits,
     words: tuple[str, str, str] | None = None,
     child: ChildLeave | None = None,
+    hours: MarketHours | None = None,
 ) -> OrderVerdict:
-    """Judge one order: (1) HALT, (2) NO_APPROVAL, (3) APPROVAL_USED, (4) MISMATCH, (5) CONSERVATION of a child, (6) PRICE_AGE,
-    (7) PRICE_COLLAR, (8) MAX_ORDER_VALUE. All are asked that can be; the first that denies gives the code.
+    """Judge one order: (1) HALT, (2) NO_APPROVAL, (3) APPROVAL_USED, (4) MISMATCH, (5) CONSERVATION of a child,
+    (6) MARKET_CLOSED or NO_HOURS where `hours` are judged, (7) PRICE_AGE, (8) PRICE_COLLAR, (9) MAX_ORDER_VALUE.
+    All are asked that can be; the first that denies gives the code.
 
     MISMATCH: another id, instrument, side or kind, a quantity that is not above zero or above the approved one, a limit
     price where none was approved, missing, or worse than approved (higher for a buy, lower for a sell), or reduce-only
@@ -102,6 +105,7 @@ def judge_order(
         _USED if used is not False else _UNUSED,
         match,
         *(() if child is None or child.conservation is None else (child.conservation,)),
+        *order_hours(hours),
         *_price_verdicts(order, approval, quote=quote, now_ns=now_ns, limits=limits, words=words or limit_words(limits)),
     )
     for verdict in verdicts:

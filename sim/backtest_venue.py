@@ -43,8 +43,9 @@ class Alerts:
     still looks for new alerts. Orders sent from the fills of the last alert before the next price would else wait for it.
     """
 
-    def __init__(self, clock: Any) -> None:
+    def __init__(self, clock: Any, *, venue: str) -> None:
         self._clock = clock
+        self._venue = venue  # the kernel's clock is everybody's: names must be the venue's own
         self._last_ns = 0
         self._count = 0
 
@@ -54,8 +55,8 @@ class Alerts:
             return
         self._last_ns = due_ns
         self._count += 1
-        self._clock.set_time_alert_ns(f"due-{self._count}", due_ns, _nothing)
-        self._clock.set_time_alert_ns(f"settle-{self._count}", due_ns + 1, _nothing)
+        self._clock.set_time_alert_ns(f"due-{self._venue}-{self._count}", due_ns, _nothing)
+        self._clock.set_time_alert_ns(f"settle-{self._venue}-{self._count}", due_ns + 1, _nothing)
 
 
 def _nothing(event: Any) -> None:
@@ -102,7 +103,7 @@ def add_simulated_venue(
         lock=assembly.gate,
         tap=assembly.recorder,
         due_times=DueTimes(assumptions),
-        wake=Alerts(kernel.clock).wake,
+        wake=Alerts(kernel.clock, venue=venue).wake,
         now_ns=kernel.clock.timestamp_ns,
         halt=assembly.halt,
     )

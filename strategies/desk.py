@@ -13,7 +13,8 @@ class Work(Record, frozen=True, kw_only=True):
     """An audited manifest that asks for a cycle. `symbols` are all that need a price: targets and what is held.
 
     `after_ns`: a price must be newer than this to be used (0: any that is not stale); `deadline_ns`: after this instant
-    the plan is made with the prices there are. Both on the engine's clock.
+    the plan is made with the prices there are. Both on the engine's clock. `awaited`: those of `symbols` that are waited for and
+    held to `after_ns`, None: all; the others' markets are closed, and their last prices stand.
     """
 
     outcome: Any
@@ -21,6 +22,12 @@ class Work(Record, frozen=True, kw_only=True):
     symbols: tuple[str, ...]
     after_ns: int
     deadline_ns: int
+    awaited: tuple[str, ...] | None = None
+
+    @property
+    def waits_for(self) -> tuple[str, ...]:
+        """The symbols that are waited for."""
+        return self.symbols if self.awaited is None else self.awaited
 
 
 class Desk(Protocol):

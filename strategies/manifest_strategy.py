@@ -91,7 +91,7 @@ class ManifestStrategy(Strategy):
     def _await_prices(self, work: Work) -> None:
         self._stop_watching()
         self._work = work
-        self._missing = {symbol for symbol in work.symbols if not self._fresh(symbol, work)}
+        self._missing = {symbol for symbol in work.waits_for if not self._fresh(symbol, work)}
         if not self._missing:
             self._decide()
             return

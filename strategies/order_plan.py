@@ -18,7 +18,7 @@ from orders.plan import Held, Plan, PlanInputs, Reason
 from orders.valuation import Marks, NoMark, Valuation, value_book
 from orders.values import AccountKind, OrderKind, Record, Side
 from strategies import plan_text
-from strategies.plan_lines import Draft, size
+from strategies.plan_lines import Draft, in_session, size
 from strategies.planner import assemble_plan, available_cash
 
 ZERO: Final = Decimal(0)
@@ -64,7 +64,8 @@ def plan_order(inputs: PlanInputs, order: SingleOrder) -> Plan | Held:
     """Return the plan that sends exactly this order, or `Held` when the book cannot be valued. `inputs.targets` is not read.
 
     Reasons for which the line does not trade, first that applies: an open order works on the symbol (IN_FLIGHT); no listing,
-    account, fees, price, limits or rate; OFF_STEP; OFF_TICK; a sale of more than a cash account holds (REFUSED_SHORT);
+    account, fees, price, limits or rate; MARKET_CLOSED or NO_HOURS;
+    OFF_STEP; OFF_TICK; a sale of more than a cash account holds (REFUSED_SHORT);
     a floor (BELOW_FLOOR) or the maximum of the venue; a purchase that the cash of its venue and currency, less the buffer and
     open buys, does not cover with its fee (NO_CASH). A limit order is valued at its limit price, a market order at the far
     touch. Held symbols are KEPT; the line's target is the weight it leads to.
@@ -124,6 +125,8 @@ def _draft(order: SingleOrder, *, inputs: PlanInputs, marks: Marks, valuation: V
     draft.fees = inputs.fees.get(venue)
     if account is None or draft.fees is None:
         draft.stop(Reason.NOT_LISTED, f"no {'account' if account is None else 'fee schedule'} for {venue}")
+        return draft
+    if not in_session(draft, inputs=inputs):
         return draft
     if order.quantity % limits.step_size:
         draft.stop(Reason.OFF_STEP, f"{order.quantity} is not a multiple of the step {limits.step_size}")

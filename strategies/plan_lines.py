@@ -114,20 +114,28 @@ def decide(draft: Draft, *, inputs: PlanInputs, equity: Decimal, band: Decimal) 
     draft.most = most = abs(wanted)
     if account is AccountKind.MARGIN:
         draft.reduce_only = draft.reduces
-    if inputs.hours is not None:
-        hours = inputs.hours.get(draft.symbol)
-        if hours is None or hours.state not in ("open", "closed"):
-            draft.stop(Reason.NO_HOURS, "no market hours" if hours is None else hours.detail)
-            return None
-        if hours.state == "closed":
-            draft.stop(Reason.MARKET_CLOSED, hours.detail)
-            return None
+    if not in_session(draft, inputs=inputs):
+        return None
     closes = target == 0 or flip
     draft.detail = plan_text.FLIP if flip else ""
     size(draft, most, mark=mark, traded=Reason.TRADE, below=Reason.DUST_STAYS if closes else Reason.BELOW_FLOOR)
     if flip and draft.quantity and account is AccountKind.MARGIN and inputs.policy.flips is Flips.SAME_PLAN:
         return _second_leg(draft, mark=mark, wish=wish)
     return None
+
+
+def in_session(draft: Draft, *, inputs: PlanInputs) -> bool:
+    """Return whether the line's market is open, or hours are not judged; else the line is stopped with the reason."""
+    if inputs.hours is None:
+        return True
+    hours = inputs.hours.get(draft.symbol)
+    if hours is None or hours.state not in ("open", "closed"):
+        draft.stop(Reason.NO_HOURS, "no market hours" if hours is None else hours.detail)
+        return False
+    if hours.state == "closed":
+        draft.stop(Reason.MARKET_CLOSED, hours.detail)
+        return False
+    return True
 
 
 def _second_leg(first: Draft, *, mark: Mark, wish: Decimal) -> Draft:

@@ -89,6 +89,7 @@ class LiveWorld:
         live = f'[data]\nkind = "ccxt"\nexchange = "binance"\nstale_ms = {self.stale_ms}\n{place}[snapshots]'
         config = self.world.config_path.read_text()
         config = re.sub(r"\[data\].*?\[snapshots\]", live, config, flags=re.DOTALL)
+        config = config.replace('calendar = "none"', 'calendar = "24/7"')
         config = config.replace("valid_until = 2025-01-07T00:00:00Z", "valid_until = 2099-01-01T00:00:00Z")
         config = config.replace("price_age_max_ms = 60000", f"price_age_max_ms = {self.price_age_max_ms}")
         self.world.config_path.write_text(config)

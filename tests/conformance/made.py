@@ -77,10 +77,12 @@ US = ["NASDAQ:AAPL"]
 adapter = "simulated"
 account = "cash"
 market_limits = "{root}/limits_binance.json"
+calendar = "none"
 [venues.US]
 adapter = "simulated"
 account = "cash"
 market_limits = "{root}/limits_us.json"
+calendar = "none"
 [assumptions]
 name = "conformance"
 fill_rule = "touch"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from orders.book import Book
 from orders.errors import InputError
 from orders.plan import Held, Plan, PlanInputs, Reason, plan_document, plan_sha256
-from orders.values import AccountKind, OrderKind, Side
+from orders.values import AccountKind, MarketHours, OrderKind, Side
 from strategies.order_plan import SingleOrder, plan_order
 from tests.planner.world import D, fees, inputs, line_of, open_order, policy
 
@@ -94,6 +94,13 @@ def test_a_limit_order_is_valued_at_its_limit_price_which_is_in_the_hash() -> No
         ),
         pytest.param(order("BUY", "1"), {"accounts": {}, "held": {}}, Reason.NOT_LISTED, id="no account at the venue"),
         pytest.param(order("BUY", "1"), {"prices": {B: ("49", "51")}}, Reason.NOT_LISTED, id="nothing is known of it"),
+        pytest.param(
+            order("BUY", "1"),
+            {"hours": {A: MarketHours(state="closed", detail=""), B: MarketHours(state="open", detail="")}},
+            Reason.MARKET_CLOSED,
+            id="its market is closed",
+        ),
+        pytest.param(order("BUY", "1"), {"hours": {}}, Reason.NO_HOURS, id="its hours are not known"),
     ],
 )
 def test_what_cannot_go_as_asked_does_not_go(asked: SingleOrder, changes: dict[str, Any], reason: Reason) -> None:

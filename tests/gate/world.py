@@ -86,6 +86,7 @@ provenance_min = "VERIFIED"
 adapter = "simulated"
 account = "cash"
 market_limits = "{root}/limits.json"
+calendar = "none"
 [assumptions]
 name = "made"
 fill_rule = "touch"

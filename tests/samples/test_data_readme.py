@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse import ledger_format, records, snapshots, state
+from lakehouse import hours_snapshot, ledger_format, records, snapshots, state, volumes_snapshot
 from lakehouse.import_manifest import ImportManifest
 from lakehouse.layout import Layout
 from orders.assumptions import Assumptions
@@ -62,8 +62,10 @@ def test_a_field_taken_out_of_the_page_would_be_missed() -> None:
         ("Market limits (JSON)", set(MarketLimits.__struct_fields__)),
         ("Book snapshot (JSON)", set(snapshots.BOOK_FIELDS)),
         ("Import manifest (JSON)", set(ImportManifest.__struct_fields__)),
+        ("Market hours (JSON)", set(hours_snapshot.HOURS_FIELDS | hours_snapshot.SESSION_FIELDS)),
+        ("Volumes (JSON)", set((volumes_snapshot.VOLUMES_FIELDS - {"volumes"}) | volumes_snapshot.VOLUME_FIELDS)),
     ],
-    ids=["symbol map", "market limits", "book", "import manifest"],
+    ids=["symbol map", "market limits", "book", "import manifest", "market hours", "volumes"],
 )
 def test_a_file_of_ours_is_documented_with_exactly_its_fields(heading: str, fields: set[str]) -> None:
     assert _documented(README, heading) == fields
