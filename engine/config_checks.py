@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from engine.config_catalog import catalog_problems
 from engine.config_schedules import schedules_problems, use_problems
 from engine.config_snapshots import hours_of_data_problems, hours_problems, volumes_problems
 from lakehouse.returns_check import ReturnsCheck
@@ -81,6 +82,7 @@ def _data(data: DataSection) -> Found:
     for name in ("exchange", "endpoint", "stale_ms"):
         if getattr(data, name) is not None:
             yield ("data", name), f"belongs to kind ccxt, kind was {data.kind}; remove it"
+    yield from catalog_problems(data)
     if data.start >= data.end:
         yield ("data", "start"), f"must be before end, was {data.start} with end {data.end}"
     if not data.path.exists():

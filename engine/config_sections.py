@@ -212,15 +212,17 @@ class SymbolsSection(Section):
 
 
 class DataSection(Section):
-    """Prices to replay, or a venue's public streams (kind ccxt).
+    """Prices to replay, of a file or of a catalog, or a venue's public streams (kind ccxt).
 
     `market_speed` 1 is real time, 86400 a day a second. `manifests`: dated manifests a replay installs. Of ccxt only: `exchange`
     and `stale_ms` (silence after which a stream is subscribed anew), `endpoint` (a loopback address instead of the venue).
+    Of kind catalog only: `prices` (bars or quotes), `bar` (their length, of bars), `liquidity` (sizes and volumes as recorded, or
+    unlimited). `synthetic_spread_bps` opens closes into quotes, where a shadow replays bars.
     """
 
     kind: Annotated[
-        Literal["replay_closes", "replay_quotes", "bars", "ccxt"],
-        one_of("replay_closes", "replay_quotes", "bars", "ccxt"),
+        Literal["replay_closes", "replay_quotes", "bars", "catalog", "ccxt"],
+        one_of("replay_closes", "replay_quotes", "bars", "catalog", "ccxt"),
     ]
     path: FilePath
     synthetic_spread_bps: Bps
@@ -233,6 +235,9 @@ class DataSection(Section):
         str | None, matching(re.compile(r"http://[^/\s]{1,80}/?"), "an address such as http://127.0.0.1:18080")
     ] = None
     stale_ms: Annotated[int | None, whole(at_least=100, at_most=600_000)] = None
+    prices: Annotated[Literal["bars", "quotes"] | None, one_of("bars", "quotes")] = None
+    bar: Annotated[str | None, matching(re.compile(r"[0-9a-z]{1,8}"), "a bar length such as 1h")] = None
+    liquidity: Annotated[Literal["recorded", "unlimited"] | None, one_of("recorded", "unlimited")] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -240,7 +245,7 @@ class DataSection(Section):
         """Live data has no file, span or speed: they may not be given, and stand here as what they are."""
         if not isinstance(given, dict) or given.get("kind") != "ccxt":
             return given
-        foreign = sorted(given.keys() & {*LIVE_DATA, "manifests"})
+        foreign = sorted(given.keys() & {*LIVE_DATA, "manifests", "prices", "bar", "liquidity"})
         if foreign:
             raise ValueError(f"kind ccxt was expected to have no {', '.join(foreign)}; they belong to a replay, remove them")
         return {**given, **LIVE_DATA}

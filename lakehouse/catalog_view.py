@@ -60,7 +60,7 @@ def datasets(catalog: Path) -> list[DatasetView]:
 
 
 def _view(kind: str, directory: Path, files: list[Path], manifests: list[ImportManifest]) -> DatasetView:
-    spans = [_span(file) for file in files]
+    spans = [span_of(file) for file in files]
     known = bool(manifests)
     return DatasetView(
         kind=kind,
@@ -164,7 +164,8 @@ def _there(catalog: Path) -> None:
         )
 
 
-def _span(file: Path) -> tuple[int, int]:
+def span_of(file: Path) -> tuple[int, int]:
+    """Return the instants in a catalog file's name, first and last row. Raises `InputError` CATALOG_FILE_NAME."""
     stamps = SPAN.findall(file.name)
     if len(stamps) != 2:
         raise InputError(

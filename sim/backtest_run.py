@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
@@ -18,6 +19,7 @@ from nautilus_trader.model.identifiers import InstrumentId
 
 from analysis.run_summary import RunSummary, summarise, summary_lines
 from engine.assemble import Parts, write_run_start
+from engine.config_catalog import bar_spec_of
 from engine.lakehouse_client import portfolio_of
 from engine.market_time import IDENTITY
 from engine.run_config import RunConfig, load_config
@@ -38,7 +40,6 @@ from sim.replay_client import bar_of, tick_of
 from strategies.target_portfolio import as_custom
 
 STEP_INSTANTS: Final = 21  # market instants in one streaming step: about a month of daily closes
-DAILY_BARS: Final = "1-DAY-LAST-EXTERNAL"
 BACKTESTS: Final = Path("data/backtests")
 
 
@@ -82,7 +83,8 @@ def backtest(
     config: RunConfig, inputs: Inputs, *, layout: Layout, run_id: str, say: Callable[[str, int, int], None]
 ) -> tuple[RunSummary, list[str]]:
     """Run it; return the summary made from the log and the prices, and why the engine halted itself, if it did."""
-    quotes = list(feed_of(config, inputs.market_limits))
+    bars = bar_spec_of(config.data)
+    quotes = list(feed_of(config, inputs.market_limits, spread_bps=None if bars is None else Decimal(0)))
     if not quotes:
         raise ConfigError(
             "NO_PRICES",
@@ -103,7 +105,7 @@ def backtest(
         permission=MemoryPermission(),
         market_time=IDENTITY,
         fold=journal.fold,
-        bar_spec=DAILY_BARS if config.data.kind == "bars" else None,
+        bar_spec=bars,
         on_halt=failures.append,
     )
     test = Backtest(parts)
@@ -151,10 +153,14 @@ def _play(
         data_source=f"{config.data.kind} {config.data.path}",
         synthetic=synthetic,
     )
-    bar_types = {symbol: BarType.from_str(f"{text}-{DAILY_BARS}") for symbol, text in test.assembly.instrument_ids.items()}
+    spec = parts.bar_spec
+    bar_types = {
+        symbol: None if spec is None else BarType.from_str(f"{text}-{spec}")
+        for symbol, text in test.assembly.instrument_ids.items()
+    }
 
     def price(quote: FeedQuote) -> Any:
-        if config.data.kind == "bars":
+        if spec is not None:
             return bar_of(quote, instruments[quote.symbol], bar_types[quote.symbol])
         return tick_of(quote, instruments[quote.symbol], ts_ns=quote.market_ns)
 

@@ -22,7 +22,7 @@ SYNTHETIC_SIZE: Final = Decimal(1_000_000)  # units on each side of a quote made
 
 
 class FeedQuote(Record, frozen=True, kw_only=True):
-    """Top of book at a market instant; sizes in units."""
+    """Top of book at a market instant; sizes in units. Made of a bar: `bar` is its open, high, low and close, else None."""
 
     market_ns: int
     symbol: str
@@ -30,6 +30,7 @@ class FeedQuote(Record, frozen=True, kw_only=True):
     ask: Decimal
     bid_size: Decimal
     ask_size: Decimal
+    bar: tuple[Decimal, Decimal, Decimal, Decimal] | None = None
 
 
 def close_ns(day: date) -> int:

@@ -8,12 +8,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
+from engine.config_catalog import CATALOG, UNLIMITED
 from engine.run_config import RunConfig
 from lakehouse.snapshots import read_market_limits
 from orders.canonical import sha256_hex
 from orders.errors import ConfigError
 from orders.values import Listing, MarketLimits, Record
-from sim.feed import FeedQuote, read_closes, read_manifest_times, read_quotes
+from sim.feed import SYNTHETIC_SIZE, FeedQuote, read_closes, read_manifest_times, read_quotes
 from venues.symbols import load_symbols
 
 NS: Final = 1_000_000_000
@@ -64,6 +65,8 @@ def read_inputs(config: RunConfig) -> Inputs:
         synthetic.append(f"{half} bp on each side of real closes; market limits are hand-written")
     if config.data.kind == "ccxt" and config.data.endpoint is not None:
         synthetic.append(f"the market is what {config.data.endpoint} says, not a venue")
+    if config.data.kind == CATALOG:
+        synthetic += catalog_labels(config)
     if config.data.kind == "replay_quotes":
         synthetic.append(f"quotes as {config.data.path} says")
     return Inputs(
@@ -74,13 +77,36 @@ def read_inputs(config: RunConfig) -> Inputs:
     )
 
 
-def feed_of(config: RunConfig, limits: Mapping[str, MarketLimits]) -> Iterator[FeedQuote]:
-    """Return the configured feed in market time."""
+def feed_of(config: RunConfig, limits: Mapping[str, MarketLimits], *, spread_bps: Decimal | None = None) -> Iterator[FeedQuote]:
+    """Return the configured feed in market time. `spread_bps`: around a close instead of the config's."""
     data = config.data
     if data.kind == "replay_quotes":
         return read_quotes(data.path, limits=limits)
-    spread_bps = Decimal(0) if data.kind == "bars" else data.synthetic_spread_bps
-    return read_closes(data.path, start=data.start, end=data.end, spread_bps=spread_bps, limits=limits)
+    spread = data.synthetic_spread_bps if spread_bps is None else spread_bps
+    if data.kind == CATALOG:
+        from sim.catalog.feed import read_catalog  # Nautilus' catalog takes a second to import
+
+        return read_catalog(config, limits=limits, spread_bps=spread)
+    return read_closes(
+        data.path, start=data.start, end=data.end, spread_bps=Decimal(0) if data.kind == "bars" else spread, limits=limits
+    )
+
+
+def catalog_labels(config: RunConfig) -> list[str]:
+    """Return what of a catalog's prices is made, in words."""
+    from lakehouse.catalog_view import datasets
+
+    data = config.data
+    views = [view for view in datasets(data.path) if view.kind == data.prices]
+    labels = sorted({label for view in views for label in view.synthetic})
+    if not any(view.imports for view in views):
+        labels.append("the catalog has no import manifests: where its prices come from is not known")
+    if data.liquidity == UNLIMITED:
+        labels.append(f"unlimited liquidity: {SYNTHETIC_SIZE} units at every price")
+    if data.prices == "bars":
+        half = config.assumptions_section.bar_half_spread_bps
+        labels.append(f"a spread around closes: {half} bp on each side in a backtest, {data.synthetic_spread_bps} bp in a shadow")
+    return labels
 
 
 def day_start_ns(day: date) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -55,24 +56,32 @@ class ReplayDataClient(LiveMarketDataClient):
 
 def tick_of(quote: FeedQuote, instrument: Any, *, ts_ns: int) -> Any:
     """Return the Nautilus tick of a feed quote, on the instrument's own precisions; sizes are floored."""
-    size_step = instrument.size_increment.as_decimal()
     return QuoteTick(
         instrument_id=instrument.id,
-        bid_price=Price(quote.bid, instrument.price_precision),
-        ask_price=Price(quote.ask, instrument.price_precision),
-        bid_size=Quantity(quote.bid_size // size_step * size_step, instrument.size_precision),
-        ask_size=Quantity(quote.ask_size // size_step * size_step, instrument.size_precision),
+        bid_price=_price(quote.bid, instrument),
+        ask_price=_price(quote.ask, instrument),
+        bid_size=_floored(quote.bid_size, instrument),
+        ask_size=_floored(quote.ask_size, instrument),
         ts_event=ts_ns,
         ts_init=ts_ns,
     )
 
 
 def bar_of(quote: FeedQuote, instrument: Any, bar_type: Any) -> Any:
-    """Return a bar that opens, trades and closes at the feed's mid: all a close says. Its volume is the feed's size."""
-    close = Price((quote.bid + quote.ask) / 2, instrument.price_precision)
-    size_step = instrument.size_increment.as_decimal()
-    volume = Quantity(quote.bid_size // size_step * size_step, instrument.size_precision)
-    return Bar(bar_type, close, close, close, close, volume, quote.market_ns, quote.market_ns)
+    """Return the feed's bar, or one that opens, trades and closes at the mid: all a close says. Its volume is the feed's size."""
+    mid = (quote.bid + quote.ask) / 2
+    prices = [_price(value, instrument) for value in quote.bar or (mid, mid, mid, mid)]
+    return Bar(bar_type, *prices, _floored(quote.bid_size, instrument), quote.market_ns, quote.market_ns)
+
+
+def _price(value: Decimal, instrument: Any) -> Any:
+    """By text: Nautilus' other constructors go through a binary float. Rounded half-even where it is off the precision."""
+    return Price.from_str(f"{value:.{instrument.price_precision}f}")
+
+
+def _floored(size: Decimal, instrument: Any) -> Any:
+    step = instrument.size_increment.as_decimal()
+    return Quantity.from_str(f"{size // step * step:.{instrument.size_precision}f}")
 
 
 def install_manifest(source: Path, target: Path) -> None:

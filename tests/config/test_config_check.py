@@ -92,7 +92,7 @@ BAD: list[tuple[str, str, str, str, str]] = [
     ("no such account", 'account = "cash"', 'account = "credit"', "venues.US.account", "one of cash, margin"),
     ("no such grade", 'provenance_min = "VERIFIED"', 'provenance_min = "GOOD"', "lakehouse.provenance_min", "VERIFIED"),
     ("no such rule", 'fill_at = "next_bar"', 'fill_at = "last"', "assumptions.fill_at", "next_bar, same_close"),
-    ("no such kind of data", 'kind = "replay_closes"', 'kind = "tape"', "data.kind", "replay_closes or replay_quotes or bars or ccxt"),
+    ("no such kind of data", 'kind = "replay_closes"', 'kind = "tape"', "data.kind", "replay_closes or replay_quotes or bars or catalog or ccxt"),
     ("no such zone", 'zone = "UTC"', 'zone = "Mars/Base"', "lakehouse.zone", "time zone"),
     ("a zone that is a path", 'zone = "UTC"', 'zone = "../../etc/passwd"', "lakehouse.zone", "time zone"),
     ("an unsafe environment", 'environment = "paper-sp500"', 'environment = "a b"', "environment", "letters, digits"),
