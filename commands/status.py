@@ -17,12 +17,14 @@ from lakehouse.layout import Layout, storage_error
 from lakehouse.ledger_format import BadLine
 from lakehouse.lock import current_holder
 from lakehouse.permission import read_halt
+from lakehouse.platform_state import read_platform_state
 from lakehouse.rebuild import LogFold, decode_line
 from lakehouse.records import Alarm
-from orders.canonical import decimal_text
-from orders.errors import InputError, RecordCorrupt
+from orders.canonical import decimal_text, plain
+from orders.errors import InputError, RecordCorrupt, SluiceError
 
 TAIL_BYTES: Final = 262_144  # of the log, where the last alarm is looked for
+PROFILES_SHOWN_MAX: Final = 5
 NS_PER_S: Final = 1_000_000_000
 
 
@@ -94,8 +96,18 @@ def _facts(layout: Layout, *, now_ns: int) -> dict[str, Any]:
             "positions": {symbol: decimal_text(quantity) for symbol, quantity in sorted(fold.keeper.positions.items())},
             "fees": {currency: decimal_text(amount) for currency, amount in fold.keeper.fees.items()},
         },
+        "platform_state": _platform_facts(layout),
         "record": {"lines": fold.log_line, "anchored_line": found.anchored_line, "fills": fold.fill_count, "bad": bad},
     }
+
+
+def _platform_facts(layout: Layout) -> dict[str, Any]:
+    """What the platform's own tools left in the state file; a file that cannot be read is said, not raised."""
+    try:
+        profiles = read_platform_state(layout.state)
+    except SluiceError as error:
+        return {"bad": str(error), "profiles": []}
+    return {"bad": None, "profiles": plain(profiles)}
 
 
 def _plan_facts(fold: LogFold) -> dict[str, Any]:
@@ -168,12 +180,29 @@ def _screen(facts: dict[str, Any]) -> list[str]:
     cash = "  ".join(f"{amount} {currency} at {venue}" for venue, row in book["cash"].items() for currency, amount in row.items())
     fees = "  ".join(f"{amount} {currency}" for currency, amount in book["fees"].items())
     lines.append(f"book     {len(book['positions'])} positions   cash {cash or 'none'}   fees {fees or 'none'}")
+    lines.extend(_platform_lines(facts["platform_state"]))
     if record["bad"] is None:
         lines.append(
             f"record   {record['lines']} lines, {record['fills']} fills; chain holds, anchored to line {record['anchored_line']}"
         )
     else:
         lines.append(f"record   BAD  {record['bad']}")
+    return lines
+
+
+def _platform_lines(state: dict[str, Any]) -> list[str]:
+    """One line a profile of the platform, the first few; what it says to hold is no holding of ours."""
+    if state["bad"] is not None:
+        return [f"platform BAD  {state['bad']}"]
+    profiles = state["profiles"]
+    lines = [
+        f"platform {profile['key'][:60]}  {profile['dialect']}, {len(profile['holdings'])} rows"
+        + (f", {profile['updated_at'][:32]}" if profile["updated_at"] is not None else "")
+        + "".join(f" · {warning}" for warning in profile["warnings"])
+        for profile in profiles[:PROFILES_SHOWN_MAX]
+    ]
+    if len(profiles) > PROFILES_SHOWN_MAX:
+        lines.append(f"         and {len(profiles) - PROFILES_SHOWN_MAX} profiles more: --json")
     return lines
 
 

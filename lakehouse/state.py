@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from lakehouse.layout import NAME_PATTERN, replace_file, storage_error
+from lakehouse.strict_json import EXPONENT_ABS_MAX
 from orders.canonical import decimal_text
 from orders.errors import InputError
 from orders.values import Record
@@ -52,9 +53,10 @@ class ActualState(Record, frozen=True, kw_only=True):
 
 
 class Row(Record, frozen=True, kw_only=True):
-    """One asset of any profile. None: the dialect does not say.
+    """One asset of any profile. None: the dialect does not say, or says something that is no number of ordinary size.
 
-    `weight` as it stands in the file: unsigned in dialect b, signed in c; `net_weight` is signed.
+    `weight` as it stands in the file: unsigned in dialects a and b, signed in c; `net_weight` is signed. The side of each row is
+    told by `lakehouse.platform_state`.
     """
 
     symbol: str
@@ -63,6 +65,7 @@ class Row(Record, frozen=True, kw_only=True):
     quantity: Decimal | None
     price: Decimal | None
     venue: str | None
+    direction: str | None = None
 
 
 class Profile(Record, frozen=True, kw_only=True):
@@ -242,9 +245,9 @@ def _profile(key: str, raw: str) -> Profile:
 def _row(asset: Mapping[str, Any]) -> Row:
     def number(name: str) -> Decimal | None:
         value = asset.get(name)
-        return value if isinstance(value, Decimal) else None
+        return value if isinstance(value, Decimal) and (not value or abs(value.adjusted()) <= EXPONENT_ABS_MAX) else None
 
-    venue = asset.get("Venue")
+    venue, direction = asset.get("Venue"), asset.get("Direction")
     return Row(
         symbol=asset["Symbol"],
         weight=number("Weight"),
@@ -252,6 +255,7 @@ def _row(asset: Mapping[str, Any]) -> Row:
         quantity=number("Quantity"),
         price=number("Price"),
         venue=venue if isinstance(venue, str) else None,
+        direction=direction if direction is None or isinstance(direction, str) else "",
     )
 
 
