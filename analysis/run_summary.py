@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lakehouse.rebuild import decode_line
-from lakehouse.records import Fill, ManifestLine, PlanLineRecord, Reject, RunStart, Skip
+from lakehouse.records import Fill, Financing, ManifestLine, PlanLineRecord, Reject, RunStart, Skip
 from orders.book import BookKeeper
 from orders.values import Record
 
@@ -21,8 +21,9 @@ class RunSummary(Record, frozen=True, kw_only=True):
     """Money in base currency. `drawdown_max_fraction`: largest fall from a running peak, 0..1, at the instants of the prices.
 
     `turnover`: sum of traded notional over mean equity, one way (buys and sells both count). Costs in bps of traded notional
-    at the arrival mid; `slippage_bps` is s (price - arrival mid). `tracking_error_bps`: mean over plans of half the summed
-    gaps between planned and target weights. None where there was nothing to measure.
+    at the arrival mid; `slippage_bps` is s (price - arrival mid). `financing`: kind -> currency -> booked, above 0 was
+    credited; `financing_base`: all of it. `tracking_error_bps`: mean over plans of half the summed gaps between planned and
+    target weights. None where there was nothing to measure.
     """
 
     first_ns: int
@@ -37,6 +38,8 @@ class RunSummary(Record, frozen=True, kw_only=True):
     fees: Decimal
     fees_bps: Decimal | None
     slippage_bps: Decimal | None
+    financing: Mapping[str, Mapping[str, Decimal]]
+    financing_base: Decimal
     tracking_error_bps: Decimal | None
     plans: int
     plans_refused: int
@@ -91,6 +94,8 @@ def summarise(
         fees=reader.fees,
         fees_bps=reader.fees / reader.traded_at_mid * BPS if reader.traded_at_mid else None,
         slippage_bps=reader.slippage / reader.traded_at_mid * BPS if reader.traded_at_mid else None,
+        financing={kind: dict(row) for kind, row in reader.keeper.financing.items()},
+        financing_base=reader.financing_base(base_currency, rates),
         tracking_error_bps=reader.tracking / reader.plans if reader.plans else None,
         plans=reader.plans,
         plans_refused=reader.counts["plans_refused"],
@@ -151,6 +156,8 @@ class _Reader:
                 self.refusals[line.code if line.by == "sentinel" else f"{line.by}: {line.message}"] += 1
             case Fill():
                 self._fill(line, prices)
+            case Financing():
+                self.keeper.apply_financing(venue=line.venue, kind=line.kind, currency=line.currency, amount=Decimal(line.amount))
             case _:
                 pass
 
@@ -187,6 +194,11 @@ class _Reader:
         self.fees += fee if line.fee_currency == line.quote_currency else fee * price
         self.slippage += line.side.sign * quantity * (price - mid) * multiplier
 
+    def financing_base(self, base_currency: str, rates: Mapping[str, Decimal]) -> Decimal:
+        """All that was booked of borrow, funding and interest, in base currency."""
+        amounts = ((code, amount) for row in self.keeper.financing.values() for code, amount in row.items())
+        return sum((amount * (1 if code == base_currency else rates[code]) for code, amount in amounts), ZERO)
+
     def equity(self, prices: Mapping[str, Decimal], base_currency: str, rates: Mapping[str, Decimal]) -> Decimal:
         """Cash and positions at the newest prices, in base currency."""
 
@@ -221,6 +233,10 @@ def summary_lines(summary: RunSummary, *, title: str) -> list[str]:
     skipped = ", ".join(f"{code} {count}" for code, count in sorted(summary.not_traded.items())) or "none"
     equity = f"{summary.equity_start:>16,.2f} -> {summary.equity_end:,.2f} {money}"
     traded = f"{summary.traded_notional:,.0f} {money} traded"
+    booked = [
+        f"{kind} {amount:+,.2f} {code}" for kind, row in sorted(summary.financing.items()) for code, amount in sorted(row.items())
+    ]
+    financing = f"{summary.financing_base:+,.2f} {money}: {', '.join(booked)}" if booked else "nothing"
     spread = f"{bps(summary.slippage_bps)} spread and slippage"
     return [
         title,
@@ -228,6 +244,7 @@ def summary_lines(summary: RunSummary, *, title: str) -> list[str]:
         f"drawdown       {summary.drawdown_max_fraction * 100:>16.2f} %",
         f"turnover       {summary.turnover:>16.2f} x mean equity, {traded}",
         f"costs          {bps(summary.fees_bps):>16} fees, {spread}; {summary.fees:,.2f} {money} in fees",
+        f"financing      {financing:>16}",
         f"tracking error {bps(summary.tracking_error_bps):>16} on average after planning",
         f"manifests      {summary.manifests:>16} read, {summary.manifests_refused} refused, {summary.manifests_held} held",
         f"plans          {summary.plans:>16} made, {summary.plans_refused} refused or held",

@@ -191,6 +191,15 @@ own_consumption = false
 maker_fraction = "0.0001"
 taker_fraction = "0.0001"
 base_on_buys = false
+[assumptions.financing]
+day_count = "act/365"
+accrue_at = "17:00"
+zone = "America/New_York"
+[assumptions.financing.borrow]
+US = "0"
+[assumptions.financing.interest.USD]
+credit_fraction = "0"
+debit_fraction = "0"
 [symbols]
 map = "{root}/symbols.toml"
 [data]

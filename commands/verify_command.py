@@ -46,6 +46,7 @@ def _words(report: VerifyReport, lakehouse: Path) -> list[str]:
         ("log", report.log_lines, "lines"),
         ("ledger", report.ledger_records, "records, chain whole"),
         ("fills", report.fills, "each with its hash in the ledger"),
+        ("financing", report.financings, "of borrow, funding and interest, each with its hash in the ledger"),
         ("anchored", report.anchored_line, "lines of the log hashed as a whole"),
         ("open", report.open_orders, "orders"),
         ("unknown", report.unknown_orders, "orders"),
@@ -57,6 +58,8 @@ def _words(report: VerifyReport, lakehouse: Path) -> list[str]:
     for venue, row in sorted(report.cash.items()):
         amounts += [("cash", f"{currency} at {venue}", decimal_text(value)) for currency, value in sorted(row.items())]
     amounts += [("fees", currency, decimal_text(value)) for currency, value in sorted(report.fees.items())]
+    for kind, row in sorted(report.financing.items()):
+        amounts += [(kind, currency, decimal_text(value)) for currency, value in sorted(row.items())]
     if amounts:
         width = max(len(name) for _, name, _ in amounts)
         whole = max(len(text.partition(".")[0]) for _, _, text in amounts)

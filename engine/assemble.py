@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from engine.accruals import Accruals
 from engine.child_desk import SchedulesDesk
 from engine.desk import ManifestDesk
 from engine.facade import OrderFacade
@@ -73,6 +74,7 @@ class Assembly:
     strategy: ManifestStrategy
     facade: OrderFacade
     prices: Prices
+    accruals: Accruals
     instrument_ids: Mapping[str, str]
     halt: Callable[[str], None]
     hours_sha256: str | None
@@ -178,6 +180,18 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         unwatch=prices.unwatch,
         symbol_of=prices.symbol_of,
     )
+    accruals = Accruals(
+        terms=config.financing(),
+        series=config.funding_series(),
+        recorder=recorder,
+        prices=prices,
+        listings=parts.listings,
+        limits=parts.market_limits,
+        market_time=parts.market_time,
+        fold=parts.fold,
+        halt=halt,
+    )
+    accruals.listen(kernel.msgbus, instrument_ids)
     kernel.trader.add_strategy(strategy)
     assert strategy.id.value == strategy_id
     kernel.msgbus.subscribe(topic="events.order.*", handler=recorder.on_event, priority=RECORDER_PRIORITY)
@@ -191,6 +205,7 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         strategy=strategy,
         facade=OrderFacade(desk=desk, strategy=strategy, recorder=recorder, cache=kernel.cache, halt=halt),
         prices=prices,
+        accruals=accruals,
         instrument_ids=instrument_ids,
         halt=halt,
         hours_sha256=calendars.sha256,

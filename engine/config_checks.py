@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.config_catalog import catalog_problems
+from engine.config_financing import financing_problems
 from engine.config_schedules import schedules_problems, use_problems
 from engine.config_snapshots import hours_of_data_problems, hours_problems, volumes_problems
 from lakehouse.returns_check import ReturnsCheck
@@ -223,6 +224,7 @@ CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[..., Found]], ...]] = (
     (("lakehouse",), _lakehouse),
     (("assumptions",), _assumptions),
     (("venues", "capital", "assumptions", "sentinel"), _venues),
+    (("assumptions", "venues", "capital", "symbols", "sentinel"), financing_problems),
     (("venues",), _market_limits),
     (("venues",), hours_problems),
     (("venues", "data"), hours_of_data_problems),

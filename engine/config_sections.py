@@ -34,6 +34,7 @@ from engine.config_values import (
 from lakehouse.returns_check import ReturnsCheck
 from lakehouse.shape import Shape
 from orders.assumptions import FillAt, FillRule
+from orders.financing import DayCount
 from orders.plan import UnnamedPositions
 from orders.schedule import AT_ONCE, CHILD_ORDERS_MAX, ScheduleKind
 from orders.values import AccountKind, Grade
@@ -42,6 +43,7 @@ WinnerKey = Annotated[
     str, matching(re.compile(r"rank:[1-9][0-9]{0,8}|[A-Za-z0-9_.-]{1,64}/[A-Za-z0-9_.-]{1,64}"), "a winner such as rank:1")
 ]
 Symbol = Annotated[str, matching(re.compile(r"[A-Z0-9_]{1,32}:[A-Za-z0-9._!-]{1,64}"), "a symbol such as NASDAQ:AAPL")]
+BORROWER: Final = re.compile(r"[A-Za-z0-9._-]{1,64}|[A-Z0-9_]{1,32}:[A-Za-z0-9._!-]{1,64}")
 GradeName = Annotated[Grade, member(Grade)]
 LIVE_DATA: Final = {
     "path": "-",
@@ -166,6 +168,38 @@ class FeeSection(Section):
     base_on_buys: Flag
 
 
+class InterestSection(Section):
+    """Annual fractions of cash of one currency: earned above zero, paid below it."""
+
+    credit_fraction: FractionBelowOne
+    debit_fraction: FractionBelowOne
+
+
+class FundingSection(Section):
+    """Funding of one perpetual: `rate` of notional an interval, above 0 longs pay shorts, or `series`, a dated file of them."""
+
+    rate: Annotated[Decimal | None, number(above="-1", below="1", hint=FRACTION_HINT)] = None
+    series: FilePath | None = None
+    interval_h: Annotated[int, whole(at_least=1, at_most=24)]
+
+    @model_validator(mode="after")
+    def _one_source(self) -> FundingSection:
+        if (self.rate is None) is (self.series is None):
+            raise ValueError("a rate or a series was expected, and not both")
+        return self
+
+
+class FinancingSection(Section):
+    """What holding costs and earns; zero is written, never assumed. `borrow`: by venue, or by symbol, which wins."""
+
+    day_count: Annotated[DayCount, member(DayCount)]
+    accrue_at: Annotated[str, matching(re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]"), "a local time such as 17:00")]
+    zone: Zone
+    borrow: dict[Annotated[str, matching(BORROWER, "a venue or a symbol such as NASDAQ:AAPL")], FractionBelowOne]
+    interest: dict[Currency, InterestSection]
+    funding: dict[Symbol, FundingSection] = {}  # noqa: RUF012 - pydantic copies it
+
+
 class AssumptionsSection(Section):
     """What the simulated venue pretends."""
 
@@ -180,6 +214,7 @@ class AssumptionsSection(Section):
     bar_half_spread_bps: Bps
     own_consumption: Flag
     fees: dict[Name, FeeSection]
+    financing: FinancingSection
 
 
 class RateSection(Section):

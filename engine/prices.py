@@ -66,6 +66,16 @@ class Prices:
         self._newest[symbol] = (data, quote)
         return quote
 
+    def before(self, symbol: str, instant_ns: int) -> Quote | None:
+        """Return the newest price stamped before an instant; None when the last two are not, or there is none."""
+        if self._bar_types is not None:
+            bar_type = self._bar_types.get(symbol)
+            found = [] if bar_type is None else [self._cache.bar(bar_type, 0), self._cache.bar(bar_type, 1)]
+        else:
+            instrument_id = self._ids.get(symbol)
+            found = [] if instrument_id is None else [self._cache.quote_tick(instrument_id, place) for place in (0, 1)]
+        return next((self._quote(symbol, data) for data in found if data is not None and data.ts_event < instant_ns), None)
+
     def bar_topic(self, symbol: str) -> str | None:
         """Return the bus topic of a symbol's bars; None where prices are quotes."""
         return None if self._bar_types is None else f"data.bars.{self._bar_types[symbol]}"

@@ -72,6 +72,7 @@ class Recorder(PlanRecorder):
         self.facts = facts
         self.keeper = keeper
         self.on_fill = on_fill
+        self.before_fill: Callable[[int], None] = lambda now_ns: None  # what must be booked ahead of a fill at that instant
         self.quote_of = quote_of
         self._by_instrument = {listing.instrument_id: listing for listing in listings.values()}
         self._halt = halt
@@ -176,6 +177,8 @@ class Recorder(PlanRecorder):
         quantity, price = event.last_qty.as_decimal(), event.last_px.as_decimal()
         commission = event.commission
         fee, fee_currency = commission.as_decimal(), commission.currency.code
+        now = self._clock_ns()
+        self.before_fill(now)
         context.filled += quantity
         if context.parent is not None:
             context.parent.filled += quantity
@@ -188,7 +191,6 @@ class Recorder(PlanRecorder):
             fill_bid, fill_ask = context.arrival_bid, context.arrival_ask
         elif book is not None:
             fill_bid, fill_ask = decimal_text(book.bid), decimal_text(book.ask)
-        now = self._clock_ns()
         self.keeper.apply_fill(
             venue=context.venue,
             symbol=context.symbol,

@@ -34,30 +34,55 @@ from engine.order_context import ManifestFacts, context_of
 from engine.recorder import Recorder
 from lakehouse.rebuild import LogFold, OrderTrace
 from lakehouse.records import Fill, Intent
-from orders.book import BookKeeper
+from orders.book import ZERO, BookKeeper
 from orders.schedule import AT_ONCE
-from orders.values import Listing, MarketLimits, OrderKind, Record, Side
+from orders.values import AccountKind, Listing, MarketLimits, OrderKind, Record, Side
 
 
 class Restored(Record, frozen=True, kw_only=True):
     """What a restart found. `requeue`: orders the simulated venue had received, with their send instant; `dead`: ids that
     never reached it, with the reason; `working`: ids that still live; `unwatched`: those of them that are resting children of a
-    schedule, which nothing times any more.
+    schedule, which nothing times any more; `carried`: signed size and price of each position put back.
     """
 
     requeue: tuple[tuple[Any, int], ...]
     dead: tuple[tuple[str, str], ...]
     working: tuple[str, ...]
     unwatched: tuple[str, ...] = ()
+    carried: Mapping[str, tuple[Decimal, Decimal]] = {}
 
 
-def balances_of(keeper: BookKeeper, venue: str, listings: Mapping[str, Listing]) -> dict[str, Decimal]:
-    """Return what the venue's account opens with: its cash, and spot inventory in its base currencies."""
+def balances_of(
+    keeper: BookKeeper,
+    venue: str,
+    *,
+    account: AccountKind,
+    listings: Mapping[str, Listing],
+    limits: Mapping[str, MarketLimits],
+    carried: Mapping[str, tuple[Decimal, Decimal]],
+) -> dict[str, Decimal]:
+    """Return what the venue's account opens with. `carried`: size and price at which each held symbol is carried over.
+
+    CASH: its cash, and spot inventory in its base currencies. MARGIN: Nautilus moves such a balance by realised profit and
+    fees alone, so it is cash plus the cost of what is carried; every currency that could be traded in has a balance, of zero
+    if need be, because Nautilus only logs a debit that finds none.
+    """
     balances = dict(keeper.cash.get(venue, {}))
+    if account is AccountKind.MARGIN:
+        for symbol, limit in limits.items():
+            listing = listings[symbol]
+            if limit.venue == venue:
+                for code in (listing.quote_currency, listing.base_currency):
+                    if code is not None:
+                        balances.setdefault(code, ZERO)
+        for symbol, (size, price) in carried.items():
+            if listings[symbol].venue == venue:
+                balances[listings[symbol].quote_currency] += size * price * limits[symbol].multiplier
+        return balances
     for symbol, quantity in keeper.positions.items():
         listing = listings[symbol]
         if listing.venue == venue and listing.base_currency is not None:
-            balances[listing.base_currency] = balances.get(listing.base_currency, Decimal(0)) + quantity
+            balances[listing.base_currency] = balances.get(listing.base_currency, ZERO) + quantity
     return balances
 
 
@@ -83,9 +108,10 @@ class Restorer:
 
     def restore(self, fold: LogFold) -> Restored:
         """Add positions and open orders. The instruments must be in the cache already."""
+        carried = {}
         for symbol, quantity in fold.keeper.positions.items():
-            if quantity:
-                self._carry(symbol, quantity, fold.marks[symbol])
+            if quantity and (held := self._carry(symbol, quantity, fold.marks[symbol])) is not None:
+                carried[symbol] = held
         requeue, dead, working, unwatched = [], [], [], []
         for order_id, trace in fold.open_orders.items():
             intent = trace.intent
@@ -105,7 +131,9 @@ class Restorer:
                 if trace.ack is None or order.order_type == OrderType.MARKET:
                     requeue.append((order, trace.send.ts_ns))
         self._cache.build_index()
-        return Restored(requeue=tuple(requeue), dead=tuple(dead), working=tuple(working), unwatched=tuple(unwatched))
+        return Restored(
+            requeue=tuple(requeue), dead=tuple(dead), working=tuple(working), unwatched=tuple(unwatched), carried=carried
+        )
 
     def _remember(self, trace: OrderTrace, fold: LogFold) -> None:
         """A later fill of this order must explain itself like any other."""
@@ -128,8 +156,8 @@ class Restorer:
             context.acked_ns = trace.ack.event_ns
         self._recorder.contexts[intent.client_order_id] = context
 
-    def _carry(self, symbol: str, quantity: Decimal, mark: tuple[Decimal, int]) -> None:
-        """One filled order that brings the position to what the log says, at the price of its last fill.
+    def _carry(self, symbol: str, quantity: Decimal, mark: tuple[Decimal, int]) -> tuple[Decimal, Decimal] | None:
+        """One filled order that brings the position to what the log says, at the price of its last fill; return both.
 
         Floored to the step: fees in the base asset leave less than a step, which Nautilus cannot hold. Our book has it all.
         """
@@ -139,7 +167,7 @@ class Restorer:
         unit = instrument.size_increment.as_decimal()
         size = abs(quantity) // unit * unit
         if not size:
-            return
+            return None
         order_id = hashlib.sha256(f"carried\n{symbol}\n{quantity}\n{ts_ns}".encode()).hexdigest()[:32]
         order = MarketOrder(
             trader_id=self._trader_id,
@@ -169,6 +197,7 @@ class Restorer:
                 ts_ns=ts_ns,
             ),
         )
+        return (size if quantity > 0 else -size), price
 
     def _open_order(self, trace: OrderTrace) -> Any:
         intent = trace.intent

@@ -35,6 +35,7 @@ from engine.config_values import Currency, Name, SchemaVersion, Section, millise
 from orders.assumptions import Assumptions
 from orders.canonical import sha256_hex
 from orders.errors import ConfigError
+from orders.financing import FinancingTerms, FundingTerms, InterestTerms
 from orders.plan import PlanPolicy
 from orders.schedule import Schedule
 from orders.values import AccountKind, FeeSchedule, Rate
@@ -116,7 +117,37 @@ class RunConfig(Section):
             bar_half_spread_bps=section.bar_half_spread_bps,
             own_consumption=section.own_consumption,
             fees=self.fees(),
+            financing=self.financing(),
         )
+
+    def financing(self) -> FinancingTerms:
+        """Return what holding costs and earns. A funding series stands here by the sha256 of its file."""
+        section = self.assumptions_section.financing
+        return FinancingTerms(
+            day_count=section.day_count,
+            accrue_at=section.accrue_at,
+            zone=section.zone,
+            borrow=dict(section.borrow),
+            interest={
+                code: InterestTerms(credit_fraction=terms.credit_fraction, debit_fraction=terms.debit_fraction)
+                for code, terms in section.interest.items()
+            },
+            funding={
+                symbol: FundingTerms(
+                    rate=terms.rate,
+                    interval_ns=terms.interval_h * NS_PER_H,
+                    series_sha256=None if terms.series is None else sha256_hex(terms.series.read_bytes()),
+                )
+                for symbol, terms in section.funding.items()
+            },
+        )
+
+    def funding_series(self) -> dict[str, dict[int, Decimal]]:
+        """Return the dated funding rates of the perpetuals that have a series."""
+        from lakehouse.funding_series import read_funding_series
+
+        funding = self.assumptions_section.financing.funding
+        return {symbol: read_funding_series(terms.series) for symbol, terms in funding.items() if terms.series is not None}
 
     def fees(self) -> dict[str, FeeSchedule]:
         """Return the fee schedule of each venue."""

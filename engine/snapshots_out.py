@@ -61,6 +61,7 @@ class SnapshotWriter:
             fees=dict(keeper.fees),
             log_line=log_line,
             updated_ns=now_ns,
+            financing={kind: dict(amounts) for kind, amounts in keeper.financing.items()},
         )
 
     def write_state(self, *, now_ns: int, log_line: int) -> None:

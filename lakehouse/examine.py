@@ -104,9 +104,9 @@ def examine(layout: Layout, *, each: Callable[[LogFold], None] | None = None) ->
     """Check chain, numbering, and that log and ledger name each other; return what stands.
 
     (1) every ledger line is canonical, numbered and chained; (2) the log's lines are known, numbered, and fold without a
-    contradiction; (3) each fill, halt, resume and recovery line has its record with its hash, in order, and each record its
-    line; (4) anchors hash the log so far. Sizes are taken ledger first, so a run that is writing meanwhile does not disturb.
-    `each` is called with the fold before the first line and after every line. Missing files count as empty.
+    contradiction; (3) each fill, financing, halt, resume and recovery line has its record with its hash, in order, and each
+    record its line; (4) anchors hash the log so far. Sizes are taken ledger first, so a run that is writing meanwhile does not
+    disturb. `each` is called with the fold before the first line and after every line. Missing files count as empty.
     Not checked here: the state; the content of lines past `anchored_line` that have no record.
 
     Raises `BadLine`, `StorageError`.

@@ -5,7 +5,7 @@ compact, keys sorted, UTF-8: RFC 8785 on the subset strings, integers to 2^53-1,
 `log_line` counts lines of `execution_logs.jsonl` from 1; every `*_hash` is over a raw line without its newline.
 
     GENESIS      first line of a ledger; `previous` is null (a later segment will name the head and length it continues)
-    FILL, HALT, RESUME, RECOVERY    one for each such line of the log, in the log's order; `ts` is that line's `ts_ns`
+    FILL, FINANCING, HALT, RESUME, RECOVERY    one for each such line of the log, in the log's order; `ts` is that line's `ts_ns`
     LOG_ANCHOR   sha256 over all bytes of the log's lines 1..log_line, newlines included; `ts` is the last of those lines'
 """
 
@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
-from lakehouse.records import AnyLine, Fill, HaltLine, Recovery
+from lakehouse.records import AnyLine, Fill, Financing, HaltLine, Recovery
 from orders.canonical import SAFE_INTEGER_MAX
 from orders.errors import RecordCorrupt
 
@@ -34,6 +34,7 @@ class LedgerType(StrEnum):
 
     GENESIS = "GENESIS"
     FILL = "FILL"
+    FINANCING = "FINANCING"
     HALT = "HALT"
     RESUME = "RESUME"
     RECOVERY = "RECOVERY"
@@ -80,6 +81,15 @@ class FillBody(Body, frozen=True, kw_only=True):
     venue: str
 
 
+class FinancingBody(Body, frozen=True, kw_only=True):
+    currency: str
+    kind: str
+    line_hash: str
+    log_line: int
+    symbol: str | None
+    venue: str
+
+
 class HaltBody(Body, frozen=True, kw_only=True):
     by: str
     line_hash: str
@@ -112,7 +122,7 @@ class LedgerLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 RECORD_KEYS: Final = LedgerLine.__struct_fields__
-LEDGERED: Final = frozenset({Fill, HaltLine, Recovery})
+LEDGERED: Final = frozenset({Fill, Financing, HaltLine, Recovery})
 _encoder = msgspec.json.Encoder()
 
 
@@ -131,6 +141,15 @@ def record_of(line: AnyLine, raw: bytes, *, log_line: int) -> tuple[LedgerType, 
                 run_ledger_head=line.run_ledger_head,
                 source_run=line.source_run,
                 trade_id=line.trade_id,
+                venue=line.venue,
+            )
+        case Financing():
+            return LedgerType.FINANCING, FinancingBody(
+                currency=line.currency,
+                kind=line.kind,
+                line_hash=sha256(raw),
+                log_line=log_line,
+                symbol=line.symbol,
                 venue=line.venue,
             )
         case HaltLine():

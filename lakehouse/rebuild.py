@@ -19,6 +19,7 @@ from lakehouse.records import (
     CycleClosed,
     CycleOpened,
     Fill,
+    Financing,
     HaltLine,
     Intent,
     ManifestLine,
@@ -36,12 +37,15 @@ from lakehouse.records import (
 )
 from orders.book import ZERO, BookKeeper
 from orders.errors import RecordCorrupt
+from orders.financing import FinancingKind
 
 FillKey = tuple[str, str, str, str]  # venue, account, symbol, trade id
+FinancingKey = tuple[str, str, str]  # venue, kind, symbol or currency
 OPERATOR: Final = "operator"  # cause of a cycle that a caller outside the engine asked for
 APPROVAL_USED: Final = "APPROVAL_USED"  # a second submit or send was refused; the order itself stands
 WAITING: Final = "waiting"  # outcome of a cycle some of whose lines wait for their market to open: its manifest is not done
 INTERRUPTED: Final = "interrupted"  # outcome of a cycle that a kill cut off: its manifest is not done
+FINANCING_KINDS: Final = frozenset(FinancingKind)
 DIGITS_MAX: Final = 28  # of a number in the log; Decimal arithmetic keeps 28 significant digits
 
 _decoder = msgspec.json.Decoder(AnyLine)
@@ -86,6 +90,7 @@ class LogFold:
     schedule ends; its `filled` is what its children filled.
     `unfinished`: the manifest whose newest cycle is open, was cut off by a kill or waits for a market; `done`: the one whose
     cycle last ended well.
+    `financed_until`: the market instant up to which a key of borrow, funding or interest is booked.
     `market_ns`: the latest market time of a line that is stamped in it, 0 for none.
     """
 
@@ -102,7 +107,11 @@ class LogFold:
         self.finished: dict[str, str] = {}
         self.fill_keys: set[FillKey] = set()
         self.fill_count = 0
-        self.last_fill_line = 0
+        self.last_fill_market_ns = 0
+        self.financing_count = 0
+        self.last_booked_line = 0  # the last line that moved the book
+        self.financed_until: dict[FinancingKey, int] = {}
+        self.financing_from_ns: int | None = None  # market time of the first run whose assumptions say what holding costs
         self.unexplained_fills = 0  # of orders that have no intent line
         self.cycle = 0  # the highest number so far
         self.open_cycle: CycleOpened | None = None
@@ -114,6 +123,7 @@ class LogFold:
         self.skips: dict[tuple[int, int], Skip] = {}
         self.venues: dict[str, str] = {}  # symbol -> venue of its last fill
         self.marks: dict[str, tuple[Decimal, int]] = {}
+        self.last_marks: dict[str, Decimal] = {}  # of its last fill or financing, whichever is newer
         self.halt: HaltLine | None = None  # the halt in force, None after a resume
         self.saved_torn: set[str] = set()
 
@@ -138,6 +148,8 @@ class LogFold:
         match line:
             case Fill():
                 self._fill(line)
+            case Financing():
+                self._financing(line)
             case Intent():
                 self._intent(line)
             case Send() | Received() | Ack() | UnknownOutcome():
@@ -192,6 +204,8 @@ class LogFold:
             raise _corrupt("ENVIRONMENT_MIXED", f"environment {self.environment}, the log's", line.environment)
         self.run = line
         self.run_finished = False
+        if self.financing_from_ns is None and "financing" in line.assumptions:
+            self.financing_from_ns = line.market_ns
 
     def _stands(self, line: VerdictLine) -> bool:
         """A denial of a second submit says nothing of the order that was let through under this id before."""
@@ -266,9 +280,11 @@ class LogFold:
             base_currency=line.base_currency,
         )
         self.fill_count += 1
-        self.last_fill_line = self.log_line
+        self.last_booked_line = self.log_line
+        self.last_fill_market_ns = line.market_ns
         self.venues[line.symbol] = line.venue
         self.marks[line.symbol] = (price, line.ts_ns)
+        self.last_marks[line.symbol] = price
         trace = self.open_orders.get(line.client_order_id)
         if trace is None:
             self.unexplained_fills += line.client_order_id not in self.finished
@@ -284,6 +300,22 @@ class LogFold:
             trace.fills.append(line)
         else:
             self._finish(line.client_order_id, "filled")
+
+    def _financing(self, line: Financing) -> None:
+        """Cash moves; a period that begins before the last one of its key has ended would be booked twice."""
+        key = (line.venue, line.kind, line.symbol or line.currency)
+        until = self.financed_until.get(key, line.from_ns)
+        if not until <= line.from_ns < line.to_ns:
+            found = f"one from {line.from_ns} to {line.to_ns}"
+            raise _corrupt("FINANCED_TWICE", f"a period of {' '.join(key)} from {until} on", found)
+        if line.kind not in FINANCING_KINDS:
+            raise _corrupt("FINANCING_KIND", f"one of {', '.join(sorted(FINANCING_KINDS))}", line.kind)
+        self.financed_until[key] = line.to_ns
+        self.keeper.apply_financing(venue=line.venue, kind=line.kind, currency=line.currency, amount=amount(line.amount))
+        self.financing_count += 1
+        self.last_booked_line = self.log_line
+        if line.symbol is not None and line.price is not None:
+            self.last_marks[line.symbol] = amount(line.price)
 
     def _finish(self, client_order_id: str, outcome: str) -> None:
         if self.open_orders.pop(client_order_id, None) is not None:

@@ -229,7 +229,7 @@ class CancelLine(Line, frozen=True, kw_only=True, gc=False, tag="cancel"):
 
 
 class Fill(Line, frozen=True, kw_only=True, gc=False, tag="fill"):
-    """One execution, keyed by (venue, account, symbol, trade_id). Positions and cash move by these lines only.
+    """One execution, keyed by (venue, account, symbol, trade_id). Positions move by these lines only, cash by financing too.
 
     Latency stages as instants: manifest_written, manifest_read, planned, approved, intent_durable, sent, acked, event.
     """
@@ -283,6 +283,29 @@ class Fill(Line, frozen=True, kw_only=True, gc=False, tag="fill"):
     event_ns: int
 
 
+class Financing(Line, frozen=True, kw_only=True, gc=False, tag="financing"):
+    """Borrow, funding or interest of one period, keyed by (venue, kind, symbol or currency): periods of a key never overlap.
+
+    Cash of `currency` moves by `amount`. `basis` x `rate` is for a year of `day_count`; of funding, which has none, for the
+    period.
+    """
+
+    kind: str  # borrow, funding, interest
+    venue: str
+    account: str
+    currency: str
+    symbol: str | None  # None: interest
+    amount: str  # above 0 is credited
+    rate: str
+    basis: str  # cash, or signed market value, in currency
+    quantity: str | None  # signed units
+    price: str | None  # the mark
+    day_count: str | None
+    from_ns: int  # market time
+    to_ns: int
+    assumptions_sha256: str
+
+
 class Reconcile(Line, frozen=True, kw_only=True, gc=False, tag="reconcile"):
     outcome: str  # clean, break
     detail: str
@@ -314,5 +337,5 @@ class Recovery(Line, frozen=True, kw_only=True, gc=False, tag="recovery"):
 
 AnyLine = (
     RunStart | RunStop | ManifestLine | CycleOpened | CycleClosed | PlanLineRecord | Skip | Intent | VerdictLine | Send | Received
-    | Ack | Reject | UnknownOutcome | CancelLine | Fill | Reconcile | HaltLine | Alarm | Recovery
+    | Ack | Reject | UnknownOutcome | CancelLine | Fill | Financing | Reconcile | HaltLine | Alarm | Recovery
 )  # fmt: skip

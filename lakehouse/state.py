@@ -40,7 +40,8 @@ class Asset(Record, frozen=True, kw_only=True):
 class ActualState(Record, frozen=True, kw_only=True):
     """What the log up to `log_line` leaves: holdings, cash by venue and currency, fees paid by currency.
 
-    `equity_base` in base currency. Every holding carries a mark: a caller without a fresh quote uses `LogFold.marks`.
+    `financing`: kind -> currency -> booked so far, above 0 was credited. `equity_base` in base currency. Every holding carries
+    a mark: a caller without a fresh quote uses `LogFold.marks`.
     """
 
     environment: str
@@ -50,6 +51,7 @@ class ActualState(Record, frozen=True, kw_only=True):
     fees: Mapping[str, Decimal]
     log_line: int
     updated_ns: int
+    financing: Mapping[str, Mapping[str, Decimal]] = {}
 
 
 class Row(Record, frozen=True, kw_only=True):
@@ -90,6 +92,7 @@ class OwnState(Record, frozen=True, kw_only=True):
     cash: Mapping[str, Mapping[str, Decimal]]
     fees: Mapping[str, Decimal]
     log_line: int
+    financing: Mapping[str, Mapping[str, Decimal]] = {}
 
 
 def state_key(environment: str) -> str:
@@ -155,6 +158,7 @@ def _own_text(state: ActualState) -> str:
         "equity": decimal_text(state.equity_base),
         "cash": json.dumps({venue: {c: decimal_text(a) for c, a in row.items()} for venue, row in state.cash.items()}),
         "fees": json.dumps({currency: decimal_text(a) for currency, a in state.fees.items()}),
+        "financing": json.dumps({kind: {c: decimal_text(a) for c, a in row.items()} for kind, row in state.financing.items()}),
         "log_line": str(state.log_line),
         "environment": json.dumps(state.environment),
         "updated_at": json.dumps(updated.isoformat(timespec="microseconds")),
@@ -271,6 +275,7 @@ class _OwnText(msgspec.Struct, frozen=True):
     log_line: int
     environment: str
     version: int
+    financing: dict[str, dict[str, Decimal]] = {}
 
 
 def _own(key: str, raw: str) -> OwnState:
@@ -282,7 +287,14 @@ def _own(key: str, raw: str) -> OwnState:
     if text.version != STATE_VERSION or key != KEY_PREFIX + text.environment or len(positions) != len(text.assets):
         found = f"version {text.version}, environment {text.environment}, {len(text.assets)} assets of {len(positions)} symbols"
         raise _refused(f"{key} of version {STATE_VERSION}, each symbol once", found, "Restore the file, or remove this key.")
-    return OwnState(environment=text.environment, positions=positions, cash=text.cash, fees=text.fees, log_line=text.log_line)
+    return OwnState(
+        environment=text.environment,
+        positions=positions,
+        cash=text.cash,
+        fees=text.fees,
+        log_line=text.log_line,
+        financing=text.financing,
+    )
 
 
 def _unreadable(path: Path, found: str) -> InputError:

@@ -6,6 +6,7 @@ Shares the format (`ledger_format`, `records`) and the fold (`rebuild`) with the
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
@@ -34,7 +35,8 @@ class VerifyReport(Record, frozen=True, kw_only=True):
     """What was found. `ok` exactly when `first_bad` is None.
 
     `notes` are in words: what a running or a killed process leaves open, and lines nothing protects yet. Counts, positions
-    (signed units), cash and fees are rebuilt from the log; all zero or empty when `first_bad` is in log or ledger.
+    (signed units), cash, fees and financing (kind -> currency, above 0 was credited) are rebuilt from the log; all zero or
+    empty when `first_bad` is in log or ledger.
     `anchored_line`: the log up to here cannot be altered without a trace in the ledger. Neither hash chain nor anchors show
     that log and ledger were cut or rewritten together; signed checkpoints will.
     """
@@ -51,18 +53,27 @@ class VerifyReport(Record, frozen=True, kw_only=True):
     open_orders: int
     unknown_orders: int
     unexplained_fills: int
+    financings: int
     state_line: int | None
     positions: Mapping[str, Decimal]
     cash: Mapping[str, Mapping[str, Decimal]]
     fees: Mapping[str, Decimal]
+    financing: Mapping[str, Mapping[str, Decimal]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Booked:
+    book: Book
+    fees: Mapping[str, Decimal]
+    financing: Mapping[str, Mapping[str, Decimal]]
 
 
 def verify(directory: Path) -> VerifyReport:
     """Check everything durable in `directory`; change nothing.
 
     (1) log and ledger, as `lakehouse.examine`; (2) no torn tail, no fill without its record, unless a run is active or the
-    last one was killed (no `run_stop`): then it is a note, the next start mends it; (3) the state equals positions, cash and
-    fees of the log up to the line it names, and no fill comes after that line, with the same exception.
+    last one was killed (no `run_stop`): then it is a note, the next start mends it; (3) the state equals positions, cash, fees
+    and financing of the log up to the line it names, and no fill or financing comes after that line, with the same exception.
 
     Raises `InputError` LAKEHOUSE_MISSING or NOTHING_RECORDED, `StorageError` when a file cannot be read.
     """
@@ -77,11 +88,13 @@ def verify(directory: Path) -> VerifyReport:
     except InputError as error:
         return _bad(BadPlace(file=layout.state.name, line=0, code=error.code, what=str(error)), run_active=run_active)
     wanted = {state.log_line for state in states.values()}
-    books: dict[int, tuple[Book, Mapping[str, Decimal], int]] = {}
+    books: dict[int, _Booked] = {}
 
     def remember(fold: LogFold) -> None:
         if fold.log_line in wanted:
-            books[fold.log_line] = (fold.keeper.snapshot(), dict(fold.keeper.fees), fold.fill_count)
+            keeper = fold.keeper
+            financing = {kind: dict(row) for kind, row in keeper.financing.items()}
+            books[fold.log_line] = _Booked(keeper.snapshot(), dict(keeper.fees), financing)
 
     try:
         found = examine(layout, each=remember)
@@ -115,7 +128,7 @@ def _state(
     layout: Layout,
     state: OwnState,
     found: Examination,
-    books: Mapping[int, tuple[Book, Mapping[str, Decimal], int]],
+    books: Mapping[int, _Booked],
     *,
     open_end: bool,
 ) -> BadPlace | None:
@@ -124,24 +137,26 @@ def _state(
 
     if state.log_line not in books:
         return bad(f"a state of log line {found.fold.log_line} or before was expected, found line {state.log_line}")
-    book, fees, fills = books[state.log_line]
+    booked = books[state.log_line]
     pairs = (
-        ("position", _texts(book.positions), _texts(state.positions)),
-        ("cash", _texts(_flat(book.cash)), _texts(_flat(state.cash))),
-        ("fee", _texts(fees), _texts(state.fees)),
+        ("position", _texts(booked.book.positions), _texts(state.positions)),
+        ("cash", _texts(_flat(booked.book.cash)), _texts(_flat(state.cash))),
+        ("fee", _texts(booked.fees), _texts(state.fees)),
+        ("financing", _texts(_flat(booked.financing)), _texts(_flat(state.financing))),
     )
     for name, log_says, state_says in pairs:
         for key in sorted(log_says.keys() | state_says.keys()):
             expected, seen = log_says.get(key, "0"), state_says.get(key, "0")
             if expected != seen:
                 return bad(f"{name} {key} {expected} was expected from the log up to line {state.log_line}, found {seen}")
-    if found.fold.fill_count > fills and not open_end:
-        return bad(f"no fill after the state's log line {state.log_line} was expected, found one at {found.fold.last_fill_line}")
+    last = found.fold.last_booked_line
+    if last > state.log_line and not open_end:
+        return bad(f"no fill or financing after the state's log line {state.log_line} was expected, found one at {last}")
     return None
 
 
 def _state_absent(layout: Layout, found: Examination, *, open_end: bool) -> BadPlace | None:
-    if open_end or not found.fold.fill_count:
+    if open_end or not found.fold.last_booked_line:
         return None
     what = f"a state of environment {found.fold.environment} was expected, found none"
     return BadPlace(file=layout.state.name, line=0, code="STATE_MISSING", what=what)
@@ -168,11 +183,12 @@ def _notes(found: Examination, state: OwnState | None, *, run_active: bool) -> t
         notes.append(f"audit.jsonl ends in {len(found.ledger_torn)} bytes of a torn line, counted nowhere")
     if found.missing:
         notes.append(f"{len(found.missing)} records, from log line {found.missing[0][0]} on, are not in audit.jsonl yet")
-    if fold.last_fill_line > (0 if state is None else state.log_line):
-        notes.append(f"portfolio_actual_state.json does not have the fills up to log line {fold.last_fill_line} yet")
+    if fold.last_booked_line > (0 if state is None else state.log_line):
+        notes.append(f"portfolio_actual_state.json does not have what was booked up to log line {fold.last_booked_line} yet")
     if fold.log_line > found.anchored_line:
         notes.append(
-            f"of log lines {found.anchored_line + 1} to {fold.log_line} the ledger hashes only fills, halts and recoveries"
+            f"of log lines {found.anchored_line + 1} to {fold.log_line} the ledger hashes only what was"
+            " booked, halts and recoveries"
         )
     if fold.unexplained_fills:
         notes.append(f"{fold.unexplained_fills} fills belong to no order in the log")
@@ -194,10 +210,12 @@ def _report(bad: BadPlace | None, found: Examination, state: OwnState | None, *,
         open_orders=len(fold.open_orders),
         unknown_orders=len(fold.unknown_orders),
         unexplained_fills=fold.unexplained_fills,
+        financings=fold.financing_count,
         state_line=None if state is None else state.log_line,
         positions=dict(fold.keeper.positions),
         cash=fold.keeper.snapshot().cash,
         fees=dict(fold.keeper.fees),
+        financing={kind: dict(row) for kind, row in fold.keeper.financing.items()},
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 
+from orders.financing import FinancingTerms
 from orders.values import FeeSchedule, Record
 
 
@@ -27,6 +28,7 @@ class Assumptions(Record, frozen=True, kw_only=True):
     """Latencies in nanoseconds >= 0; `jitter_ns` is the width of the uniform draw added to `latency_ns`, keyed by
     (seed, client order id); `slippage_bps` >= 0 is paid on top of the touch; `bar_half_spread_bps` >= 0 opens a spread
     around bars, which have none. `fees`: by venue. `own_consumption`: our fills take liquidity from the book we see.
+    `financing`: what holding costs and earns.
     """
 
     name: str
@@ -40,3 +42,4 @@ class Assumptions(Record, frozen=True, kw_only=True):
     bar_half_spread_bps: Decimal
     own_consumption: bool
     fees: Mapping[str, FeeSchedule]
+    financing: FinancingTerms

@@ -1,4 +1,4 @@
-"""Book: what an account holds, in Decimal, rebuilt from fills alone.
+"""Book: what an account holds, in Decimal, rebuilt from fills and financing alone.
 
 Cash is kept per venue and currency, positions per platform symbol (signed units). Capital does not move between venues.
 """
@@ -25,12 +25,13 @@ class Book(Record, frozen=True, kw_only=True):
 
 
 class BookKeeper:
-    """The running book. It moves by fills and by cash events, by nothing else."""
+    """The running book. It moves by fills and by financing, by nothing else."""
 
     def __init__(self, *, cash: Mapping[str, Mapping[str, Decimal]]) -> None:
         self.cash: dict[str, dict[str, Decimal]] = {venue: dict(amounts) for venue, amounts in cash.items()}
         self.positions: dict[str, Decimal] = {}
         self.fees: dict[str, Decimal] = {}
+        self.financing: dict[str, dict[str, Decimal]] = {}  # kind -> currency -> booked so far, above 0 was credited
 
     def apply_fill(
         self,
@@ -64,6 +65,13 @@ class BookKeeper:
             self.positions[symbol] = position
         else:
             self.positions.pop(symbol, None)
+
+    def apply_financing(self, *, venue: str, kind: str, currency: str, amount: Decimal) -> None:
+        """Move cash by a signed amount of borrow, funding or interest; above 0 is credited."""
+        cash = self.cash.setdefault(venue, {})
+        cash[currency] = cash.get(currency, ZERO) + amount
+        booked = self.financing.setdefault(kind, {})
+        booked[currency] = booked.get(currency, ZERO) + amount
 
     def snapshot(self) -> Book:
         """Return a copy that later fills do not change."""

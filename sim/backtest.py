@@ -20,6 +20,7 @@ from nautilus_trader.portfolio.config import PortfolioConfig
 
 from engine.assemble import Assembly, Parts, assemble
 from engine.node import RISK_RATE, TRADER_ID
+from engine.restore import balances_of
 from orders.errors import RecordCorrupt
 from sim.backtest_venue import add_simulated_venue
 from strategies.target_portfolio import as_instant, client_id
@@ -77,7 +78,14 @@ class Backtest:
                 self.assembly,
                 venue=venue,
                 account=section.account,
-                balances=self.assembly.recorder.keeper.cash.get(venue, {}),
+                balances=balances_of(
+                    self.assembly.recorder.keeper,
+                    venue,
+                    account=section.account,
+                    listings=parts.listings,
+                    limits=parts.market_limits,
+                    carried={},
+                ),
                 assumptions=assumptions,
                 listings=parts.listings,
                 market_limits=parts.market_limits,

@@ -107,6 +107,7 @@ def add_simulated_venue(
         now_ns=kernel.clock.timestamp_ns,
         halt=assembly.halt,
     )
+    assembly.accruals.attach(venue, client.adjust)
     kernel.exec_engine.deregister_client(exchange.exec_client)
     exchange.register_client(client)
     kernel.exec_engine.register_client(client)

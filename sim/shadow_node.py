@@ -79,10 +79,17 @@ def _lakehouse_maker(config: RunConfig, assembly: Assembly) -> MakeClient:
 
 def _exec_maker(venue: str, node: Any, parts: Parts, assembly: Assembly, restored: Restored) -> MakeClient:
     config = parts.config
-    balances = balances_of(assembly.recorder.keeper, venue, parts.listings)
+    balances = balances_of(
+        assembly.recorder.keeper,
+        venue,
+        account=config.venues[venue].account,
+        listings=parts.listings,
+        limits=parts.market_limits,
+        carried=restored.carried,
+    )
 
     def make(loop: asyncio.AbstractEventLoop, msgbus: Any, cache: Any, clock: Any) -> Any:
-        return ShadowExecutionClient(
+        client = ShadowExecutionClient(
             loop=loop,
             msgbus=msgbus,
             cache=cache,
@@ -97,5 +104,7 @@ def _exec_maker(venue: str, node: Any, parts: Parts, assembly: Assembly, restore
             halt=assembly.halt,
             requeue=[item for item in restored.requeue if item[0].instrument_id.venue.value == venue],
         )
+        assembly.accruals.attach(venue, client.adjust)
+        return client
 
     return make

@@ -295,7 +295,7 @@ class ShadowRun:
             assembly.recorder.withdraw(order_id, cause=cause, venue=trace.intent.venue, filled=trace.filled)
         assembly.desk.attach(assembly.strategy, restored.working, unwatched=restored.unwatched)
         self.journal.flush()
-        if fold.last_fill_line:
+        if fold.last_booked_line:
             self._state.write()
 
     async def _background(self, source: PriceSource, node: Any) -> None:

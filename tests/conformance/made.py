@@ -102,6 +102,19 @@ base_on_buys = true
 maker_fraction = "0.0001"
 taker_fraction = "0.0001"
 base_on_buys = false
+[assumptions.financing]
+day_count = "act/365"
+accrue_at = "17:00"
+zone = "America/New_York"
+[assumptions.financing.borrow]
+BINANCE = "0"
+US = "0"
+[assumptions.financing.interest.USD]
+credit_fraction = "0"
+debit_fraction = "0"
+[assumptions.financing.interest.USDT]
+credit_fraction = "0"
+debit_fraction = "0"
 [rates.USDT]
 value = "1"
 as_of = 2020-01-01T00:00:00Z

@@ -102,6 +102,15 @@ own_consumption = true
 maker_fraction = "0.001"
 taker_fraction = "0.001"
 base_on_buys = {base_on_buys}
+[assumptions.financing]
+day_count = "act/365"
+accrue_at = "17:00"
+zone = "America/New_York"
+[assumptions.financing.borrow]
+{venue} = "0"
+[assumptions.financing.interest.{cash_currency}]
+credit_fraction = "0"
+debit_fraction = "0"
 {rates}
 {schedules}
 [symbols]

@@ -67,6 +67,12 @@ def two_markets(
             '[assumptions.fees.US]\nmaker_fraction = "0.0001"\ntaker_fraction = "0.0001"\nbase_on_buys = false\n'
             "[assumptions.fees.BINANCE]",
         ),
+        ('BINANCE = "0"\n', 'BINANCE = "0"\nUS = "0"\n'),
+        (
+            "[assumptions.financing.interest.USDT]",
+            '[assumptions.financing.interest.USD]\ncredit_fraction = "0"\ndebit_fraction = "0"\n'
+            "[assumptions.financing.interest.USDT]",
+        ),
     )
     text = world.config_path.read_text()
     for old, new in changes:

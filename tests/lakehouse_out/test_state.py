@@ -78,7 +78,7 @@ def test_own_profile_is_what_the_platform_reads(path):
             "Symbol": "BINANCE:ETHUSDT", "Weight": Decimal("0.03120125"), "Net_Weight": Decimal("-0.03120125"),
             "Quantity": Decimal("-1.250000000000000000001"), "Price": Decimal("2496.1") , "Venue": "BINANCE",
         }],
-        "equity": 100000, "cash": {"BINANCE": {"USDT": "0.00000001"}}, "fees": {"USDT": "0.1"}, "log_line": 12,
+        "equity": 100000, "cash": {"BINANCE": {"USDT": "0.00000001"}}, "fees": {"USDT": "0.1"}, "financing": {}, "log_line": 12,
         "environment": "paper", "updated_at": "2026-01-06T01:00:00.347204+00:00", "version": 1,
     }  # fmt: skip
 

@@ -58,7 +58,7 @@ def test_cut_anchor_is_told_as_lines_nothing_protects(record):
     record.ledger.write_bytes(b"".join(whole[:-1]))
     report = verify(record.directory)
     assert report.anchored_line == 0
-    assert "of log lines 1 to 10 the ledger hashes only fills" in report.notes[0]
+    assert "of log lines 1 to 10 the ledger hashes only what was booked" in report.notes[0]
 
 
 def altered(record, change):

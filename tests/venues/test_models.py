@@ -13,6 +13,7 @@ from nautilus_trader.model.orders import MarketOrder
 
 from engine.instruments import instrument_of
 from orders.assumptions import Assumptions, FillAt, FillRule
+from orders.financing import DayCount, FinancingTerms
 from orders.values import FeeSchedule, Listing, MarketLimits
 from venues.simulated.models import AssumedFeeModel, AssumedFillModel, DueTimes
 
@@ -50,6 +51,9 @@ def assume(**changes: object) -> Assumptions:
         "bar_half_spread_bps": Decimal(0),
         "own_consumption": False,
         "fees": {},
+        "financing": FinancingTerms(
+            day_count=DayCount.ACT_365, accrue_at="17:00", zone="UTC", borrow={}, interest={}, funding={}
+        ),
     }
     return Assumptions(**{**facts, **changes})  # type: ignore[arg-type]
 

@@ -6,11 +6,14 @@ Used as it is in a backtest; the shadow's live client (`venues.simulated.shadow`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import Any
 
 from nautilus_trader.backtest.execution_client import BacktestExecClient
 from nautilus_trader.model.identifiers import VenueOrderId
+from nautilus_trader.model.objects import Currency, Money
 
+from orders.errors import VenueRefused
 from venues.base import SecondLock, WireTap
 from venues.simulated.models import DueTimes, latency_until
 
@@ -101,6 +104,23 @@ class GuardedSimulatedClient(BacktestExecClient):
                 self._refuse(order, "CLIENT_FAILED", submitted=order in submitted)
         except Exception as second:
             self._log.error(f"{type(second).__name__} while refusing after it: {second}")
+
+    def adjust(self, code: str, amount: Decimal) -> None:
+        """Move the account's balance of a currency by a signed amount: borrow, funding, interest.
+
+        Raises `VenueRefused` where the account has no such balance: Nautilus would only log that, and the books would part.
+        """
+        currency = Currency.from_str(code)
+        account = self._cache.account_for_venue(self._wired.id)
+        before = None if account is None else account.balance_total(currency)
+        if before is None:
+            raise VenueRefused(
+                "BALANCE_MISSING",
+                expected=f"a balance of {code} at {self._venue_name}",
+                found="none",
+                action="Give the venue starting cash of it, 0 if need be.",
+            )
+        self._wired.adjust_account(Money(amount, currency))
 
     def modify_order(self, command: Any) -> None:
         """Refuse: no approval covers a changed order yet; the gate has already said so to whoever came by the bus."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from typing import Any, Final
 
 from nautilus_trader.backtest.engine import SimulatedExchange
@@ -41,7 +41,7 @@ def money(amounts: Mapping[str, Decimal]) -> list[Any]:
     for code, amount in sorted(amounts.items()):
         currency = Currency.from_str(code)
         unit = Decimal(1).scaleb(-currency.precision)
-        result.append(Money(amount // unit * unit, currency))
+        result.append(Money(amount.quantize(unit, rounding=ROUND_FLOOR), currency))
     return result
 
 
@@ -201,6 +201,11 @@ class ShadowExecutionClient(LiveExecutionClient):
             ts_init=sent_ns,
             client_id=self.id,
         )
+
+    def adjust(self, code: str, amount: Decimal) -> None:
+        """Move the account by borrow, funding or interest; see `GuardedSimulatedClient.adjust`."""
+        self._now()
+        self._inner.adjust(code, amount)
 
     def _guarded(self, handler: Callable[[Any], None], command: Any) -> None:
         """An exception here would end the process: halt durably and go on living."""
