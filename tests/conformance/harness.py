@@ -130,7 +130,17 @@ class Harness(ABC):
 
     def book_balances(self, venue: str) -> dict[str, Decimal]:
         """What our book says the venue's account holds: cash, and spot inventory as its base currency."""
-        return self.on_engine(lambda: balances_of(self.assembly.recorder.keeper, venue, self.parts.listings))
+        return self.on_engine(lambda: self._balances(venue))
+
+    def _balances(self, venue: str) -> dict[str, Decimal]:
+        return balances_of(
+            self.assembly.recorder.keeper,
+            venue,
+            account=self.parts.config.venues[venue].account,
+            listings=self.parts.listings,
+            limits=self.parts.market_limits,
+            carried={},
+        )
 
     def share_positions(self) -> dict[str, Decimal]:
         """What Nautilus' cache holds of shares, by platform symbol."""
@@ -325,7 +335,7 @@ class NodeHarness(Harness):
                     portfolio=node.kernel.portfolio,
                     venue=venue,
                     account=config.venues[venue].account,
-                    balances=balances_of(self.assembly.recorder.keeper, venue, self.parts.listings),
+                    balances=self._balances(venue),
                     assumptions=config.assumptions(),
                     lock=self.assembly.gate,
                     tap=self.assembly.recorder,
