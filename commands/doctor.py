@@ -210,7 +210,7 @@ def _limits(config: RunConfig, *, now_ns: int) -> Iterator[Finding]:
         snapshot = read_market_limits(venue.market_limits)  # the config's check has read it too
         days = (now_ns - snapshot.as_of_ns) / DAY_NS
         old = days > LIMITS_WARN_DAYS and config.data.kind == "ccxt"
-        action = "Fetch new ones: venues change steps and floors." if old else ""
+        action = "`sluice limits fetch` makes new ones: venues change steps and floors." if old else ""
         found = f"{len(snapshot.limits)} symbols, {days:.0f} days old ({snapshot.source})"
         yield Finding(name=f"limits {name}", state=WARN if old else WELL, found=found, action=action)
 

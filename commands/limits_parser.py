@@ -6,7 +6,9 @@ import argparse
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+SYMBOL_MAP: Final = Path("data/configs/symbols.toml")
 
 type Work = Callable[[argparse.Namespace], int]
 type Command = Callable[[Any, str, Work, str], Any]
@@ -18,9 +20,48 @@ def _hours(given: argparse.Namespace) -> int:
     return limits_hours.run(given.calendar, first=given.first, last=given.last, output=given.output, as_json=given.json)
 
 
+def _fetch(given: argparse.Namespace) -> int:
+    from commands import limits_files
+
+    return limits_files.run_fetch(given)
+
+
+def _import(given: argparse.Namespace) -> int:
+    from commands import limits_files
+
+    return limits_files.run_import(given)
+
+
+def _show(given: argparse.Namespace) -> int:
+    from commands import limits_files
+
+    return limits_files.run_show(given)
+
+
 def add_limits(names: Any, *, command: Command, group: Callable[..., Any]) -> None:
     """Add the group to the command line; `command` and `group` make a parser as every other one is made."""
     limits = group(names, "limits", "make, take in and show the dated files of a venue: limits, hours, volumes")
+    fetch = command(limits, "fetch", _fetch, "ask a venue's public market list for its limits; no key")
+    fetch.add_argument("exchange", metavar="EXCHANGE", help="a ccxt exchange id, such as binance")
+    fetch.add_argument(
+        "symbols", nargs="*", metavar="SYMBOL", help="platform symbols; default: all of the venue in the symbol map"
+    )
+    fetch.add_argument("--venue", metavar="NAME", help="the venue's name in the symbol map; default: BINANCE of binance")
+    fetch.add_argument("--endpoint", metavar="URL", help="a loopback address that stands in for the venue, for a rehearsal")
+    taken = command(
+        limits, "import", _import, "take in limits from a file of ours (.json, .csv) or the platform's execution.parquet"
+    )
+    taken.add_argument("file", type=Path, metavar="FILE", help="what to read")
+    taken.add_argument("--as-of", type=_instant, metavar="TIME", help="of a CSV: when it was true, ISO time with zone, or ns")
+    taken.add_argument("--zone", metavar="ZONE", help="of the platform's file: the zone of its updated_at, such as UTC")
+    show = command(limits, "show", _show, "show a limits file: table, age, what is missing")
+    show.add_argument("file", type=Path, metavar="FILE", help="a market limits file")
+    show.add_argument("--diff", type=Path, metavar="OTHER", help="show how FILE differs from this one instead")
+    for one in (fetch, taken):
+        one.add_argument("--output", type=Path, required=True, metavar="FILE", help="where to write it, whole or not at all")
+        one.add_argument("--replace", action="store_true", help="write it even if it differs from what is there")
+    for one in (fetch, taken, show):
+        one.add_argument("--map", type=Path, default=SYMBOL_MAP, metavar="FILE", help="the symbol map (%(default)s)")
     hours = command(limits, "hours", _hours, "compile the sessions of exchanges into a market hours file")
     hours.add_argument("calendar", nargs="+", metavar="CALENDAR", help="a calendar of exchange_calendars, such as XNYS or XLON")
     hours.add_argument(
@@ -30,6 +71,17 @@ def add_limits(names: Any, *, command: Command, group: Callable[..., Any]) -> No
         "--until", dest="last", type=_day, required=True, metavar="DAY", help="the last one; past it nothing trades"
     )
     hours.add_argument("--output", type=Path, required=True, metavar="FILE", help="where to write it, whole or not at all")
+
+
+def _instant(text: str) -> int:
+    """An instant in nanoseconds."""
+    from commands.plan import instant_ns
+    from orders.errors import ConfigError
+
+    try:
+        return instant_ns(text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(f"{error.expected} was expected, was {text!r}") from error
 
 
 def _day(text: str) -> date:

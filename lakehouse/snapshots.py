@@ -33,10 +33,12 @@ from orders.errors import InputError
 from orders.plan import OpenOrder
 from orders.values import MarketLimits, Quote, Record, Side
 
+MESSAGE_MAX: Final = 1_000
 QUOTE_COLUMNS: Final = ["symbol", "bid", "ask", "ts_ns"]
 LIMIT_FIELDS: Final = frozenset(MarketLimits.__struct_fields__)
 BOOK_FIELDS: Final = frozenset({"version", "as_of_ns", "cash", "positions", "cycle", "open_orders"})
-LIMITS_FIELDS: Final = frozenset({"version", "as_of_ns", "source", "limits"})
+LIMITS_FIELDS: Final = frozenset({"version", "as_of_ns", "source", "limits", "refused"})
+LIMITS_OPTIONAL: Final = frozenset({"refused"})
 
 
 class BookSnapshot(Record, frozen=True, kw_only=True):
@@ -167,7 +169,7 @@ def read_market_limits(path: Path) -> MarketLimitsSnapshot:
     """
     code = "MARKET_LIMITS_INVALID"
     data = snapshot_bytes(path)
-    document = snapshot_document(path, data, code, LIMITS_FIELDS)
+    document = snapshot_document(path, data, code, LIMITS_FIELDS, optional=LIMITS_OPTIONAL)
     if not isinstance(document["source"], str) or not isinstance(document["limits"], list):
         refuse(code, "source as text and limits as a list", "something else", path)
     usable: dict[str, MarketLimits] = {}
@@ -181,6 +183,10 @@ def read_market_limits(path: Path) -> MarketLimitsSnapshot:
             usable[symbol] = _limits(row, path)
         except InputError as error:
             refused[symbol] = RefusedLimit(symbol=symbol, code=error.code, message=str(error))
+    for known in _refused(document.get("refused", []), path):
+        if known.symbol in usable or known.symbol in refused:
+            refuse(code, "each symbol once", f"{known.symbol} twice", path)
+        refused[known.symbol] = known
     return MarketLimitsSnapshot(
         as_of_ns=nanoseconds(document["as_of_ns"], "as_of_ns", path, code),
         source=document["source"],
@@ -209,12 +215,30 @@ def _limits(row: Mapping[str, Any], path: Path) -> MarketLimits:
     )
 
 
-def write_market_limits(path: Path, limits: Iterable[MarketLimits], *, as_of_ns: int, source: str) -> None:
-    """Write limits, ordered by symbol, whole or not at all. Raises `StorageError`."""
+def _refused(value: Any, path: Path) -> Iterable[RefusedLimit]:
+    code = "MARKET_LIMITS_INVALID"
+    if not isinstance(value, list):
+        refuse(code, "refused as a list", type(value).__name__, path)
+    for number, entry in enumerate(value, start=1):
+        row = table_of(entry, f"refused symbol {number}", path, code)
+        if row.keys() != set(RefusedLimit.__struct_fields__):
+            refuse(code, f"symbol, code and message in refused symbol {number}", str(sorted(row)), path)
+        yield RefusedLimit(
+            symbol=name_of(row["symbol"], f"symbol of refused symbol {number}", path, code),
+            code=name_of(row["code"], f"code of refused symbol {number}", path, code),
+            message=str(row["message"])[:MESSAGE_MAX],
+        )
+
+
+def write_market_limits(
+    path: Path, limits: Iterable[MarketLimits], *, as_of_ns: int, source: str, refused: Iterable[RefusedLimit] = ()
+) -> None:
+    """Write limits, ordered by symbol, whole or not at all. `refused`: what was asked for and has none. Raises `StorageError`."""
+    turned_away = sorted(refused, key=lambda entry: entry.symbol)
     document = {
         "version": SNAPSHOT_VERSION,
         "as_of_ns": str(as_of_ns),
         "source": source,
         "limits": [plain(entry) for entry in sorted(limits, key=lambda entry: entry.symbol)],
-    }
+    } | ({"refused": [plain(entry) for entry in turned_away]} if turned_away else {})
     replace_snapshot(path, (json.dumps(document, indent=1) + "\n").encode())
