@@ -15,6 +15,7 @@ from orders.values import Record
 
 BPS: Final = Decimal(10_000)
 ZERO: Final = Decimal(0)
+ONE: Final = Decimal(1)
 
 
 class RunSummary(Record, frozen=True, kw_only=True):
@@ -64,7 +65,7 @@ def summarise(
 
     A position is valued at its newest mid; between its fill and its first mid, at the fill's price.
     """
-    reader = _Reader(log)
+    reader = _Reader(log, rates={base_currency: ONE, **rates})
     prices: dict[str, Decimal] = {}
     curve: list[tuple[int, Decimal]] = []
     index = 0
@@ -74,9 +75,9 @@ def summarise(
         while index < len(marks) and marks[index][0] == instant:
             prices[marks[index][1]] = marks[index][2]
             index += 1
-        curve.append((instant, reader.equity(prices, base_currency, rates)))
+        curve.append((instant, reader.equity(prices)))
     reader.fold_before(None, prices)
-    equity_end = reader.equity(prices, base_currency, rates)
+    equity_end = reader.equity(prices)
     if curve:
         curve[-1] = (curve[-1][0], equity_end)
     start = curve[0][1] if curve else equity_end
@@ -95,7 +96,7 @@ def summarise(
         fees_bps=reader.fees / reader.traded_at_mid * BPS if reader.traded_at_mid else None,
         slippage_bps=reader.slippage / reader.traded_at_mid * BPS if reader.traded_at_mid else None,
         financing={kind: dict(row) for kind, row in reader.keeper.financing.items()},
-        financing_base=reader.financing_base(base_currency, rates),
+        financing_base=reader.financing_base(),
         tracking_error_bps=reader.tracking / reader.plans if reader.plans else None,
         plans=reader.plans,
         plans_refused=reader.counts["plans_refused"],
@@ -113,7 +114,8 @@ def summarise(
 class _Reader:
     """Folds a log's lines in order, up to a market instant at a time."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, *, rates: Mapping[str, Decimal]) -> None:
+        self._rates = rates
         self._lines: Iterable[bytes] = iter(log.read_bytes().splitlines())
         self._next: Any = None
         self.keeper = BookKeeper(cash={})
@@ -189,25 +191,24 @@ class _Reader:
         prices.setdefault(line.symbol, price)
         self.orders.add(line.client_order_id)
         self.counts["fills"] += 1
-        self.traded += quantity * price * multiplier
-        self.traded_at_mid += quantity * mid * multiplier
-        self.fees += fee if line.fee_currency == line.quote_currency else fee * price
-        self.slippage += line.side.sign * quantity * (price - mid) * multiplier
+        unit = multiplier * self._rates[line.quote_currency]
+        self.traded += quantity * price * unit
+        self.traded_at_mid += quantity * mid * unit
+        in_base = line.fee_currency == line.base_currency
+        self.fees += fee * price * self._rates[line.quote_currency] if in_base else fee * self._rates[line.fee_currency]
+        self.slippage += line.side.sign * quantity * (price - mid) * unit
 
-    def financing_base(self, base_currency: str, rates: Mapping[str, Decimal]) -> Decimal:
+    def financing_base(self) -> Decimal:
         """All that was booked of borrow, funding and interest, in base currency."""
         amounts = ((code, amount) for row in self.keeper.financing.values() for code, amount in row.items())
-        return sum((amount * (1 if code == base_currency else rates[code]) for code, amount in amounts), ZERO)
+        return sum((amount * self._rates[code] for code, amount in amounts), ZERO)
 
-    def equity(self, prices: Mapping[str, Decimal], base_currency: str, rates: Mapping[str, Decimal]) -> Decimal:
+    def equity(self, prices: Mapping[str, Decimal]) -> Decimal:
         """Cash and positions at the newest prices, in base currency."""
-
-        def rate(code: str) -> Decimal:
-            return Decimal(1) if code == base_currency else rates[code]
-
-        cash = sum((amount * rate(code) for row in self.keeper.cash.values() for code, amount in row.items()), ZERO)
+        rates = self._rates
+        cash = sum((amount * rates[code] for row in self.keeper.cash.values() for code, amount in row.items()), ZERO)
         held = (
-            quantity * prices[symbol] * self.multipliers[symbol] * rate(self.currencies[symbol])
+            quantity * prices[symbol] * self.multipliers[symbol] * rates[self.currencies[symbol]]
             for symbol, quantity in self.keeper.positions.items()
         )
         return cash + sum(held, ZERO)

@@ -249,8 +249,9 @@ class SymbolsSection(Section):
 class DataSection(Section):
     """Prices to replay, of a file or of a catalog, or a venue's public streams (kind ccxt).
 
-    `market_speed` 1 is real time, 86400 a day a second. `manifests`: dated manifests a replay installs. Of ccxt only: `exchange`
-    and `stale_ms` (silence after which a stream is subscribed anew), `endpoint` (a loopback address instead of the venue).
+    `synthetic`: what of the prices is not real, in words. `market_speed` 1 is real time, 86400 a day a second. `manifests`:
+    dated manifests a replay installs. Of ccxt only: `exchange` and `stale_ms` (silence after which a stream is subscribed anew),
+    `endpoint` (a loopback address instead of the venue).
     Of kind catalog only: `prices` (bars or quotes), `bar` (their length, of bars), `liquidity` (sizes and volumes as recorded, or
     unlimited). `synthetic_spread_bps` opens closes into quotes, where a shadow replays bars.
     """
@@ -261,6 +262,7 @@ class DataSection(Section):
     ]
     path: FilePath
     synthetic_spread_bps: Bps
+    synthetic: Annotated[str | None, matching(re.compile(r"[ -~]{1,300}"), "a line of text")] = None
     start: date
     end: date
     market_speed: Annotated[int, whole(at_least=1, at_most=31_536_000)]

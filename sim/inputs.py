@@ -55,14 +55,15 @@ def read_inputs(config: RunConfig) -> Inputs:
             found="none",
             action="Compare sentinel.allow, the symbol map and the venues' market_limits files.",
         )
-    synthetic = []
+    synthetic = [] if config.data.synthetic is None else [config.data.synthetic]
+    closes = "real closes" if config.data.synthetic is None else "closes"
     if config.data.kind == "replay_closes":
         synthetic.append(
-            f"{config.data.synthetic_spread_bps} bp spread and sizes around real closes; market limits are hand-written"
+            f"{config.data.synthetic_spread_bps} bp spread and sizes around {closes}; market limits are hand-written"
         )
     if config.data.kind == "bars":
         half = config.assumptions_section.bar_half_spread_bps
-        synthetic.append(f"{half} bp on each side of real closes; market limits are hand-written")
+        synthetic.append(f"{half} bp on each side of {closes}; market limits are hand-written")
     if config.data.kind == "ccxt" and config.data.endpoint is not None:
         synthetic.append(f"the market is what {config.data.endpoint} says, not a venue")
     if config.data.kind == CATALOG:

@@ -2,6 +2,8 @@
 
     uv run --group samples python data/samples/make_sp500.py [--out DIRECTORY]
 
+A second series, `longshort/`, is 130/30: minimum variance with shorts, for the months of 2022.
+
 Closes: `skfolio.datasets.load_sp500_dataset` (BSD-3), adjusted for splits and dividends, three decimals at most, written as
 they are. Each manifest uses the returns of the 504 sessions up to and including its own day and nothing later.
 """
@@ -34,6 +36,11 @@ REFERENCE_VOLATILITY: Final = 0.20  # annual; the regime score is realised volat
 SCORE_MAX: Final = 2.5  # as upstream caps it
 REGIMES: Final = ((1.8, "CRISIS"), (1.25, "TURBULENT"), (0.7, "NORMAL"), (0.0, "QUIET"))  # 1.8 and 0.7 are upstream's
 MAX_WEIGHT: Final = Decimal("0.2")
+SHORT_MIN: Final = -0.1  # of one name, in the long-short series
+SHORTS_MAX: Final = 0.3  # of all of them: 130 % long, 30 % short at most
+WEIGHT_MIN: Final = 0.001  # a smaller long-short weight is dropped
+SOLVER_DECIMALS: Final = 4  # of a long-short weight: with bounds of both signs the solver leaves 1e-6 of slack at them
+LONG_SHORT_YEAR: Final = 2022
 WEIGHT_DECIMALS: Final = 6  # coarser than any solver tolerance, so that machines agree
 FIRST_CLOSE: Final = "2017-01-03"  # the window of the first manifest begins after it
 LAST_CLOSE: Final = "2022-12-28"  # the data end here
@@ -118,6 +125,14 @@ def optimise(returns: pd.DataFrame) -> tuple[list[float], list[float], list[int]
     return rounded(hrp.weights_), rounded(low.weights_), [int(label) + 1 for label in labels]
 
 
+def long_short(returns: pd.DataFrame) -> tuple[list[float], list[int]]:
+    """Return the weights of minimum variance with shorts, net one, and the cluster number of each name."""
+    fitted = MeanRisk(min_weights=SHORT_MIN, max_weights=float(MAX_WEIGHT), max_short=SHORTS_MAX, budget=1.0).fit(returns)
+    weights = [round(float(weight), SOLVER_DECIMALS) for weight in fitted.weights_]
+    weights = [weight if abs(weight) >= WEIGHT_MIN else 0.0 for weight in weights]
+    return rounded(weights), optimise(returns)[2]
+
+
 def rounded(weights: Sequence[float]) -> list[float]:
     """Return `weights` rounded to `WEIGHT_DECIMALS`; the largest with room below the cap takes the rest: the sum is one."""
     parts = [round(Decimal(repr(float(weight))), WEIGHT_DECIMALS) for weight in weights]
@@ -128,23 +143,26 @@ def rounded(weights: Sequence[float]) -> list[float]:
 
 
 def asset_rows(tickers: Sequence[str], weights: Sequence[float], clusters: Sequence[int]) -> list[dict[str, Any]]:
-    """Return the platform's asset rows, largest weight first; names without weight have none."""
+    """Return the platform's asset rows, largest weight first, shorts last; names without weight have none.
+
+    `Weight` is unsigned, `Net_Weight` signed; the weights of clusters are gross.
+    """
     totals: dict[int, float] = {}
     for weight, cluster in zip(weights, clusters, strict=True):
-        totals[cluster] = round(totals.get(cluster, 0.0) + weight, WEIGHT_DECIMALS)
+        totals[cluster] = round(totals.get(cluster, 0.0) + abs(weight), WEIGHT_DECIMALS)
     rows = []
     for ticker, weight, cluster in sorted(zip(tickers, weights, clusters, strict=True), key=lambda item: (-item[1], item[0])):
-        if weight > 0:
+        if weight:
             name = NAMES[ticker]
             rows.append(
                 {
                     "Symbol": name.symbol,
-                    "Weight": weight,
+                    "Weight": abs(weight),
                     "Net_Weight": weight,
-                    "Direction": "LONG",
+                    "Direction": "LONG" if weight > 0 else "SHORT",
                     "Cluster_ID": str(cluster),
                     "Cluster_Weight": totals[cluster],
-                    "Intra_Cluster_Weight": round(weight / totals[cluster], WEIGHT_DECIMALS),
+                    "Intra_Cluster_Weight": round(abs(weight) / totals[cluster], WEIGHT_DECIMALS),
                     "Type": "CORE",
                     "Description": name.description,
                     "Sector": name.sector,
@@ -181,26 +199,53 @@ def candidate(profile: str, returns: np.ndarray, weights: Sequence[float]) -> di
     }
 
 
-def make_day(root: Path, day: date, prices: pd.DataFrame) -> None:
-    """Write the manifest of `day` and its run directory."""
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One winner: its profile, signed weights in the order of the returns' columns, and the platform's rows."""
+
+    profile: str
+    weights: list[float]
+    rows: list[dict[str, Any]]
+
+
+def known_returns(prices: pd.DataFrame, day: date) -> pd.DataFrame:
+    """Return the daily returns of the window that ends on `day`."""
     known = prices.loc[: day.isoformat()].tail(WINDOW_SESSIONS + 1)
     values = known.to_numpy()
     returns = pd.DataFrame(values[1:] / values[:-1] - 1, index=known.index[1:], columns=known.columns)
     assert len(returns) == WINDOW_SESSIONS
     assert returns.index[-1].date() == day
+    return returns
+
+
+def make_day(root: Path, day: date, prices: pd.DataFrame) -> None:
+    """Write the manifest of `day` and its run directory."""
+    returns = known_returns(prices, day)
+    hrp, low, clusters = optimise(returns)
+    tables = [
+        Table(profile, weights, asset_rows(list(returns.columns), weights, clusters))
+        for profile, weights in (("hrp", hrp), ("min_variance", low))
+    ]
+    write_day(root, day, returns, run_id=f"{day:%Y%m%d}-sp500-hrp", tables=tables)
+
+
+def make_long_short_day(root: Path, day: date, prices: pd.DataFrame) -> None:
+    """Write the long-short manifest of `day` and its run directory."""
+    returns = known_returns(prices, day)
+    weights, clusters = long_short(returns)
+    table = Table("min_variance_130_30", weights, asset_rows(list(returns.columns), weights, clusters))
+    write_day(root, day, returns, run_id=f"{day:%Y%m%d}-sp500-130-30", tables=[table])
+
+
+def write_day(root: Path, day: date, returns: pd.DataFrame, *, run_id: str, tables: Sequence[Table]) -> None:
+    """Write manifest and run of these winners; rank 1 first."""
     symbols = [NAMES[ticker].symbol for ticker in returns.columns]
     returns_hash = dialect.df_hash(
         [f"{stamp:%Y-%m-%dT%H:%M:%S}" for stamp in returns.index], symbols, [list(map(float, row)) for row in returns.to_numpy()]
     )
     name, score = regime(returns.to_numpy())
-    hrp, low, clusters = optimise(returns)
-    tables = [
-        (1, "hrp", hrp, asset_rows(list(returns.columns), hrp, clusters)),
-        (2, "min_variance", low, asset_rows(list(returns.columns), low, clusters)),
-    ]
-    run_id = f"{day:%Y%m%d}-sp500-hrp"
     closed = datetime(day.year, day.month, day.day, 16, tzinfo=NEW_YORK).astimezone(UTC)
-    clock = [dialect.naive_utc(closed + timedelta(seconds=60 + 10 * step)) for step in range(7)]
+    clock = [dialect.naive_utc(closed + timedelta(seconds=60 + 10 * step)) for step in range(3 + 2 * len(tables))]
     records = [
         dialect.genesis(run_id=run_id, profile="sample", made_with=MADE_WITH, ts=clock[0]),
         dialect.intent(step="data_prep", params={"sessions": WINDOW_SESSIONS}, input_hashes={}, ts=clock[1]),
@@ -211,30 +256,30 @@ def make_day(root: Path, day: date, prices: pd.DataFrame) -> None:
             ts=clock[2],
         ),
     ]
-    for place, (_, profile, _, rows) in enumerate(tables):
-        step, params = f"optimize_{profile}", {"engine": "skfolio", "max_weight": float(MAX_WEIGHT)}
+    for place, table in enumerate(tables):
+        step, params = f"optimize_{table.profile}", {"engine": "skfolio", "max_weight": float(MAX_WEIGHT)}
         records += [
             dialect.intent(step=step, params=params, input_hashes={"returns": returns_hash}, ts=clock[3 + 2 * place]),
             dialect.success(
                 step=step,
-                output_hashes={"weights": dialect.weights_hash(rows)},
-                metrics={"n_assets": len(rows)},
+                output_hashes={"weights": dialect.weights_hash(table.rows)},
+                metrics={"n_assets": len(table.rows)},
                 ts=clock[4 + 2 * place],
             ),
         ]
     dialect.write_run(
         root / "runs" / run_id,
         records=records,
-        candidates=[candidate(profile, returns.to_numpy(), weights) for _, profile, weights, _ in tables],
+        candidates=[candidate(table.profile, returns.to_numpy(), table.weights) for table in tables],
     )
     if day == CONTRADICTORY_DAY:
-        contradict(tables[0][3])
+        contradict(tables[0].rows)
     winners = [
         dialect.winner(
-            rows,
+            table.rows,
             rank=rank,
             engine="skfolio",
-            profile=profile,
+            profile=table.profile,
             regime=name,
             regime_score=score,
             generated_at=dialect.naive_utc(closed + timedelta(minutes=4, seconds=50 + 3 * (rank - 1))),
@@ -242,7 +287,7 @@ def make_day(root: Path, day: date, prices: pd.DataFrame) -> None:
             returns_hash=returns_hash,
             cluster_cap=1.0,
         )
-        for rank, profile, _, rows in tables
+        for rank, table in enumerate(tables, start=1)
     ]
     dialect.write_manifest(root / "manifests" / f"{day.isoformat()}.json", winners)
 
@@ -288,6 +333,8 @@ def main() -> None:
     write_closes(root / "closes.csv.gz", prices)
     for day in manifest_days(prices.index):
         make_day(root, day, prices)
+        if day.year == LONG_SHORT_YEAR and day != CONTRADICTORY_DAY:
+            make_long_short_day(root / "longshort", day, prices)
         print(day.isoformat())
     write_limits(root / "limits.json")
     write_licence(root / "LICENSE-skfolio")
