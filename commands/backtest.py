@@ -5,8 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def run(config: Path, *, as_json: bool, output: Path | None) -> int:
-    """Run the backtest; `output` None: where the config says. Return the exit code."""
-    from sim.backtest_run import run_backtest
+def run(
+    config: Path,
+    *,
+    as_json: bool,
+    output: Path | None,
+    multiples: str | None,
+    tearsheet: Path | None,
+    no_tearsheet: bool,
+    csv: Path | None,
+) -> int:
+    """Run the backtest; `output` None: a directory of its own below data/backtests. Return the exit code."""
+    from sim.backtest_report import Wanted, run_backtest
 
-    return run_backtest(config, as_json=as_json, output=output)
+    wanted = Wanted(as_json=as_json, output=output, multiples=multiples, tearsheet=tearsheet, no_tearsheet=no_tearsheet, csv=csv)
+    return run_backtest(config, wanted)

@@ -51,7 +51,15 @@ def _shadow(given: argparse.Namespace) -> int:
 def _backtest(given: argparse.Namespace) -> int:
     from commands import backtest
 
-    return backtest.run(given.config, as_json=given.json, output=given.output)
+    return backtest.run(
+        given.config,
+        as_json=given.json,
+        output=given.output,
+        multiples=None if given.no_stress else given.stress,
+        tearsheet=given.tearsheet,
+        no_tearsheet=given.no_tearsheet,
+        csv=given.csv,
+    )
 
 
 def _verify(given: argparse.Namespace) -> int:
@@ -128,8 +136,17 @@ def parser() -> Parser:
     backtest = _command(names, "backtest", _backtest, "run the same strategy and guard over history")
     _config(backtest, DEFAULT_BACKTEST)
     backtest.add_argument(
-        "--output", type=Path, metavar="DIR", help="where to write the record instead of the config's lakehouse"
+        "--output", type=Path, metavar="DIR", help="where to write the record (a new directory below data/backtests)"
     )
+    backtest.add_argument(
+        "--stress", default="1,2,3", metavar="MULTIPLES", help="run again at these multiples of all costs (%(default)s)"
+    )
+    backtest.add_argument("--no-stress", action="store_true", help="do not run again at other costs")
+    backtest.add_argument(
+        "--tearsheet", type=Path, metavar="FILE", help="where to write Nautilus' tearsheet (tearsheet.html beside the record)"
+    )
+    backtest.add_argument("--no-tearsheet", action="store_true", help="draw none")
+    backtest.add_argument("--csv", type=Path, metavar="DIR", help="write the result's tables there")
 
     verify = _command(names, "verify", _verify, "prove that log, ledger and state agree, or name the first line that does not")
     verify.add_argument("directory", nargs="?", type=Path, metavar="DIR", help="the data directory; the same as --lakehouse")

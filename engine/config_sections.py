@@ -34,6 +34,7 @@ from engine.config_values import (
 from lakehouse.returns_check import ReturnsCheck
 from lakehouse.shape import Shape
 from orders.assumptions import FillAt, FillRule
+from orders.caveats import Caveat
 from orders.financing import DayCount
 from orders.plan import UnnamedPositions
 from orders.schedule import AT_ONCE, CHILD_ORDERS_MAX, ScheduleKind
@@ -45,6 +46,7 @@ WinnerKey = Annotated[
 Symbol = Annotated[str, matching(re.compile(r"[A-Z0-9_]{1,32}:[A-Za-z0-9._!-]{1,64}"), "a symbol such as NASDAQ:AAPL")]
 BORROWER: Final = re.compile(r"[A-Za-z0-9._-]{1,64}|[A-Z0-9_]{1,32}:[A-Za-z0-9._!-]{1,64}")
 GradeName = Annotated[Grade, member(Grade)]
+CaveatWords = Annotated[str, matching(re.compile(r"[^\0-\x1f\x7f]{1,300}"), "a line of words, 300 characters at most")]
 LIVE_DATA: Final = {
     "path": "-",
     "synthetic_spread_bps": "0",
@@ -254,6 +256,7 @@ class DataSection(Section):
     `endpoint` (a loopback address instead of the venue).
     Of kind catalog only: `prices` (bars or quotes), `bar` (their length, of bars), `liquidity` (sizes and volumes as recorded, or
     unlimited). `synthetic_spread_bps` opens closes into quotes, where a shadow replays bars.
+    `caveats`: what limits a result of these data, by name (`orders.caveats`), in words; None: not stated.
     """
 
     kind: Annotated[
@@ -275,6 +278,7 @@ class DataSection(Section):
     prices: Annotated[Literal["bars", "quotes"] | None, one_of("bars", "quotes")] = None
     bar: Annotated[str | None, matching(re.compile(r"[0-9a-z]{1,8}"), "a bar length such as 1h")] = None
     liquidity: Annotated[Literal["recorded", "unlimited"] | None, one_of("recorded", "unlimited")] = None
+    caveats: dict[Annotated[Caveat, member(Caveat)], CaveatWords] | None = None
 
     @model_validator(mode="before")
     @classmethod

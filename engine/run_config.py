@@ -34,6 +34,7 @@ from engine.config_text import decode_error_line, dotted, key_lines, line_of
 from engine.config_values import Currency, Name, SchemaVersion, Section, milliseconds_ns, ns_of
 from orders.assumptions import Assumptions
 from orders.canonical import sha256_hex
+from orders.caveats import MEANINGS, StatedCaveat
 from orders.errors import ConfigError
 from orders.financing import FinancingTerms, FundingTerms, InterestTerms
 from orders.plan import PlanPolicy
@@ -262,6 +263,13 @@ class RunConfig(Section):
             per_minute=self.alarms.per_minute,
             timeout_s=self.alarms.timeout_s,
         )
+
+    def caveats(self) -> tuple[StatedCaveat, ...] | None:
+        """Return what limits a result of the config's data, in its order; None: not stated."""
+        stated = self.data.caveats
+        if stated is None:
+            return None
+        return tuple(StatedCaveat(name=name, meaning=MEANINGS[name], words=words) for name, words in stated.items())
 
     def rates(self) -> dict[str, Rate]:
         """Return the rates to base currency, by currency; base itself is not among them."""

@@ -90,6 +90,11 @@ class Layout:
         """Directory of plain Parquet files of a live market's public trades, for analysis."""
         return self.directory / "trades"
 
+    @property
+    def tearsheet(self) -> Path:
+        """Nautilus' tearsheet of a backtest, one HTML page that fetches nothing."""
+        return self.directory / "tearsheet.html"
+
     def torn(self, file: Path, *, size: int, run_id: str) -> Path:
         """Where run `run_id` saves the torn last line it cut from `file` at `size` bytes. Raises `InputError` on an unsafe id."""
         return self.directory / f"{file.name}.torn-{size}-{safe_name(run_id)}"

@@ -1,12 +1,8 @@
-"""`sluice backtest`: dated manifests over recorded prices through the shadow's own assembly, with a report of the run."""
+"""A backtest: dated manifests over recorded prices through the shadow's own assembly, and its summary."""
 
 from __future__ import annotations
 
-import json
-import os
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from importlib.metadata import version
 from itertools import groupby
@@ -17,72 +13,31 @@ import msgspec
 from nautilus_trader.model.data import BarType
 from nautilus_trader.model.identifiers import InstrumentId
 
-from analysis.run_summary import RunSummary, summarise, summary_lines
+from analysis.run_summary import RunSummary, summarise
 from engine.assemble import Parts, write_run_start
 from engine.config_catalog import bar_spec_of
 from engine.lakehouse_client import portfolio_of
 from engine.market_time import IDENTITY
-from engine.run_config import RunConfig, load_config
+from engine.run_config import RunConfig
 from engine.snapshots_out import SnapshotWriter
 from lakehouse import records
 from lakehouse.layout import Layout
-from lakehouse.lock import DataDirectoryLock
 from lakehouse.newest_manifest import read_newest
 from lakehouse.opening import open_journal
 from lakehouse.permission import MemoryPermission
-from orders.canonical import plain
 from orders.errors import ConfigError
 from sim.backtest import Backtest
 from sim.feed import FeedQuote
-from sim.inputs import Inputs, feed_of, manifests_of, read_inputs
+from sim.inputs import Inputs, feed_of, manifests_of
 from sim.narrator import day_of
 from sim.replay_client import bar_of, tick_of
 from strategies.target_portfolio import as_custom
 
 STEP_INSTANTS: Final = 21  # market instants in one streaming step: about a month of daily closes
-BACKTESTS: Final = Path("data/backtests")
 
 
-def run_backtest(config_path: Path, *, as_json: bool, output: Path | None) -> int:
-    """Run the whole history into a directory of its own and report. Return 0, or 1 when the engine halted itself.
-
-    `output` None: `data/backtests/<run id>`; a directory that holds a record already is refused.
-    """
-    config = load_config(config_path)
-    inputs = read_inputs(config)
-    run_id = time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + f"-{os.getpid()}"
-    layout = Layout(directory=output if output is not None else BACKTESTS / run_id)
-    if layout.log.exists():
-        raise ConfigError(
-            "OUTPUT_IN_USE",
-            expected="a directory without a record of a run",
-            found=str(layout.directory),
-            action="Name another with --output, or none.",
-        )
-    say = _silent if as_json else _progress
-    with DataDirectoryLock(layout, run_id=run_id):
-        summary, failures = backtest(config, inputs, layout=layout, run_id=run_id, say=say)
-    if as_json:
-        facts = {**summary.document(), "directory": str(layout.directory), "halted": failures, "synthetic": inputs.synthetic}
-        sys.stdout.write(json.dumps(plain(facts), sort_keys=True) + "\n")
-    else:
-        sys.stdout.write("\r\x1b[K" if sys.stdout.isatty() else "")
-        for text in summary_lines(summary, title=f"backtest · {config.environment}"):
-            sys.stdout.write(text + "\n")
-        for text in inputs.synthetic:
-            sys.stdout.write(f"synthetic      {text}\n")
-        sys.stdout.write("not synced     a backtest skips fdatasync: its log survives a kill up to the last batch\n")
-        sys.stdout.write(f"what is left   {layout.directory}\n")
-        sys.stdout.write(f"next           .venv/bin/sluice verify --lakehouse {layout.directory}\n")
-        for failure in failures:
-            sys.stdout.write(f"HALTED         {failure}\n")
-    return 1 if failures else 0
-
-
-def backtest(
-    config: RunConfig, inputs: Inputs, *, layout: Layout, run_id: str, say: Callable[[str, int, int], None]
-) -> tuple[RunSummary, list[str]]:
-    """Run it; return the summary made from the log and the prices, and why the engine halted itself, if it did."""
+def read_feed(config: RunConfig, inputs: Inputs) -> list[FeedQuote]:
+    """Return all prices of the span in time order. Raises `ConfigError` NO_PRICES when there are none."""
     bars = bar_spec_of(config.data)
     quotes = list(feed_of(config, inputs.market_limits, spread_bps=None if bars is None else Decimal(0)))
     if not quotes:
@@ -92,6 +47,25 @@ def backtest(
             found="none",
             action="Change [data] start and end.",
         )
+    return quotes
+
+
+def backtest(
+    config: RunConfig,
+    inputs: Inputs,
+    *,
+    layout: Layout,
+    run_id: str,
+    say: Callable[[str, int, int], None],
+    quotes: Sequence[FeedQuote] | None = None,
+    look: Callable[[Any], None] = lambda engine: None,
+) -> tuple[RunSummary, list[str]]:
+    """Run it; return the summary made from the log and the prices, and why the engine halted itself, if it did.
+
+    `quotes` None: those of the config. `look(engine)` is called at the end of the run, before Nautilus' engine is gone.
+    """
+    if quotes is None:
+        quotes = read_feed(config, inputs)
     failures: list[str] = []
     journal = open_journal(layout, now_ns=quotes[0].market_ns, run_id=run_id, durable=False)
     parts = Parts(
@@ -105,7 +79,7 @@ def backtest(
         permission=MemoryPermission(),
         market_time=IDENTITY,
         fold=journal.fold,
-        bar_spec=bars,
+        bar_spec=bar_spec_of(config.data),
         on_halt=failures.append,
     )
     test = Backtest(parts)
@@ -125,6 +99,7 @@ def backtest(
             marks={},
         )
         writer.write_state(now_ns=quotes[-1].market_ns, log_line=recorder.last_line)
+        look(test.engine)
     finally:
         journal.close()
         test.dispose()
@@ -138,7 +113,7 @@ def backtest(
 
 
 def _play(
-    test: Backtest, parts: Parts, quotes: list[FeedQuote], *, synthetic: list[str], say: Callable[[str, int, int], None]
+    test: Backtest, parts: Parts, quotes: Sequence[FeedQuote], *, synthetic: list[str], say: Callable[[str, int, int], None]
 ) -> None:
     config = parts.config
     instruments = {
@@ -194,7 +169,7 @@ def portfolio_at(config: RunConfig, instant_ns: int, path: Path | None) -> Any:
     return as_custom(portfolio_of(outcome, now_ns=instant_ns))
 
 
-def _steps(quotes: list[FeedQuote]) -> Iterator[list[FeedQuote]]:
+def _steps(quotes: Sequence[FeedQuote]) -> Iterator[list[FeedQuote]]:
     step: list[FeedQuote] = []
     instants = 0
     for _, group in groupby(quotes, key=lambda quote: quote.market_ns):
@@ -205,16 +180,3 @@ def _steps(quotes: list[FeedQuote]) -> Iterator[list[FeedQuote]]:
             step, instants = [], 0
     if step:
         yield step
-
-
-def _silent(day: str, done: int, total: int) -> None:
-    """A script wants the result only."""
-
-
-def _progress(day: str, done: int, total: int) -> None:
-    """One line that is written over on a terminal; nothing in a log."""
-    if sys.stdout.isatty():
-        width = 40
-        bar = "█" * (width * done // total)
-        sys.stdout.write(f"\r{day}  ▕{bar:<{width}}▏ {done} of {total} instants\x1b[K")
-        sys.stdout.flush()

@@ -10,7 +10,8 @@ from engine.run_config import load_config
 from lakehouse.layout import Layout
 from lakehouse.verifier import verify
 from orders.errors import ConfigError
-from sim.backtest_run import backtest, run_backtest
+from sim.backtest_report import Wanted, run_backtest
+from sim.backtest_run import backtest
 from sim.inputs import read_inputs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,5 +74,5 @@ def test_two_runs_leave_the_same_bytes(year: Path, tmp_path: Path) -> None:
 def test_a_directory_with_a_record_is_not_written_over(year: Path, tmp_path: Path) -> None:
     (tmp_path / "execution_logs.jsonl").write_text("{}\n")
     with pytest.raises(ConfigError, match="OUTPUT_IN_USE"):
-        run_backtest(year, as_json=True, output=tmp_path)
+        run_backtest(year, Wanted(as_json=True, output=tmp_path))
     assert (tmp_path / "execution_logs.jsonl").read_text() == "{}\n"
