@@ -19,7 +19,10 @@ RETURNS_MIN: Final = 20  # daily returns below which a ratio says nothing and is
 WEEK_DAYS_A_YEAR: Final = 252  # a market with weekends off
 DAYS_A_YEAR: Final = 365
 SATURDAY: Final = 5
-DEFINITION: Final = "Sharpe: mean of daily returns over their sample deviation, times the root of {periods} days a year; riskless rate zero, UTC days"
+DEFINITION: Final = (
+    "Sharpe: mean of daily returns over their sample deviation, times the root of {periods} days a year; "
+    "riskless rate zero, UTC days"
+)
 
 
 class CurvePoint(Record, frozen=True, kw_only=True):
