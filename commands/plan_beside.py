@@ -56,23 +56,24 @@ def drift(config: RunConfig, made: Plan) -> Beside:
     """
     section = config.lakehouse
     alert = drift_alert(made, config.drift_levels())
-    lines = () if alert is None else (f"drift    {alert}: the signed targets are that far from what is held; advice only",)
+    lines = () if alert is None else (f"drift    {alert.level}: {alert.message} of equity, from the signed targets; advice only",)
     if section.drift_csv is None:
-        return Beside(fields={"drift_alert": alert, "drift_csv": None}, lines=lines)
+        return Beside(fields={"drift_alert": plain(alert), "drift_csv": None}, lines=lines)
     try:
         rows = read_drift(section.drift_csv, root=section.manifest_root)
         cells = drift_advice(rows, made, min_trade_fraction=section.drift_min_trade_fraction)
     except InputError as error:
         found = {"code": error.code, "message": str(error), "advice": {}, "disagrees": 0}
         return Beside(
-            fields={"drift_alert": alert, "drift_csv": found}, lines=(*lines, f"drift    list not used: {error}; advice only")
+            fields={"drift_alert": plain(alert), "drift_csv": found},
+            lines=(*lines, f"drift    list not used: {error}; advice only"),
         )
     disagrees = sum(text.startswith(DISAGREES) for text in cells.values())
     planned = {line.symbol for line in made.lines}
     strangers = tuple(f"drift    {symbol}  {text}" for symbol, text in cells.items() if symbol not in planned)
     return Beside(
         fields={
-            "drift_alert": alert,
+            "drift_alert": plain(alert),
             "drift_csv": {"code": "", "message": "", "advice": dict(cells), "disagrees": disagrees},
         },
         lines=(*lines, *strangers),

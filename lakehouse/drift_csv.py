@@ -19,7 +19,7 @@ from lakehouse.manifest_rows import check_symbol
 from lakehouse.strict_json import read_contained
 from orders.canonical import decimal_text
 from orders.errors import InputError
-from orders.exact import exact_arithmetic
+from orders.exact import SHORT, exact_arithmetic
 from orders.plan import Plan, PlanLine
 from orders.values import Record, Side
 
@@ -53,6 +53,13 @@ class DriftLevels(Record, frozen=True, kw_only=True):
     rebalance_turnover: Decimal = Decimal("0.10")
     urgent_turnover: Decimal = Decimal("0.20")
     urgent_drift: Decimal = Decimal("0.075")
+
+
+class DriftAlert(Record, frozen=True, kw_only=True):
+    """A level that is exceeded: REBALANCE or URGENT, and what was seen against it, fractions of equity."""
+
+    level: str
+    message: str
 
 
 def read_drift(path: Path, *, root: Path) -> tuple[DriftRow, ...]:
@@ -114,16 +121,29 @@ def drift_advice(rows: Sequence[DriftRow], plan: Plan, *, min_trade_fraction: De
     return advice
 
 
-def drift_alert(plan: Plan, levels: DriftLevels) -> str | None:
-    """Return URGENT, REBALANCE or None by the drift of the plan's signed targets from what is held, of equity; half the sum
-    over all lines is the turnover. A line that could not be valued counts with its whole target. Raises `InputError`.
+def drift_alert(plan: Plan, levels: DriftLevels) -> DriftAlert | None:
+    """Return the alert that the drift of the plan's signed targets from what is held calls for; half the sum over all lines
+    is the turnover. A line that could not be valued counts with its whole target. Raises `InputError`.
     """
     with exact_arithmetic():
-        drifts = [abs(_drift(lines)) for lines in _legs(plan).values()]
-        turnover, largest = sum(drifts, Decimal(0)) / 2, max(drifts, default=Decimal(0))
-        if turnover > levels.urgent_turnover or largest > levels.urgent_drift:
-            return "URGENT"
-        return "REBALANCE" if turnover > levels.rebalance_turnover else None
+        drifts = {symbol: abs(_drift(lines)) for symbol, lines in _legs(plan).items()}
+        turnover = sum(drifts.values(), Decimal(0)) / 2
+        symbol = max(drifts, key=lambda name: (drifts[name], name), default="")
+        largest = drifts.get(symbol, Decimal(0))
+        reached = [
+            f"{what} {decimal_text(SHORT.plus(seen))} > {decimal_text(limit)}"
+            for what, seen, limit in (
+                ("turnover", turnover, levels.urgent_turnover),
+                (f"drift of {symbol}", largest, levels.urgent_drift),
+            )
+            if seen > limit
+        ]
+        if reached:
+            return DriftAlert(level="URGENT", message=", ".join(reached))
+        if turnover > levels.rebalance_turnover:
+            found = f"turnover {decimal_text(SHORT.plus(turnover))} > {decimal_text(levels.rebalance_turnover)}"
+            return DriftAlert(level="REBALANCE", message=found)
+        return None
 
 
 def _legs(plan: Plan) -> dict[str, list[PlanLine]]:

@@ -167,4 +167,12 @@ def test_advice_changes_no_line_of_the_plan() -> None:
 def test_the_documented_alert_levels_are_judged_on_signed_drift(
     targets: dict[str, str], held: dict[str, str], alert: str | None
 ) -> None:
-    assert drift_alert(plan_of(targets, held=held), DriftLevels()) == alert
+    found = drift_alert(plan_of(targets, held=held), DriftLevels())
+    assert (None if found is None else found.level) == alert
+
+
+def test_an_alert_says_what_was_seen_against_which_level() -> None:
+    made = plan_of({"US:A": "-0.1", "US:B": "0.5"})
+    found = drift_alert(made, DriftLevels())
+    assert found is not None
+    assert found.message == "turnover 0.3 > 0.2, drift of US:B 0.5 > 0.075"

@@ -7,13 +7,18 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lakehouse.manifest import AuditedManifest, ManifestRefused
 from lakehouse.platform_ledger import FAULTS, verify_platform_ledger
 from lakehouse.provenance import Provenance, grade_run
+from lakehouse.shape import Shape
 from orders.values import Grade
 from tests.lakehouse_in.conftest import CANDIDATES, GOLDEN
+from tests.lakehouse_in.shapes_made import LONG_RUN, Runs, good_meta
+from tests.lakehouse_in.shapes_made import RUN as RUN_OF_META
 
 if TYPE_CHECKING:
     from conftest import Lake
@@ -21,6 +26,11 @@ if TYPE_CHECKING:
 CHAIN = (GOLDEN / "golden_chain.jsonl").read_bytes()
 BARBELL = ("custom", "barbell")
 MANY = settings(max_examples=200, deadline=None)
+
+
+@pytest.fixture(scope="module")
+def still_runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    return Runs(tmp_path_factory.mktemp("runs"))
 
 
 def graded(lake: Lake, *, ledger: bytes = CHAIN, candidates: bytes = CANDIDATES.encode()) -> Provenance:
@@ -116,3 +126,30 @@ def test_a_cell_without_end_and_a_row_without_end_are_typed(still_lake: Lake) ->
 
 def test_the_files_as_they_were_are_verified(still_lake: Lake) -> None:
     assert graded(still_lake).grade is Grade.VERIFIED
+
+
+META_TARGETS = {"BINANCE:BTCUSDT": "0.26", "FX_IDC:EURUSD": "-0.1"}
+
+
+@MANY
+@given(data=st.data(), which=st.sampled_from(["the list of sleeves", "a sleeve's flattened file"]))
+def test_mutated_evidence_of_a_meta_portfolio_changes_no_target(still_runs: Runs, data: st.DataObject, which: str) -> None:
+    listed = still_runs.runs / RUN_OF_META / "data" / "meta_manifest_meta_benchmark_hrp.json"
+    path = listed if which == "the list of sleeves" else still_runs.runs / LONG_RUN / "data" / "portfolio_flattened.json"
+    good = path.read_bytes()
+    meta = still_runs.write(good_meta(), name="meta.json")
+    path.write_bytes(mutated(data, good))
+    outcome = still_runs.outcome(meta, key="meta_benchmark/hrp", shapes=frozenset({Shape.META}))
+    path.write_bytes(good)
+    if isinstance(outcome, AuditedManifest):
+        assert {symbol: str(weight) for symbol, weight in outcome.targets.items()} == META_TARGETS
+    else:
+        assert isinstance(outcome, ManifestRefused)
+        assert outcome.code in {"META_UNPROVEN", "META_CONTRADICTED"}
+
+
+def test_the_evidence_as_it_was_proves_the_meta_portfolio(still_runs: Runs) -> None:
+    meta = still_runs.write(good_meta(), name="meta.json")
+    outcome = still_runs.outcome(meta, key="meta_benchmark/hrp", shapes=frozenset({Shape.META}))
+    assert isinstance(outcome, AuditedManifest)
+    assert {symbol: str(weight) for symbol, weight in outcome.targets.items()} == META_TARGETS
