@@ -22,6 +22,7 @@ from commands.output import Exit, print_json
 from commands.plan_beside import Beside, drift, proof, regime
 from engine.config_values import ns_of
 from engine.hours import Hours, load_calendars
+from engine.regime_watch import RegimeSeen
 from engine.run_config import RunConfig, load_config
 from lakehouse.layout import Layout
 from lakehouse.manifest import AuditedManifest, ManifestHeld, ManifestRefused
@@ -35,7 +36,6 @@ from orders.values import Listing, Quote, Record
 from sentinel.facts import Reference, SentinelFacts
 from sentinel.guard import judge_plan
 from sentinel.limits import SentinelLimits, limits_sha256
-from sentinel.regime import Reading
 from strategies.planner import plan
 from venues.symbols import load_symbols
 
@@ -85,9 +85,9 @@ def run(config_path: Path, *, manifest: Path | None, now: str | None, as_json: b
         made = plan(inputs)
     except InputError as error:  # held like in the engine: numbers that no exact arithmetic holds
         made = Held(code=error.code, message=str(error))
-    reading, beside = regime(config, outcome, now_ns=now_ns)
+    seen, beside = regime(config, outcome, now_ns=now_ns)
     answer.add(proof(outcome), beside)
-    facts = made if isinstance(made, Held) else _facts(config, outcome, inputs, regime=reading)
+    facts = made if isinstance(made, Held) else _facts(config, outcome, inputs, regime=seen)
     if isinstance(made, Held) or isinstance(facts, Held):
         held = facts if isinstance(facts, Held) else made
         assert isinstance(held, Held)
@@ -157,7 +157,7 @@ def _stretched(limits: SentinelLimits, *, speed: int) -> SentinelLimits:
     )
 
 
-def _facts(config: RunConfig, manifest: AuditedManifest, inputs: PlanInputs, *, regime: Reading) -> SentinelFacts | Held:
+def _facts(config: RunConfig, manifest: AuditedManifest, inputs: PlanInputs, *, regime: RegimeSeen) -> SentinelFacts | Held:
     """Return what the guard needs; references are the mids of the snapshot, and no approval is recent: a preview gave none."""
     exposure = open_exposure(inputs.open_orders, marks=Marks.of_inputs(inputs))
     if isinstance(exposure, Held):
@@ -165,8 +165,9 @@ def _facts(config: RunConfig, manifest: AuditedManifest, inputs: PlanInputs, *, 
     return SentinelFacts(
         halted=is_halted(Layout(config.lakehouse.directory)),
         grade=manifest.grade,
-        regime_name=regime[0],
-        regime_quadrant=regime[1],
+        regime_name=regime.name,
+        regime_quadrant=regime.quadrant,
+        regime_source=regime.source,
         weights=manifest.targets,
         quotes=inputs.quotes,
         references={symbol: Reference(price=quote.mid, ts_ns=quote.ts_ns) for symbol, quote in inputs.quotes.items()},

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from engine.regime_watch import RegimeSeen, look
 from engine.run_config import RunConfig
 from lakehouse.drift_csv import DISAGREES, drift_advice, drift_alert, read_drift
 from lakehouse.manifest import AuditedManifest, ManifestRefused
-from lakehouse.regime_audit import RegimeAudit, read_regime_audit
 from orders.canonical import plain
 from orders.errors import InputError
 from orders.plan import Plan
 from orders.values import Record
-from sentinel.regime import Reading, worse_reading
+from sentinel.regime import Reading
 
 
 class Beside(Record, frozen=True, kw_only=True):
@@ -36,17 +36,17 @@ def proof(outcome: AuditedManifest | ManifestRefused) -> Beside:
     return Beside(fields=fields, lines=lines)
 
 
-def regime(config: RunConfig, manifest: AuditedManifest, *, now_ns: int) -> tuple[Reading, Beside]:
-    """Return the reading that counts at `now_ns`, the worse of the manifest's and the regime log's, and both to be shown."""
-    policy = config.regime_audit_policy()
+def regime(config: RunConfig, manifest: AuditedManifest, *, now_ns: int) -> tuple[RegimeSeen, Beside]:
+    """Return the regime that counts at `now_ns`, the worse of the manifest's and the regime log's, and both to be shown."""
     of_manifest: Reading = (manifest.regime_name, None)  # its reader has taken the quadrant into the name
-    audit: RegimeAudit | None = None if policy is None else read_regime_audit(policy, as_of_ns=now_ns)
+    seen = look(config.regime_audit_policy(), manifest=of_manifest, as_of_ns=now_ns)
+    audit = seen.audit
     fields = {"regime": {"manifest": manifest.regime_name, "audit": plain(audit)}}
     if audit is None:
-        return of_manifest, Beside(fields=fields)
+        return seen, Beside(fields=fields)
     said = f"{audit.regime}, {audit.code}: {audit.message}" if audit.code else audit.regime
     line = f"regime   manifest {manifest.regime_name} · log {said} · the worse counts"
-    return worse_reading(of_manifest, audit.reading), Beside(fields=fields, lines=(line,))
+    return seen, Beside(fields=fields, lines=(line,))
 
 
 def drift(config: RunConfig, made: Plan) -> Beside:

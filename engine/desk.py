@@ -381,6 +381,7 @@ class ManifestDesk:
             grade=audited.grade,
             regime_name=regime.name,
             regime_quadrant=regime.quadrant,
+            regime_source=regime.source,
             weights=audited.weights,
             quotes=quotes,
             references=references,

@@ -9,16 +9,21 @@ from lakehouse.regime_audit import RegimeAudit, RegimeAuditPolicy, read_regime_a
 from sentinel.regime import Reading, read_regime, worse_reading
 
 NO_LOG: Final = ""
+REGIME_LOG: Final = "regime log"
 
 
 class RegimeSeen:
-    """What one look found. `name`, `quadrant`: the worse reading, for the Sentinel; `audit` None: no log is configured."""
+    """What one look found. `name`, `quadrant`: the worse reading, for the Sentinel; `source`: REGIME_LOG where it is the
+    log's, else empty; `audit` None: no log is configured.
+    """
 
-    __slots__ = ("audit", "name", "quadrant")
+    __slots__ = ("audit", "name", "quadrant", "source")
 
     def __init__(self, manifest: Reading, audit: RegimeAudit | None) -> None:
         self.audit = audit
-        self.name, self.quadrant = manifest if audit is None else worse_reading(manifest, audit.reading)
+        reading = manifest if audit is None else worse_reading(manifest, audit.reading)
+        self.name, self.quadrant = reading
+        self.source = "" if reading is manifest else REGIME_LOG
 
     def fields(self) -> dict[str, Any]:
         """Return the two fields of a plan's line."""

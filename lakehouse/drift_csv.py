@@ -163,7 +163,7 @@ def _advice(rows: list[DriftRow], lines: list[PlanLine], *, least: Decimal) -> s
     if lines[0].held_weight is None:
         return f"csv {says}, what is held is not valued" if rows else None
     drift = _drift(lines)
-    wants = f"{Side.BUY if drift > 0 else Side.SELL} {decimal_text(abs(drift))}" if drift else "no trade"
+    wants = f"{Side.BUY if drift > 0 else Side.SELL} {decimal_text(SHORT.plus(abs(drift)))}" if drift else "no trade"
     if not rows:
         return f"{DISAGREES}: csv no trade, plan wants {wants}" if abs(drift) >= least else None
     sides = {row.side for row in rows}

@@ -232,9 +232,10 @@ def regime_parity(projection: Projection | None, *, facts: SentinelFacts, limits
     outcome = judge_regime(
         regime, before=before, after=after, turbulent_gross_max=gross_max, crisis_net_long_max=limits.crisis_net_long_max
     )
+    source = f" by the {facts.regime_source}" if facts.regime_source else ""
     named = "" if facts.regime_name == regime.value else f" (name {facts.regime_name}, quadrant {facts.regime_quadrant})"
     seen = (
-        f"{regime.value}{named}, gross {decimal_text(before.gross)} -> {decimal_text(after.gross)}, "
+        f"{regime.value}{source}{named}, gross {decimal_text(before.gross)} -> {decimal_text(after.gross)}, "
         f"net {decimal_text(before.net)} -> {decimal_text(after.net)} of equity"
     )
     return (_one("REGIME_PARITY", outcome, seen, words),)

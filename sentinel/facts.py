@@ -50,7 +50,8 @@ class SentinelFacts(Record, frozen=True, kw_only=True):
     """What the Sentinel knows beside the plan. `now_ns` is on the time scale of quotes, references and approvals.
 
     `grade` None: not graded. `regime_name`, `regime_quadrant`: the worse of the manifest's and the audit's, None when absent
-    (a missing name is CRISIS). `weights`: the manifest's net targets. `open_exposure`: by symbol, what still works.
+    (a missing name is CRISIS); `regime_source`: who said so, in words, where it was not the manifest. `weights`: the manifest's
+    net targets. `open_exposure`: by symbol, what still works.
     `recent`: at least the approvals of the duplicate window and of the open cycle. `hours`: by symbol; None: not judged.
     """
 
@@ -65,6 +66,7 @@ class SentinelFacts(Record, frozen=True, kw_only=True):
     open_exposure: Mapping[str, OpenExposure]
     now_ns: int
     hours: Mapping[str, MarketHours] | None = None
+    regime_source: str = ""
 
 
 class Projection(Record, frozen=True, kw_only=True):

@@ -73,6 +73,8 @@ def test_a_backtest_is_judged_by_the_worse_of_both_as_of_market_time(
     (plan,) = plans(ran)
     assert (plan["decision"], plan["regime"], plan["regime_audit"]["name"]) == (decision, regime, name)
     assert plan["code"] == ("REGIME_PARITY" if decision == "REFUSED" else "")
+    verdict = next(verdict for verdict in plan["verdicts"] if verdict["control"] == "REGIME_PARITY")
+    assert verdict["observed"].startswith(f"{regime} by the regime log") is (regime != manifest)
     assert (fills(ran) > 0) is (decision == "PLAN")
 
 
