@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,12 @@ def _import(given: argparse.Namespace) -> int:
     from commands import data_command
 
     return data_command.run_import(given)
+
+
+def _fetch(given: argparse.Namespace) -> int:
+    from commands import data_fetch
+
+    return data_fetch.run(given)
 
 
 def _show(given: argparse.Namespace) -> int:
@@ -41,9 +48,33 @@ def decimal(text: str) -> Decimal:
     return Decimal(text)
 
 
+def instant_ns(text: str) -> int:
+    """Nanoseconds of a day (its midnight, UTC) or of an ISO time with a zone."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is not None and moment.tzinfo is None and len(text) == 10:
+        moment = moment.replace(tzinfo=UTC)
+    if moment is None or moment.tzinfo is None:
+        raise argparse.ArgumentTypeError(
+            f"a day such as 2025-01-31 or a time such as 2025-01-31T14:00Z was expected, was {text!r}"
+        )
+    whole = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return ((whole.days * 86_400 + whole.seconds) * 1_000_000 + whole.microseconds) * 1_000
+
+
+def milliseconds(text: str) -> int:
+    """A whole number of milliseconds from 1 to a minute."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 60_000:
+        raise argparse.ArgumentTypeError(f"a whole number from 1 to 60000 was expected, was {text!r}")
+    return int(text)
+
+
 def add_data_commands(names: Any, add: AddCommand) -> None:
-    """Add import, show and check to the parsers of `sluice data`."""
+    """Add import, fetch, show and check to the parsers of `sluice data`."""
     _import_options(add(names, "import", _import, "write price files into a catalog, exactly, with a manifest of what was found"))
+    _fetch_options(add(names, "fetch", _fetch, "fetch a venue's public past into a catalog; goes on where it stopped"))
     show = add(names, "show", _show, "say what a catalog holds")
     check = add(names, "check", _check, "prove that a catalog is what its import manifests say")
     for command in (show, check):
@@ -87,3 +118,26 @@ def _import_options(command: Any) -> None:
     )
     judged.add_argument("--spikes", choices=("keep", "drop", "refuse"), default="keep", help="counted in any case (%(default)s)")
     judged.add_argument("--synthetic", metavar="TEXT", help="the prices are made; what they are, in words")
+
+
+def _fetch_options(command: Any) -> None:
+    command.add_argument("exchange", metavar="EXCHANGE", help="a ccxt exchange id, such as binance")
+    command.add_argument("symbols", nargs="+", metavar="SYMBOL", help="the platform's symbols, such as BINANCE:BTCUSDT")
+    command.add_argument("--kind", required=True, choices=("ohlcv", "trades"), help="bars, or public trades")
+    command.add_argument("--timeframe", metavar="LENGTH", help="length of the bars, such as 1m; of ohlcv")
+    command.add_argument(
+        "--since", required=True, type=instant_ns, metavar="TIME", help="from then on; a day, or a time with zone"
+    )
+    command.add_argument("--until", type=instant_ns, metavar="TIME", help="to before then; default: the venue's clock")
+    command.add_argument("--catalog", required=True, type=Path, metavar="DIR", help="the catalog to write into")
+    increments(command)
+    command.add_argument("--bad-rows", choices=("refuse", "drop"), default="refuse", help="stop there, or count (%(default)s)")
+    command.add_argument("--endpoint", metavar="URL", help="a loopback address that stands in for the venue, in a rehearsal")
+    command.add_argument(
+        "--backoff-ms",
+        type=milliseconds,
+        default=1_000,
+        metavar="MS",
+        help="first pause after a failure; it doubles (%(default)s)",
+    )
+    command.add_argument("--timeout-ms", type=milliseconds, default=10_000, metavar="MS", help="of one request (%(default)s)")

@@ -129,12 +129,23 @@ class RowChecker:
         self._numbers = [(name, places[name], name in sizes, places[name] in floats) for name in names]
         self._side, self._id = places.get("side"), places.get("trade_id")
         self._maker = self._side is not None and header[self._side].strip().lower() in MAKER_COLUMNS
+        self._last_ns: int | None = None  # of the row before, or where rows were expected from
         self._same: list[Row] = []  # rows of the newest instant
         self._ids: deque[str] = deque(maxlen=TRADE_IDS_KEPT)
         self._known_ids: set[str] = set()
         self._made = 0
         self._recent: deque[Decimal] = deque()
         self._sorted: list[Decimal] = []
+
+    def begin_at(self, ns: int) -> None:
+        """Rows are expected from `ns` on: the first one much later is after a gap. Before the first row."""
+        assert self._last_ns is None
+        self._last_ns = ns
+
+    def end_at(self, ns: int) -> None:
+        """Rows were expected up to `ns`: the last one much earlier is before a gap. After the last row."""
+        if self._last_ns is not None and ns > self._last_ns:
+            self._look_for_gap(self._last_ns, ns)
 
     def take(self, line: int, fields: Sequence[Any]) -> Row | None:
         """Judge one row."""
@@ -237,7 +248,7 @@ class RowChecker:
         raise _Bad("SIDE", "true or false" if self._maker else "buy or sell", repr(text[:20]))
 
     def _in_order(self, row: Row) -> Row | None:
-        last = self.tally.last_ns
+        last = self._last_ns
         if last is not None and row.ts_ns < last:
             raise _Bad("OUT_OF_ORDER", f"a stamp of at least {last} ns", str(row.ts_ns))
         trades = self._policy.kind is Kind.TRADES
@@ -258,16 +269,16 @@ class RowChecker:
         return row
 
     def _accept(self, row: Row) -> None:
-        tally, last = self.tally, self.tally.last_ns
+        tally, last = self.tally, self._last_ns
         tally.kept += 1
-        if last is None:
+        if tally.first_ns is None:
             tally.first_ns = row.ts_ns
-        elif row.ts_ns > last:
+        if last is not None and row.ts_ns > last:
             self._look_for_gap(last, row.ts_ns)
         if last != row.ts_ns:
             self._same.clear()
         self._same.append(row)
-        tally.last_ns = row.ts_ns
+        tally.last_ns = self._last_ns = row.ts_ns
         if row.trade_id:
             if len(self._ids) == TRADE_IDS_KEPT:
                 self._known_ids.discard(self._ids[0])

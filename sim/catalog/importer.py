@@ -186,6 +186,8 @@ def write_rows(
     """
     dataset = order.dataset()
     settings = {**(of or order).settings(), **({"synthetic": order.synthetic} if order.synthetic else {})}
+    if covers is not None:
+        settings |= {"from_ns": str(covers[0]), "to_ns": str(covers[1])}
     import_id = import_id_of(dataset=dataset.name, sources=sources, settings={**settings, "kind": order.kind.value})
     known = store.manifest(import_id)
     if known is not None:

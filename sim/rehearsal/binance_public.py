@@ -26,6 +26,7 @@ from aiohttp import WSMsgType, web
 
 from orders.errors import InputError
 from sim.rehearsal.public_market import SYMBOLS, PublicMarket, PublicSymbol
+from sim.rehearsal.rest_faults import RestFaults
 
 LOOPBACK: Final = "127.0.0.1"
 BOOK_LEVELS: Final = 20
@@ -48,6 +49,7 @@ class BinancePublic:
         self.requests: Counter[str] = Counter()
         self.rest_status: int | None = None  # every REST answer is this error while set
         self.refuse_sockets = False
+        self.faults = RestFaults()
         self._silent: set[str] = set()
         self._twice = False
         self._held: list[tuple[str, dict[str, Any]]] | None = None
@@ -59,7 +61,7 @@ class BinancePublic:
     async def start(self, *, port: int = 0) -> str:
         """Listen on 127.0.0.1 and return the endpoint, such as http://127.0.0.1:18080."""
         app = web.Application()
-        app.router.add_get("/api/v3/{name:.+}", self._rest)
+        app.router.add_get("/api/v3/{name:.+}", self._answer)
         for path in ("/ws", "/ws/{name}", "/stream", "/stream/{name}"):
             app.router.add_get(path, self._socket)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -179,6 +181,9 @@ class BinancePublic:
             streams.difference_update(names)
         self._later(socket, json.dumps({"result": None, "id": number}))
 
+    async def _answer(self, request: web.Request) -> web.Response:
+        return await self.faults.spoil(request.match_info["name"], await self._rest(request))
+
     async def _rest(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
         self.connections += 1
@@ -264,6 +269,8 @@ def act(server: BinancePublic, step: dict[str, Any]) -> None:
                 server.release(reverse=bool(step["reverse"]))
             case "rest":
                 server.rest_status = step["status"]
+            case "fault":
+                server.faults.add(step["resource"], step["fault"])
             case "sockets":
                 server.refuse_sockets = not step["accepted"]
             case other:

@@ -5,7 +5,8 @@ Numbers go out as texts with the trailing zeros Binance sends. Hand-written filt
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -51,6 +52,7 @@ class PublicMarket:
         self.asks: dict[Decimal, Decimal] = {}
         self.trades: list[dict[str, Any]] = []
         self._next_trade = first_trade_id
+        self._bars: dict[int, list[list[Any]]] = {}
 
     def set_touch(
         self, bid: Decimal, ask: Decimal, *, size: Decimal, levels: int, now_ms: int
@@ -108,8 +110,28 @@ class PublicMarket:
             "askQty": text(self.asks.get(ask, Decimal(0))),
         }
 
+    def keep_bars(self, interval_ms: int, rows: Sequence[tuple[int, Decimal, Decimal, Decimal, Decimal, Decimal]]) -> None:
+        """Take a history of bars (begin in ms, open, high, low, close, volume), oldest first, instead of those of the trades."""
+        self._bars[interval_ms] = [
+            [
+                opened,
+                *(text(value) for value in values),
+                opened + interval_ms - 1,
+                text(Decimal(0)),
+                1,
+                text(Decimal(0)),
+                text(Decimal(0)),
+                "0",
+            ]
+            for opened, *values in rows
+        ]
+
     def klines(self, *, interval_ms: int, start_ms: int, end_ms: int, limit: int) -> list[list[Any]]:
-        """Return bars of the trades kept, in Binance's order of columns."""
+        """Return bars of the history or else of the trades kept, in Binance's order of columns."""
+        known = self._bars.get(interval_ms)
+        if known is not None:
+            first = bisect_left(known, start_ms, key=lambda row: int(row[0]))
+            return [row for row in known[first : first + limit] if row[0] <= end_ms]
         buckets: dict[int, list[dict[str, Any]]] = {}
         for trade in self.trades:
             if start_ms <= trade["T"] <= end_ms:

@@ -43,6 +43,8 @@ class CcxtProfile(Record, frozen=True, kw_only=True):
     trades_fetch: Mapping[str, Any]
     trades_from: str  # parameter that names the first trade id wanted
     trades_page: int
+    trades_span_ms: int  # longest range one request by time may ask for
+    bars_page: int
     book_snapshot_levels: int
     quote_hash: str
     trade_hash: str
@@ -67,6 +69,8 @@ BINANCE: Final = CcxtProfile(
     trades_fetch={"fetchTradesMethod": "publicGetAggTrades"},
     trades_from="fromId",
     trades_page=1_000,
+    trades_span_ms=3_600_000,
+    bars_page=1_000,
     book_snapshot_levels=100,
     quote_hash="bidask:bookTicker@{symbol}",
     trade_hash="trade::{symbol}",
