@@ -1,4 +1,4 @@
-"""`sluice doctor [CONFIG]`: is this machine fit to run that config — Python, packages, clock, disk, keys, files, their age.
+"""`sluice doctor [CONFIG]`: is this machine fit to run that config — Python, packages, clock, disk, keys, dated files.
 
 Each check says what it found and, where it is not well, what to do. Nothing is changed but two files of a few bytes in the data
 directory, which are removed again.
@@ -16,40 +16,28 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
+from commands.doctor_files import examine_files
+from commands.findings import FAIL as FAIL
+from commands.findings import WARN as WARN
+from commands.findings import WELL as WELL
+from commands.findings import Finding as Finding
 from commands.halt_state import is_halted
 from commands.output import Exit, one_line, print_json
 from engine.run_config import RunConfig, load_config
 from lakehouse.layout import Layout
 from lakehouse.lock import current_holder
 from lakehouse.permission import read_halt
-from lakehouse.snapshots import read_market_limits
 from lakehouse.verifier import verify
 from orders.errors import SluiceError
-from orders.values import Record
 
 NS: Final = 1_000_000_000
-DAY_NS: Final = 86_400 * NS
 PYTHON: Final = (3, 13)
 FREE_FAIL_BYTES: Final = 100_000_000  # a journal of 100,000 lines
 FREE_WARN_BYTES: Final = 2_000_000_000
 SYNC_TRIES: Final = 5
 SYNC_WARN_MS: Final = 50.0  # every group commit waits this long
 CLOCK_SKEW_MAX_S: Final = 2.0  # between this process and the file system
-LIMITS_WARN_DAYS: Final = 30
 KEYS: Final = Path("~/.config/sluice/keys")
-
-WELL: Final = "ok"
-WARN: Final = "warn"
-FAIL: Final = "FAIL"
-
-
-class Finding(Record, frozen=True, kw_only=True):
-    """One check: `state` ok, warn or FAIL; `found` in words; `action`: what to do, "" when well."""
-
-    name: str
-    state: str
-    found: str
-    action: str = ""
 
 
 def run(path: Path, *, as_json: bool) -> int:
@@ -86,7 +74,7 @@ def examine_machine(path: Path, *, now_ns: int) -> Iterator[Finding]:
     yield from _guarded("clock", lambda: _clock(layout, now_ns=now_ns))
     yield _keys()
     yield from _record(layout)
-    yield from _limits(config, now_ns=now_ns)
+    yield from examine_files(config, now_ns=now_ns)
     yield _manifest(config)
 
 
@@ -202,17 +190,6 @@ def _record(layout: Layout) -> Iterator[Finding]:
         why = f"by {note.by}: {note.reason}" if note is not None else "the permission file is missing"
         action = "`sluice resume --by NAME --reason WHY` once the reason is gone."
         yield Finding(name="halt", state=WARN, found=f"halted {why}", action=action)
-
-
-def _limits(config: RunConfig, *, now_ns: int) -> Iterator[Finding]:
-    """The dated market limits of each venue, against real time: a replay's are as old as its data."""
-    for name, venue in config.venues.items():
-        snapshot = read_market_limits(venue.market_limits)  # the config's check has read it too
-        days = (now_ns - snapshot.as_of_ns) / DAY_NS
-        old = days > LIMITS_WARN_DAYS and config.data.kind == "ccxt"
-        action = "`sluice limits fetch` makes new ones: venues change steps and floors." if old else ""
-        found = f"{len(snapshot.limits)} symbols, {days:.0f} days old ({snapshot.source})"
-        yield Finding(name=f"limits {name}", state=WARN if old else WELL, found=found, action=action)
 
 
 def _manifest(config: RunConfig) -> Finding:

@@ -38,6 +38,12 @@ def _show(given: argparse.Namespace) -> int:
     return limits_files.run_show(given)
 
 
+def _volumes(given: argparse.Namespace) -> int:
+    from commands import limits_volumes
+
+    return limits_volumes.run(given)
+
+
 def add_limits(names: Any, *, command: Command, group: Callable[..., Any]) -> None:
     """Add the group to the command line; `command` and `group` make a parser as every other one is made."""
     limits = group(names, "limits", "make, take in and show the dated files of a venue: limits, hours, volumes")
@@ -60,6 +66,7 @@ def add_limits(names: Any, *, command: Command, group: Callable[..., Any]) -> No
     for one in (fetch, taken):
         one.add_argument("--output", type=Path, required=True, metavar="FILE", help="where to write it, whole or not at all")
         one.add_argument("--replace", action="store_true", help="write it even if it differs from what is there")
+    _volume_options(command(limits, "volumes", _volumes, "average the daily volumes of a price catalog into a volumes file"))
     for one in (fetch, taken, show):
         one.add_argument("--map", type=Path, default=SYMBOL_MAP, metavar="FILE", help="the symbol map (%(default)s)")
     hours = command(limits, "hours", _hours, "compile the sessions of exchanges into a market hours file")
@@ -71,6 +78,25 @@ def add_limits(names: Any, *, command: Command, group: Callable[..., Any]) -> No
         "--until", dest="last", type=_day, required=True, metavar="DAY", help="the last one; past it nothing trades"
     )
     hours.add_argument("--output", type=Path, required=True, metavar="FILE", help="where to write it, whole or not at all")
+
+
+def _volume_options(volumes: Any) -> None:
+    volumes.add_argument("catalog", type=Path, metavar="CATALOG", help="the catalog's directory")
+    volumes.add_argument("symbols", nargs="*", metavar="SYMBOL", help="platform symbols (all that the catalog has)")
+    volumes.add_argument("--until", dest="last", type=_day, required=True, metavar="DAY", help="the last UTC day that counts")
+    volumes.add_argument("--days", type=_count, required=True, metavar="N", help="over how many days with data")
+    volumes.add_argument("--valid", type=_count, required=True, metavar="DAYS", help="how long after its last day it is believed")
+    volumes.add_argument("--kind", choices=("bars", "trades"), default="bars", help="what is summed (%(default)s)")
+    volumes.add_argument("--bar", metavar="LENGTH", help="the bars' length, such as 1-HOUR, where a symbol has several")
+    volumes.add_argument("--output", type=Path, required=True, metavar="FILE", help="where to write it, whole or not at all")
+    volumes.add_argument("--map", type=Path, default=SYMBOL_MAP, metavar="FILE", help="the symbol map (%(default)s)")
+
+
+def _count(text: str) -> int:
+    """A whole number of days from 1 to 3650."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 3_650:
+        raise argparse.ArgumentTypeError(f"a whole number of days from 1 to 3650 was expected, was {text!r}")
+    return int(text)
 
 
 def _instant(text: str) -> int:

@@ -26,6 +26,7 @@ from engine.waiting import Waiting
 from lakehouse import records
 from lakehouse.permission import Permission
 from lakehouse.rebuild import LogFold
+from lakehouse.volumes_snapshot import volumes_sha256
 from orders.book import BookKeeper
 from orders.canonical import canonical_sha256, plain
 from orders.plan import PlanPolicy
@@ -266,4 +267,5 @@ def write_run_start(assembly: Assembly, parts: Parts, *, kind: str, version: str
         durable=parts.durable,
         base_currency=config.capital.base_currency,
         hours_sha256=assembly.hours_sha256,
+        volumes_sha256=volumes_sha256(venue.volumes for venue in config.venues.values() if venue.volumes is not None),
     )

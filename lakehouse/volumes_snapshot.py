@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -72,6 +72,12 @@ def read_volumes(path: Path) -> VolumesSnapshot:
         volumes=volumes,
         sha256=sha256_hex(data),
     )
+
+
+def volumes_sha256(paths: Iterable[Path]) -> str | None:
+    """Return the sha256 of the files' bytes (of several, over their hashes), None without any. Raises as `read_volumes`."""
+    hashes = sorted({read_volumes(path).sha256 for path in paths})
+    return sha256_hex("\n".join(hashes).encode()) if len(hashes) > 1 else next(iter(hashes), None)
 
 
 def write_volumes(path: Path, volumes: Mapping[str, AverageVolume], *, made_at_ns: int, source: str) -> None:
