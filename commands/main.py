@@ -74,6 +74,21 @@ def _status(given: argparse.Namespace) -> int:
     return status.run(given.lakehouse, as_json=given.json)
 
 
+def _flatten(given: argparse.Namespace) -> int:
+    from commands import flatten
+
+    return flatten.run(
+        given.config,
+        by=given.by,
+        reason=given.reason,
+        symbols=given.symbol,
+        venue=given.venue,
+        yes=given.yes,
+        queue=given.queue,
+        as_json=given.json,
+    )
+
+
 def _halt(given: argparse.Namespace) -> int:
     from commands import halt
 
@@ -166,6 +181,15 @@ def parser() -> Parser:
         "data", help="bring prices into a catalog", description="Bring prices into a catalog.", allow_abbrev=False
     )
     add_data_commands(data.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser), _command)
+    flatten = _command(names, "flatten", _flatten, "bring positions to zero, on a named person's word: shows the plan, then asks")
+    _config(flatten, DEFAULT_CONFIG)
+    flatten.add_argument("--by", required=True, metavar="NAME", help="who says so; goes into log and ledger")
+    flatten.add_argument("--reason", required=True, metavar="TEXT", help="why; goes into log and ledger")
+    flatten.add_argument("--symbol", action="append", default=[], metavar="SYMBOL", help="only this one; may be given again")
+    flatten.add_argument("--venue", metavar="VENUE", help="only what is held at this venue")
+    flatten.add_argument("--yes", action="store_true", help="do not ask; needed where nobody can be asked")
+    flatten.add_argument("--queue", action="store_true", help="nothing runs: let the next start carry it out, within a day")
+
     doctor = _command(names, "doctor", _doctor, "check Python, packages, clock, disk, keys, config and the age of data")
     _config(doctor, DEFAULT_CONFIG)
     add_limits(names, command=_command, group=_group)

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +31,7 @@ from lakehouse.newest_manifest import read_newest
 from lakehouse.snapshots import BookSnapshot, MarketLimitsSnapshot, read_book, read_market_limits, read_quotes
 from orders.canonical import decimal_text, plain
 from orders.errors import ConfigError, InputError
+from orders.flatten import Withdrawal, is_withdrawn, without_withdrawn
 from orders.plan import Decision, Held, Plan, PlanInputs, plan_document, plan_sha256
 from orders.valuation import Marks, open_exposure
 from orders.values import Listing, Quote, Record
@@ -66,7 +68,7 @@ def run(config_path: Path, *, manifest: Path | None, now: str | None, as_json: b
     `ConfigError` for the config and for files it names, among them a snapshot that is not there yet.
     """
     config = load_config(config_path)
-    snapshots = _read(config)
+    snapshots = read_snapshots(config)
     now_ns = snapshots.newest_ns if now is None else instant_ns(now)
     policy = config.manifest_policy()
     if manifest is not None:
@@ -80,6 +82,8 @@ def run(config_path: Path, *, manifest: Path | None, now: str | None, as_json: b
     answer = _Answer(config, snapshots, now_ns=now_ns, as_json=as_json)
     if not isinstance(outcome, AuditedManifest):
         return answer.turned_away(outcome)
+    if is_withdrawn(snapshots.book.withdrawn, outcome.manifest_sha256):
+        return answer.withdrawn(outcome, snapshots.book.withdrawn)
     inputs = _inputs(config, outcome, snapshots, now_ns=now_ns)
     try:
         made = plan(inputs)
@@ -92,7 +96,7 @@ def run(config_path: Path, *, manifest: Path | None, now: str | None, as_json: b
         held = facts if isinstance(facts, Held) else made
         assert isinstance(held, Held)
         return answer.held(outcome, held)
-    return answer.planned(outcome, made, facts, limits=_stretched(config.sentinel_limits(), speed=config.data.market_speed))
+    return answer.planned(outcome, made, facts, limits=stretched(config.sentinel_limits(), speed=config.data.market_speed))
 
 
 def instant_ns(text: str) -> int:
@@ -113,7 +117,8 @@ def instant_ns(text: str) -> int:
     return ns_of(instant)
 
 
-def _read(config: RunConfig) -> Snapshots:
+def read_snapshots(config: RunConfig) -> Snapshots:
+    """Return what the config's snapshots say. Raises `ConfigError` for one that is not there or cannot be read."""
     try:
         return Snapshots(
             quotes=read_quotes(config.snapshots.quotes),
@@ -126,13 +131,36 @@ def _read(config: RunConfig) -> Snapshots:
 
 
 def _inputs(config: RunConfig, manifest: AuditedManifest, snapshots: Snapshots, *, now_ns: int) -> PlanInputs:
+    targets = without_withdrawn(
+        manifest.targets, snapshots.book.withdrawn, manifest_sha256=manifest.manifest_sha256, listings=snapshots.listings
+    )
+    return inputs_of(
+        config,
+        snapshots,
+        manifest_sha256=manifest.manifest_sha256,
+        source_run=manifest.source_run,
+        targets=targets,
+        now_ns=now_ns,
+    )
+
+
+def inputs_of(
+    config: RunConfig,
+    snapshots: Snapshots,
+    *,
+    manifest_sha256: str,
+    source_run: str,
+    targets: Mapping[str, Decimal],
+    now_ns: int,
+) -> PlanInputs:
+    """Return the inputs of a plan as of the snapshots."""
     policy = config.plan_policy()
     return PlanInputs(
         environment=config.environment,
-        manifest_sha256=manifest.manifest_sha256,
-        source_run=manifest.source_run,
+        manifest_sha256=manifest_sha256,
+        source_run=source_run,
         cycle=snapshots.book.cycle + 1,
-        targets=manifest.targets,
+        targets=targets,
         book=snapshots.book.book,
         open_orders=snapshots.book.open_orders,
         quotes=snapshots.quotes,
@@ -147,7 +175,7 @@ def _inputs(config: RunConfig, manifest: AuditedManifest, snapshots: Snapshots, 
     )
 
 
-def _stretched(limits: SentinelLimits, *, speed: int) -> SentinelLimits:
+def stretched(limits: SentinelLimits, *, speed: int) -> SentinelLimits:
     """Return limits whose ages are in the data's time: a real second is `speed` of its seconds."""
     return msgspec.structs.replace(
         limits,
@@ -222,6 +250,13 @@ class _Answer:
             "source_run": None if outcome.source_run is None else {"run_id": outcome.source_run, "grade": grade},
         }
         return self._say(Decision.REFUSED if refused else Decision.HOLD, outcome.code, outcome.message)
+
+    def withdrawn(self, manifest: AuditedManifest, withdrawals: Sequence[Withdrawal]) -> int:
+        """A person has flattened all of the manifest."""
+        self._name(manifest)
+        by = next(known for known in withdrawals if known.scope.whole)
+        words = f"flattened by {by.by}: {by.reason}. Nothing of this manifest is traded any more; a new one ends that."
+        return self._say(Decision.HOLD, "WITHDRAWN", words)
 
     def held(self, manifest: AuditedManifest, held: Held) -> int:
         """The book cannot be valued."""

@@ -59,6 +59,17 @@ def print_plan(
     print(f"sha256 {plan_sha256}  nothing was sent")
 
 
+def print_flatten(plan: Plan, judgement: Judgement, *, what: str, plan_sha256: str) -> None:
+    """Print what a flatten would sell and buy back, and the guard's answer, to stdout."""
+    worth = f"equity {money(plan.equity_base)} {plan.base_currency}   cash {money(plan.cash_base)}"
+    print(f"flatten {what} of {plan.environment}   {worth}")
+    for text in (*_table([_cells(line) for line in plan.lines]), *_sums(plan), *_guard(judgement)):
+        print(text)
+    if plan.cancels:
+        print(f"{len(plan.cancels)} open orders are cancelled first")
+    print(f"sha256 {plan_sha256}  nothing was sent yet")
+
+
 def _table(rows: Sequence[Sequence[str]], *, head: Sequence[str] = HEAD) -> list[str]:
     """Return head and rows, numbers to the right; every character used is one cell wide."""
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]

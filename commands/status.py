@@ -13,6 +13,7 @@ from typing import Any, Final
 from commands.halt_state import is_halted
 from commands.output import Exit, print_json
 from lakehouse.examine import Examination, examine
+from lakehouse.flatten_request import read_request
 from lakehouse.layout import Layout, storage_error
 from lakehouse.ledger_format import BadLine
 from lakehouse.lock import current_holder
@@ -20,8 +21,10 @@ from lakehouse.permission import read_halt
 from lakehouse.platform_state import read_platform_state
 from lakehouse.rebuild import LogFold, decode_line
 from lakehouse.records import Alarm
+from lakehouse.withdrawals import scope_of
 from orders.canonical import decimal_text, plain
 from orders.errors import InputError, RecordCorrupt, SluiceError
+from orders.flatten import Scope
 
 TAIL_BYTES: Final = 262_144  # of the log, where the last alarm is looked for
 PROFILES_SHOWN_MAX: Final = 5
@@ -80,7 +83,19 @@ def _facts(layout: Layout, *, now_ns: int) -> dict[str, Any]:
             "source_run": manifest.source_run,
             "grade": manifest.grade,
             "read_s_ago": _age_s(manifest.ts_ns, now_ns),
+            "withdrawn": [
+                {
+                    "symbols": list(known.scope.symbols),
+                    "venue": known.scope.venue,
+                    "by": known.by,
+                    "reason": known.reason,
+                    "request_id": known.request_id,
+                    "s_ago": _age_s(known.ts_ns, now_ns),
+                }
+                for known in fold.flattens.withdrawals
+            ],
         },
+        "flatten": _flatten_facts(layout, fold),
         "halt": {
             "halted": halted,
             "by": None if note is None or not halted else note.by,
@@ -108,6 +123,20 @@ def _platform_facts(layout: Layout) -> dict[str, Any]:
     except SluiceError as error:
         return {"bad": str(error), "profiles": []}
     return {"bad": None, "profiles": plain(profiles)}
+
+
+def _flatten_facts(layout: Layout, fold: LogFold) -> dict[str, Any] | None:
+    """The flatten that is being carried out, or waits in its file; None when there is none."""
+    line = fold.flattens.open
+    if line is not None:
+        return {"stage": line.stage, "by": line.by, "reason": line.reason, "what": scope_of(line).words()}
+    try:
+        waiting = read_request(layout)
+    except InputError as error:
+        return {"stage": "invalid", "by": None, "reason": str(error), "what": layout.flatten_request.name}
+    if waiting is None:
+        return None
+    return {"stage": "waiting", "by": waiting.by, "reason": waiting.reason, "what": waiting.scope.words()}
 
 
 def _plan_facts(fold: LogFold) -> dict[str, Any]:
@@ -170,6 +199,15 @@ def _screen(facts: dict[str, Any]) -> list[str]:
             f"manifest {str(manifest['sha256'])[:4]}…  run {manifest['source_run']}  {manifest['grade']}"
             f"   read {_ago(manifest['read_s_ago'])}"
         )
+        for known in manifest["withdrawn"]:
+            what = Scope(symbols=tuple(known["symbols"]), venue=known["venue"]).words()
+            lines.append(
+                f"         WITHDRAWN ({what}) by {known['by']}, {_ago(known['s_ago'])}: {known['reason']}"
+                "   until a new manifest comes"
+            )
+    if (flatten := facts["flatten"]) is not None:
+        who = "" if flatten["by"] is None else f" by {flatten['by']}"
+        lines.append(f"flatten  {flatten['stage'].upper()}  {flatten['what']}{who}: {flatten['reason']}")
     if halt["halted"]:
         who = f"by {halt['by']}, {_ago(halt['s_ago'])}: {halt['reason']}" if halt["by"] is not None else "reason not recorded"
         lines.append(f"halt     HALTED {who}")

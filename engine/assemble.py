@@ -13,6 +13,7 @@ from engine.accruals import Accruals
 from engine.child_desk import SchedulesDesk
 from engine.desk import ManifestDesk
 from engine.facade import OrderFacade
+from engine.flatten import FlattenDesk
 from engine.gate import Gate
 from engine.hop import Hop
 from engine.hours import Hours, load_calendars
@@ -24,6 +25,7 @@ from engine.run_config import RunConfig
 from engine.volume_profiles import load_profiles
 from engine.waiting import Waiting
 from lakehouse import records
+from lakehouse.layout import Layout
 from lakehouse.permission import Permission
 from lakehouse.rebuild import LogFold
 from lakehouse.volumes_snapshot import volumes_sha256
@@ -46,7 +48,8 @@ class Parts:
     """What an assembly is made of. `fold` is what the log said at start, an empty one for a new log.
 
     `bar_spec` None: prices are quotes. `on_halt(reason)` is called once per halt, after sending has been blocked. `post`: puts a
-    callback on the loop from any thread; a live kernel with schedules needs it, a backtest has none (`engine.hop`).
+    callback on the loop from any thread; a live kernel with schedules needs it, a backtest has none (`engine.hop`). `requests`:
+    the data directory in which a person's request to flatten may appear; None: nobody asks.
     """
 
     config: RunConfig
@@ -63,6 +66,7 @@ class Parts:
     on_halt: Callable[[str], None] = lambda reason: None
     on_fill: Callable[[], None] = lambda: None
     post: Callable[[Callable[[], None]], Any] | None = None
+    requests: Layout | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,6 +83,7 @@ class Assembly:
     instrument_ids: Mapping[str, str]
     halt: Callable[[str], None]
     hours_sha256: str | None
+    flatten: FlattenDesk | None = None
 
 
 def assemble(kernel: Any, parts: Parts) -> Assembly:
@@ -199,6 +204,21 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
     gate.install()
     if schedules:
         _add_schedules(kernel, parts, schedules, recorder=recorder, gate=gate, prices=prices, halt=halt, owner=strategy_id)
+    flatten = None
+    if parts.requests is not None:
+        flatten = FlattenDesk(
+            layout=parts.requests,
+            environment=config.environment,
+            seen=parts.fold.flattens,
+            desk=desk,
+            strategy=strategy,
+            recorder=recorder,
+            permission=parts.permission,
+            limits=limits,
+            cache=kernel.cache,
+            clock_ns=kernel.clock.timestamp_ns,
+            halt=halt,
+        )
     return Assembly(
         gate=gate,
         recorder=recorder,
@@ -210,6 +230,7 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         instrument_ids=instrument_ids,
         halt=halt,
         hours_sha256=calendars.sha256,
+        flatten=flatten,
     )
 
 

@@ -25,10 +25,11 @@ from engine.run_config import RunConfig
 from engine.waiting import Waiting
 from lakehouse import records
 from lakehouse.permission import Permission
-from lakehouse.rebuild import INTERRUPTED, WAITING, LogFold
+from lakehouse.rebuild import INTERRUPTED, WAITING, WITHDRAWN, LogFold
 from lakehouse.rebuild import OPERATOR as OPERATOR
 from orders.assumptions import FillAt
 from orders.errors import InputError, StorageError
+from orders.flatten import Scope, Withdrawal, is_withdrawn, without_withdrawn
 from orders.plan import (
     Approval,
     Decision,
@@ -179,7 +180,12 @@ class ManifestDesk:
             cycle=cycle,
             manifest_sha256=manifest.manifest_sha256,
             source_run=manifest.source_run,
-            targets=manifest.targets,
+            targets=without_withdrawn(
+                manifest.targets,
+                self._intake.withdrawals,
+                manifest_sha256=manifest.manifest_sha256,
+                listings=self._listings,
+            ),
             symbols=work.symbols,
             after_ns=work.after_ns,
             awaited=work.waits_for,
@@ -218,7 +224,7 @@ class ManifestDesk:
             cycle=cycle,
             targets=targets,
             book=self._recorder.keeper.snapshot(),
-            open_orders=self._open_orders(),
+            open_orders=self.open_orders(),
             quotes={symbol: quote for symbol, quote in seen.items() if quote.ts_ns > after_ns or symbol not in held_to},
             limits=self._market_limits,
             listings=self._listings,
@@ -246,17 +252,19 @@ class ManifestDesk:
         decision: Mapping[str, tuple[Decimal, int]],
         ready: Callable[[Sequence[Approval]], None],
         schedules: Mapping[str, str] = AT_ONCE_EVERYWHERE,
+        reductions_only: bool = False,
     ) -> Judgement | Held:
         """Judge a plan of the open cycle and write it and its intents; see `decide`. `decision`: symbol -> (mid, when).
 
-        `schedules`: by venue; orders of the operator go at once.
+        `schedules`: by venue; orders of the operator go at once. `reductions_only`: a flatten, which follows no manifest.
         """
         cycle, quotes, planned_ns, sha256 = inputs.cycle, inputs.quotes, inputs.now_ns, inputs.manifest_sha256
         facts = audited.facts
         if isinstance(made, Held):
             self._hold(cycle, sha256, made, planned_ns, ready)
             return made
-        exposure = open_exposure(inputs.open_orders, marks=Marks.of_inputs(inputs))
+        open_orders = () if reductions_only else inputs.open_orders  # it may go where they cannot be valued: it only reduces
+        exposure = open_exposure(open_orders, marks=Marks.of_inputs(inputs))
         if isinstance(exposure, Held):
             self._hold(cycle, sha256, exposure, planned_ns, ready)
             return exposure
@@ -265,7 +273,9 @@ class ManifestDesk:
         regime = self._regime.see((audited.regime_name, None))
         judgement = judge_plan(
             made,
-            facts=self._sentinel_facts(audited, decision, inputs, regime=regime, open_exposure=exposure),
+            facts=self._sentinel_facts(
+                audited, decision, inputs, regime=regime, open_exposure=exposure, reductions_only=reductions_only
+            ),
             limits=self._limits,
             sha256=digest,
             schedules=schedules,
@@ -332,7 +342,7 @@ class ManifestDesk:
         self.on_plan(None, held)
         ready(())
 
-    def _open_orders(self) -> tuple[OpenOrder, ...]:
+    def open_orders(self) -> tuple[OpenOrder, ...]:
         """Orders that may still fill. A cycle begins when the last one's orders are terminal, so none is ours; others count.
 
         A parent whose schedule runs counts with all that it has not filled, sent or not, and its children do not.
@@ -370,6 +380,7 @@ class ManifestDesk:
         *,
         regime: RegimeSeen,
         open_exposure: Any,
+        reductions_only: bool,
     ) -> SentinelFacts:
         """What the Sentinel sees beside the plan. A symbol without a decision price is held against its own last mid."""
         quotes = inputs.quotes
@@ -389,6 +400,7 @@ class ManifestDesk:
             open_exposure=open_exposure,
             now_ns=inputs.now_ns,
             hours=inputs.hours,
+            reductions_only=reductions_only,
         )
 
     @stops_on_disk_error(())
@@ -421,7 +433,9 @@ class ManifestDesk:
         made, self._planned = self._planned, None
         now = self._clock_ns()
         left: frozenset[str] = frozenset()
-        if outcome == "done" and not self._permission.may_send():
+        if is_withdrawn(self._intake.withdrawals, self._open_manifest):
+            outcome = WITHDRAWN  # a person flattened it: nobody plans it again
+        elif outcome == "done" and not self._permission.may_send():
             outcome = INTERRUPTED  # what the halt denied is topped up by a start after `resume`
         elif outcome == "done" and (left := self._left(made, now_ns=now)):
             outcome = WAITING
@@ -451,6 +465,51 @@ class ManifestDesk:
             if (known := contexts.get(approval.client_order_id)) is None or known.filled < approval.quantity
         ]
         return self._waiting.left(made, short=short, now_ns=now_ns)
+
+    @property
+    def withdrawals(self) -> Sequence[Withdrawal]:
+        """What a person has flattened of the manifest in force."""
+        return self._intake.withdrawals
+
+    def withdraw(self, withdrawal: Withdrawal) -> None:
+        """From now on this is not opened again until another manifest is accepted. Its log line is the caller's."""
+        self._intake.withdraw(withdrawal)
+
+    def covers(self, scope: Scope, symbol: str) -> bool:
+        """Whether a flatten means this symbol."""
+        listing = self._listings.get(symbol)
+        return scope.covers(symbol, venue=None if listing is None else listing.venue)
+
+    @property
+    def manifest_in_force(self) -> Audited | None:
+        """The manifest that was accepted last, withdrawn or not."""
+        return self._intake.audited
+
+    def deadline_ns(self, now_ns: int) -> int:
+        """Return when waiting for prices from `now_ns` on ends."""
+        return self._intake.deadline_ns(now_ns)
+
+    @stops_on_disk_error(None)
+    def drop(self, openings: Sequence[Approval]) -> None:
+        """What was approved and waited for its turn is given up: a flatten cut its cycle off."""
+        for approval in openings:
+            self._gate.revoke(approval.client_order_id)
+            self._recorder.withdraw(approval.client_order_id, cause="flattened")
+        if self._outcome == "done":
+            self._outcome = INTERRUPTED
+
+    def topped_up(self) -> Work | None:
+        """Return the work that is left of a manifest whose cycle a partial flatten cut off, None when nothing is."""
+        work = self._decided
+        if work is None or self._intake.done == work.outcome.manifest_sha256:
+            return None
+        audited = self._intake.audited
+        if audited is None or audited.facts.manifest_sha256 != work.outcome.manifest_sha256:
+            return None
+        if is_withdrawn(self._intake.withdrawals, work.outcome.manifest_sha256):
+            return None
+        now = self._clock_ns()
+        return msgspec.structs.replace(work, cause="top_up", after_ns=0, deadline_ns=self._intake.deadline_ns(now))
 
     def disarm(self) -> None:
         """Every order of the open cycle is terminal: what was approved and not used lapses."""

@@ -14,6 +14,7 @@ from lakehouse.manifest import AuditedManifest, ManifestHeld, ManifestRefused
 from lakehouse.rebuild import LogFold
 from orders.book import BookKeeper
 from orders.canonical import decimal_text
+from orders.flatten import Withdrawal, is_withdrawn
 from orders.plan import Decision
 from orders.values import Grade, Quote, Record
 from strategies.desk import Work
@@ -62,6 +63,7 @@ class ManifestIntake:
         self._waiting = waiting
         self._interrupted = fold.unfinished  # the manifest whose cycle a kill cut off
         self._last_generated_ns = 0
+        self.withdrawals: tuple[Withdrawal, ...] = fold.flattens.withdrawals  # of the manifest in force
         if fold.manifest is not None:
             self._last_generated_ns = fold.manifest.generated_ns or 0
             self.audited = _audited_of(fold.manifest)
@@ -95,8 +97,9 @@ class ManifestIntake:
                     ledger_faults=manifest.ledger_faults,
                 )
             )
-        if manifest.manifest_sha256 == self.done:
+        if manifest.manifest_sha256 == self.done or is_withdrawn(self.withdrawals, manifest.manifest_sha256):
             return None
+        self.withdrawals = tuple(w for w in self.withdrawals if w.manifest_sha256 == manifest.manifest_sha256)
         self._last_generated_ns = manifest.generated_ns
         now = self._clock_ns()
         symbols = tuple(sorted({*manifest.targets, *self._keeper.positions}))
@@ -136,6 +139,10 @@ class ManifestIntake:
             deadline_ns=self.deadline_ns(now),
             awaited=self._waiting.awaited(symbols, now_ns=now),
         )
+
+    def withdraw(self, withdrawal: Withdrawal) -> None:
+        """A person has flattened what `withdrawal` covers of the manifest in force."""
+        self.withdrawals = (*self.withdrawals, withdrawal)
 
     def _turned_away(self, outcome: Any, *, decision: Decision, code: str, message: str) -> None:
         now = self._clock_ns()

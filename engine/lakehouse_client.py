@@ -24,7 +24,10 @@ def portfolio_of(outcome: ManifestOutcome, *, now_ns: int) -> TargetPortfolio:
 
 
 class LakehouseDataClient(LiveDataClient):
-    """`judge()` reads and judges the files once; this client calls it at each change and publishes changed outcomes."""
+    """`judge()` reads and judges the files once; this client calls it at each change and publishes changed outcomes.
+
+    `on_poll()` is called on the loop before each look: what else is to be looked at in the data directory.
+    """
 
     def __init__(
         self,
@@ -37,12 +40,14 @@ class LakehouseDataClient(LiveDataClient):
         judge: Callable[[], ManifestOutcome],
         poll_interval_s: float,
         halt: Callable[[str], None],
+        on_poll: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(loop=loop, client_id=client_id(), venue=None, msgbus=msgbus, cache=cache, clock=clock)
         self._paths = tuple(paths)
         self._judge = judge
         self._poll_interval_s = poll_interval_s
         self._halt = halt
+        self._on_poll = on_poll
         self._task: asyncio.Task[None] | None = None
         self._published: tuple[str | None, str] | None = None
 
@@ -66,6 +71,7 @@ class LakehouseDataClient(LiveDataClient):
         unchanged = 0
         settled = False
         while True:
+            self._on_poll()
             signature = self._signature()
             if signature != seen or not settled or unchanged >= REJUDGE_POLLS:
                 seen, unchanged = signature, 0

@@ -45,12 +45,14 @@ class PlanRecorder(LineWriter):
         """Write that a manifest was read and judged."""
         self.write(records.ManifestLine, **line)
 
-    def open_cycle(self, *, cause: str, manifest_sha256: str) -> int:
+    def open_cycle(self, *, cause: str, manifest_sha256: str, request_id: str = "") -> int:
         """Open the next cycle by a line, and return its number."""
         self.last_cycle += 1
         self.cycle_fills = []
         self.cycle_orders = 0
-        self.write(records.CycleOpened, cycle=self.last_cycle, cause=cause, manifest_sha256=manifest_sha256)
+        self.write(
+            records.CycleOpened, cycle=self.last_cycle, cause=cause, manifest_sha256=manifest_sha256, request_id=request_id
+        )
         return self.last_cycle
 
     def close_cycle(self, *, manifest_sha256: str, outcome: str) -> None:

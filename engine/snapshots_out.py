@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
+from engine.desk import ManifestDesk
 from engine.market_time import MarketTime
 from engine.prices import Prices
 from engine.recorder import Recorder
@@ -29,8 +31,10 @@ class SnapshotWriter:
         listings: Mapping[str, Listing],
         market_time: MarketTime,
         marks: Mapping[str, tuple[Decimal, int]],
+        desk: ManifestDesk,
     ) -> None:
         self._layout = layout
+        self._desk = desk
         self._config = config
         self._recorder = recorder
         self._prices = prices
@@ -40,6 +44,8 @@ class SnapshotWriter:
         self._marks = {symbol: price for symbol, (price, _) in marks.items()}
         self._rates: Mapping[str, Rate] = config.rates()
         self.last_equity: Decimal | None = None
+        self._writing = threading.Lock()
+        self._taken = self._written = 0
 
     def equity(self) -> Decimal:
         """Return equity in base currency at the newest marks: mids, else last fill prices. For display and state only."""
@@ -69,7 +75,11 @@ class SnapshotWriter:
         write_actual_state(self._layout.state, self.state(now_ns=now_ns, log_line=log_line))
 
     def write_snapshots(self, *, now_ns: int) -> None:
-        """Write quotes, book and limits for `sluice plan`, stamped in market time."""
+        """Write quotes, book and limits for `plan` and `flatten`, stamped in market time. Raises `StorageError`."""
+        self.snapshots_of(now_ns)()
+
+    def snapshots_of(self, now_ns: int) -> Callable[[], None]:
+        """Take what is true now; what is returned writes it, on any thread. A later taking that was written first stands."""
         snapshots = self._config.snapshots
         market_now = self._market_time.at(now_ns)
         quotes = []
@@ -78,17 +88,24 @@ class SnapshotWriter:
             if quote is not None:
                 stamp = self._market_time.at(quote.ts_ns)
                 quotes.append(Quote(symbol=symbol, bid=quote.bid, ask=quote.ask, ts_ns=stamp))
-        for path in (snapshots.quotes, snapshots.book, snapshots.market_limits):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        if quotes:
-            write_quotes(snapshots.quotes, quotes)
-        write_book(snapshots.book, self._recorder.keeper.snapshot(), as_of_ns=market_now, cycle=self._recorder.last_cycle)
-        write_market_limits(
-            snapshots.market_limits,
-            [self._limits[symbol] for symbol in sorted(self._limits)],
-            as_of_ns=market_now,
-            source=f"run {self._recorder.facts.run_id}",
-        )
+        book, cycle = self._recorder.keeper.snapshot(), self._recorder.last_cycle
+        open_orders, withdrawn = self._desk.open_orders(), self._desk.withdrawals
+        limits = [self._limits[symbol] for symbol in sorted(self._limits)]
+        self._taken += 1
+        number = self._taken
+
+        def write() -> None:
+            with self._writing:
+                if number < self._written:
+                    return
+                self._written = number
+                if quotes:
+                    write_quotes(snapshots.quotes, quotes)
+                write_book(snapshots.book, book, as_of_ns=market_now, cycle=cycle, open_orders=open_orders, withdrawn=withdrawn)
+                source = f"run {self._recorder.facts.run_id}"
+                write_market_limits(snapshots.market_limits, limits, as_of_ns=market_now, source=source)
+
+        return write
 
     def _assets(self) -> tuple[Asset, ...]:
         assets = []

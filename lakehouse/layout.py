@@ -71,6 +71,16 @@ class Layout:
         return self.directory / "halt.json"
 
     @property
+    def flatten_request(self) -> Path:
+        """A person's wish to flatten, until the run takes it (`lakehouse.flatten_request`)."""
+        return self.directory / "flatten_request.json"
+
+    @property
+    def flatten_refused(self) -> Path:
+        """The last such file that was refused, for whoever looks into it."""
+        return self.directory / "flatten_request.refused"
+
+    @property
     def snapshots(self) -> Path:
         """Directory of dated snapshots: quotes, book, limits."""
         return self.directory / "snapshots"

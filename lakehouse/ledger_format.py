@@ -5,7 +5,7 @@ compact, keys sorted, UTF-8: RFC 8785 on the subset strings, integers to 2^53-1,
 `log_line` counts lines of `execution_logs.jsonl` from 1; every `*_hash` is over a raw line without its newline.
 
     GENESIS      first line of a ledger; `previous` is null (a later segment will name the head and length it continues)
-    FILL, FINANCING, HALT, RESUME, RECOVERY    one for each such line of the log, in the log's order; `ts` is that line's `ts_ns`
+    FILL, FINANCING, FLATTEN, HALT, RESUME, RECOVERY    one for each such line of the log, in its order; `ts` is that line's
     LOG_ANCHOR   sha256 over all bytes of the log's lines 1..log_line, newlines included; `ts` is the last of those lines'
 """
 
@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
-from lakehouse.records import AnyLine, Fill, Financing, HaltLine, Recovery
+from lakehouse.records import AnyLine, Fill, Financing, FlattenLine, HaltLine, Recovery
 from orders.canonical import SAFE_INTEGER_MAX
 from orders.errors import RecordCorrupt
 
@@ -35,6 +35,7 @@ class LedgerType(StrEnum):
     GENESIS = "GENESIS"
     FILL = "FILL"
     FINANCING = "FINANCING"
+    FLATTEN = "FLATTEN"
     HALT = "HALT"
     RESUME = "RESUME"
     RECOVERY = "RECOVERY"
@@ -90,6 +91,16 @@ class FinancingBody(Body, frozen=True, kw_only=True):
     venue: str
 
 
+class FlattenBody(Body, frozen=True, kw_only=True):
+    by: str
+    line_hash: str
+    log_line: int
+    outcome: str
+    reason: str
+    request_id: str
+    stage: str
+
+
 class HaltBody(Body, frozen=True, kw_only=True):
     by: str
     line_hash: str
@@ -122,7 +133,7 @@ class LedgerLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 RECORD_KEYS: Final = LedgerLine.__struct_fields__
-LEDGERED: Final = frozenset({Fill, Financing, HaltLine, Recovery})
+LEDGERED: Final = frozenset({Fill, Financing, FlattenLine, HaltLine, Recovery})
 _encoder = msgspec.json.Encoder()
 
 
@@ -151,6 +162,16 @@ def record_of(line: AnyLine, raw: bytes, *, log_line: int) -> tuple[LedgerType, 
                 log_line=log_line,
                 symbol=line.symbol,
                 venue=line.venue,
+            )
+        case FlattenLine():
+            return LedgerType.FLATTEN, FlattenBody(
+                by=line.by,
+                line_hash=sha256(raw),
+                log_line=log_line,
+                outcome=line.outcome,
+                reason=line.reason,
+                request_id=line.request_id,
+                stage=line.stage,
             )
         case HaltLine():
             kind = LedgerType.RESUME if line.action == "resume" else LedgerType.HALT

@@ -20,6 +20,7 @@ from lakehouse.records import (
     CycleOpened,
     Fill,
     Financing,
+    FlattenLine,
     HaltLine,
     Intent,
     ManifestLine,
@@ -35,6 +36,7 @@ from lakehouse.records import (
     UnknownOutcome,
     VerdictLine,
 )
+from lakehouse.withdrawals import Flattens
 from orders.book import ZERO, BookKeeper
 from orders.errors import RecordCorrupt
 from orders.financing import FinancingKind
@@ -44,6 +46,7 @@ FinancingKey = tuple[str, str, str]  # venue, kind, symbol or currency
 OPERATOR: Final = "operator"  # cause of a cycle that a caller outside the engine asked for
 APPROVAL_USED: Final = "APPROVAL_USED"  # a second submit or send was refused; the order itself stands
 WAITING: Final = "waiting"  # outcome of a cycle some of whose lines wait for their market to open: its manifest is not done
+WITHDRAWN: Final = "withdrawn"  # outcome of a cycle whose manifest a person flattened: it is not planned again
 INTERRUPTED: Final = "interrupted"  # outcome of a cycle that a kill cut off: its manifest is not done
 FINANCING_KINDS: Final = frozenset(FinancingKind)
 DIGITS_MAX: Final = 28  # of a number in the log; Decimal arithmetic keeps 28 significant digits
@@ -126,6 +129,7 @@ class LogFold:
         self.last_marks: dict[str, Decimal] = {}  # of its last fill or financing, whichever is newer
         self.halt: HaltLine | None = None  # the halt in force, None after a resume
         self.saved_torn: set[str] = set()
+        self.flattens = Flattens()
 
     @property
     def unknown_orders(self) -> tuple[str, ...]:
@@ -165,6 +169,7 @@ class LogFold:
             case CycleOpened():
                 if line.cycle <= self.cycle:
                     raise _corrupt("CYCLE_ORDER", f"a cycle above {self.cycle}", str(line.cycle))
+                self.flattens.check_cycle(line, of_operator=line.cause == OPERATOR)
                 self.cycle = line.cycle
                 self.open_cycle = line
                 if line.cause != OPERATOR:
@@ -182,6 +187,8 @@ class LogFold:
                 self._start(line)
             case RunStop():
                 self.run_finished = True
+            case FlattenLine():
+                self.flattens.apply(line)
             case HaltLine():
                 self.halt = None if line.action == "resume" else line
             case Recovery():
@@ -222,6 +229,7 @@ class LogFold:
 
     def _manifest(self, line: ManifestLine) -> None:
         if line.decision == "ACCEPTED":
+            self.flattens.accepted(line.manifest_sha256)
             if self.manifest is None or line.manifest_sha256 != self.manifest.manifest_sha256:
                 self.plans.clear()
                 self.orders_by_line.clear()
@@ -235,6 +243,7 @@ class LogFold:
             raise _corrupt("ORDER_TWICE", "one order under one client order id", f"a second intent for {key}")
         if known is None and line.parent_client_order_id is None:
             self.orders_by_line.setdefault((line.cycle, line.line), []).append(key)
+        self.flattens.check_intent(line, opened=self.open_cycle, positions=self.keeper.positions)
         self.finished.pop(key, None)
         self.open_orders[key] = OrderTrace(line)
 

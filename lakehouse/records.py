@@ -82,6 +82,7 @@ class CycleOpened(Line, frozen=True, kw_only=True, gc=False, tag="cycle"):
     cycle: int
     cause: str  # new_manifest, drift, top_up, operator
     manifest_sha256: str
+    request_id: str = ""  # of the flatten that this cycle carries out
 
 
 class CycleClosed(Line, frozen=True, kw_only=True, gc=False, tag="cycle_end"):
@@ -306,6 +307,28 @@ class Financing(Line, frozen=True, kw_only=True, gc=False, tag="financing"):
     assumptions_sha256: str
 
 
+class FlattenLine(Line, frozen=True, kw_only=True, gc=False, tag="flatten"):
+    """A person's flatten, told twice: `stage` taken (the request is used up; durable before anything is done) and ended.
+
+    `symbols` empty: all; `venue` None: all. `manifest_sha256`: the manifest in force, which counts as withdrawn from here on
+    for what is named; None: there is none. `plan_sha256`: of the plan the person saw. `outcome` of an end: flat; incomplete
+    (`message` says what stays and why); halted. Empty while taken.
+    """
+
+    request_id: str
+    stage: str
+    by: str
+    reason: str
+    symbols: Sequence[str]
+    venue: str | None
+    manifest_sha256: str | None
+    plan_sha256: str
+    created_ns: int
+    expires_ns: int
+    outcome: str = ""
+    message: str = ""
+
+
 class Reconcile(Line, frozen=True, kw_only=True, gc=False, tag="reconcile"):
     outcome: str  # clean, break
     detail: str
@@ -337,5 +360,5 @@ class Recovery(Line, frozen=True, kw_only=True, gc=False, tag="recovery"):
 
 AnyLine = (
     RunStart | RunStop | ManifestLine | CycleOpened | CycleClosed | PlanLineRecord | Skip | Intent | VerdictLine | Send | Received
-    | Ack | Reject | UnknownOutcome | CancelLine | Fill | Financing | Reconcile | HaltLine | Alarm | Recovery
+    | Ack | Reject | UnknownOutcome | CancelLine | Fill | Financing | FlattenLine | Reconcile | HaltLine | Alarm | Recovery
 )  # fmt: skip

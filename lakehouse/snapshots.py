@@ -9,9 +9,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 from lakehouse.snapshot_parts import (
     SNAPSHOT_VERSION,
@@ -30,24 +32,29 @@ from lakehouse.snapshot_parts import (
 from orders.book import Book
 from orders.canonical import decimal_text, plain, sha256_hex
 from orders.errors import InputError
+from orders.flatten import Withdrawal
 from orders.plan import OpenOrder
 from orders.values import MarketLimits, Quote, Record, Side
 
 MESSAGE_MAX: Final = 1_000
 QUOTE_COLUMNS: Final = ["symbol", "bid", "ask", "ts_ns"]
 LIMIT_FIELDS: Final = frozenset(MarketLimits.__struct_fields__)
-BOOK_FIELDS: Final = frozenset({"version", "as_of_ns", "cash", "positions", "cycle", "open_orders"})
+BOOK_FIELDS: Final = frozenset({"version", "as_of_ns", "cash", "positions", "cycle", "open_orders", "withdrawn"})
 LIMITS_FIELDS: Final = frozenset({"version", "as_of_ns", "source", "limits", "refused"})
 LIMITS_OPTIONAL: Final = frozenset({"refused"})
 
 
 class BookSnapshot(Record, frozen=True, kw_only=True):
-    """A book at `as_of_ns` (market time), the number of the last cycle opened (0: none), and what still works."""
+    """A book at `as_of_ns` (market time), the number of the last cycle opened (0: none), and what still works.
+
+    `withdrawn`: what a person has flattened of the manifest in force.
+    """
 
     as_of_ns: int
     book: Book
     cycle: int
     open_orders: tuple[OpenOrder, ...]
+    withdrawn: tuple[Withdrawal, ...] = ()
 
 
 class RefusedLimit(Record, frozen=True, kw_only=True):
@@ -107,7 +114,9 @@ def write_quotes(path: Path, quotes: Iterable[Quote]) -> None:
 
 def read_book(path: Path) -> BookSnapshot:
     """Read a book snapshot. Raises `InputError` BOOK_INVALID, `NotYet` when the file is absent or empty."""
-    document = snapshot_document(path, snapshot_bytes(path), "BOOK_INVALID", BOOK_FIELDS, optional=frozenset({"open_orders"}))
+    document = snapshot_document(
+        path, snapshot_bytes(path), "BOOK_INVALID", BOOK_FIELDS, optional=frozenset({"open_orders", "withdrawn"})
+    )
     code = "BOOK_INVALID"
     cash = {
         name_of(venue, "venue", path, code): {
@@ -131,7 +140,16 @@ def read_book(path: Path) -> BookSnapshot:
         book=Book(cash=cash, positions={symbol: quantity for symbol, quantity in positions.items() if quantity}),
         cycle=cycle,
         open_orders=tuple(_open_order(order, number, path) for number, order in enumerate(orders, start=1)),
+        withdrawn=_withdrawn(document.get("withdrawn", []), path),
     )
+
+
+def _withdrawn(value: Any, path: Path) -> tuple[Withdrawal, ...]:
+    try:
+        return msgspec.convert(value, tuple[Withdrawal, ...], strict=False)
+    except msgspec.ValidationError as error:
+        fields = ", ".join(Withdrawal.__struct_fields__)
+        refuse("BOOK_INVALID", f"withdrawn as a list of objects with {fields}", str(error)[:120], path, cause=error)
 
 
 def _open_order(value: Any, number: int, path: Path) -> OpenOrder:
@@ -148,7 +166,15 @@ def _open_order(value: Any, number: int, path: Path) -> OpenOrder:
     )
 
 
-def write_book(path: Path, book: Book, *, as_of_ns: int, cycle: int, open_orders: tuple[OpenOrder, ...] = ()) -> None:
+def write_book(
+    path: Path,
+    book: Book,
+    *,
+    as_of_ns: int,
+    cycle: int,
+    open_orders: Sequence[OpenOrder] = (),
+    withdrawn: Sequence[Withdrawal] = (),
+) -> None:
     """Write the book whole or not at all; `cycle` is the number of the last cycle opened. Raises `StorageError`."""
     document = {
         "version": SNAPSHOT_VERSION,
@@ -157,6 +183,7 @@ def write_book(path: Path, book: Book, *, as_of_ns: int, cycle: int, open_orders
         "cash": plain(book.cash),
         "positions": plain(book.positions),
         "open_orders": plain(open_orders),
+        "withdrawn": [plain(known) | {"ts_ns": str(known.ts_ns)} for known in withdrawn],
     }
     replace_snapshot(path, (json.dumps(document, indent=1, sort_keys=True) + "\n").encode())
 

@@ -190,6 +190,8 @@ def _notes(found: Examination, state: OwnState | None, *, run_active: bool) -> t
             f"of log lines {found.anchored_line + 1} to {fold.log_line} the ledger hashes only what was"
             " booked, halts and recoveries"
         )
+    if fold.flattens.open is not None:
+        notes.append(f"a flatten by {fold.flattens.open.by} has not ended: the run, or the next start, goes on with it")
     if fold.unexplained_fills:
         notes.append(f"{fold.unexplained_fills} fills belong to no order in the log")
     return tuple(notes)

@@ -165,6 +165,22 @@ def duplicate(
 # plan controls
 
 
+def reductions_only(lines: Sequence[PlanLine]) -> Verdicts:
+    """Deny a flatten unless every order brings a position toward zero and stops there. It stands for PROVENANCE and
+    MANIFEST_BOUNDS, which judge a manifest, and for what judges the book after: gross, leverage and each position only shrink.
+    """
+    control, words = "REDUCTIONS_ONLY", "toward zero, not past it"
+    wrong = [
+        f"{line.side} {line.quantity} {line.symbol}, {line.held_quantity} held"
+        for line in lines
+        if line.side is None
+        or not (line.held_quantity.is_finite() and line.quantity.is_finite())
+        or line.held_quantity * line.side.sign >= 0
+        or not 0 < line.quantity <= abs(line.held_quantity)
+    ]
+    return (_one(control, _passed(not wrong), wrong[0] if wrong else f"{len(lines)} reductions", words),)
+
+
 def halt(facts: SentinelFacts) -> Verdicts:
     """Deny everything unless it is known that nothing is halted."""
     ok = facts.halted is False

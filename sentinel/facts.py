@@ -53,6 +53,7 @@ class SentinelFacts(Record, frozen=True, kw_only=True):
     (a missing name is CRISIS); `regime_source`: who said so, in words, where it was not the manifest. `weights`: the manifest's
     net targets. `open_exposure`: by symbol, what still works.
     `recent`: at least the approvals of the duplicate window and of the open cycle. `hours`: by symbol; None: not judged.
+    `reductions_only`: the plan follows no manifest but a person's word to flatten.
     """
 
     halted: bool
@@ -67,6 +68,7 @@ class SentinelFacts(Record, frozen=True, kw_only=True):
     now_ns: int
     hours: Mapping[str, MarketHours] | None = None
     regime_source: str = ""
+    reductions_only: bool = False
 
 
 class Projection(Record, frozen=True, kw_only=True):

@@ -106,11 +106,16 @@ def _judge(
     whole = _Asked()
     projection = project(plan, left, facts=facts)
     whole.ask("HALT", lambda: controls.halt(facts))
-    whole.ask("PROVENANCE", lambda: controls.provenance(facts, limits=limits))
-    whole.ask("MANIFEST_BOUNDS", lambda: controls.manifest_bounds(projection, facts=facts, orders=bool(trading), limits=limits))
-    whole.ask("REGIME_PARITY", lambda: controls.regime_parity(projection, facts=facts, limits=limits))
-    whole.ask("MAX_LEVERAGE", lambda: controls.max_leverage(projection, limits=limits))
-    whole.ask("MAX_ASSET_EXPOSURE", lambda: controls.max_asset_exposure(projection, limits=limits))
+    if facts.reductions_only:
+        whole.ask("REDUCTIONS_ONLY", lambda: controls.reductions_only(trading))
+    else:
+        whole.ask("PROVENANCE", lambda: controls.provenance(facts, limits=limits))
+        whole.ask(
+            "MANIFEST_BOUNDS", lambda: controls.manifest_bounds(projection, facts=facts, orders=bool(trading), limits=limits)
+        )
+        whole.ask("REGIME_PARITY", lambda: controls.regime_parity(projection, facts=facts, limits=limits))
+        whole.ask("MAX_LEVERAGE", lambda: controls.max_leverage(projection, limits=limits))
+        whole.ask("MAX_ASSET_EXPOSURE", lambda: controls.max_asset_exposure(projection, limits=limits))
 
     verdicts = (*whole.verdicts, *by_line.verdicts)
     broken = whole.broken or by_line.broken

@@ -97,6 +97,7 @@ def backtest(
             listings=inputs.listings,
             market_time=IDENTITY,
             marks={},
+            desk=test.assembly.desk,
         )
         writer.write_state(now_ns=quotes[-1].market_ns, log_line=recorder.last_line)
         look(test.engine)

@@ -11,7 +11,8 @@ from statistics import median
 from typing import Any, Final
 
 from lakehouse.manifest import AuditedManifest, ManifestHeld
-from lakehouse.records import Fill
+from lakehouse.records import Fill, FlattenLine
+from lakehouse.withdrawals import scope_of
 from orders.canonical import plain
 from orders.plan import Held, Judgement, Plan
 
@@ -110,6 +111,25 @@ class Narrator:
             code=judgement.code,
             cycle=made.cycle,
             reasons=dict(counts),
+        )
+
+    def flatten(self, line: FlattenLine) -> None:
+        """A person's flatten: taken, or how it ended."""
+        what = scope_of(line).words()
+        stage = (
+            f"flatten {what} by {line.by}: {line.reason}"
+            if not line.outcome
+            else f"flatten {line.outcome.upper()}  {line.message}"
+        )
+        self.line(
+            f"          {stage.rstrip()}",
+            type="flatten",
+            stage=line.stage,
+            outcome=line.outcome,
+            by=line.by,
+            reason=line.reason,
+            request_id=line.request_id,
+            message=line.message,
         )
 
     def cycle(self, fills: Sequence[Fill], orders: int) -> None:

@@ -72,6 +72,7 @@ def _lakehouse_maker(config: RunConfig, assembly: Assembly) -> MakeClient:
             judge=judge,
             poll_interval_s=config.lakehouse.poll_interval_ms / 1_000,
             halt=assembly.halt,
+            on_poll=(lambda: None) if assembly.flatten is None else assembly.flatten.poll,
         )
 
     return make

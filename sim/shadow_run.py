@@ -41,6 +41,7 @@ from sim.state_follower import StateFollower
 ALARMS_S: Final = 10.0  # for alarms on their way when the run ends
 SETTLE_S: Final = 5.0  # after the feed's end an open cycle gets this long
 RECORDED_TOPICS: Final = ("data.quotes.*", "data.trades.*", "data.book.depth.*")
+SNAPSHOTS_S: Final = 5.0  # between snapshots of a run that goes on
 WATCH_S: Final = 0.2  # how often the permission file is looked at between orders
 
 
@@ -253,6 +254,7 @@ class ShadowRun:
             on_halt=self._halted,
             on_fill=lambda: self._state.on_fill(),
             post=self._loop.call_soon_threadsafe,
+            requests=self.layout,
         )
         made = make_shadow_node(self._parts, loop=self._loop, source=source)
         assembly = self.assembly = made.assembly
@@ -261,6 +263,8 @@ class ShadowRun:
         assembly.desk.on_plan = narrator.plan
         assembly.desk.on_cycle_end = narrator.cycle
         self._narrator = narrator
+        assert assembly.flatten is not None
+        assembly.flatten.on_change = self._on_flatten
         self._snapshots = SnapshotWriter(
             layout=self.layout,
             config=self.config,
@@ -270,6 +274,7 @@ class ShadowRun:
             listings=self.inputs.listings,
             market_time=source.market_time,
             marks=fold.marks,
+            desk=assembly.desk,
         )
         self._state = StateFollower(
             path=self.layout.state,
@@ -301,7 +306,7 @@ class ShadowRun:
     async def _background(self, source: PriceSource, node: Any) -> None:
         """Beside the node: play the source, let the last cycle end, then finish; watch the permission all along."""
         self.assembly.gate.own_thread()
-        watching = asyncio.create_task(self._watch_permission())
+        beside = [asyncio.create_task(self._watch_permission()), asyncio.create_task(self._keep_snapshots())]
         try:
             while not node.kernel.trader.is_running:
                 await asyncio.sleep(0.01)
@@ -316,8 +321,18 @@ class ShadowRun:
                 await asyncio.sleep(0.1)
                 settle_polls = settle_polls + 1 if self.assembly.strategy.at_rest else 0
         finally:
-            watching.cancel()
+            for task in beside:
+                task.cancel()
         self.finished.set()
+
+    async def _keep_snapshots(self) -> None:
+        """What `plan` and `flatten` read while the run goes on is not older than this; written beside the loop."""
+        while self._disk_error is None:
+            await asyncio.sleep(SNAPSHOTS_S)
+            try:
+                await asyncio.to_thread(self._snapshots.snapshots_of(time.time_ns()))
+            except StorageError as error:
+                self._disk_failed(error)
 
     async def _watch_permission(self) -> None:
         """A halt from another terminal is written down and alarmed within a moment, order or no order."""
@@ -370,6 +385,11 @@ class ShadowRun:
         elif isinstance(outcome, ManifestRefused):
             self._only_refused = not self._accepted
         self._narrator.manifest(outcome)
+
+    def _on_flatten(self, line: records.FlattenLine) -> None:
+        """A flatten was taken or has ended: it is told, and what `plan` and `flatten` read says so at once."""
+        self._narrator.flatten(line)
+        self._keep(lambda: self._snapshots.write_snapshots(now_ns=time.time_ns()))
 
     def _disk_failed(self, error: SluiceError) -> None:
         """A durable write failed: nothing is sent from here on, and the run ends. A second failure adds nothing."""

@@ -49,6 +49,10 @@ class Desk(Protocol):
         """Return the openings that the cash at hand covers at the far touch, fees included; the rest get a skip line."""
         ...
 
+    def drop(self, openings: Sequence[Approval]) -> None:
+        """The open cycle is cut off: these openings, which waited, do not go out."""
+        ...
+
     def finish(self) -> Work | None:
         """Every order of the open cycle is terminal: close it; return work that is to be tried again, None for none."""
         ...

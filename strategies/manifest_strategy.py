@@ -51,9 +51,11 @@ class ManifestStrategy(Strategy):
         self._openings: Sequence[Approval] = ()
         self._working: set[str] = set()
         self._unwatched: Sequence[str] = ()
+        self._cancelling: set[str] = set()  # of the open cycle, asked to cancel by a flatten
         self._trading = False
         self._deciding = False  # a plan is made or its intents are on their way to disk
         self._finish: Callable[[], Work | None] = desk.finish  # what the end of the open cycle calls
+        self.on_free: Callable[[], bool] = lambda: False  # asked first when a cycle has ended: True when it takes the strategy
 
     @property
     def at_rest(self) -> bool:
@@ -76,14 +78,15 @@ class ManifestStrategy(Strategy):
         """
         work = self._desk.read(data.outcome)
         if work is None:
-            self._give_up()
+            self.give_up()
             return
         if self._trading:
             self._queue.append(work)
         else:
             self._await_prices(work)
 
-    def _give_up(self) -> None:
+    def give_up(self) -> None:
+        """A manifest that waits or is queued is not traded."""
         self._stop_watching()
         self._work = None
         self._queue.clear()
@@ -175,7 +178,7 @@ class ManifestStrategy(Strategy):
         assert price.as_decimal() == approval.limit_price
         self.submit_order(self.order_factory.limit(**common, price=price))
 
-    def reserve(self, finish: Callable[[], None]) -> bool:
+    def reserve(self, finish: Callable[[], Work | None]) -> bool:
         """Take the strategy for one cycle that is planned elsewhere; False when a cycle is open. `send` must follow.
 
         `finish()` is called once when every order of that cycle is terminal. A manifest that waits for prices goes on
@@ -196,6 +199,25 @@ class ManifestStrategy(Strategy):
         self._deciding = False
         for approval in approvals:
             self._submit(approval)
+        self._finish_if_done()
+
+    def cut_off(self, *, again: bool) -> None:
+        """Let nothing more of the open cycle go out, and cancel what works; it ends when all of it is terminal.
+
+        May be called as often as one likes; `again`: ask once more for what was asked to cancel. Does nothing while a plan is on
+        its way to disk.
+        """
+        if again:
+            self._cancelling.clear()
+        if not self._trading or self._deciding:
+            return
+        openings, self._openings = self._openings, ()
+        self._desk.drop(openings)
+        for order_id in sorted(self._working - self._cancelling):
+            self._cancelling.add(order_id)
+            order = self.cache.order(ClientOrderId(order_id))
+            if order is not None and not order.is_closed:
+                self.cancel_order(order)
         self._finish_if_done()
 
     def adopt(self, client_order_ids: Sequence[str], *, unwatched: Sequence[str] = ()) -> None:
@@ -240,7 +262,10 @@ class ManifestStrategy(Strategy):
             return
         self._trading = False
         finish, self._finish = self._finish, self._desk.finish
+        self._cancelling.clear()
         again = finish()
+        if self.on_free():
+            return
         if self._queue:
             self._await_prices(self._queue.popleft())
         elif self._work is not None and not self._missing:

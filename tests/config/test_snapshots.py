@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse.snapshots import read_book, read_market_limits, read_quotes, write_book, write_market_limits, write_quotes
@@ -33,6 +33,7 @@ LIMITS = MarketLimits(
 )
 
 
+@settings(deadline=None)  # a disk
 @given(rows=st.dictionaries(symbols, st.tuples(prices, prices, st.integers(0, 2**62)), max_size=5))
 def test_quotes_come_back_exact(rows: dict[str, tuple[Decimal, Decimal, int]], tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("quotes") / "quotes.csv"

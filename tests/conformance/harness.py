@@ -187,6 +187,7 @@ class Harness(ABC):
                 listings=self.parts.listings,
                 market_time=self.market_time,
                 marks={},
+                desk=self.assembly.desk,
             )
             writer.write_state(now_ns=self.kernel.clock.timestamp_ns(), log_line=recorder.last_line)
             self.journal.close()

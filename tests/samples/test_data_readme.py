@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse import hours_snapshot, ledger_format, records, snapshots, state, volumes_snapshot
+from lakehouse import flatten_request, hours_snapshot, ledger_format, records, snapshots, state, volumes_snapshot
 from lakehouse.import_manifest import ImportManifest
 from lakehouse.layout import Layout
 from orders.assumptions import Assumptions
@@ -64,8 +64,9 @@ def test_a_field_taken_out_of_the_page_would_be_missed() -> None:
         ("Import manifest (JSON)", set(ImportManifest.__struct_fields__)),
         ("Market hours (JSON)", set(hours_snapshot.HOURS_FIELDS | hours_snapshot.SESSION_FIELDS)),
         ("Volumes (JSON)", set((volumes_snapshot.VOLUMES_FIELDS - {"volumes"}) | volumes_snapshot.VOLUME_FIELDS)),
+        ("Flatten request", set(flatten_request.REQUEST_FIELDS)),
     ],
-    ids=["symbol map", "market limits", "book", "import manifest", "market hours", "volumes"],
+    ids=["symbol map", "market limits", "book", "import manifest", "market hours", "volumes", "flatten request"],
 )
 def test_a_file_of_ours_is_documented_with_exactly_its_fields(heading: str, fields: set[str]) -> None:
     assert _documented(README, heading) == fields
@@ -83,6 +84,7 @@ def test_every_type_of_the_ledger_is_documented(kind: ledger_format.LedgerType) 
         ledger_format.GenesisBody,
         ledger_format.FillBody,
         ledger_format.FinancingBody,
+        ledger_format.FlattenBody,
         ledger_format.HaltBody,
         ledger_format.RecoveryBody,
         ledger_format.AnchorBody,
