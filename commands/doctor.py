@@ -27,6 +27,7 @@ from engine.run_config import RunConfig, load_config
 from lakehouse.layout import Layout
 from lakehouse.lock import current_holder
 from lakehouse.permission import read_halt
+from lakehouse.regime_audit import STALE, read_regime_audit
 from lakehouse.verifier import verify
 from orders.errors import SluiceError
 
@@ -76,6 +77,7 @@ def examine_machine(path: Path, *, now_ns: int) -> Iterator[Finding]:
     yield from _record(layout)
     yield from examine_files(config, now_ns=now_ns)
     yield _manifest(config)
+    yield from _regime_log(config, now_ns=now_ns)
 
 
 def _guarded(name: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -201,3 +203,19 @@ def _manifest(config: RunConfig) -> Finding:
         return Finding(name="manifest", state=WARN, found=f"{path}: {error.strerror}", action=action)
     hours = (time.time_ns() - status.st_mtime_ns) / NS / 3_600
     return Finding(name="manifest", state=WELL, found=f"{path}, {status.st_size} bytes, written {hours:.1f} h ago")
+
+
+def _regime_log(config: RunConfig, *, now_ns: int) -> Iterator[Finding]:
+    """Of live data its age counts; a replay reads it as of its own time, so only what cannot be read is said."""
+    policy = config.regime_audit_policy()
+    if policy is None:
+        return
+    audit = read_regime_audit(policy, as_of_ns=now_ns)
+    bad = bool(audit.code) and (audit.code != STALE or config.data.kind == "ccxt")
+    hours = "" if audit.stamp_ns is None else f", written {(now_ns - audit.stamp_ns) / NS / 3_600:.1f} h ago"
+    yield Finding(
+        name="regime log",
+        state=WARN if bad else WELL,
+        found=f"{audit.code}: {audit.message}" if bad else f"{policy.path}: {audit.name}, quadrant {audit.quadrant}{hours}",
+        action="Until it can be believed the regime counts as CRISIS." if bad else "",
+    )

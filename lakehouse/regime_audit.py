@@ -134,10 +134,12 @@ class _Search:
     def _newest_in(self, start: int, end: int) -> tuple[_Line | None, bool]:
         """Return the freshest line of a piece up to the instant, and whether nothing can stand before the piece.
 
-        Going back, a line that cannot be read counts until one of after the instant follows: then it too was of later.
+        Going back, a line that cannot be read counts until one of after the instant is met: then it too was of later. Where a
+        piece has lines of after the instant only, and one that cannot be read before them, an earlier piece decides.
         """
         best: _Line | None = None
         bad: InputError | None = None
+        later = False
         left = DISORDER_LINES
         lines = self._lines_back(start, end)
         if not lines and start:
@@ -150,6 +152,7 @@ class _Search:
                     bad = bad or error
                 continue
             if line.stamp_ns > self._as_of_ns:
+                later = True
                 if best is None:
                     bad = None
                 continue
@@ -160,7 +163,7 @@ class _Search:
             left -= 1
             if not left:
                 break
-        if best is None and bad is not None:
+        if best is None and bad is not None and (start == 0 or not later):
             raise bad
         return best, start == 0
 

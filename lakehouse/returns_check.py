@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 from lakehouse.strict_json import read_contained
+from orders.canonical import sha256_hex
 from orders.errors import InputError
+
+_KNOWN: Final[dict[str, tuple[str, str]]] = {}  # sha256 of a file -> content hash and shape hash of its table
 
 RETURNS_PATH: Final = "data/portfolio_returns.parquet"  # below the run's directory
 RETURNS_SIZE_MAX: Final = 256 << 20
+KNOWN_MAX: Final = 8
 IN_LEDGER: Final = "returns_hash_in_ledger"
 IN_FILE: Final = "returns_hash_of_file"
 
@@ -55,9 +58,17 @@ def returns_checks(
     return checks
 
 
-@lru_cache(maxsize=2)
 def _hashes_of(data: bytes) -> tuple[str, str]:
-    """Content hash and shape hash of a table; kept, because a manifest that waits is judged again and again."""
+    """Content hash and shape hash of a table; the last few are remembered: a manifest that waits is judged again and again."""
+    digest = sha256_hex(data)
+    if digest not in _KNOWN:
+        while len(_KNOWN) >= KNOWN_MAX:
+            del _KNOWN[next(iter(_KNOWN))]
+        _KNOWN[digest] = _computed(data)
+    return _KNOWN[digest]
+
+
+def _computed(data: bytes) -> tuple[str, str]:
     from lakehouse.df_hash import df_hash, read_table, shape_hash
 
     table = read_table(data, what="the returns file")

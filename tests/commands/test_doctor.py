@@ -102,3 +102,27 @@ def test_nothing_is_left_behind(world):
     before = sorted(os.listdir(layout.directory))
     findings(world)
     assert sorted(os.listdir(layout.directory)) == before
+
+
+LINE = '{"timestamp": "2025-01-06T13:59:00+00:00", "regime": "NORMAL", "score": 1.0, "quadrant": "EXPANSION", "metrics": {}}\n'
+
+
+@pytest.mark.parametrize(
+    ("log", "state", "words"),
+    [
+        (LINE, WELL, "NORMAL, quadrant EXPANSION, written "),
+        (None, WARN, "REGIME_AUDIT_MISSING"),
+        ("x\n", WARN, "REGIME_AUDIT_UNREADABLE"),
+    ],
+    ids=["readable, and as old as the replay", "missing", "unreadable"],
+)
+def test_a_regime_log_that_cannot_be_believed_is_to_be_looked_at(world, log, state, words):
+    assert "regime log" not in states(world)
+    path = world.root / "regime_audit.jsonl"
+    if log is not None:
+        path.write_text(log)
+    keys = f'regime_audit = "{path}"\nregime_audit_age_max_h = 1\n[capital]\n'
+    world.config_path.write_text(world.config_path.read_text().replace("[capital]\n", keys, 1))
+    found = findings(world)["regime log"]
+    assert (found.state, bool(found.action)) == (state, state == WARN)
+    assert words in found.found

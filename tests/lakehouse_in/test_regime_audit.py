@@ -178,6 +178,18 @@ def test_a_long_log_is_read_in_small_parts(long_log: Path, monkeypatch: pytest.M
     assert sum(sizes) <= 3 * WINDOW + 12 * 2 * LINE_MAX
 
 
+def test_an_unreadable_line_of_later_does_not_hide_an_earlier_instant(tmp_path: Path) -> None:
+    """The rubbish stands where the end of the log begins to be read, long after the instant."""
+    log = tmp_path / "regime_audit.jsonl"
+    lines = [line(minute, "QUIET" if minute < 100 else "CRISIS") for minute in range(2_000)]
+    size = len(lines[-1]) + 1
+    for place in range(-3, 4):
+        lines[2_000 - WINDOW // size + place] = "x" * (size - 1)
+    log.write_text("".join(f"{text}\n" for text in lines))
+    assert read(log, minute=99).regime == "QUIET"
+    assert read(log, minute=1_999).regime == "CRISIS"
+
+
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_lines_out_of_order_by_a_few_are_taken_by_their_stamps(
