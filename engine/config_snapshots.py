@@ -1,4 +1,4 @@
-"""What must hold of the hours and volumes a run config names: the files are there, sound, and say something of the venue."""
+"""What must hold of the dated files a run config names: they are there, sound, and say something of what is traded."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from lakehouse.hours_snapshot import read_hours
+from lakehouse.snapshots import read_market_limits
 from lakehouse.volumes_snapshot import read_volumes
-from orders.errors import InputError
+from orders.errors import ConfigError, InputError
 from orders.market_hours import BUILT_IN, NOT_JUDGED
+from orders.tradable import check_tradable
+from venues.symbols import load_symbols
 
 if TYPE_CHECKING:
-    from engine.config_sections import DataSection, VenueSection
+    from engine.config_sections import DataSection, SentinelSection, SymbolsSection, VenueSection
 
 type Found = Iterator[tuple[tuple[str, ...], str]]
 
@@ -43,6 +46,25 @@ def hours_of_data_problems(venues: dict[str, VenueSection], data: DataSection) -
                 ("venues", name, "calendar"),
                 '"none" is for replays of one price a day; a live market is "24/7" or has a calendar',
             )
+
+
+def tradable_problems(venues: dict[str, VenueSection], symbols: SymbolsSection, sentinel: SentinelSection) -> Found:
+    """What may be traded must be something the simulated venue and our book can carry; what has no limits is not traded."""
+    try:
+        listings = load_symbols(symbols.map).by_symbol
+    except ConfigError:
+        return  # reported where the symbol map is
+    for name, venue in venues.items():
+        try:
+            limits = read_market_limits(venue.market_limits).limits
+        except InputError:
+            continue  # reported where the limits are
+        for symbol in sentinel.allow.get(name, ()):
+            if symbol in listings and symbol in limits:
+                try:
+                    check_tradable(listings[symbol], limits[symbol])
+                except InputError as error:
+                    yield ("sentinel", "allow", name), str(error)
 
 
 def volumes_problems(venues: dict[str, VenueSection]) -> Found:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any, Final
 
 from nautilus_trader.model.enums import AssetClass, CurrencyType
@@ -10,26 +9,10 @@ from nautilus_trader.model.identifiers import InstrumentId, Symbol, Venue
 from nautilus_trader.model.instruments import CurrencyPair, Equity, FuturesContract
 from nautilus_trader.model.objects import Currency, Price, Quantity
 
-from orders.errors import InputError
+from orders.tradable import check_tradable, decimals
 from orders.values import Listing, MarketLimits
 
 FAR_FUTURE_NS: Final = 4_000_000_000_000_000_000  # 2096-10-02: later than any data, earlier than Nautilus' own maximum
-PRECISION_MAX: Final = 9  # decimals of price and size we hand to Nautilus
-
-
-def decimals(step: Decimal) -> int:
-    """Return how many decimals `step` > 0 needs: 0.25 -> 2, 5 -> 0, 0.00001 -> 5. Raises `InputError` above 9."""
-    exponent = step.normalize().as_tuple().exponent
-    assert isinstance(exponent, int)
-    needed = max(0, -exponent)
-    if needed > PRECISION_MAX:
-        raise InputError(
-            "STEP_TOO_FINE",
-            expected=f"a step of at most {PRECISION_MAX} decimals",
-            found=str(step),
-            action="This symbol cannot be simulated; take it off the manifest's allow list.",
-        )
-    return needed
 
 
 def currency(code: str) -> Any:
@@ -43,18 +26,12 @@ def currency(code: str) -> Any:
 
 
 def instrument_of(listing: Listing, limits: MarketLimits) -> Any:
-    """Return the Nautilus instrument for a cash equity or a spot pair. Raises `InputError` for other asset classes."""
+    """Return the Nautilus instrument for a cash equity or a spot pair. Raises `InputError`: see `check_tradable`."""
+    check_tradable(listing, limits)
     instrument_id = InstrumentId.from_str(listing.instrument_id)
     price_precision = decimals(limits.tick_size)
     tick = Price(limits.tick_size, price_precision)
     if listing.asset_class == "equity":
-        if limits.step_size != limits.step_size.to_integral_value():
-            raise InputError(
-                "STEP_NOT_WHOLE",
-                expected="whole shares",
-                found=f"step {limits.step_size} for {listing.symbol}",
-                action="Refetch the venue's limits.",
-            )
         return Equity(
             instrument_id=instrument_id,
             raw_symbol=instrument_id.symbol,
@@ -65,25 +42,19 @@ def instrument_of(listing: Listing, limits: MarketLimits) -> Any:
             ts_event=0,
             ts_init=0,
         )
-    if listing.asset_class in ("spot", "fx") and listing.base_currency is not None:
-        size_precision = decimals(limits.step_size)
-        return CurrencyPair(
-            instrument_id=instrument_id,
-            raw_symbol=instrument_id.symbol,
-            base_currency=currency(listing.base_currency),
-            quote_currency=currency(listing.quote_currency),
-            price_precision=price_precision,
-            size_precision=size_precision,
-            price_increment=tick,
-            size_increment=Quantity(limits.step_size, size_precision),
-            ts_event=0,
-            ts_init=0,
-        )
-    raise InputError(
-        "ASSET_CLASS_UNSUPPORTED",
-        expected="an equity, or a spot or fx pair with a base currency",
-        found=f"{listing.asset_class} for {listing.symbol}",
-        action="Take the symbol off the allow list; derivatives come with their venue.",
+    assert listing.base_currency is not None
+    size_precision = decimals(limits.step_size)
+    return CurrencyPair(
+        instrument_id=instrument_id,
+        raw_symbol=instrument_id.symbol,
+        base_currency=currency(listing.base_currency),
+        quote_currency=currency(listing.quote_currency),
+        price_precision=price_precision,
+        size_precision=size_precision,
+        price_increment=tick,
+        size_increment=Quantity(limits.step_size, size_precision),
+        ts_event=0,
+        ts_init=0,
     )
 
 

@@ -106,6 +106,14 @@ def _listing(path: Path, number: int, row: Any) -> Listing:
         _refuse(path, "SYMBOL_MAP_INVALID", f"an instrument_id of {where} that ends in .{row['venue']}", row["instrument_id"])
     if row["asset_class"] not in ASSET_CLASSES:
         _refuse(path, "SYMBOL_MAP_INVALID", f"an asset_class of {where} out of {sorted(ASSET_CLASSES)}", row["asset_class"])
+    settles = row.get("ccxt_symbol", "").partition(":")[2].partition("-")[0]
+    if row["asset_class"] == "perpetual" and settles and settles != row["quote_currency"]:
+        _refuse(
+            path,
+            "SYMBOL_MAP_INVALID",
+            f"a perpetual that settles in its quote currency as {where}; inverse and quanto contracts are not supported",
+            f"ccxt_symbol {row['ccxt_symbol']}",
+        )
     return Listing(**row)
 
 

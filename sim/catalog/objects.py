@@ -13,8 +13,8 @@ from nautilus_trader.model.objects import Price, Quantity
 from nautilus_trader.persistence.funcs import class_to_filename, urisafe_identifier
 from nautilus_trader.serialization.arrow.serializer import ArrowSerializer
 
-from engine.instruments import decimals
 from lakehouse.price_kinds import BarLength, Kind, Row
+from orders.tradable import decimals
 from orders.values import Record
 
 SIDES = {"BUY": AggressorSide.BUYER, "SELL": AggressorSide.SELLER, "": AggressorSide.NO_AGGRESSOR}
