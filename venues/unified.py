@@ -227,7 +227,7 @@ class UnifiedExecution:
             "FLATTEN_BY_CALL",
             expected="a named person and a reason to close everything",
             found="a call",
-            action="Halt with `sluice halt`, or close symbol by symbol.",
+            action="`sluice flatten --by NAME --reason WHY` shows the plan and asks; or close symbol by symbol.",
         )
 
 

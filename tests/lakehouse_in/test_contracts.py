@@ -64,13 +64,14 @@ CONTRACTS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "a6": (
-        "no winners, half a file, no file, a stale file: hold and alarm, never a flatten",
+        "no winners, half a file, no file, a stale file: hold and alarm; a flatten is a named person's command",
         (
             "lakehouse_in/test_manifest.py::test_what_may_become_right_by_itself_is_held",
             "lakehouse_in/test_manifest.py::test_a_good_manifest_cut_anywhere_is_held",
             "lakehouse_in/test_manifest.py::test_all_targets_zero_is_held_and_never_a_flatten",
             "parity/test_live_shadow.py::test_a_half_written_manifest_holds_until_it_is_whole",
             "parity/test_live_shadow.py::test_what_is_no_manifest_is_refused_and_changes_nothing_held",
+            "flatten/test_command.py::test_journal_and_ledger_say_who_and_why_as_a_persons_action",
         ),
     ),
     "a7": (
