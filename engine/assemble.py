@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from engine.accruals import Accruals
 from engine.child_desk import SchedulesDesk
+from engine.day_turnover import DayTurnover
 from engine.desk import ManifestDesk
 from engine.facade import OrderFacade
 from engine.flatten import FlattenDesk
@@ -19,8 +20,10 @@ from engine.hop import Hop
 from engine.hours import Hours, load_calendars
 from engine.market_time import MarketTime
 from engine.order_context import RunFacts
+from engine.plan_facts import PlanFacts
 from engine.prices import Prices
 from engine.recorder import Recorder
+from engine.releases import Releases
 from engine.run_config import RunConfig
 from engine.volume_profiles import load_profiles
 from engine.waiting import Waiting
@@ -38,6 +41,7 @@ from sentinel.limits import SentinelLimits
 from strategies.manifest_strategy import ManifestStrategy
 from strategies.schedules.algorithm import ScheduleAlgorithm
 
+NS: Final = 1_000_000_000
 STRATEGY_NAME = "SLUICE"
 COUNTER_PRIORITY = 30  # before the recorder and the schedules: the counter is never behind what they see
 RECORDER_PRIORITY = 20  # before any strategy: a cycle that ends on an event must find it written
@@ -160,9 +164,12 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         schedules=schedules,
         hours_at=hours.at,
     )
-    desk = ManifestDesk(
+    assumptions = config.assumptions()
+    turnover = DayTurnover(parts.fold)
+    if policy.turnover_day_max is not None:
+        recorder.fill_listeners.append(turnover.on_fill)
+    facts = PlanFacts(
         config=config,
-        limits=limits,
         policy=policy,
         rates=rates,
         listings=parts.listings,
@@ -172,6 +179,32 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         permission=parts.permission,
         prices=prices,
         cache=kernel.cache,
+        clock_ns=kernel.clock.timestamp_ns,
+        turnover=turnover,
+        hours=hours,
+    )
+    releases = Releases(
+        keeper=keeper,
+        recorder=recorder,
+        gate=gate,
+        quote_of=prices.quote_of,
+        listings=parts.listings,
+        limits=parts.market_limits,
+        accounts=config.accounts(),
+        assumptions=assumptions,
+        drift_fraction=policy.cash_drift_fraction,
+        wait_ns=config.policy.release_deadline_s * NS // parts.market_time.speed,
+    )
+    desk = ManifestDesk(
+        config=config,
+        limits=limits,
+        facts=facts,
+        releases=releases,
+        recorder=recorder,
+        gate=gate,
+        permission=parts.permission,
+        quote_of=prices.quote_of,
+        listings=parts.listings,
         clock_ns=kernel.clock.timestamp_ns,
         fold=parts.fold,
         halt=halt,

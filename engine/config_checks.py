@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.config_catalog import catalog_problems
 from engine.config_financing import financing_problems
+from engine.config_policy import policy_problems
 from engine.config_schedules import schedules_problems, use_problems
 from engine.config_snapshots import hours_of_data_problems, hours_problems, tradable_problems, volumes_problems
 from lakehouse.returns_check import ReturnsCheck
@@ -218,6 +219,7 @@ CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[..., Found]], ...]] = (
     (("capital", "rates"), _capital_currencies),
     (("rates",), _rates),
     (("schedules",), schedules_problems),
+    (("policy", "venues"), policy_problems),
     (("policy", "venues", "schedules"), use_problems),
     (("data",), _data),
     (("data", "venues"), _data_venues),

@@ -9,7 +9,8 @@ from orders.errors import InputError
 from orders.schedule import AT_ONCE, Schedule, ScheduleKind, check_schedule
 
 if TYPE_CHECKING:
-    from engine.config_sections import PolicySection, ScheduleSection, VenueSection
+    from engine.config_policy import PolicySection
+    from engine.config_sections import ScheduleSection, VenueSection
 
 NS: Final = 1_000_000_000
 DAY_S: Final = 86_400

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import model_validator
 
+from engine.config_policy import PolicySection as PolicySection
 from engine.config_values import (
     FRACTION_HINT,
     AgeMs,
@@ -36,8 +37,7 @@ from lakehouse.shape import Shape
 from orders.assumptions import FillAt, FillRule
 from orders.caveats import Caveat
 from orders.financing import DayCount
-from orders.plan import UnnamedPositions
-from orders.schedule import AT_ONCE, CHILD_ORDERS_MAX, ScheduleKind
+from orders.schedule import CHILD_ORDERS_MAX, ScheduleKind
 from orders.values import AccountKind, Grade
 
 WinnerKey = Annotated[
@@ -93,21 +93,6 @@ class CapitalSection(Section):
     base_currency: Currency
     winners: dict[WinnerKey, FractionAboveZero]
     starting_cash: dict[Name, dict[Currency, NotNegative]]
-
-
-class PolicySection(Section):
-    """How targets become a plan. `plan_deadline_s` is data time to wait for prices.
-
-    `schedule`: how orders go out: at_once, or a table of [schedules]; `schedule_by_venue` where one venue differs.
-    """
-
-    cash_buffer_fraction: FractionBelowOne
-    drift_band_fraction: FractionBelowOne
-    price_age_max_ms: AgeMs
-    unnamed_positions: Annotated[UnnamedPositions, member(UnnamedPositions)]
-    plan_deadline_s: Annotated[int, whole(at_least=0, at_most=86_400 * 7)]
-    schedule: Name = AT_ONCE
-    schedule_by_venue: dict[Name, Name] = {}  # noqa: RUF012 - pydantic copies it
 
 
 class ScheduleSection(Section):

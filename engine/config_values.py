@@ -106,6 +106,17 @@ def one_of(*texts: str, why: str = "") -> PlainValidator:
     return PlainValidator(read)
 
 
+def or_none(kind: Any) -> PlainValidator:
+    """Take what an annotated type takes, or the text "none", which is None: TOML has no word for it."""
+    validator = next(item for item in kind.__metadata__ if isinstance(item, PlainValidator))
+    read: Callable[[Any], Any] = validator.func  # type: ignore[assignment]  # ours take the value alone
+
+    def read_or_none(value: Any) -> Any:
+        return None if value == "none" else read(value)
+
+    return PlainValidator(read_or_none)
+
+
 def _path(value: Any) -> Path:
     if not isinstance(value, str) or not value or "\x00" in value:
         raise ValueError(f"a path was expected, was {_shown(value)}")

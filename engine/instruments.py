@@ -9,6 +9,7 @@ from nautilus_trader.model.identifiers import InstrumentId, Symbol, Venue
 from nautilus_trader.model.instruments import CurrencyPair, Equity, FuturesContract
 from nautilus_trader.model.objects import Currency, Price, Quantity
 
+from orders.exact import at_places
 from orders.tradable import check_tradable, decimals
 from orders.values import Listing, MarketLimits
 
@@ -30,7 +31,7 @@ def instrument_of(listing: Listing, limits: MarketLimits) -> Any:
     check_tradable(listing, limits)
     instrument_id = InstrumentId.from_str(listing.instrument_id)
     price_precision = decimals(limits.tick_size)
-    tick = Price(limits.tick_size, price_precision)
+    tick = Price.from_decimal(at_places(limits.tick_size, price_precision))
     if listing.asset_class == "equity":
         return Equity(
             instrument_id=instrument_id,
@@ -52,7 +53,7 @@ def instrument_of(listing: Listing, limits: MarketLimits) -> Any:
         price_precision=price_precision,
         size_precision=size_precision,
         price_increment=tick,
-        size_increment=Quantity(limits.step_size, size_precision),
+        size_increment=Quantity.from_decimal(at_places(limits.step_size, size_precision)),
         ts_event=0,
         ts_init=0,
     )

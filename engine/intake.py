@@ -18,6 +18,7 @@ from orders.flatten import Withdrawal, is_withdrawn
 from orders.plan import Decision
 from orders.values import Grade, Quote, Record
 from strategies.desk import Work
+from strategies.winner_shares import shares_of
 
 NS: Final = 1_000_000_000
 
@@ -52,6 +53,7 @@ class ManifestIntake:
     ) -> None:
         self.done = fold.done  # the manifest whose cycle has ended
         self.audited: Audited | None = None  # the last accepted manifest
+        self.shares: Mapping[str, Mapping[str, Decimal]] = {}  # symbol -> winner -> its part of the accepted targets
         self.decision: dict[str, tuple[Decimal, int]] = {}  # symbol -> mid when it was read, and when that was true
         self._recorder = recorder
         self._keeper = keeper
@@ -114,6 +116,7 @@ class ManifestIntake:
             read_ns=now,
             decision_prices=mids,
         )
+        self.shares = shares_of(manifest)
         self.audited = Audited(facts=facts, grade=manifest.grade, regime_name=manifest.regime_name, weights=manifest.targets)
         self._recorder.manifest(
             {

@@ -8,9 +8,10 @@ from decimal import Decimal
 import msgspec
 
 from lakehouse import records
+from orders.attribution import split_amount
 from orders.book import ZERO
 from orders.canonical import decimal_text
-from orders.plan import Approval, PlanLine
+from orders.plan import NO_SHARES, Approval, PlanLine
 from orders.values import Listing, OrderKind, Quote, Record, Side
 
 
@@ -41,7 +42,7 @@ class OrderContext(msgspec.Struct, kw_only=True, gc=False):
     """Progress of one of our orders, mutable; texts are made once, because every fill repeats them.
 
     Instants in nanoseconds, 0 until they happened; `arrival` None after a restart. `parent`: of a schedule's child; what it
-    fills is filled of its parent too. `close_cause`: what its cancel line will say.
+    fills is filled of its parent too. `close_cause`: what its cancel line will say. `attribution`: winner -> signed weight.
     """
 
     symbol: str
@@ -73,6 +74,7 @@ class OrderContext(msgspec.Struct, kw_only=True, gc=False):
     multiplier_text: str
     parent: OrderContext | None = None
     close_cause: str = "cancelled"
+    attribution: Mapping[str, Decimal] = NO_SHARES
 
 
 def context_for(
@@ -120,6 +122,7 @@ def context_for(
         base_currency=listing.base_currency,
         multiplier=multiplier,
         multiplier_text=decimal_text(multiplier),
+        attribution=line.attribution,
     )
 
 
@@ -168,4 +171,17 @@ def context_of(intent: records.Intent, *, manifest: ManifestFacts, listing: List
         multiplier=multiplier,
         multiplier_text=decimal_text(multiplier),
         arrival=None,
+        attribution={winner: Decimal(weight) for winner, weight in intent.attribution.items()},
     )
+
+
+def weight_texts(shares: Mapping[str, Decimal]) -> dict[str, str]:
+    """Return winners and their weights as texts."""
+    return {winner: decimal_text(weight) for winner, weight in shares.items()}
+
+
+def fill_texts(quantity: Decimal, text: str, *, shares: Mapping[str, Decimal]) -> dict[str, str]:
+    """Return winner -> its units of a fill of `quantity`, which `text` is, as texts; they sum to it exactly."""
+    if len(shares) == 1:  # whatever its weight: a close of the only winner's position is that winner's
+        return dict.fromkeys(shares, text)
+    return {winner: decimal_text(part) for winner, part in split_amount(quantity, shares).items()} if shares else {}

@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.line_writer import LineWriter
 from engine.market_time import MarketTime
-from engine.order_context import ManifestFacts, OrderContext, child_context, context_for
+from engine.order_context import ManifestFacts, OrderContext, child_context, context_for, weight_texts
 from lakehouse import records
 from orders.book import ZERO
 from orders.canonical import decimal_text, plain
@@ -198,6 +198,7 @@ class PlanRecorder(LineWriter):
                     approved_ns=approved_ns,
                     forecast_fee_base=decimal_text(line.fee_base),
                     schedule=approval.schedule,
+                    attribution=weight_texts(line.attribution),
                 )
             )
 
@@ -246,6 +247,7 @@ class PlanRecorder(LineWriter):
             schedule=parent.schedule,
             parent_client_order_id=parent.client_order_id,
             child=number,
+            attribution=weight_texts(known.attribution),
         )
         return child_id
 

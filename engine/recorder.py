@@ -22,7 +22,7 @@ from nautilus_trader.model.events import (
 )
 
 from engine.market_time import MarketTime
-from engine.order_context import RunFacts
+from engine.order_context import RunFacts, fill_texts
 from engine.plan_recorder import PlanRecorder
 from lakehouse import records
 from lakehouse.rebuild import FillKey
@@ -73,6 +73,7 @@ class Recorder(PlanRecorder):
         self.keeper = keeper
         self.on_fill = on_fill
         self.before_fill: Callable[[int], None] = lambda now_ns: None  # what must be booked ahead of a fill at that instant
+        self.fill_listeners: list[Callable[[records.Fill], None]] = []
         self.quote_of = quote_of
         self._by_instrument = {listing.instrument_id: listing for listing in listings.values()}
         self._halt = halt
@@ -255,9 +256,12 @@ class Recorder(PlanRecorder):
             sent_ns=context.sent_ns,
             acked_ns=context.acked_ns,
             event_ns=event.ts_event,
+            attribution=fill_texts(quantity, quantity_text, shares=context.attribution),
         )
         self._append(fill)
         self.cycle_fills.append(fill)
+        for listener in self.fill_listeners:
+            listener(fill)
         self.on_fill()
 
     def _on_denied(self, event: Any) -> None:

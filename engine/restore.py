@@ -35,6 +35,7 @@ from engine.recorder import Recorder
 from lakehouse.rebuild import LogFold, OrderTrace
 from lakehouse.records import Fill, Intent
 from orders.book import ZERO, BookKeeper
+from orders.exact import at_places
 from orders.schedule import AT_ONCE
 from orders.values import AccountKind, Listing, MarketLimits, OrderKind, Record, Side
 
@@ -175,7 +176,7 @@ class Restorer:
             instrument_id=instrument.id,
             client_order_id=ClientOrderId(order_id),
             order_side=OrderSide.BUY if quantity > 0 else OrderSide.SELL,
-            quantity=Quantity(size, instrument.size_precision),
+            quantity=Quantity.from_decimal(at_places(size, instrument.size_precision)),
             init_id=UUID4(),
             ts_init=ts_ns,
         )
@@ -289,10 +290,10 @@ class Restorer:
             position_id=PositionId(f"{instrument.id}-{self._strategy_id}"),
             order_side=order.side,
             order_type=order.order_type,
-            last_qty=Quantity(quantity, instrument.size_precision),
-            last_px=Price(price, instrument.price_precision),
+            last_qty=Quantity.from_decimal(at_places(quantity, instrument.size_precision)),
+            last_px=Price.from_decimal(at_places(price, instrument.price_precision)),
             currency=instrument.quote_currency,
-            commission=Money(fee, currency(fee_currency)),
+            commission=Money.from_decimal(fee, currency(fee_currency)),
             liquidity_side=LiquiditySide.MAKER if maker else LiquiditySide.TAKER,
             event_id=UUID4(),
             ts_event=ts_ns,
@@ -308,7 +309,7 @@ def order_of(intent: Intent, instrument: Any, *, trader_id: Any, strategy_id: An
         "instrument_id": instrument.id,
         "client_order_id": ClientOrderId(intent.client_order_id),
         "order_side": OrderSide.BUY if intent.side is Side.BUY else OrderSide.SELL,
-        "quantity": Quantity(Decimal(intent.quantity), instrument.size_precision),
+        "quantity": Quantity.from_decimal(at_places(Decimal(intent.quantity), instrument.size_precision)),
         "init_id": UUID4(),
         "ts_init": intent.ts_ns,
         "time_in_force": TimeInForce[intent.time_in_force],
@@ -316,4 +317,5 @@ def order_of(intent: Intent, instrument: Any, *, trader_id: Any, strategy_id: An
     if intent.order_kind == OrderKind.MARKET:
         return MarketOrder(**common)
     assert intent.limit_price is not None
-    return LimitOrder(**common, price=Price(Decimal(intent.limit_price), instrument.price_precision))
+    price = Price.from_decimal(at_places(Decimal(intent.limit_price), instrument.price_precision))
+    return LimitOrder(**common, price=price)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from pydantic import Field, PrivateAttr, ValidationError
 
 from engine.config_checks import cross_problems
+from engine.config_policy import PolicySection, plan_policy
 from engine.config_problems import ConfigInvalid, Problem, shape_problems, valid_sections
 from engine.config_schedules import schedule_of
 from engine.config_sections import (
@@ -22,7 +23,6 @@ from engine.config_sections import (
     CapitalSection,
     DataSection,
     LakehouseSection,
-    PolicySection,
     RateSection,
     ScheduleSection,
     SentinelSection,
@@ -169,13 +169,7 @@ class RunConfig(Section):
 
     def plan_policy(self) -> PlanPolicy:
         """Return how targets become a plan."""
-        return PlanPolicy(
-            base_currency=self.capital.base_currency,
-            cash_buffer_fraction=self.policy.cash_buffer_fraction,
-            drift_band_fraction=self.policy.drift_band_fraction,
-            price_age_max_ns=self.policy.price_age_max_ms * NS_PER_MS,
-            unnamed_positions=self.policy.unnamed_positions,
-        )
+        return plan_policy(self.policy, base_currency=self.capital.base_currency)
 
     def sentinel_limits(self) -> SentinelLimits:
         """Return the guard's limits."""

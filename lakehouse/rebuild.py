@@ -49,6 +49,8 @@ WAITING: Final = "waiting"  # outcome of a cycle some of whose lines wait for th
 WITHDRAWN: Final = "withdrawn"  # outcome of a cycle whose manifest a person flattened: it is not planned again
 INTERRUPTED: Final = "interrupted"  # outcome of a cycle that a kill cut off: its manifest is not done
 FINANCING_KINDS: Final = frozenset(FinancingKind)
+PARTIAL: Final = "partial"  # outcome of a cycle that left something over: a top-up follows, its manifest is not done
+DAY_NS: Final = 86_400 * 1_000_000_000
 DIGITS_MAX: Final = 28  # of a number in the log; Decimal arithmetic keeps 28 significant digits
 
 _decoder = msgspec.json.Decoder(AnyLine)
@@ -91,10 +93,12 @@ class LogFold:
     `plans`: those of the last accepted manifest, oldest first, without the operator's single orders.
     `orders_by_line`: (cycle, line) -> client order ids, without the children of a schedule. A parent is an open order until its
     schedule ends; its `filled` is what its children filled.
-    `unfinished`: the manifest whose newest cycle is open, was cut off by a kill or waits for a market; `done`: the one whose
-    cycle last ended well.
+    `unfinished`: the manifest whose newest cycle is open, was cut off by a kill, waits for a market or left something over;
+    `done`: the one whose cycle last ended well.
     `financed_until`: the market instant up to which a key of borrow, funding or interest is booked.
-    `market_ns`: the latest market time of a line that is stamped in it, 0 for none.
+    `market_ns`: the latest market time of a line that is stamped in it, 0 for none. `day`: the UTC day of the last fill in market
+    time, counted from 1970, -1 for none; `day_traded`: quote currency -> notional its fills traded on that day, unsigned.
+    `partials`: cycles of the last accepted manifest that left something over for a top-up.
     """
 
     def __init__(self) -> None:
@@ -127,6 +131,9 @@ class LogFold:
         self.venues: dict[str, str] = {}  # symbol -> venue of its last fill
         self.marks: dict[str, tuple[Decimal, int]] = {}
         self.last_marks: dict[str, Decimal] = {}  # of its last fill or financing, whichever is newer
+        self.day = -1
+        self.day_traded: dict[str, Decimal] = {}
+        self.partials = 0
         self.halt: HaltLine | None = None  # the halt in force, None after a resume
         self.saved_torn: set[str] = set()
         self.flattens = Flattens()
@@ -223,6 +230,9 @@ class LogFold:
         opened, self.open_cycle = self.open_cycle, None
         if opened is None or opened.cause == OPERATOR or line.outcome in (INTERRUPTED, WAITING):
             return
+        if line.outcome == PARTIAL:
+            self.partials += 1
+            return
         self.unfinished = None
         if line.outcome == "done":
             self.done = line.manifest_sha256
@@ -234,6 +244,7 @@ class LogFold:
                 self.plans.clear()
                 self.orders_by_line.clear()
                 self.skips.clear()
+                self.partials = 0
             self.manifest = line
 
     def _intent(self, line: Intent) -> None:
@@ -294,6 +305,11 @@ class LogFold:
         self.venues[line.symbol] = line.venue
         self.marks[line.symbol] = (price, line.ts_ns)
         self.last_marks[line.symbol] = price
+        day = line.market_ns // DAY_NS
+        if day != self.day:
+            self.day, self.day_traded = day, {}
+        traded = self.day_traded.get(line.quote_currency, ZERO)
+        self.day_traded[line.quote_currency] = traded + abs(quantity * price * amount(line.multiplier))
         trace = self.open_orders.get(line.client_order_id)
         if trace is None:
             self.unexplained_fills += line.client_order_id not in self.finished

@@ -88,8 +88,8 @@ class CycleOpened(Line, frozen=True, kw_only=True, gc=False, tag="cycle"):
 class CycleClosed(Line, frozen=True, kw_only=True, gc=False, tag="cycle_end"):
     """Every order of the cycle is terminal, or none was sent.
 
-    `outcome`: done; held (no plan could be made) or refused (by a control): a restart plans again; interrupted (a kill or a
-    halt cut it off): a restart tops up.
+    `outcome`: done; partial (it left something over): a top-up follows, now or after a restart; held (no plan could be made)
+    or refused (by a control): a restart plans again; interrupted (a kill or a halt cut it off): a restart tops up.
     """
 
     cycle: int
@@ -164,6 +164,7 @@ class Intent(Line, frozen=True, kw_only=True, gc=False, tag="intent"):
     schedule: str = "at_once"
     parent_client_order_id: str | None = None
     child: int = 0
+    attribution: Mapping[str, str] = {}  # winner (engine/profile) -> signed weight; they sum to the line's target
 
 
 class VerdictLine(Line, frozen=True, kw_only=True, gc=False, tag="verdict"):
@@ -232,6 +233,8 @@ class CancelLine(Line, frozen=True, kw_only=True, gc=False, tag="cancel"):
 class Fill(Line, frozen=True, kw_only=True, gc=False, tag="fill"):
     """One execution, keyed by (venue, account, symbol, trade_id). Positions move by these lines only, cash by financing too.
 
+    `attribution`: winner (engine/profile) -> its units of this fill, which sum to `quantity` exactly; negative where its own
+    trade was crossed inside (`orders.attribution.split_amount`). Empty where nobody's target is behind it.
     Latency stages as instants: manifest_written, manifest_read, planned, approved, intent_durable, sent, acked, event.
     """
 
@@ -282,6 +285,7 @@ class Fill(Line, frozen=True, kw_only=True, gc=False, tag="fill"):
     sent_ns: int
     acked_ns: int | None
     event_ns: int
+    attribution: Mapping[str, str] = {}
 
 
 class Financing(Line, frozen=True, kw_only=True, gc=False, tag="financing"):

@@ -57,6 +57,18 @@ def exact_arithmetic() -> Iterator[None]:
         ) from error
 
 
+_UNITS: Final = tuple(Decimal(1).scaleb(-places) for places in range(29))
+
+
+def at_places(value: Decimal, places: int) -> Decimal:
+    """Return `value` at exactly that many decimals, 0 to 28, rounded half-even where it has more.
+
+    What is handed to Nautilus goes by this and `from_decimal`: its plain constructors round through a binary float
+    (123456789.123456789 becomes 123456789.123456784).
+    """
+    return value.quantize(_UNITS[places], context=ROUNDED)
+
+
 def fraction(part: Decimal, whole: Decimal) -> Decimal:
     """Return part / whole rounded half-even to 12 places, for records; `whole` is not zero."""
     return FLOOR.divide(part, whole).quantize(FRACTION_PLACES, context=ROUNDED)

@@ -18,6 +18,7 @@ from nautilus_trader.model.objects import Price, Quantity
 
 from engine.market_time import MarketTime
 from lakehouse.layout import storage_error
+from orders.exact import at_places
 from sim.feed import FeedQuote
 
 NS = 1_000_000_000
@@ -75,13 +76,12 @@ def bar_of(quote: FeedQuote, instrument: Any, bar_type: Any) -> Any:
 
 
 def _price(value: Decimal, instrument: Any) -> Any:
-    """By text: Nautilus' other constructors go through a binary float. Rounded half-even where it is off the precision."""
-    return Price.from_str(f"{value:.{instrument.price_precision}f}")
+    return Price.from_decimal(at_places(value, instrument.price_precision))
 
 
 def _floored(size: Decimal, instrument: Any) -> Any:
     step = instrument.size_increment.as_decimal()
-    return Quantity.from_str(f"{size // step * step:.{instrument.size_precision}f}")
+    return Quantity.from_decimal(at_places(size // step * step, instrument.size_precision))
 
 
 def install_manifest(source: Path, target: Path) -> None:

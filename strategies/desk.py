@@ -45,12 +45,27 @@ class Desk(Protocol):
         """Open a cycle, plan, judge, write; call `ready` with the approvals (perhaps none) once the intents are durable."""
         ...
 
-    def fund(self, openings: Sequence[Approval]) -> Sequence[Approval]:
-        """Return the openings that the cash at hand covers at the far touch, fees included; the rest get a skip line."""
+    def release(self, now_ns: int) -> Sequence[Approval]:
+        """Return the approved orders that go now, each once: what reduces at once, what opens as fills make room and pay for
+        it. Where nothing may go any more, or too late, the rest has been skipped.
+        """
         ...
 
-    def drop(self, openings: Sequence[Approval]) -> None:
-        """The open cycle is cut off: these openings, which waited, do not go out."""
+    @property
+    def waiting_until_ns(self) -> int | None:
+        """Until when approved orders wait for their turn, on the engine's clock; None when none does."""
+        ...
+
+    def filled(self, event: Any, *, parent_id: str | None) -> None:
+        """Take a fill of an order of ours, or of a child of `parent_id`."""
+        ...
+
+    def ended(self, client_order_id: str) -> None:
+        """Take the end of an order of ours."""
+        ...
+
+    def drop(self) -> None:
+        """The open cycle is cut off: what waited for its turn does not go out."""
         ...
 
     def finish(self) -> Work | None:

@@ -1,4 +1,4 @@
-"""The manifest strategy: waits for prices, has the desk plan, sells first, buys when the sells are done.
+"""The manifest strategy: waits for prices, has the desk plan, sends what the desk releases: what reduces, the rest as that fills.
 
 It decides nothing about amounts and writes no file: planner, Sentinel and recorder stand behind the desk. It triggers on
 data, never on the clock, and everything in it runs on the engine's loop.
@@ -12,10 +12,11 @@ from typing import Any
 
 from nautilus_trader.model.enums import OrderSide, TimeInForce
 from nautilus_trader.model.identifiers import ClientOrderId, InstrumentId
-from nautilus_trader.model.objects import Quantity
+from nautilus_trader.model.objects import Price, Quantity
 from nautilus_trader.trading.config import StrategyConfig
 from nautilus_trader.trading.strategy import Strategy
 
+from orders.exact import at_places
 from orders.plan import Approval
 from orders.schedule import AT_ONCE
 from orders.values import OrderKind, Side
@@ -48,7 +49,6 @@ class ManifestStrategy(Strategy):
         self._work: Work | None = None
         self._missing: set[str] = set()
         self._watching = False
-        self._openings: Sequence[Approval] = ()
         self._working: set[str] = set()
         self._unwatched: Sequence[str] = ()
         self._cancelling: set[str] = set()  # of the open cycle, asked to cancel by a flatten
@@ -65,9 +65,7 @@ class ManifestStrategy(Strategy):
     def on_start(self) -> None:
         self.subscribe_data(data_type(), client_id=client_id())
         for order_id in self._unwatched:
-            order = self.cache.order(ClientOrderId(order_id))
-            if order is not None and not order.is_closed:
-                self.cancel_order(order)
+            self._cancel(order_id)
         self._unwatched = ()
 
     def on_data(self, data: Any) -> None:
@@ -87,19 +85,16 @@ class ManifestStrategy(Strategy):
 
     def give_up(self) -> None:
         """A manifest that waits or is queued is not traded."""
-        self._stop_watching()
         self._work = None
         self._queue.clear()
+        self._watch_prices()
 
     def _await_prices(self, work: Work) -> None:
-        self._stop_watching()
         self._work = work
         self._missing = {symbol for symbol in work.waits_for if not self._fresh(symbol, work)}
         if not self._missing:
             self._decide()
-            return
-        self._watching = True
-        self._watch(self._on_price)
+        self._watch_prices()
 
     def _fresh(self, symbol: str, work: Work) -> bool:
         """A symbol without an instrument has no price to wait for; the planner says so on its line."""
@@ -107,7 +102,17 @@ class ManifestStrategy(Strategy):
             return True
         return work.after_ns == 0 and self._desk.quote_of(symbol) is not None
 
+    def _watch_prices(self) -> None:
+        """Listen to prices while something waits for one, or for its turn; and only then: prices are many."""
+        wanted = self._work is not None or self._desk.waiting_until_ns is not None
+        if wanted is not self._watching:
+            self._watching = wanted
+            (self._watch if wanted else self._unwatch)(self._on_price)
+
     def _on_price(self, tick: Any) -> None:
+        until_ns = self._desk.waiting_until_ns
+        if until_ns is not None and tick.ts_event >= until_ns:
+            self._go_on(tick.ts_event)
         work = self._work
         if work is None:
             return
@@ -123,43 +128,28 @@ class ManifestStrategy(Strategy):
     def _decide(self) -> None:
         work = self._work
         assert work is not None
-        self._stop_watching()
         self._work = None
         self._trading = self._deciding = True
+        self._watch_prices()
         self._desk.decide(work, self._ready)
 
-    def _stop_watching(self) -> None:
-        if self._watching:
-            self._watching = False
-            self._unwatch(self._on_price)
-
     def _ready(self, approvals: Sequence[Approval]) -> None:
-        """Send what brings positions toward zero; what opens or adds waits for its proceeds and its room.
-
-        On a cash account that is sells before buys; on margin no new short goes out before the old one is covered.
-        """
-        self._openings = [approval for approval in approvals if not approval.reduces]
-        reducing = [approval for approval in approvals if approval.reduces]
-        self._working = {approval.client_order_id for approval in reducing}
+        """The intents are on disk: what may go goes, what opens or adds waits for its proceeds and its room."""
         self._deciding = False
-        if not reducing:
-            self._release_openings()
-        for approval in reducing:
-            self._submit(approval)
+        self._go_on()
 
-    def _release_openings(self) -> None:
-        """All reducing orders are terminal, so nothing else draws on the cash: what it covers goes out."""
-        funded = self._desk.fund(self._openings) if self._openings else ()
-        self._openings = ()
-        self._working = {approval.client_order_id for approval in funded}
-        for approval in funded:
+    def _go_on(self, now_ns: int = 0) -> None:
+        """Send what may go now; end the cycle when nothing works and nothing waits. `now_ns`: of the data, where it is known."""
+        released = self._desk.release(max(now_ns, self.clock.timestamp_ns()))
+        self._working.update(approval.client_order_id for approval in released)
+        for approval in released:
             self._submit(approval)
-        if not funded:
-            self._finish_if_done()
+        self._watch_prices()
+        self._finish_if_done()
 
     def _submit(self, approval: Approval) -> None:
         instrument = self.cache.instrument(self._instruments[approval.symbol])
-        quantity = Quantity(approval.quantity, instrument.size_precision)
+        quantity = Quantity.from_decimal(at_places(approval.quantity, instrument.size_precision))
         assert quantity.as_decimal() == approval.quantity
         common = {
             "instrument_id": instrument.id,
@@ -174,7 +164,7 @@ class ManifestStrategy(Strategy):
             self.submit_order(self.order_factory.market(**common))
             return
         assert approval.limit_price is not None
-        price = instrument.make_price(approval.limit_price)
+        price = Price.from_decimal(at_places(approval.limit_price, instrument.price_precision))
         assert price.as_decimal() == approval.limit_price
         self.submit_order(self.order_factory.limit(**common, price=price))
 
@@ -194,7 +184,6 @@ class ManifestStrategy(Strategy):
         """Send what a reserved cycle was approved; nothing ends it at once."""
         assert self._trading
         assert self._deciding
-        self._openings = ()
         self._working = {approval.client_order_id for approval in approvals}
         self._deciding = False
         for approval in approvals:
@@ -211,14 +200,17 @@ class ManifestStrategy(Strategy):
             self._cancelling.clear()
         if not self._trading or self._deciding:
             return
-        openings, self._openings = self._openings, ()
-        self._desk.drop(openings)
+        self._desk.drop()
         for order_id in sorted(self._working - self._cancelling):
             self._cancelling.add(order_id)
-            order = self.cache.order(ClientOrderId(order_id))
-            if order is not None and not order.is_closed:
-                self.cancel_order(order)
+            self._cancel(order_id)
+        self._watch_prices()
         self._finish_if_done()
+
+    def _cancel(self, order_id: str) -> None:
+        order = self.cache.order(ClientOrderId(order_id))
+        if order is not None and not order.is_closed:
+            self.cancel_order(order)
 
     def adopt(self, client_order_ids: Sequence[str], *, unwatched: Sequence[str] = ()) -> None:
         """After a restart: these orders of an open cycle still work; the cycle ends when they do.
@@ -232,8 +224,16 @@ class ManifestStrategy(Strategy):
 
     def on_order_filled(self, event: Any) -> None:
         order = self.cache.order(event.client_order_id)
-        if order is not None and order.is_closed:
+        if order is None:
+            return
+        waits = self._desk.waiting_until_ns is not None
+        if waits:
+            spawned_from = order.exec_spawn_id
+            self._desk.filled(event, parent_id=None if spawned_from is None else spawned_from.value)
+        if order.is_closed and event.client_order_id.value in self._working:
             self._terminal(event)
+        elif waits:
+            self._go_on()
 
     def on_order_canceled(self, event: Any) -> None:
         self._terminal(event)
@@ -252,19 +252,21 @@ class ManifestStrategy(Strategy):
         if order_id not in self._working:
             return
         self._working.discard(order_id)
-        if not self._working and self._openings:
-            self._release_openings()
-        else:
+        if self._desk.waiting_until_ns is None:
             self._finish_if_done()
+            return
+        self._desk.ended(order_id)
+        self._go_on()
 
     def _finish_if_done(self) -> None:
-        if not self._trading or self._deciding or self._working or self._openings:
+        if not self._trading or self._deciding or self._working or self._desk.waiting_until_ns is not None:
             return
         self._trading = False
         finish, self._finish = self._finish, self._desk.finish
         self._cancelling.clear()
         again = finish()
         if self.on_free():
+            self._watch_prices()
             return
         if self._queue:
             self._await_prices(self._queue.popleft())
@@ -272,6 +274,9 @@ class ManifestStrategy(Strategy):
             self._decide()
         elif self._work is None and again is not None:
             self._await_prices(again)
+        self._watch_prices()
 
     def on_stop(self) -> None:
-        self._stop_watching()
+        if self._watching:
+            self._watching = False
+            self._unwatch(self._on_price)

@@ -53,13 +53,14 @@ class Leftover(Record, frozen=True, kw_only=True):
 class _Order:
     """A line's progress: waiting, out, ended. `filled` in units; `cost` what it may take of its pot, `value` in base."""
 
-    __slots__ = ("cost", "ended", "filled", "line", "out", "value")
+    __slots__ = ("cost", "ended", "filled", "line", "out", "unit_cost", "value")
 
     def __init__(self, line: ReleaseLine) -> None:
         self.line = line
         self.filled = ZERO
         self.out = False
         self.ended = False
+        self.unit_cost = line.unit_cost_worst
         self.cost = line.quantity * line.unit_cost_worst if line.on_cash and line.side is Side.BUY else ZERO
         self.value = line.quantity * line.unit_base
 
@@ -122,6 +123,30 @@ class Releaser:
         """Whether nothing waits and nothing works."""
         return not self._waiting and not self._working
 
+    @property
+    def waiting(self) -> bool:
+        """Whether something waits."""
+        return bool(self._waiting)
+
+    @property
+    def waiting_ids(self) -> tuple[str, ...]:
+        """What waits, in plan order."""
+        return tuple(self._waiting)
+
+    def reprice(self, line_id: str, unit_cost_worst: Decimal) -> bool:
+        """Let a waiting buy on cash cost at least this much a unit, because its price has risen since; return whether that is
+        more than before. A price that fell frees nothing. Raises `InputError` LINE_UNKNOWN.
+        """
+        order = self._order(line_id)
+        if not order.cost or line_id not in self._waiting:
+            return False
+        with exact_arithmetic():
+            cost = order.line.quantity * unit_cost_worst
+        if cost <= order.cost:
+            return False
+        order.cost, order.unit_cost = cost, unit_cost_worst
+        return True
+
     def releasable(self) -> list[str]:
         """Return the ids that may go now, in plan order; nothing changes until `on_released`. Each is counted against what the
         ones before it take; a line that does not fit does not stop a smaller one behind it.
@@ -181,7 +206,7 @@ class Releaser:
             elif order.ended:
                 self._room -= done * line.unit_base
             if order.works and order.cost:
-                self._reserve(order, -done * line.unit_cost_worst)
+                self._reserve(order, -done * order.unit_cost)
 
     def on_terminal(self, line_id: str) -> None:
         """The order has ended, filled or not: what it might still have taken is free. Again is fine; raises LINE_UNKNOWN.
@@ -195,7 +220,7 @@ class Releaser:
             if order.out:
                 self._working -= 1
                 if order.cost:
-                    self._reserve(order, -order.leaves * order.line.unit_cost_worst)
+                    self._reserve(order, -order.leaves * order.unit_cost)
                 if not order.line.reduces:
                     self._room += order.leaves * order.line.unit_base
         order.ended = True

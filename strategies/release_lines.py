@@ -46,15 +46,7 @@ def release_lines(
             market = approval.order_kind is OrderKind.MARKET
             price = approval.reference_price * (ONE + drift_fraction) if market else approval.limit_price
             assert price is not None
-            fee, in_base = fee_for(
-                approval.side,
-                quantity=ONE,
-                price=price,
-                multiplier=multiplier,
-                schedule=fees[approval.venue],
-                liquidity=Liquidity.TAKER,
-                has_base_currency=listing.base_currency is not None,
-            )
+            cost = unit_cost(approval.side, price=price, multiplier=multiplier, listing=listing, fees=fees[approval.venue])
             made.append(
                 ReleaseLine(
                     line_id=approval.client_order_id,
@@ -66,8 +58,24 @@ def release_lines(
                     on_cash=accounts[approval.venue] is AccountKind.CASH,
                     reduces=approval.reduces,
                     unit_base=approval.reference_price * approval.unit_value_base,
-                    unit_cost_worst=price * multiplier if in_base and approval.side is Side.BUY else price * multiplier + fee,
+                    unit_cost_worst=cost,
                     after=None if after is None else ids[after],
                 )
             )
     return made
+
+
+def unit_cost(side: Side, *, price: Decimal, multiplier: Decimal, listing: Listing, fees: FeeSchedule) -> Decimal:
+    """Return what one unit at `price` moves of the pot, in quote currency, with the taker's fee unless a buy pays it in the
+    base asset. Runs inside `exact_arithmetic`.
+    """
+    fee, in_base = fee_for(
+        side,
+        quantity=ONE,
+        price=price,
+        multiplier=multiplier,
+        schedule=fees,
+        liquidity=Liquidity.TAKER,
+        has_base_currency=listing.base_currency is not None,
+    )
+    return price * multiplier if in_base and side is Side.BUY else price * multiplier + fee

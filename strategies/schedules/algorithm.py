@@ -18,10 +18,11 @@ from nautilus_trader.execution.messages import CancelOrder
 from nautilus_trader.model.enums import OrderSide, TimeInForce
 from nautilus_trader.model.events import OrderCanceled, OrderDenied, OrderExpired, OrderFilled, OrderRejected
 from nautilus_trader.model.identifiers import ClientOrderId, ExecAlgorithmId
-from nautilus_trader.model.objects import Quantity
+from nautilus_trader.model.objects import Price, Quantity
 from nautilus_trader.model.orders import LimitOrder, MarketOrder
 
 from orders.errors import InputError
+from orders.exact import at_places
 from orders.schedule import Schedule
 from orders.values import Side
 from strategies.schedules.course import DONE, STOPPED, CancelChildren, Course, Over, Send, ShareCourse, Wait
@@ -186,7 +187,7 @@ class ScheduleAlgorithm(ExecAlgorithm):
             return
         primary = running.primary
         instrument = self.cache.instrument(primary.instrument_id)
-        quantity = Quantity(step.quantity, instrument.size_precision)
+        quantity = Quantity.from_decimal(at_places(step.quantity, instrument.size_precision))
         assert quantity.as_decimal() == step.quantity
         common = {
             "trader_id": primary.trader_id,
@@ -205,7 +206,7 @@ class ScheduleAlgorithm(ExecAlgorithm):
         if step.limit_price is None:
             self.submit_order(MarketOrder(**common))
             return
-        price = instrument.make_price(step.limit_price)
+        price = Price.from_decimal(at_places(step.limit_price, instrument.price_precision))
         assert price.as_decimal() == step.limit_price
         self.submit_order(LimitOrder(**common, price=price))
 

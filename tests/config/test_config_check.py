@@ -18,7 +18,7 @@ from lakehouse.returns_check import ReturnsCheck
 from lakehouse.shape import Shape
 from orders.assumptions import FillAt, FillRule
 from orders.errors import ConfigError
-from orders.plan import UnnamedPositions
+from orders.plan import Flips, InFlight, UnnamedPositions
 from orders.values import AccountKind, Grade
 
 SHIPPED = ["shadow", "backtest", "crypto"]
@@ -128,6 +128,13 @@ BAD: list[tuple[str, str, str, str, str]] = [
     ("a drift level of nothing", 'drift_min_trade_fraction = "0.01"', 'drift_min_trade_fraction = "0"', "lakehouse.drift_min_trade_fraction", "above 0"),
     ("a drift list outside the root", 'shapes_allowed = ["v3"]', 'shapes_allowed = ["v3"]\ndrift_csv = "data/drift.csv"', "lakehouse.drift_csv", "below manifest_root"),
     ("latency in perfect fills", 'fill_rule = "touch"', 'fill_rule = "perfect"', "assumptions.latency_ms", "fill_rule perfect"),
+    ("a cap in words", 'turnover_cycle_max = "none"', 'turnover_cycle_max = "nothing"', "policy.turnover_cycle_max", "a number of 0 or more"),
+    ("a negative cap", 'turnover_day_max = "none"', 'turnover_day_max = "-1"', "policy.turnover_day_max", "0 or more"),
+    ("no such way to wait", 'in_flight = "wait"', 'in_flight = "ignore"', "policy.in_flight", "one of wait, net, replace"),
+    ("a drift of everything", 'cash_drift_fraction = "0"', 'cash_drift_fraction = "1"', "policy.cash_drift_fraction", "below 1"),
+    ("a release without time", "release_deadline_s = 172800", "release_deadline_s = 0", "policy.release_deadline_s", "whole number"),
+    ("flips on a cash account", 'flips = "next_cycle"', 'flips = "same_plan"', "policy.flips", "margin"),
+    ("a bound of nothing", 'asset_weight_max = "none"', 'asset_weight_max = "0.1"', "policy.asset_weight_max", "spend_residue"),
     ("another version", "schema_version = 1", "schema_version = 2", "schema_version", "from 1 to 1"),
     ("a missing limit", 'hhi_max = "0.2"', "#", "sentinel.hhi_max", "is missing"),
     ("an unknown table", "[symbols]", "[symbls]", "symbls", "did you mean symbols?"),
@@ -213,6 +220,47 @@ def test_values_arrive_exact_in_their_units(shadow: RunConfig) -> None:
     assert policy.unnamed_positions is UnnamedPositions.CLOSE
     assert shadow.accounts() == {"US": AccountKind.CASH}
     assert shadow.starting_cash() == {"US": {"USD": Decimal(1_000_000)}}
+
+
+def test_drift_cycles_without_a_band_are_refused(tmp_path: Path) -> None:
+    text = changed('drift_band_fraction = "0.0025"', 'drift_band_fraction = "0"').replace(
+        "drift_check_s = 0", "drift_check_s = 60"
+    )
+    assert [problem[1] for problem in problems_of(text, tmp_path)] == ["policy.drift_check_s"]
+
+
+def test_policy_without_the_later_keys_is_what_it_was_before_them(tmp_path: Path) -> None:
+    later = (
+        "drift_band_relative", "cash_drift_fraction", "turnover_cycle_max", "turnover_day_max", "in_flight", "flips",
+        "spend_residue", "asset_weight_max", "release_deadline_s", "top_ups_max", "drift_check_s",
+    )  # fmt: skip
+    path = tmp_path / "old.toml"
+    path.write_text("".join(line for line in text_of().splitlines(keepends=True) if not line.startswith(later)))
+    config = load_config(path)
+    section, policy = config.policy, config.plan_policy()
+    assert (policy.drift_band_relative, policy.cash_drift_fraction) == (0, 0)
+    assert (policy.turnover_cycle_max, policy.turnover_day_max, policy.asset_weight_max) == (None, None, None)
+    assert (policy.in_flight, policy.flips, policy.spend_residue) == (InFlight.WAIT, Flips.NEXT_CYCLE, False)
+    assert (section.top_ups_max, section.drift_check_s, section.release_deadline_s) == (0, 0, 86_400)
+
+
+def test_every_field_of_the_plan_policy_comes_from_the_config(tmp_path: Path) -> None:
+    text = text_of()
+    changes = {
+        "drift_band_relative": ('"0"', '"0.03"'), "cash_drift_fraction": ('"0"', '"0.01"'), "spend_residue": ("false", "true"),
+        "turnover_cycle_max": ('"none"', '"0.4"'), "turnover_day_max": ('"none"', '"0.7"'), "asset_weight_max": ('"none"', '"0.1"'),
+        "in_flight": ('"wait"', '"replace"'), "flips": ('"next_cycle"', '"same_plan"'), "account": ('"cash"', '"margin"'),
+    }  # fmt: skip
+    for key, (old, new) in changes.items():
+        assert f"{key} = {old}" in text
+        text = text.replace(f"{key} = {old}", f"{key} = {new}")
+    path = tmp_path / "run.toml"
+    path.write_text(text)
+    policy = load_config(path).plan_policy()
+    assert (policy.drift_band_relative, policy.cash_drift_fraction) == (Decimal("0.03"), Decimal("0.01"))
+    assert (policy.turnover_cycle_max, policy.turnover_day_max) == (Decimal("0.4"), Decimal("0.7"))
+    assert (policy.in_flight, policy.flips) == (InFlight.REPLACE, Flips.SAME_PLAN)
+    assert (policy.spend_residue, policy.asset_weight_max) == (True, Decimal("0.1"))
 
 
 def test_guard_limits_carry_every_key_of_their_section(shadow: RunConfig) -> None:

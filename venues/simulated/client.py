@@ -120,7 +120,7 @@ class GuardedSimulatedClient(BacktestExecClient):
                 found="none",
                 action="Give the venue starting cash of it, 0 if need be.",
             )
-        self._wired.adjust_account(Money(amount, currency))
+        self._wired.adjust_account(Money.from_decimal(amount, currency))
 
     def modify_order(self, command: Any) -> None:
         """Refuse: no approval covers a changed order yet; the gate has already said so to whoever came by the bus."""

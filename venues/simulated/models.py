@@ -15,6 +15,7 @@ from nautilus_trader.model.objects import Money, Price, Quantity
 
 from orders.assumptions import Assumptions, FillRule
 from orders.costs import Liquidity, fee_for
+from orders.exact import at_places
 from orders.values import FeeSchedule, Side
 
 DEPTH_MULTIPLE: Final = Decimal(2)  # the made book holds twice the order, so that its whole quantity fills on one level
@@ -48,8 +49,8 @@ class AssumedFillModel(FillModel):
             wanted = ask * (1 + half + self._slippage) if buy else bid * (1 - half - self._slippage)
         tick = instrument.price_increment.as_decimal()
         steps = (wanted / tick).to_integral_value(ROUND_CEILING if buy else ROUND_FLOOR)
-        price = Price(steps * tick, instrument.price_precision)
-        size = Quantity(order.quantity.as_decimal() * DEPTH_MULTIPLE, instrument.size_precision)
+        price = Price.from_decimal(at_places(steps * tick, instrument.price_precision))
+        size = Quantity.from_decimal(at_places(order.quantity.as_decimal() * DEPTH_MULTIPLE, instrument.size_precision))
         book = OrderBook(instrument_id=instrument.id, book_type=BookType.L2_MBP)
         side = OrderSide.SELL if buy else OrderSide.BUY
         book.add(BookOrder(side=side, price=price, size=size, order_id=1), 0, 0)
@@ -81,7 +82,7 @@ class AssumedFeeModel(FeeModel):
             has_base_currency=base is not None,
         )
         currency = base if in_base else quote_currency
-        return Money(amount.quantize(UNITS[currency.precision], rounding=ROUND_UP), currency)
+        return Money.from_decimal(amount.quantize(UNITS[currency.precision], rounding=ROUND_UP), currency)
 
 
 class DueTimes:

@@ -41,7 +41,7 @@ def money(amounts: Mapping[str, Decimal]) -> list[Any]:
     for code, amount in sorted(amounts.items()):
         currency = Currency.from_str(code)
         unit = Decimal(1).scaleb(-currency.precision)
-        result.append(Money(amount.quantize(unit, rounding=ROUND_FLOOR), currency))
+        result.append(Money.from_decimal(amount.quantize(unit, rounding=ROUND_FLOOR), currency))
     return result
 
 

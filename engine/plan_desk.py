@@ -1,0 +1,186 @@
+"""A plan of the open cycle, judged and written: verdicts, skips and intents, then the gate is armed. Whoever made the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from functools import wraps
+from typing import Any, Final, cast
+
+from engine.gate import Gate
+from engine.intake import Audited
+from engine.plan_facts import PlanFacts
+from engine.recorder import Recorder
+from engine.regime_watch import RegimeWatch
+from lakehouse import records
+from orders.errors import InputError, StorageError
+from orders.plan import Approval, Decision, Held, Judgement, OpenOrder, Plan, PlanInputs, Reason, document_sha256, plan_document
+from sentinel.facts import RecentApproval
+from sentinel.guard import AT_ONCE_EVERYWHERE, judge_plan
+from sentinel.limits import SentinelLimits
+from strategies.plan_text import FLIP
+
+PRICE_HOLDS: Final = frozenset({"NO_MARK", "MARK_STALE"})
+UNSETTLED: Final = frozenset({Reason.IN_FLIGHT, Reason.REPLACE})  # lines whose rest is the next cycle's
+
+
+def stops_on_error[Method: Callable[..., Any]](otherwise: object) -> Callable[[Method], Method]:
+    """Halt and answer `otherwise` where the journal has failed, or a fill or an approval cannot be: the caller is a Nautilus
+    callback, which must not raise.
+    """
+
+    def decorate(work: Method) -> Method:
+        @wraps(work)
+        def guarded(desk: PlanDesk, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return work(desk, *args, **kwargs)
+            except (StorageError, InputError) as error:
+                desk._halt(str(error))
+                return otherwise
+
+        return cast(Method, guarded)
+
+    return decorate
+
+
+class PlanDesk:
+    """What the desk of manifests and the facade share. Runs on the engine's loop only."""
+
+    def __init__(
+        self,
+        *,
+        limits: SentinelLimits,
+        facts: PlanFacts,
+        regime: RegimeWatch,
+        recorder: Recorder,
+        gate: Gate,
+        clock_ns: Callable[[], int],
+        halt: Callable[[str], None],
+    ) -> None:
+        self._halt = halt
+        self._limits = limits
+        self._facts = facts
+        self._regime = regime
+        self._recorder = recorder
+        self._gate = gate
+        self._clock_ns = clock_ns
+        self._recent: list[RecentApproval] = []  # of the open cycle
+        self._approved: Sequence[Approval] = ()  # of the open cycle
+        self._planned: Plan | None = None  # of the open cycle
+        self._outcome = "done"  # of the open cycle
+        self._unsettled = False  # the open cycle leaves something to the next one
+        self._price_held = False  # it was held for a price, which may come
+        self.last_plan: Plan | None = None
+        self.on_plan: Callable[[Plan | None, Judgement | Held], None] = lambda made, judgement: None
+
+    def inputs(self, **what: Any) -> PlanInputs:
+        """Return the world as it is now: see `PlanFacts.inputs`."""
+        return self._facts.inputs(**what)
+
+    def open_orders(self) -> tuple[OpenOrder, ...]:
+        """Return the orders that may still fill: see `PlanFacts.open_orders`."""
+        return self._facts.open_orders()
+
+    def carry_out(
+        self,
+        made: Plan | Held,
+        *,
+        inputs: PlanInputs,
+        audited: Audited,
+        decision: Mapping[str, tuple[Decimal, int]],
+        ready: Callable[[Sequence[Approval]], None],
+        schedules: Mapping[str, str] = AT_ONCE_EVERYWHERE,
+        reductions_only: bool = False,
+    ) -> Judgement | Held:
+        """Judge a plan of the open cycle and write it and its intents; see `decide`. `decision`: symbol -> (mid, when).
+
+        `schedules`: by venue; orders of the operator go at once. `reductions_only`: a flatten, which follows no manifest.
+        """
+        cycle, quotes, planned_ns, sha256 = inputs.cycle, inputs.quotes, inputs.now_ns, inputs.manifest_sha256
+        exposure = made if isinstance(made, Held) else self._facts.open_exposure(inputs, reductions_only=reductions_only)
+        if isinstance(made, Held) or isinstance(exposure, Held):
+            assert isinstance(exposure, Held)
+            self._hold(cycle, sha256, exposure, planned_ns, ready)
+            return exposure
+        document = plan_document(made)
+        digest = document_sha256(document)
+        regime = self._regime.see((audited.regime_name, None))
+        judgement = judge_plan(
+            made,
+            facts=self._facts.sentinel_facts(
+                audited,
+                decision,
+                inputs,
+                regime=regime,
+                open_exposure=exposure,
+                recent=self._recent,
+                reductions_only=reductions_only,
+            ),
+            limits=self._limits,
+            sha256=digest,
+            schedules=schedules,
+        )
+        if judgement.must_halt:
+            self._halt(f"CONTROL_FAILED: {judgement.message}")
+        approved_ns = self._clock_ns()
+        self._recent = [RecentApproval.of(approval, approved_ns=approved_ns) for approval in judgement.approvals]
+        self._unsettled = any(line.reason in UNSETTLED or (line.trades and line.detail.startswith(FLIP)) for line in made.lines)
+        self._approved, self._planned = judgement.approvals, made
+        self.last_plan = made
+        self._recorder.plan(
+            cycle=cycle,
+            outcome=judgement,
+            manifest_sha256=sha256,
+            planned_ns=planned_ns,
+            approved_ns=approved_ns,
+            plan_sha256=digest,
+            document=document,
+            **regime.fields(),
+        )
+        self._recorder.skips(made)
+        if judgement.decision is Decision.PLAN:
+            self._recorder.denied_lines(made, judgement)
+        self.on_plan(made, judgement)
+        if judgement.decision is not Decision.PLAN:
+            self._outcome = "refused"
+            self._recorder.write(records.Alarm, code=judgement.code, message=judgement.message)
+        self._recorder.intents(
+            made,
+            judgement.approvals,
+            manifest=audited.facts,
+            plan_sha256=digest,
+            planned_ns=planned_ns,
+            approved_ns=approved_ns,
+            arrivals=quotes,
+        )
+        approvals = judgement.approvals
+
+        def durable() -> None:
+            self._recorder.intents_durable(approvals)
+            self._gate.approve(approvals)
+            ready(approvals)
+
+        self._recorder.when_durable(durable)
+        return judgement
+
+    def _hold(
+        self, cycle: int, manifest_sha256: str, held: Held, planned_ns: int, ready: Callable[[Sequence[Approval]], None]
+    ) -> None:
+        self._price_held = held.code in PRICE_HOLDS
+        self._recorder.plan(
+            cycle=cycle,
+            outcome=held,
+            manifest_sha256=manifest_sha256,
+            planned_ns=planned_ns,
+            approved_ns=planned_ns,
+            plan_sha256=None,
+            document=None,
+        )
+        self._recorder.write(records.Alarm, code=held.code, message=held.message)
+        self._outcome = "held"
+        self.on_plan(None, held)
+        ready(())
+
+    def disarm(self) -> None:
+        """Every order of the open cycle is terminal: what was approved and not used lapses."""
+        self._gate.disarm()
