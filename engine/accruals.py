@@ -105,6 +105,10 @@ class Accruals:
         """Tell how the account of a simulated venue is moved."""
         self._adjust[venue] = adjust
 
+    def adjust(self, venue: str, code: str, amount: Decimal) -> None:
+        """Move a venue's account, and nothing of the book. Raises `VenueRefused`."""
+        self._adjust[venue](code, amount)
+
     def listen(self, msgbus: Any, symbols: Mapping[str, str]) -> None:
         """Subscribe to prices, ahead of everybody; a run in which nothing can accrue does not listen and pays nothing."""
         if self._due_ns == NEVER:
@@ -156,7 +160,7 @@ class Accruals:
             self._until[due.key] = to_ns
             self._recorder.keeper.apply_financing(venue=due.venue, kind=due.kind.value, currency=due.currency, amount=due.amount)
             if due.amount:
-                self._adjust[due.venue](due.currency, due.amount)
+                self.adjust(due.venue, due.currency, due.amount)
                 self.on_cash(due.venue, due.currency, due.amount)
             self._recorder.on_fill()
 
@@ -277,7 +281,7 @@ def start_of(fold: LogFold, terms: FinancingTerms) -> int | None:
     Everything due before the last fill was booked ahead of it. Of the last instant booked some keys may be missing, so it is
     looked at once more. Terms that changed count from the end of the log.
     """
-    if fold.run is None or fold.financing_from_ns is None or not fold.last_booked_line:
+    if fold.run is None or fold.financing_from_ns is None:
         return None
     if fold.run.assumptions.get("financing") != plain(terms):
         return fold.market_ns

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from engine.accruals import Accruals
+from engine.base_fees import BaseFees
 from engine.child_desk import SchedulesDesk
 from engine.day_turnover import DayTurnover
 from engine.desk import ManifestDesk
@@ -36,7 +37,7 @@ from orders.book import BookKeeper
 from orders.canonical import canonical_sha256, plain
 from orders.plan import PlanPolicy
 from orders.schedule import Schedule
-from orders.values import Listing, MarketLimits, Rate
+from orders.values import AccountKind, Listing, MarketLimits, Rate
 from sentinel.limits import SentinelLimits
 from strategies.manifest_strategy import ManifestStrategy
 from strategies.schedules.algorithm import ScheduleAlgorithm
@@ -230,7 +231,12 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         fold=parts.fold,
         halt=halt,
     )
+    accruals.on_cash = releases.booked
     accruals.listen(kernel.msgbus, instrument_ids)
+    accounts = config.accounts()
+    if any(fees.base_on_buys and accounts[venue] is AccountKind.MARGIN for venue, fees in config.fees().items()):
+        base_fees = BaseFees(accounts=accounts, listings=parts.listings, adjust=accruals.adjust, halt=halt)
+        kernel.msgbus.subscribe(topic="events.order.*", handler=base_fees.on_event, priority=RECORDER_PRIORITY)
     kernel.trader.add_strategy(strategy)
     assert strategy.id.value == strategy_id
     kernel.msgbus.subscribe(topic="events.order.*", handler=recorder.on_event, priority=RECORDER_PRIORITY)

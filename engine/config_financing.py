@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lakehouse.funding_series import read_funding_series
 from orders.errors import ConfigError, InputError
+from orders.values import AccountKind
 from venues.symbols import load_symbols
 
 if TYPE_CHECKING:
@@ -48,5 +49,12 @@ def financing_problems(
             except InputError as error:
                 yield (*key, "funding", symbol, "series"), str(error)
     for listing in allowed:
+        section = venues.get(listing.venue)
+        if listing.asset_class == "perpetual" and section is not None:
+            if section.account is AccountKind.CASH:
+                yield ("venues", listing.venue, "account"), f"must be margin: {listing.symbol} is a perpetual"
+            if listing.venue in assumptions.fees and assumptions.fees[listing.venue].base_on_buys:
+                where = ("assumptions", "fees", listing.venue, "base_on_buys")
+                yield where, f"must be false: {listing.symbol} is a perpetual, whose fees are in {listing.quote_currency}"
         if listing.asset_class == "perpetual" and listing.symbol not in financing.funding:
             yield (*key, "funding"), f'has no entry for {listing.symbol}, a perpetual; without funding its rate is "0"'

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from nautilus_trader.model.enums import AssetClass, CurrencyType
 from nautilus_trader.model.identifiers import InstrumentId, Symbol, Venue
-from nautilus_trader.model.instruments import CurrencyPair, Equity, FuturesContract
+from nautilus_trader.model.instruments import CryptoPerpetual, CurrencyPair, Equity, FuturesContract
 from nautilus_trader.model.objects import Currency, Price, Quantity
 
 from orders.exact import at_places
@@ -27,7 +27,10 @@ def currency(code: str) -> Any:
 
 
 def instrument_of(listing: Listing, limits: MarketLimits) -> Any:
-    """Return the Nautilus instrument for a cash equity or a spot pair. Raises `InputError`: see `check_tradable`."""
+    """Return the Nautilus instrument of a share, a spot or fx pair, or a linear perpetual, which settles in its quote currency.
+
+    Raises `InputError`: see `check_tradable`.
+    """
     check_tradable(listing, limits)
     instrument_id = InstrumentId.from_str(listing.instrument_id)
     price_precision = decimals(limits.tick_size)
@@ -45,18 +48,21 @@ def instrument_of(listing: Listing, limits: MarketLimits) -> Any:
         )
     assert listing.base_currency is not None
     size_precision = decimals(limits.step_size)
-    return CurrencyPair(
-        instrument_id=instrument_id,
-        raw_symbol=instrument_id.symbol,
-        base_currency=currency(listing.base_currency),
-        quote_currency=currency(listing.quote_currency),
-        price_precision=price_precision,
-        size_precision=size_precision,
-        price_increment=tick,
-        size_increment=Quantity.from_decimal(at_places(limits.step_size, size_precision)),
-        ts_event=0,
-        ts_init=0,
-    )
+    pair = {
+        "instrument_id": instrument_id,
+        "raw_symbol": instrument_id.symbol,
+        "base_currency": currency(listing.base_currency),
+        "quote_currency": currency(listing.quote_currency),
+        "price_precision": price_precision,
+        "size_precision": size_precision,
+        "price_increment": tick,
+        "size_increment": Quantity.from_decimal(at_places(limits.step_size, size_precision)),
+        "ts_event": 0,
+        "ts_init": 0,
+    }
+    if listing.asset_class == "perpetual":
+        return CryptoPerpetual(settlement_currency=currency(listing.quote_currency), is_inverse=False, **pair)
+    return CurrencyPair(**pair)
 
 
 def expiry_sentinel(venue: str) -> Any:

@@ -160,6 +160,11 @@ class Releases:
                 fee_currency=fee.currency.code,
             )
 
+    def booked(self, venue: str, code: str, amount: Decimal) -> None:
+        """Take borrow, funding or interest, signed, as cash that came or went while orders wait."""
+        if self._releaser is not None:
+            self._releaser.on_cash((venue, code), amount)
+
     def ended(self, order_id: str) -> None:
         """An order of this cycle is terminal."""
         if self._releaser is not None and order_id in self._approvals:

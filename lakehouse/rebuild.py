@@ -118,7 +118,7 @@ class LogFold:
         self.financing_count = 0
         self.last_booked_line = 0  # the last line that moved the book
         self.financed_until: dict[FinancingKey, int] = {}
-        self.financing_from_ns: int | None = None  # market time of the first run whose assumptions say what holding costs
+        self.financing_from_ns: int | None = None  # where market time began in the first run that says what holding costs
         self.unexplained_fills = 0  # of orders that have no intent line
         self.cycle = 0  # the highest number so far
         self.open_cycle: CycleOpened | None = None
@@ -219,7 +219,7 @@ class LogFold:
         self.run = line
         self.run_finished = False
         if self.financing_from_ns is None and "financing" in line.assumptions:
-            self.financing_from_ns = line.market_ns
+            self.financing_from_ns = max(line.market_ns, line.market_epoch_ns)  # a replay's epoch is its first price
 
     def _stands(self, line: VerdictLine) -> bool:
         """A denial of a second submit says nothing of the order that was let through under this id before."""

@@ -9,7 +9,7 @@ from orders.errors import InputError
 from orders.values import Listing, MarketLimits
 
 PRECISION_MAX: Final = 9  # decimals of price and size we hand to Nautilus
-PAIRS: Final = frozenset({"spot", "fx"})
+PAIRS: Final = frozenset({"spot", "fx", "perpetual"})
 ONE: Final = Decimal(1)
 
 
@@ -29,9 +29,10 @@ def decimals(step: Decimal) -> int:
 
 
 def check_tradable(listing: Listing, limits: MarketLimits) -> None:
-    """Raise `InputError` unless this is a share in whole steps or a pair with a base currency, a unit of it being one unit.
+    """Raise `InputError` unless this is a share in whole steps, or a pair or a linear perpetual with a base currency, a unit of
+    it being one unit.
 
-    ASSET_CLASS_UNSUPPORTED: perpetuals, and pairs without a base currency. MULTIPLIER_UNSUPPORTED: our book moves cash by
+    ASSET_CLASS_UNSUPPORTED: others, and pairs and perpetuals without a base currency. MULTIPLIER_UNSUPPORTED: our book moves cash by
     quantity x price x multiplier, the venue's account of shares and pairs knows no multiplier. STEP_NOT_WHOLE, STEP_TOO_FINE.
     A lot of 1000 is no multiplier: it is a step of 1000 units.
     """
@@ -39,9 +40,9 @@ def check_tradable(listing: Listing, limits: MarketLimits) -> None:
     if listing.asset_class != "equity" and not (listing.asset_class in PAIRS and listing.base_currency is not None):
         raise InputError(
             "ASSET_CLASS_UNSUPPORTED",
-            expected="an equity, or a spot or fx pair with a base currency",
+            expected="an equity, or a spot or fx pair or a perpetual, with a base currency",
             found=f"{listing.asset_class} for {symbol}",
-            action="Take the symbol off the allow list; derivatives come with their venue.",
+            action="Take the symbol off the allow list, or add its base currency to the symbol map.",
         )
     if limits.multiplier != ONE:
         raise InputError(

@@ -78,7 +78,10 @@ def watch_account(gaps: list[Decimal], *, venue: str = "US", code: str = "USD") 
     """Return what notes, after each amount that is booked, how far the simulated account is from the book."""
 
     def prepare(kernel: Any, assembly: Assembly) -> None:
+        inner = assembly.accruals.on_cash
+
         def on_cash(where: str, currency: str, amount: Decimal) -> None:
+            inner(where, currency, amount)
             if (where, currency) == (venue, code):
                 gaps.append(account_gap(kernel, assembly, venue=venue, code=code))
 

@@ -59,6 +59,15 @@ def test_what_is_missing_is_booked_once(whole: World, tmp_path: Path, place: int
     assert own_states(world.layout.state)["made-day"].cash == report.cash
 
 
+def test_a_record_that_ends_before_anything_was_booked_pays_from_its_first_price_on(whole: World, tmp_path: Path) -> None:
+    first = financing(whole)[0]
+    world = cut(whole, tmp_path / "cut", first["seq"] - 1)
+    run_shadow(world)
+    assert financing(world)[0]["to_ns"] == first["to_ns"]
+    interest = [key for key in keys(booked(whole.lines())) if key[0] == "interest"]
+    assert [key for key in keys(booked(world.lines())) if key[0] == "interest"] == interest
+
+
 def test_the_days_a_process_was_down_are_booked_by_the_next_at_the_logs_own_mark(whole: World, tmp_path: Path) -> None:
     """The prices of three days are gone: each of them is booked all the same."""
     lines = financing(whole)

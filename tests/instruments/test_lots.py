@@ -57,13 +57,15 @@ def test_what_cannot_be_carried_is_said_by_the_config_check(tmp_path: Path, old:
     assert [(problem.key, words in problem.message) for problem in caught.value.problems] == [("sentinel.allow.BINANCE", True)]
 
 
-def test_a_perpetual_on_the_allow_list_is_said_by_the_config_check(tmp_path: Path) -> None:
+def test_a_perpetual_on_a_cash_account_and_without_funding_is_said_by_the_config_check(tmp_path: Path) -> None:
     made = world(tmp_path)
     symbols = tmp_path / "symbols.toml"
     symbols.write_text(symbols.read_text().replace('asset_class = "fx"', 'asset_class = "perpetual"'))
     with pytest.raises(ConfigInvalid) as caught:
         load_config(made.config_path)
-    assert "ASSET_CLASS_UNSUPPORTED" in caught.value.problems[0].message
+    said = {problem.key: problem.message for problem in caught.value.problems}
+    assert "is a perpetual" in said["venues.BINANCE.account"]
+    assert "without funding" in said["assumptions.financing.funding"]
 
 
 def test_an_inverse_perpetual_is_refused_by_the_symbol_map(tmp_path: Path) -> None:
