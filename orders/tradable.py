@@ -32,9 +32,9 @@ def check_tradable(listing: Listing, limits: MarketLimits) -> None:
     """Raise `InputError` unless this is a share in whole steps, or a pair or a linear perpetual with a base currency, a unit of
     it being one unit.
 
-    ASSET_CLASS_UNSUPPORTED: others, and pairs and perpetuals without a base currency. MULTIPLIER_UNSUPPORTED: our book moves cash by
-    quantity x price x multiplier, the venue's account of shares and pairs knows no multiplier. STEP_NOT_WHOLE, STEP_TOO_FINE.
-    A lot of 1000 is no multiplier: it is a step of 1000 units.
+    ASSET_CLASS_UNSUPPORTED: others, and pairs and perpetuals without a base currency. MULTIPLIER_UNSUPPORTED: our book moves
+    cash by quantity x price x multiplier, the venue's account of shares and pairs knows no multiplier. STEP_NOT_WHOLE,
+    STEP_TOO_FINE. A lot of 1000 is no multiplier: it is a step of 1000 units.
     """
     symbol = listing.symbol
     if listing.asset_class != "equity" and not (listing.asset_class in PAIRS and listing.base_currency is not None):

@@ -69,8 +69,8 @@ def test_what_is_tradable_becomes_an_instrument_of_the_same_steps(
         (PAIR, {"tick_size": D("1e-10")}, "STEP_TOO_FINE"),
     ],
     ids=[
-        "a perpetual without its base", "contracts of ten", "a pair without its base", "fx without its base", "a future's multiplier on a share",
-        "contracts of a tenth",
+        "a perpetual without its base", "contracts of ten", "a pair without its base", "fx without its base",
+        "a future's multiplier on a share", "contracts of a tenth",
         "a lot as a multiplier", "half a share", "too fine a step", "too fine a tick",
     ],
 )  # fmt: skip
