@@ -31,8 +31,10 @@ def run_fetch(given: Namespace) -> int:
     venue = given.venue or venue_name(given.exchange)
     listings = _wanted(given.map, venue, given.symbols)
     endpoint = None if given.endpoint is None else parse_endpoint(given.endpoint)
-    fetched = asyncio.run(fetch_limits(given.exchange, listings, endpoint=endpoint))
+    fetched = asyncio.run(fetch_limits(given.exchange, listings, endpoint=endpoint, min_notional=given.min_notional))
     said = f"{given.exchange} by ccxt, {'its public market list' if endpoint is None else f'as {given.endpoint} says'}"
+    if given.min_notional is not None:
+        said += f"; where it states no minimum notional, {decimal_text(given.min_notional)} by hand"
     return _put(given, fetched.limits, fetched.refused, as_of_ns=time.time_ns(), source=said)
 
 

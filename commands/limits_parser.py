@@ -8,6 +8,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
+from commands.data_options import decimal
+
 SYMBOL_MAP: Final = Path("data/configs/symbols.toml")
 
 type Work = Callable[[argparse.Namespace], int]
@@ -54,6 +56,12 @@ def add_limits(names: Any, *, command: Command, group: Callable[..., Any]) -> No
     )
     fetch.add_argument("--venue", metavar="NAME", help="the venue's name in the symbol map; default: BINANCE of binance")
     fetch.add_argument("--endpoint", metavar="URL", help="a loopback address that stands in for the venue, for a rehearsal")
+    fetch.add_argument(
+        "--min-notional",
+        type=decimal,
+        metavar="QUOTE",
+        help="your own floor where the venue states none (OKX)",
+    )
     taken = command(
         limits, "import", _import, "take in limits from a file of ours (.json, .csv) or the platform's execution.parquet"
     )

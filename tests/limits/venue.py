@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -91,21 +90,30 @@ def venue(
     symbols: tuple[dict[str, Any], ...] = SPOT,
     linear: tuple[dict[str, Any], ...] = LINEAR,
     *,
-    raw: bytes | None = None,
     status: int = 200,
     asked: list[str] | None = None,
 ) -> Iterator[str]:
-    """Answer on 127.0.0.1 from a thread of its own until the block ends; `raw` instead of the spot document."""
+    """Answer as Binance with these markets until the block ends."""
+
+    def say(path: str, query: dict[str, str]) -> dict[str, Any]:
+        return info(linear if path.startswith("/fapi") else symbols)
+
+    with serving(say, status=status, asked=asked) as endpoint:
+        yield endpoint
+
+
+@contextmanager
+def serving(
+    say: Callable[[str, dict[str, str]], dict[str, Any]], *, status: int = 200, asked: list[str] | None = None
+) -> Iterator[str]:
+    """Answer `say(path, query)` on 127.0.0.1 from a thread of its own until the block ends."""
     loop = asyncio.new_event_loop()
     bound: list[str] = []
 
     async def answer(request: web.Request) -> web.Response:
         if asked is not None:
             asked.append(request.path)
-        body = (
-            json.dumps(info(linear)).encode() if request.path.startswith("/fapi") else raw or json.dumps(info(symbols)).encode()
-        )
-        return web.Response(body=body, content_type="application/json", status=status)
+        return web.json_response(say(request.path, dict(request.query)), status=status)
 
     async def start() -> web.AppRunner:
         app = web.Application()

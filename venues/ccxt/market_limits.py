@@ -1,7 +1,7 @@
 """A venue's own market limits as ours: exact, kept apart by kind of market, refused where something is missing.
 
 CCXT loads them; its numbers are taken as the venue's texts (`exchange.number = str`), never through a float. Proven against
-Binance's exchangeInfo; another exchange must count in tick sizes, and its answers are held to the same rules.
+the shapes of Binance's and OKX' lists; another exchange must count in tick sizes, and its answers are held to the same rules.
 """
 
 from __future__ import annotations
@@ -39,20 +39,23 @@ class _Refusal(Exception):
         self.code = code
 
 
-def limits_of(listing: Listing, market: Mapping[str, Any] | None) -> MarketLimits | RefusedLimit:
+def limits_of(
+    listing: Listing, market: Mapping[str, Any] | None, *, min_notional: Decimal | None = None
+) -> MarketLimits | RefusedLimit:
     """Return the limits of one listing from CCXT's unified market of its `ccxt_symbol`, None when the venue has none.
 
     Refused: another kind of market or other currencies than the symbol map says, not trading, inverse or quanto contracts, and
     zero or missing step, tick, minimum quantity, minimum notional or contract size. The market must be made with
-    `exchange.number = str`. Market orders count too: the stricter of LOT_SIZE and MARKET_LOT_SIZE holds.
+    `exchange.number = str`. Market orders count too: the stricter of LOT_SIZE and MARKET_LOT_SIZE holds. `min_notional` > 0,
+    in quote currency: a person's own floor where the venue states none; None: such a symbol is refused.
     """
     try:
-        return _limits(listing, market)
+        return _limits(listing, market, min_notional)
     except _Refusal as refusal:
         return RefusedLimit(symbol=listing.symbol, code=refusal.code, message=f"{listing.symbol}: {refusal}")
 
 
-def _limits(listing: Listing, market: Mapping[str, Any] | None) -> MarketLimits:
+def _limits(listing: Listing, market: Mapping[str, Any] | None, min_notional: Decimal | None) -> MarketLimits:
     if market is None:
         raise _Refusal("NOT_AT_VENUE", f"{listing.ccxt_symbol} is no market of the venue; take it out of the symbol map")
     _same_market(listing, market)
@@ -67,7 +70,7 @@ def _limits(listing: Listing, market: Mapping[str, Any] | None) -> MarketLimits:
         step_size=step,
         tick_size=_needed(precision.get("price"), "tick size"),
         min_quantity=max(least, _stated(at_market.get("min")) or least),
-        min_notional=_needed(cost.get("min"), "minimum notional"),
+        min_notional=_floor(cost.get("min"), min_notional),
         max_quantity=min(maxima) if maxima else None,
         multiplier=_needed(market.get("contractSize"), "contract size") if market.get("contract") else Decimal(1),
     )
@@ -129,16 +132,25 @@ def _needed(value: Any, what: str) -> Decimal:
     return number
 
 
+def _floor(value: Any, own: Decimal | None) -> Decimal:
+    if own is not None and _stated(value) is None:
+        return own
+    return _needed(value, "minimum notional")
+
+
 def venue_name(exchange_id: str) -> str:
     """Return the symbol map's name of a ccxt exchange: its profile's, else its id in capitals."""
     profile = PROFILES.get(exchange_id)
     return profile.venue if profile is not None else exchange_id.upper()
 
 
-async def fetch_limits(exchange_id: str, listings: tuple[Listing, ...], *, endpoint: Endpoint | None) -> FetchedLimits:
+async def fetch_limits(
+    exchange_id: str, listings: tuple[Listing, ...], *, endpoint: Endpoint | None, min_notional: Decimal | None = None
+) -> FetchedLimits:
     """Ask the venue's public market list once for all listings. No key; its own hosts only, or the loopback `endpoint`.
 
-    Raises `ConfigError` EXCHANGE_UNKNOWN or PRECISION_MODE, `VenueUnavailable` VENUE_UNREACHABLE.
+    `min_notional`: see `limits_of`. Raises `ConfigError` EXCHANGE_UNKNOWN or PRECISION_MODE, `VenueUnavailable`
+    VENUE_UNREACHABLE.
     """
     kinds = {KINDS[listing.asset_class] for listing in listings if listing.asset_class in KINDS}
     hosts, options = _reach(exchange_id, derivatives="swap" in kinds)
@@ -150,7 +162,7 @@ async def fetch_limits(exchange_id: str, listings: tuple[Listing, ...], *, endpo
         markets = await _load(exchange)
     finally:
         await client.close()
-    answers = [limits_of(listing, markets.get(listing.ccxt_symbol or "")) for listing in listings]
+    answers = [limits_of(listing, markets.get(listing.ccxt_symbol or ""), min_notional=min_notional) for listing in listings]
     return FetchedLimits(
         limits=tuple(answer for answer in answers if isinstance(answer, MarketLimits)),
         refused=tuple(answer for answer in answers if isinstance(answer, RefusedLimit)),
