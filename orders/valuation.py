@@ -169,10 +169,9 @@ class Marks:
         if rate is None:
             return NoMark(reason=Reason.NO_RATE, detail=self._no_rate(listing.quote_currency), listing=listing)
         mid = quote.mid
-        unit = limits.multiplier * rate
-        return Mark(
-            listing=listing, limits=limits, quote=quote, mid=mid, rate=rate, unit_value_base=unit, mid_value_base=mid * unit
-        )
+        unit = rate if limits.multiplier == ONE else limits.multiplier * rate
+        value = mid if unit is ONE else mid * unit  # nothing new to hold for most symbols: memory is what a large plan waits for
+        return Mark(listing=listing, limits=limits, quote=quote, mid=mid, rate=rate, unit_value_base=unit, mid_value_base=value)
 
     def _judged_ns(self, quote: Quote) -> int:
         """When a quote's age is counted to: now; of a closed market its last close, or the quote itself where that is later."""

@@ -12,13 +12,12 @@ from typing import Final
 from orders.costs import Liquidity, fee_for
 from orders.exact import CEILING, FLOOR, FRACTION_PLACES, ROUNDED
 from orders.plan import PlanInputs, Reason
-from orders.valuation import Mark, Marks, NoMark
+from orders.valuation import ONE, Mark, Marks, NoMark
 from orders.values import Side
 from strategies import plan_text
 from strategies.plan_lines import Draft, Pot, size
 
 ZERO: Final = Decimal(0)
-ONE: Final = Decimal(1)
 
 
 def available_cash(drafts: Sequence[Draft], *, inputs: PlanInputs, marks: Marks) -> dict[Pot, Decimal]:
@@ -29,12 +28,13 @@ def available_cash(drafts: Sequence[Draft], *, inputs: PlanInputs, marks: Marks)
     worth: dict[Pot, Decimal] = dict(cash)
     available: dict[Pot, Decimal] = dict(cash)
     for draft in drafts:
-        if not isinstance(draft.mark, Mark):
+        mark = draft.mark
+        if not isinstance(mark, Mark):
             continue
-        listing = draft.mark.listing
-        pot = (listing.venue, listing.quote_currency)
+        pot = draft.pot or (mark.listing.venue, mark.listing.quote_currency)
         if draft.value:
-            worth[pot] = worth.get(pot, ZERO) + draft.held * draft.mark.mid * draft.mark.limits.multiplier
+            value = draft.value if mark.rate is ONE else draft.held * mark.mid * mark.limits.multiplier
+            worth[pot] = worth.get(pot, ZERO) + value
         if draft.side is Side.SELL and draft.quantity:
             available[pot] = available.get(pot, ZERO) + draft.notional - draft.fee
     for pot, value in worth.items():

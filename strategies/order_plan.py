@@ -96,6 +96,7 @@ def plan_order(inputs: PlanInputs, order: SingleOrder) -> Plan | Held:
             cost = asked.notional + asked.fee
             if cost > cash:
                 asked.stop(Reason.NO_CASH, f"needs {cost} {asked.pot[1]}, {max(cash, ZERO)} may be spent")
+        drafts.sort(key=lambda draft: draft.symbol)
         plan = assemble_plan(drafts, inputs=inputs, valuation=valuation, factor=ONE)
         lines = tuple(
             msgspec.structs.replace(line, order_kind=order.order_kind, limit_price=order.limit_price)

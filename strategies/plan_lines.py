@@ -15,7 +15,7 @@ from orders.costs import Liquidity, fee_for
 from orders.exact import CEILING, FLOOR, ROUNDED, fraction
 from orders.plan import NO_SHARES, Flips, PlanInputs, PlanLine, Reason
 from orders.sizing import Dust, Sized, TooLarge, fit_exact
-from orders.valuation import Mark, NoMark
+from orders.valuation import ONE, Mark, NoMark
 from orders.values import AccountKind, FeeSchedule, OrderKind, Side
 from strategies import plan_text
 
@@ -111,7 +111,7 @@ def decide(draft: Draft, *, inputs: PlanInputs, equity: Decimal, band: Decimal) 
         return None
     draft.side = Side.BUY if wanted > 0 else Side.SELL
     draft.wanted = wanted
-    draft.most = most = abs(wanted)
+    draft.most = most = wanted if wanted > 0 else -wanted
     if account is AccountKind.MARGIN:
         draft.reduce_only = draft.reduces
     if not in_session(draft, inputs=inputs):
@@ -181,7 +181,10 @@ def size(draft: Draft, wanted: Decimal, *, mark: Mark, traded: Reason, below: Re
         has_base_currency=mark.listing.base_currency is not None,
     )
     draft.fee = ZERO if in_base else amount
-    draft.fee_base = amount * price * mark.unit_value_base if in_base else amount * mark.rate
+    if in_base:
+        draft.fee_base = amount * price * mark.unit_value_base
+    else:
+        draft.fee_base = amount if mark.rate is ONE else amount * mark.rate
 
 
 _PLACES: Final[Mapping[int, Decimal]] = {n: Decimal(1).scaleb(n - WANTED_PLACES) for n in range(-40, 41)}
@@ -194,7 +197,7 @@ def record_line(number: int, draft: Draft, *, equity: Decimal) -> PlanLine:
     notional_base = ZERO
     if isinstance(mark, Mark):
         bid, ask, unit_value_base = mark.quote.bid, mark.quote.ask, mark.unit_value_base
-        notional_base = draft.notional * mark.rate
+        notional_base = draft.notional if mark.rate is ONE else draft.notional * mark.rate
         if wanted is not None:
             exponent = mark.limits.step_size.as_tuple().exponent
             places = _PLACES.get(exponent) if isinstance(exponent, int) else None

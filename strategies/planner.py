@@ -6,7 +6,9 @@ to cash, (5) order and sum up. Whether the plan may be traded is not judged here
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Final
 
@@ -51,7 +53,7 @@ def plan(inputs: PlanInputs) -> Plan | Held:
     check_policy(inputs.policy)
     if inputs.turnover_today is not None and not (inputs.turnover_today.is_finite() and inputs.turnover_today >= 0):
         raise _bad_policy("turnover_today of 0 or more", inputs.turnover_today)
-    with exact_arithmetic():
+    with exact_arithmetic(), no_collections():
         _check_shares(inputs)
         marks = Marks.of_inputs(inputs)
         valuation = value_book(inputs.book, marks=marks)
@@ -67,6 +69,18 @@ def plan(inputs: PlanInputs) -> Plan | Held:
         return assemble_plan(
             drafts, inputs=inputs, valuation=valuation, factor=factor, turnover_factor=slowed, cancels=tuple(sorted(cancels))
         )
+
+
+@contextmanager
+def no_collections() -> Iterator[None]:
+    """Keep Python's cycle collector out: a plan makes no cycles, and each collection would search all of what it has made."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def check_policy(policy: PlanPolicy) -> None:
@@ -115,7 +129,9 @@ def _drafts(inputs: PlanInputs, *, marks: Marks, valuation: Valuation) -> tuple[
     band = inputs.policy.drift_band_fraction * equity
     drafts: list[Draft] = []
     cancels: list[str] = []
-    for symbol in sorted(targets.keys() | values.keys() | working.keys()):
+    for symbol in sorted(
+        {**dict.fromkeys(targets), **dict.fromkeys(values), **dict.fromkeys(working)}
+    ):  # a set would shuffle them
         target = targets.get(symbol)
         value = values.get(symbol, ZERO)
         if target is not None and not target.is_finite():
@@ -159,13 +175,15 @@ def assemble_plan(
     turnover_factor: Decimal = ONE,
     cancels: Sequence[str] = (),
 ) -> Plan:
-    """Step 5: lines, sells first, and the sums over them."""
+    """Step 5: lines, sells first, and the sums over them. `drafts` come in the order of symbols and are used up."""
     equity = valuation.equity_base
-    drafts.sort(key=_rank)
+    drafts.sort(key=_rank)  # stable: symbols stay in order, and the second leg of a flip behind its first
+    drafts.reverse()
     gross = net = traded = cost = gaps = crossed = ZERO
     prices_ns = 0
     lines = []
-    for number, draft in enumerate(drafts, start=1):
+    for number in range(1, len(drafts) + 1):
+        draft = drafts.pop()  # its numbers go as its line comes, in the same memory
         mark = draft.mark
         after = draft.value
         if isinstance(mark, Mark):
@@ -210,12 +228,8 @@ def assemble_plan(
     )
 
 
-def _rank(draft: Draft) -> tuple[int, str, bool]:
-    return (
-        TRADE_ORDER[draft.side] if draft.quantity and draft.side is not None else UNSENT,
-        draft.symbol,
-        draft.after is not None,
-    )
+def _rank(draft: Draft) -> int:
+    return TRADE_ORDER[draft.side] if draft.quantity and draft.side is not None else UNSENT
 
 
 def _bps(part: Decimal, whole: Decimal) -> Decimal:
