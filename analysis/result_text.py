@@ -95,6 +95,8 @@ def winner_lines(summary: RunSummary) -> list[str]:
         f"   ({summary.base_currency})"
     ]
     for result in summary.winners:
+        if result.winner == NOBODY and not (result.pnl or result.fills):
+            continue
         costs = result.fees + result.spread + result.slippage
         bps = f"{costs / result.traded * 10_000:.2f} bp" if result.traded else EMPTY
         lines.append(
