@@ -83,6 +83,7 @@ def _order(given: argparse.Namespace) -> ImportOrder:
         bad_rows=BadRows(given.bad_rows),
         spikes=Spikes(given.spikes),
         synthetic=given.synthetic,
+        only=given.only,
     )
 
 

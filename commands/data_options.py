@@ -109,6 +109,7 @@ def _import_options(command: Any) -> None:
     )
     form = command.add_argument_group("form of the file")
     form.add_argument("--columns", metavar="NAME=COLUMN,...", help="such as time=opened,close=last,volume=- (- is: has none)")
+    form.add_argument("--only", metavar="TEXT", help="of a file with a column of symbols, the rows of this one")
     form.add_argument("--no-header", action="store_true", help="there is no header line; columns are numbers from 1")
     form.add_argument("--delimiter", default=",", metavar="CHARACTER", help="between fields (%(default)s); tab is a word here")
     form.add_argument("--zone", metavar="ZONE", help="time zone of stamps that name none, such as UTC or America/New_York")

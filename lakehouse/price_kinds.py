@@ -46,6 +46,7 @@ ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "trade_id": ("trade_id", "id"),
 }
 OPTIONAL: Final = frozenset({"volume", "side", "trade_id"})  # may be said to be absent with NAME=-
+SYMBOL_COLUMNS: Final = frozenset({"symbol", "ticker", "instrument", "instrument_id", "pair", "market"})
 MAKER_COLUMNS: Final = frozenset({"buyer_maker", "is_buyer_maker", "buyer_is_maker"})  # true means the seller was the aggressor
 BAR_UNITS: Final[Mapping[str, tuple[str, int, tuple[int, ...]]]] = {
     "s": ("SECOND", NS, (1, 5, 10, 15, 30)),
@@ -131,3 +132,41 @@ def places_of(header: Sequence[str], kind: Kind, chosen: Mapping[str, str], *, p
             action="Name the columns with --columns, such as --columns time=opened,volume=- where - says that there is none.",
         )
     return places
+
+
+class OneSymbol:
+    """Sees to it that a file with a column of symbols gives the rows of one. `only`: whose; None: the file must have one alone.
+
+    Raises `InputError` ONLY_WITHOUT_COLUMN, and SYMBOLS_MIXED at the first row of a second symbol.
+    """
+
+    def __init__(self, header: Sequence[str], *, only: str | None, path: object) -> None:
+        places = [place for place, name in enumerate(header) if name.strip().lower() in SYMBOL_COLUMNS]
+        self.place = places[0] if places else None
+        self._only = only
+        self._path = path
+        self._seen = only
+        if only is not None and self.place is None:
+            raise InputError(
+                "ONLY_WITHOUT_COLUMN",
+                expected=f"a column {' or '.join(sorted(SYMBOL_COLUMNS))} in {path}, for --only",
+                found=",".join(header)[:200],
+                action="Leave --only out if the file is of one symbol.",
+            )
+
+    def takes(self, line: int, fields: Sequence[object]) -> bool:
+        """Return whether a row is of the symbol that is wanted."""
+        if self.place is None:
+            return True
+        name = str(fields[self.place]).strip()
+        self._seen = name if self._seen is None else self._seen
+        if name == self._seen:
+            return True
+        if self._only is None:
+            raise InputError(
+                "SYMBOLS_MIXED",
+                expected=f"rows of {self._seen} alone in {self._path}",
+                found=f"{name} in line {line}",
+                action="Say whose rows are meant with --only, one import a symbol.",
+            )
+        return False

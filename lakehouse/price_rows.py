@@ -23,7 +23,7 @@ from orders.values import Record
 NUMBER: Final = re.compile(r"[+-]?[0-9]{1,18}(?:\.[0-9]{0,30})?(?:[eE][+-]?[0-9]{1,2})?", re.ASCII)
 WIDE: Final = Context(prec=80)
 FLOAT_NOISE: Final = Decimal("1e-12")  # relative; a binary float this close to a multiple of the tick means that multiple
-VALUE_MAX: Final = Decimal(10) ** 16
+VALUE_MAX: Final = Decimal(10) ** 13  # the largest power of ten that Nautilus holds as a price
 SPIKE_WINDOW: Final = 31
 SPIKE_FRACTION: Final = 50  # 1/50 is 2 %
 SPIKE_DEVIATIONS: Final = 20

@@ -34,6 +34,7 @@ from sim.replay_client import bar_of, tick_of
 from strategies.target_portfolio import as_custom
 
 STEP_INSTANTS: Final = 21  # market instants in one streaming step: about a month of daily closes
+STEP_PRICES: Final = 400  # and at least so many prices: a step of minute bars is some hours
 
 
 def read_feed(config: RunConfig, inputs: Inputs) -> list[FeedQuote]:
@@ -176,7 +177,7 @@ def _steps(quotes: Sequence[FeedQuote]) -> Iterator[list[FeedQuote]]:
     for _, group in groupby(quotes, key=lambda quote: quote.market_ns):
         step.extend(group)
         instants += 1
-        if instants >= STEP_INSTANTS:
+        if instants >= STEP_INSTANTS and len(step) >= STEP_PRICES:
             yield step
             step, instants = [], 0
     if step:

@@ -144,13 +144,13 @@ def _file(series: _Series, file: Path) -> Iterator[FeedQuote]:
 
 def _bar(series: _Series, item: Any) -> FeedQuote:
     prices = tuple(_on_tick(series, price, item) for price in (item.open, item.high, item.low, item.close))
-    close, tick = prices[3], series.tick_size
+    close, half, tick = prices[3], series.half_spread, series.tick_size
     size = SYNTHETIC_SIZE if series.unlimited else item.volume.as_decimal()
     return FeedQuote(
         market_ns=item.ts_init,
         symbol=series.symbol,
-        bid=(close * (1 - series.half_spread) / tick).to_integral_value(ROUND_FLOOR) * tick,
-        ask=(close * (1 + series.half_spread) / tick).to_integral_value(ROUND_CEILING) * tick,
+        bid=(close * (1 - half) / tick).to_integral_value(ROUND_FLOOR) * tick if half else close,
+        ask=(close * (1 + half) / tick).to_integral_value(ROUND_CEILING) * tick if half else close,
         bid_size=size,
         ask_size=size,
         bar=(prices[0], prices[1], prices[2], close),

@@ -54,6 +54,7 @@ class ImportOrder(Record, frozen=True, kw_only=True):
     bad_rows: BadRows = BadRows.REFUSE
     spikes: Spikes = Spikes.KEEP
     synthetic: str | None = None
+    only: str | None = None
 
     def policy(self) -> RowPolicy:
         """Return how rows are judged."""
@@ -94,6 +95,7 @@ class ImportOrder(Record, frozen=True, kw_only=True):
             "bad_rows": self.bad_rows.value,
             "spikes": self.spikes.value,
             "synthetic": self.synthetic,
+            "only": self.only,
         }
         return {name: str(value) for name, value in facts.items() if value is not None}
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from lakehouse.price_files import BATCH_ROWS, ParquetRows, PriceFile, Progress, RawRow, csv_rows
-from lakehouse.price_kinds import COLUMNS, Kind, Row, places_of
+from lakehouse.price_kinds import COLUMNS, Kind, OneSymbol, Row, places_of
 from lakehouse.price_rows import RowChecker, Tally
 from lakehouse.price_times import Stamps
 from orders.errors import ConfigError, InputError
@@ -45,9 +45,10 @@ class SourceRows:
             )
         header = list(first[1]) if self._order.header else [str(place) for place in range(1, len(first[1]) + 1)]
         checker = self._checker(header, stamp_open=bool(self._order.stamp_open))
+        one = OneSymbol(header, only=self._order.only, path=self._source.path)
         if not self._order.header:
-            yield from _taken(checker, iter([first]))
-        yield from _taken(checker, raw)
+            yield from _taken(checker, iter([first]), one)
+        yield from _taken(checker, raw, one)
 
     def _parquet(self, file: ParquetRows) -> Iterator[Row]:
         if (file.schema.metadata or {}).keys() >= NAUTILUS_KEYS:
@@ -55,8 +56,9 @@ class SourceRows:
             return
         _stamp_known(self._order)
         checker = self._checker(file.header, floats=file.floats, instants=file.instants)
-        wanted = sorted(place for place in self._places(file.header).values() if place is not None)
-        yield from _taken(checker, file.rows(wanted, progress=self._progress))
+        one = OneSymbol(file.header, only=self._order.only, path=self._source.path)
+        wanted = {place for place in (*self._places(file.header).values(), one.place) if place is not None}
+        yield from _taken(checker, file.rows(sorted(wanted), progress=self._progress), one)
 
     def _nautilus(self, file: ParquetRows) -> Iterator[Row]:
         """A file of a Nautilus catalog says itself what it is; its `ts_init` is when a row was known."""
@@ -70,7 +72,8 @@ class SourceRows:
                 action="Give the symbol, the kind and the bar length that it has.",
             )
         checker = self._checker(list(COLUMNS[self._order.kind]), chosen={}, stamp_open=False)
-        yield from _taken(checker, self._nautilus_rows(file))
+        one = OneSymbol(COLUMNS[self._order.kind], only=self._order.only, path=self._source.path)
+        yield from _taken(checker, self._nautilus_rows(file), one)
 
     def _nautilus_rows(self, file: ParquetRows) -> Iterator[RawRow]:
         import pyarrow as pa
@@ -112,8 +115,12 @@ class SourceRows:
         return checker
 
 
-def _taken(checker: RowChecker, raw: Iterator[RawRow]) -> Iterator[Row]:
+def _taken(checker: RowChecker, raw: Iterator[RawRow], one: OneSymbol) -> Iterator[Row]:
     for line, fields in raw:
+        if not one.takes(line, fields):
+            checker.tally.read += 1
+            checker.tally.drop("OTHER_SYMBOL", line)
+            continue
         row = checker.take(line, fields)
         if row is not None:
             yield row

@@ -193,6 +193,29 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     assert refused(lambda: put(tmp_path / "c", tmp_path / "none.csv", order())).code == "FILE_MISSING"
 
 
+def test_a_file_of_several_symbols_gives_the_rows_of_the_one_that_is_named(tmp_path: Path) -> None:
+    file = Path(__file__).resolve().parents[2] / "data/samples/crypto/quotes.csv.gz"
+    how = order(Kind.QUOTES, only="BINANCE:BTCUSDT")
+    done = put(tmp_path / "c", file, how).manifest
+    rows = [line.split(",") for line in gzip.decompress(file.read_bytes()).decode().splitlines()[1:]]
+    mine = [(int(row[5]), Decimal(row[1])) for row in rows if row[0] == "BINANCE:BTCUSDT"]
+    assert [(quote.ts_event, quote.bid_price.as_decimal()) for quote in stored(tmp_path / "c", how)] == mine
+    assert done.dropped == {"OTHER_SYMBOL": len(rows) - len(mine)}
+
+
+@pytest.mark.parametrize(
+    ("header", "only", "code"),
+    [(f"symbol,{BARS_HEADER}", None, "SYMBOLS_MIXED"), (BARS_HEADER, "AB", "ONLY_WITHOUT_COLUMN")],
+    ids=["two symbols and none named", "one named and no column"],
+)
+def test_rows_of_two_symbols_are_never_one_series(tmp_path: Path, header: str, only: str | None, code: str) -> None:
+    lines = bar_lines(2)
+    rows = [f"A,{lines[0]}", f"B,{lines[1]}"] if code == "SYMBOLS_MIXED" else lines
+    file = write_csv(tmp_path / "f.csv", rows, header=header)
+    assert refused(lambda: put(tmp_path / "c", file, order(only=only))).code == code
+    assert files_of(tmp_path / "c") == {}
+
+
 def test_whether_a_stamp_is_a_begin_or_an_end_must_be_said(tmp_path: Path) -> None:
     file = write_csv(tmp_path / "bars.csv", bar_lines(3))
     assert refused(lambda: put(tmp_path / "c", file, order(stamp_open=None))).code == "STAMP_UNKNOWN"
