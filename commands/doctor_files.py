@@ -1,4 +1,4 @@
-"""The doctor's look at the dated files of each venue: do limits, hours and volumes hold when the config trades?
+"""The doctor's look at the dated files of each venue, and at a price catalog: do they hold when the config trades?
 
 A live config trades now, a replay from its first day to its last.
 """
@@ -10,10 +10,13 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
 from commands.findings import FAIL, WARN, WELL, Finding
+from engine.config_catalog import CATALOG
 from engine.config_sections import VenueSection
 from engine.config_values import ns_of
 from engine.run_config import RunConfig
+from lakehouse.catalog_view import datasets, problems
 from lakehouse.hours_snapshot import read_hours
+from lakehouse.import_manifest import IMPORTS
 from lakehouse.snapshots import read_market_limits
 from lakehouse.volumes_snapshot import read_volumes
 from orders.market_hours import NOT_JUDGED
@@ -35,6 +38,8 @@ def examine_files(config: RunConfig, *, now_ns: int) -> Iterator[Finding]:
         yield _hours(name, venue, live=live, first_ns=first, last_ns=last)
         if venue.volumes is not None:
             yield _volumes(name, venue, allowed, first_ns=first, last_ns=last)
+    if config.data.kind == CATALOG:
+        yield _catalog(config, first_ns=first, last_ns=last)
 
 
 def _span(config: RunConfig) -> tuple[int, int]:
@@ -90,6 +95,26 @@ def _volumes(name: str, venue: VenueSection, allowed: list[str], *, first_ns: in
     found += f"; missing, or not true all the time, of {_some(unusable)}"
     action = "`sluice limits volumes` makes new ones; a limit on the share of the day denies without."
     return Finding(name=f"volumes {name}", state=WARN, found=found, action=action)
+
+
+def _catalog(config: RunConfig, *, first_ns: int, last_ns: int) -> Finding:
+    """The catalog is as it was imported, and its series reach over the span but for a day at each end."""
+    data = config.data
+    name = data.path.as_posix()
+    broken = problems(data.path) if (data.path / IMPORTS).is_dir() else []
+    views = [view for view in datasets(data.path) if view.kind == data.prices]
+    if broken:
+        action = f"`sluice data check {name}` names them all; a run refuses what it would read of them."
+        words = f"{name}: {broken[0].code} {broken[0].path}, {len(broken)} in all"
+        return Finding(name="catalog", state=FAIL, found=words, action=action)
+    short = [view.dataset for view in views if view.first_ns > first_ns + DAY_NS or view.last_ns < last_ns - DAY_NS]
+    found = f"{name}, {len(views)} series of {data.prices}, {sum(view.rows for view in views)} rows"
+    if not views:
+        return Finding(name="catalog", state=FAIL, found=found, action=f"`sluice data show {name}` says what it holds.")
+    if short:
+        action = "`sluice data import` or `fetch` the rest, or change [data] start and end."
+        return Finding(name="catalog", state=WARN, found=f"{found}; not over the whole span: {_some(short)}", action=action)
+    return Finding(name="catalog", state=WELL, found=found)
 
 
 def _some(names: list[str]) -> str:

@@ -10,6 +10,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from nautilus_trader.model.data import QuoteTick
+from nautilus_trader.model.identifiers import InstrumentId
+from nautilus_trader.model.objects import Price, Quantity
+from nautilus_trader.persistence.catalog import ParquetDataCatalog
 
 from engine.config_problems import ConfigInvalid
 from engine.run_config import RunConfig, load_config
@@ -163,6 +167,23 @@ def test_keys_that_do_not_fit_are_named(tmp_path: Path, old: str, new: str, key:
     with pytest.raises(ConfigInvalid) as caught:
         configured(tmp_path, (old, new))
     assert key in {problem.key for problem in caught.value.problems}
+
+
+@pytest.mark.parametrize("overlap", [False, True], ids=["batch after batch", "batches that overlap"])
+def test_what_a_shadow_recorded_is_read_back_in_order_and_said_to_be_of_unknown_origin(tmp_path: Path, overlap: bool) -> None:
+    instrument_id = InstrumentId.from_str("BTCUSDT.BINANCE")
+    catalog = ParquetDataCatalog(str(tmp_path / "c"))
+    for batch in range(2):
+        stamps = [START_NS + 10**9 * (2 * place + batch if overlap else place + 5 * batch) for place in range(5)]
+        ticks = [
+            QuoteTick(instrument_id, *(Price.from_str("100.00"),) * 2, *(Quantity.from_str("1.00000"),) * 2, stamp, stamp)
+            for stamp in stamps
+        ]
+        catalog.write_data(ticks, skip_disjoint_check=True)  # as the recorder does
+    changes = (f'"{SAMPLE}"', f'"{tmp_path / "c"}"'), ('prices = "bars"', 'prices = "quotes"'), ('bar = "1h"', "#")
+    config = configured(tmp_path, *changes, ("start = 2025-01-07", "start = 2025-01-06"))
+    assert [quote.market_ns - START_NS for quote in feed(config)] == [10**9 * place for place in range(10)]
+    assert any("not known" in text for text in read_inputs(config).synthetic)
 
 
 def test_a_shadow_replays_the_bars_of_a_catalog_as_quotes_with_the_synthetic_spread(tmp_path: Path) -> None:
