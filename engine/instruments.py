@@ -61,7 +61,12 @@ def instrument_of(listing: Listing, limits: MarketLimits) -> Any:
         "ts_init": 0,
     }
     if listing.asset_class == "perpetual":
-        return CryptoPerpetual(settlement_currency=currency(listing.quote_currency), is_inverse=False, **pair)
+        return CryptoPerpetual(
+            settlement_currency=currency(listing.quote_currency),
+            is_inverse=False,
+            multiplier=Quantity.from_decimal(at_places(limits.multiplier, decimals(limits.multiplier))),
+            **pair,
+        )
     return CurrencyPair(**pair)
 
 

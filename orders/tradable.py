@@ -29,12 +29,11 @@ def decimals(step: Decimal) -> int:
 
 
 def check_tradable(listing: Listing, limits: MarketLimits) -> None:
-    """Raise `InputError` unless this is a share in whole steps, or a pair or a linear perpetual with a base currency, a unit of
-    it being one unit.
+    """Raise `InputError` unless this is a share in whole steps, or a pair or a linear perpetual with a base currency.
 
-    ASSET_CLASS_UNSUPPORTED: others, and pairs and perpetuals without a base currency. MULTIPLIER_UNSUPPORTED: our book moves
-    cash by quantity x price x multiplier, the venue's account of shares and pairs knows no multiplier. STEP_NOT_WHOLE,
-    STEP_TOO_FINE. A lot of 1000 is no multiplier: it is a step of 1000 units.
+    ASSET_CLASS_UNSUPPORTED: others, and pairs and perpetuals without a base currency. MULTIPLIER_UNSUPPORTED: other than 1 on
+    what is no contract: our book moves cash by quantity x price x multiplier, the venue's account of shares and pairs knows no
+    multiplier. STEP_NOT_WHOLE, STEP_TOO_FINE. A lot of 1000 is no multiplier: it is a step of 1000 units.
     """
     symbol = listing.symbol
     if listing.asset_class != "equity" and not (listing.asset_class in PAIRS and listing.base_currency is not None):
@@ -44,12 +43,12 @@ def check_tradable(listing: Listing, limits: MarketLimits) -> None:
             found=f"{listing.asset_class} for {symbol}",
             action="Take the symbol off the allow list, or add its base currency to the symbol map.",
         )
-    if limits.multiplier != ONE:
+    if listing.asset_class != "perpetual" and limits.multiplier != ONE:
         raise InputError(
             "MULTIPLIER_UNSUPPORTED",
             expected=f"multiplier 1 for {symbol}, which is {listing.asset_class}",
             found=str(limits.multiplier),
-            action="A lot is a step_size; contracts with a multiplier come with their venue.",
+            action="A lot is a step_size; only perpetuals are counted in contracts.",
         )
     if listing.asset_class == "equity" and limits.step_size != limits.step_size.to_integral_value():
         raise InputError(
@@ -58,5 +57,5 @@ def check_tradable(listing: Listing, limits: MarketLimits) -> None:
             found=f"step {limits.step_size} for {symbol}",
             action="Refetch the venue's limits.",
         )
-    decimals(limits.tick_size)
-    decimals(limits.step_size)
+    for number in (limits.tick_size, limits.step_size, limits.multiplier):
+        decimals(number)

@@ -58,7 +58,7 @@ def test_what_is_tradable_becomes_an_instrument_of_the_same_steps(
     ("known", "changes", "code"),
     [
         (listing("perpetual"), {}, "ASSET_CLASS_UNSUPPORTED"),
-        (listing("perpetual", base="BTC"), {"multiplier": D(10)}, "MULTIPLIER_UNSUPPORTED"),
+        (listing("perpetual", base="BTC"), {"multiplier": D("1e-10")}, "STEP_TOO_FINE"),
         (listing("spot"), {}, "ASSET_CLASS_UNSUPPORTED"),
         (listing("fx"), {}, "ASSET_CLASS_UNSUPPORTED"),
         (SHARE, {"multiplier": D(50)}, "MULTIPLIER_UNSUPPORTED"),
@@ -69,7 +69,8 @@ def test_what_is_tradable_becomes_an_instrument_of_the_same_steps(
         (PAIR, {"tick_size": D("1e-10")}, "STEP_TOO_FINE"),
     ],
     ids=[
-        "a perpetual without its base", "contracts of ten", "a pair without its base", "fx without its base",
+        "a perpetual without its base", "contracts too small to simulate", "a pair without its base",
+        "fx without its base",
         "a future's multiplier on a share", "contracts of a tenth",
         "a lot as a multiplier", "half a share", "too fine a step", "too fine a tick",
     ],
