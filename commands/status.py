@@ -25,6 +25,7 @@ from lakehouse.withdrawals import scope_of
 from orders.canonical import decimal_text, plain
 from orders.errors import InputError, RecordCorrupt, SluiceError
 from orders.flatten import Scope
+from orders.plan import Reason
 
 TAIL_BYTES: Final = 262_144  # of the log, where the last alarm is looked for
 PROFILES_SHOWN_MAX: Final = 5
@@ -142,12 +143,14 @@ def _flatten_facts(layout: Layout, fold: LogFold) -> dict[str, Any] | None:
 def _plan_facts(fold: LogFold) -> dict[str, Any]:
     orders = [key for (cycle, _), keys in fold.orders_by_line.items() if cycle == fold.cycle for key in keys]
     working = [key for key in orders if key in fold.open_orders]
+    closed = [skip for (cycle, _), skip in fold.skips.items() if cycle == fold.cycle and skip.reason == Reason.MARKET_CLOSED]
     return {
         "cycle": fold.cycle,
         "orders": len(orders),
         "done": len(orders) - len(working),
         "open": len(fold.open_orders),
         "unknown": len(fold.unknown_orders),
+        "wait_for_market": {skip.symbol: skip.text for skip in sorted(closed, key=lambda skip: skip.symbol)},
     }
 
 
@@ -194,6 +197,10 @@ def _screen(facts: dict[str, Any]) -> list[str]:
         f"plan     #{plan['cycle']}  {plan['done']} of {plan['orders']} orders done"
         f"   {plan['open']} working   {plan['unknown']} unknown"
     )
+    if plan["wait_for_market"]:
+        symbols = list(plan["wait_for_market"])
+        more = f" and {len(symbols) - 1} more wait" if len(symbols) > 1 else " waits"
+        lines.append(f"         {symbols[0]}{more} for the market: {plan['wait_for_market'][symbols[0]]}")
     if (manifest := facts["manifest"]) is not None:
         lines.append(
             f"manifest {str(manifest['sha256'])[:4]}…  run {manifest['source_run']}  {manifest['grade']}"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from commands.main import run as run_command
 from tests.gate.world import BTC, DAY_NS, MS, Ran, World, manifest_text, run_backtest, run_shadow
 from tests.hours.two_markets import OTHER, SHARE, hours_file, two_markets
 
@@ -163,3 +164,11 @@ def test_a_book_that_cannot_be_valued_without_a_closed_market_waits_for_its_open
     ran = run_shadow(second, [(1_000, newer)])
     assert cycles(ran)[1:] == [("new_manifest", "held"), ("top_up", "done")]
     assert {symbol for symbol, cycle in fills(ran) if cycle == 3} == {BTC.symbol, SHARE.symbol}
+
+
+def test_status_says_what_waits_and_until_when(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    world = two_markets(tmp_path, [(60_000, 120_000)], last_ms=900)
+    played(world, run_shadow)
+    capsys.readouterr()
+    assert run_command(["status", "--lakehouse", str(world.lakehouse)]) == 0
+    assert f"{SHARE.symbol} waits for the market: XMAD is closed, opens 2025-01-06 14:01 UTC" in capsys.readouterr().out
