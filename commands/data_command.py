@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 def run_import(given: argparse.Namespace) -> int:
     """Import every file in turn; each is in the catalog wholly or not at all. Return the exit code."""
-    from sim.catalog.importer import import_file, import_pair
+    from sim.catalog.importer import import_file
+    from sim.catalog.pairs import import_pair
     from sim.catalog.store import CatalogStore
 
     pair = given.bid is not None or given.ask is not None
@@ -54,7 +55,7 @@ def run_import(given: argparse.Namespace) -> int:
 
 
 def _order(given: argparse.Namespace) -> ImportOrder:
-    from lakehouse.price_rows import BadRows, Spikes
+    from lakehouse.price_policy import BadRows, Spikes
     from sim.catalog.importer import ImportOrder, increments_of, listing_of
 
     kind = Kind(given.kind)

@@ -33,7 +33,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _order(given: argparse.Namespace, symbol: str) -> ImportOrder:
-    from lakehouse.price_rows import BadRows
+    from lakehouse.price_policy import BadRows
     from sim.catalog.importer import ImportOrder, increments_of, listing_of
 
     tick, step = increments_of(symbol, limits=given.limits, tick=given.tick, step=given.step)

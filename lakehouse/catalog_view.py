@@ -90,7 +90,7 @@ def problems(catalog: Path) -> list[Problem]:
         if not file.is_file():
             found.append(Problem(code="MISSING", path=path, message="a manifest lists it, and it is not there"))
             continue
-        sha256 = _sha256(file)
+        sha256 = sha256_of(file)
         if sha256 != written.sha256:
             found.append(Problem(code="CHANGED", path=path, message=f"sha256 {written.sha256} was written, found {sha256}"))
     for file in sorted((catalog / "data").rglob("*")):
@@ -197,7 +197,8 @@ def _rows(file: Path) -> int:
     return int(rows)
 
 
-def _sha256(file: Path) -> str:
+def sha256_of(file: Path) -> str:
+    """Return the hex sha256 of a file of any size."""
     digest = hashlib.sha256()
     with file.open("rb") as opened:
         while block := opened.read(BLOCK_BYTES):

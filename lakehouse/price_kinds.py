@@ -129,7 +129,8 @@ def places_of(header: Sequence[str], kind: Kind, chosen: Mapping[str, str], *, p
             "COLUMNS_WRONG",
             expected=f"each of {', '.join(COLUMNS[kind])} once in line 1 of {path}",
             found=f"{','.join(header)[:200]!r}; not clear: {'; '.join(missing)}",
-            action="Name the columns with --columns, such as --columns time=opened,volume=- where - says that there is none.",
+            action="Name the columns with --columns, such as --columns time=opened,volume=- where - says that there is none; "
+            "--no-header numbers the columns of a file without one.",
         )
     return places
 

@@ -1,93 +1,25 @@
-"""Rows of a price file judged one after another: exact numbers on the tick, plausible, in order, once; everything else counted.
-
-Spike rule: a price is a spike when it is further than 2 % from the median of the 31 prices before it, and further than 20
-times the median distance of those 31 from that median (a median absolute deviation). Of a bar, the high and the low are judged
-against closes. Every price joins the 31, spike or not, so that a new level is believed after 16 rows.
-"""
+"""Rows of a price file judged in turn: exact numbers on the tick, plausible, in order, once; everything else counted."""
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, insort
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from enum import StrEnum
 from typing import Any, Final
 
 from lakehouse.price_kinds import MAKER_COLUMNS, Kind, Row
+from lakehouse.price_policy import LISTED_MAX, BadRows, RowPolicy, Spikes, Tally
+from lakehouse.price_spikes import SPIKE_RULE, SpikeWatch
 from lakehouse.price_times import Stamps
 from orders.errors import InputError
-from orders.values import Record
 
 NUMBER: Final = re.compile(r"[+-]?[0-9]{1,18}(?:\.[0-9]{0,30})?(?:[eE][+-]?[0-9]{1,2})?", re.ASCII)
 WIDE: Final = Context(prec=80)
 FLOAT_NOISE: Final = Decimal("1e-12")  # relative; a binary float this close to a multiple of the tick means that multiple
 VALUE_MAX: Final = Decimal(10) ** 13  # the largest power of ten that Nautilus holds as a price
-SPIKE_WINDOW: Final = 31
-SPIKE_FRACTION: Final = 50  # 1/50 is 2 %
-SPIKE_DEVIATIONS: Final = 20
-SPIKE_RULE: Final = "further than 2 % and 20 median absolute deviations from the median of the 31 prices before it"
-LISTED_MAX: Final = 20  # of each thing named one by one; all are counted
 TRADE_IDS_KEPT: Final = 10_000
 DAILY_GAP_NS: Final = 4 * 86_400_000_000_000  # days between daily bars that are no gap: a long weekend
-
-
-class BadRows(StrEnum):
-    """What happens at a row that is wrong: the import is refused, or the row is dropped and counted."""
-
-    REFUSE = "refuse"
-    DROP = "drop"
-
-
-class Spikes(StrEnum):
-    """What happens at a spike: counted and kept, dropped, or the import refused."""
-
-    KEEP = "keep"
-    DROP = "drop"
-    REFUSE = "refuse"
-
-
-class RowPolicy(Record, frozen=True, kw_only=True):
-    """How rows are judged. `interval_ns` of bars, else 0; `stamp_open`: a bar's stamp is its begin, and its row gets its end.
-
-    `quiet_ns`: silence of quotes and trades that counts as a gap.
-    """
-
-    kind: Kind
-    tick_size: Decimal
-    step_size: Decimal
-    interval_ns: int
-    stamp_open: bool
-    bad_rows: BadRows
-    spikes: Spikes
-    quiet_ns: int
-
-
-class Tally:
-    """What was seen: counts, and the first few lines of each. `gaps` are (from, to, bars missing or 0)."""
-
-    def __init__(self) -> None:
-        self.read = 0
-        self.kept = 0
-        self.duplicates = 0
-        self.spikes = 0
-        self.gaps = 0
-        self.missing_bars = 0
-        self.from_floats = 0
-        self.dropped: Counter[str] = Counter()
-        self.dropped_lines: dict[str, list[int]] = {}
-        self.spike_lines: list[int] = []
-        self.gap_list: list[tuple[int, int, int]] = []
-        self.first_ns: int | None = None
-        self.last_ns: int | None = None
-
-    def drop(self, reason: str, line: int) -> None:
-        """Count a row that is not taken."""
-        self.dropped[reason] += 1
-        lines = self.dropped_lines.setdefault(reason, [])
-        if len(lines) < LISTED_MAX:
-            lines.append(line)
 
 
 class _Bad(Exception):
@@ -134,8 +66,7 @@ class RowChecker:
         self._ids: deque[str] = deque(maxlen=TRADE_IDS_KEPT)
         self._known_ids: set[str] = set()
         self._made = 0
-        self._recent: deque[Decimal] = deque()
-        self._sorted: list[Decimal] = []
+        self._spikes = SpikeWatch(policy.kind)
 
     def begin_at(self, ns: int) -> None:
         """Rows are expected from `ns` on: the first one much later is after a gap. Before the first row."""
@@ -155,7 +86,7 @@ class RowChecker:
             if row is None:
                 self.tally.duplicates += 1
                 return None
-            spike = self._is_spike(row)
+            spike = self._spikes.sees(row)
         except _Bad as bad:
             self._refuse_or_drop(bad, line, refuse=self._policy.bad_rows is BadRows.REFUSE)
             return None
@@ -296,27 +227,3 @@ class RowChecker:
         tally.missing_bars += missing
         if len(tally.gap_list) < LISTED_MAX:
             tally.gap_list.append((last, now, missing))
-
-    def _is_spike(self, row: Row) -> bool:
-        kind, numbers = self._policy.kind, row.numbers
-        if kind is Kind.BARS:
-            price, judged = numbers[3], numbers[1:3]
-        elif kind is Kind.QUOTES:
-            price = (numbers[0] + numbers[1]) / 2
-            judged = (price,)
-        else:
-            price, judged = numbers[0], numbers[:1]
-        found = len(self._sorted) == SPIKE_WINDOW and any(self._far(value) for value in judged)
-        if len(self._recent) == SPIKE_WINDOW:
-            del self._sorted[bisect_left(self._sorted, self._recent.popleft())]
-        self._recent.append(price)
-        insort(self._sorted, price)
-        return found
-
-    def _far(self, value: Decimal) -> bool:
-        median = self._sorted[SPIKE_WINDOW // 2]
-        distance = abs(value - median)
-        if distance * SPIKE_FRACTION <= median:
-            return False
-        deviation = sorted(abs(each - median) for each in self._sorted)[SPIKE_WINDOW // 2]
-        return distance > SPIKE_DEVIATIONS * deviation

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
@@ -16,7 +15,7 @@ import pyarrow.parquet as pq
 
 from engine.config_catalog import UNLIMITED
 from engine.run_config import RunConfig
-from lakehouse.catalog_view import span_of
+from lakehouse.catalog_view import sha256_of, span_of
 from lakehouse.import_manifest import ImportManifest, read_manifests
 from lakehouse.price_files import BATCH_ROWS
 from lakehouse.price_kinds import ABSENT, Kind, bar_length
@@ -105,7 +104,7 @@ def _vouched(catalog: Path, series: _Series, manifests: list[ImportManifest]) ->
         known = sums.get(path)
         if known is None and not manifests:
             continue
-        sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+        sha256 = sha256_of(file)
         if known is None or known[0] != sha256:
             raise RecordCorrupt(
                 "CATALOG_CHANGED",

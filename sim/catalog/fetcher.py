@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from lakehouse.import_manifest import ImportManifest, Source, read_manifests
 from lakehouse.price_kinds import Kind, Row
-from lakehouse.price_rows import RowChecker, Tally
+from lakehouse.price_policy import Tally
+from lakehouse.price_rows import RowChecker
 from lakehouse.price_times import Stamps
 from orders.errors import ConfigError
 from orders.values import Record

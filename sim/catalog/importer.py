@@ -11,16 +11,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from engine.instruments import instrument_of
 from lakehouse.import_manifest import Gap, ImportManifest, Source, import_id_of
 from lakehouse.price_files import PriceFile
 from lakehouse.price_kinds import BarLength, Kind, Row
-from lakehouse.price_rows import SPIKE_RULE, BadRows, RowPolicy, Spikes, Tally
+from lakehouse.price_policy import BadRows, RowPolicy, Spikes, Tally
+from lakehouse.price_spikes import SPIKE_RULE
 from lakehouse.snapshots import read_market_limits
 from orders.errors import ConfigError, InputError
 from orders.values import Listing, MarketLimits, Record
 from sim.catalog.append import Appender
-from sim.catalog.join import PairedCloses
 from sim.catalog.objects import Dataset, dataset_of
 from sim.catalog.source_rows import SourceRows
 from sim.catalog.store import CatalogStore
@@ -136,39 +138,7 @@ def import_file(store: CatalogStore, path: Path, order: ImportOrder, *, say: Say
         made = SourceRows(source, order, say=say)
         return made.rows(), lambda: made.tally
 
-    return write_rows(store, order, sources=(_source(source),), rows=rows, files=(source,))
-
-
-def import_pair(
-    store: CatalogStore, *, bid: Path, ask: Path, order: ImportOrder, quote_size: Decimal | None, say: Say
-) -> list[Imported]:
-    """Import bars of the bid and of the ask, and with `quote_size` quotes made of both closes, labelled synthetic.
-
-    The quotes come first: they read both files, so that what is wrong with either is refused before anything is written.
-    """
-    quotes = [] if quote_size is None else [_import_closes(store, bid, ask, order, quote_size, say)]
-    return [*quotes, *(import_file(store, path, _side(order, name), say=say) for name, path in (("BID", bid), ("ASK", ask)))]
-
-
-def _import_closes(store: CatalogStore, bid: Path, ask: Path, order: ImportOrder, size: Decimal, say: Say) -> Imported:
-    if size % order.step_size:
-        raise ConfigError(
-            "QUOTE_SIZE",
-            expected=f"a size on the step {order.step_size}",
-            found=str(size),
-            action="Say how many units each side of the made quotes has.",
-        )
-    label = f"quotes at the close of bid and ask bars, {size} units on each side; nothing between the closes is known"
-    quotes = _changed(order, kind=Kind.QUOTES, bar=None, stamp_open=None, synthetic=label)
-    files = PriceFile(bid), PriceFile(ask)
-
-    def rows() -> tuple[Iterator[Row], Callable[[], Tally]]:
-        both = [SourceRows(file, _side(order, name), say=say) for name, file in zip(("BID", "ASK"), files, strict=True)]
-        made = PairedCloses(both[0].rows(), both[1].rows(), size=size, bad_rows=order.bad_rows, path=ask)
-        return made.rows(), lambda: made.tally
-
-    sources = tuple(_source(file) for file in files)
-    return write_rows(store, quotes, sources=sources, rows=rows, files=files, of=order)
+    return write_rows(store, order, sources=(source_of(source),), rows=rows, files=(source,))
 
 
 def write_rows(
@@ -215,7 +185,9 @@ def write_rows(
         if stage.written:
             _stage_instrument(store, stage, order)
         manifest = _manifest(order, dataset, import_id, sources, settings, tally, covers)
-        manifest = _with(manifest, rows_written=rows_written, rows_present=appender.present, written=tuple(stage.written))
+        manifest = msgspec.structs.replace(
+            manifest, rows_written=rows_written, rows_present=appender.present, written=tuple(stage.written)
+        )
         store.commit(import_id, manifest)
     except BaseException:
         stage.discard()
@@ -293,21 +265,6 @@ def _manifest(
     )
 
 
-def _source(file: PriceFile) -> Source:
+def source_of(file: PriceFile) -> Source:
+    """Return what a manifest says of a file."""
     return Source(path=str(file.path), sha256=file.sha256, bytes=file.size)
-
-
-def _side(order: ImportOrder, price_type: str) -> ImportOrder:
-    return _changed(order, price_type=price_type)
-
-
-def _changed(order: ImportOrder, **changes: Any) -> ImportOrder:
-    import msgspec
-
-    return msgspec.structs.replace(order, **changes)
-
-
-def _with(manifest: ImportManifest, **changes: Any) -> ImportManifest:
-    import msgspec
-
-    return msgspec.structs.replace(manifest, **changes)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lakehouse.price_files import BATCH_ROWS, ParquetRows, PriceFile, Progress, RawRow, csv_rows
 from lakehouse.price_kinds import COLUMNS, Kind, OneSymbol, Row, places_of
-from lakehouse.price_rows import RowChecker, Tally
+from lakehouse.price_policy import Tally
+from lakehouse.price_rows import RowChecker
 from lakehouse.price_times import Stamps
 from orders.errors import ConfigError, InputError
 

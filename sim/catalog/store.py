@@ -14,6 +14,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -21,9 +22,10 @@ from typing import Any, Final, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
-from nautilus_trader.persistence.catalog.parquet import _parse_filename_timestamps, _timestamps_to_filename
+from nautilus_trader.persistence.catalog.parquet import _timestamps_to_filename
 from nautilus_trader.serialization.arrow.serializer import ArrowSerializer
 
+from lakehouse.catalog_view import span_of
 from lakehouse.import_manifest import IMPORTS, STAGING, ImportManifest, Written, encode, read_manifest
 from lakehouse.layout import replace_file, storage_error, sync_directory
 from orders.errors import InputError, LockHeld
@@ -76,12 +78,21 @@ class CatalogStore:
         return read_manifest(path) if path.exists() else None
 
     def intervals(self, dataset: Dataset) -> list[Interval]:
-        """Return what the dataset's files cover, in order. Raises `InputError` PRECISION_DIFFERS: they have other decimals."""
-        found = []
+        """Return what the dataset's files cover, in order. Raises `InputError` PRECISION_DIFFERS: they have other decimals.
+
+        SERIES_OVERLAPS when two files hold one span.
+        """
+        found: list[Interval] = []
         for path in sorted((self.directory / dataset.directory).glob("*.parquet")):
-            span = _parse_filename_timestamps(path.name)
-            if span is not None:
-                found.append((*span, path))
+            found.append((*span_of(path), path))
+        for earlier, later in pairwise(sorted(found)):
+            if later[0] <= earlier[1]:
+                raise InputError(
+                    "SERIES_OVERLAPS",
+                    expected=f"files of {dataset.name} in {self.directory} that do not overlap",
+                    found=f"{earlier[2].name} and {later[2].name}",
+                    action="Import into a new catalog; this one was recorded, or written by somebody else.",
+                )
         if found:
             facts = pq.read_schema(found[0][2]).metadata or {}
             have = tuple(int(facts.get(key, b"-1")) for key in (b"price_precision", b"size_precision"))

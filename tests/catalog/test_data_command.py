@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,11 @@ def test_what_is_not_said_clearly_is_refused(tmp_path: Path, capsys: pytest.Capt
 def test_a_directory_without_a_catalog_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str) -> None:
     assert run(["data", command, str(tmp_path), "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "CATALOG_MISSING"
+
+
+def test_the_import_the_readme_shows_works(tmp_path: Path) -> None:
+    words = re.search(r"sluice (data import .+?)\n\n", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert words is not None
+    command = words[1].replace("\\", " ").replace("data/lakehouse/bars", str(tmp_path / "c")).split()
+    assert run(command) == 0
+    assert read_manifests(tmp_path / "c")[0].rows_written == 744

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,9 +14,9 @@ import pytest
 
 from lakehouse.catalog_view import problems
 from lakehouse.price_kinds import Kind, Row
-from lakehouse.price_rows import BadRows
+from lakehouse.price_policy import BadRows
 from sim.catalog.append import Appender
-from sim.catalog.importer import import_pair
+from sim.catalog.pairs import import_pair
 from sim.catalog.store import CatalogStore
 from tests.catalog.made import (
     BARS_HEADER,
@@ -146,6 +147,13 @@ def test_more_rows_than_a_file_takes_are_cut_between_instants(tmp_path: Path) ->
             (4, 2, 3),
             (1, 4, 4),
         ]
+
+
+def test_a_series_whose_files_overlap_takes_no_more(tmp_path: Path) -> None:
+    put(tmp_path / "c", write_csv(tmp_path / "a.csv", bar_lines(5)), order())
+    (file,) = (tmp_path / "c" / order().dataset().directory).glob("*.parquet")
+    shutil.copy(file, file.with_name(file.name.replace("_2025", "_2026")))
+    assert refused(lambda: put(tmp_path / "c", write_csv(tmp_path / "b.csv", bar_lines(9)), order())).code == "SERIES_OVERLAPS"
 
 
 def test_other_decimals_than_the_catalog_has_are_refused(tmp_path: Path) -> None:

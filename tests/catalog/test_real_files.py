@@ -9,8 +9,8 @@ import pytest
 
 from lakehouse.catalog_view import problems
 from lakehouse.price_kinds import Kind
-from lakehouse.price_rows import BadRows
-from sim.catalog.importer import import_pair
+from lakehouse.price_policy import BadRows
+from sim.catalog.pairs import import_pair
 from sim.catalog.store import CatalogStore
 from tests.catalog.made import order, put, quiet, stored
 

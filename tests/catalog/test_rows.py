@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse.price_kinds import COLUMNS, Kind, Row, chosen_columns, places_of
-from lakehouse.price_rows import SPIKE_WINDOW, BadRows, RowChecker, RowPolicy, Spikes
+from lakehouse.price_policy import BadRows, RowPolicy, Spikes
+from lakehouse.price_rows import RowChecker
+from lakehouse.price_spikes import SPIKE_WINDOW
 from lakehouse.price_times import Stamps
 from orders.errors import ConfigError, InputError
 

@@ -31,7 +31,7 @@ def bars(count: int, *, without: range = range(0)) -> list[tuple[int, Decimal, D
     draw, rows = random.Random(7), []
     for place in range(count):
         opened, closed = (Decimal(draw.randint(9_999_000, 10_001_000)).scaleb(-2) for _ in range(2))
-        volume = Decimal(draw.randint(1, 10**7)).scaleb(-5)
+        volume = Decimal(draw.randint(1, 10**6)).scaleb(-4)
         if place not in without:
             high, low = max(opened, closed) + 1, min(opened, closed) - 1
             rows.append((START_MS + place * MINUTE_MS, opened, high, low, closed, volume))

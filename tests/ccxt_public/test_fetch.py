@@ -174,6 +174,25 @@ def test_a_range_that_has_not_begun_is_refused(tmp_path: Path) -> None:
     assert refused(lambda: fetch(past, tmp_path / "c", until_ms=START_MS)).code == "NOTHING_TO_FETCH"
 
 
+def test_the_command_fetches_two_symbols_and_then_has_nothing_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(__file__).resolve().parents[2])
+    past = Past()
+    past.give_bars(50)
+    words = "data fetch binance BINANCE:BTCUSDT BINANCE:ETHUSDT --kind ohlcv --timeframe 1m --since 2025-01-06 --json"
+    more = f"--limits data/samples/bars/limits.json --catalog {tmp_path / 'c'}"
+    with beside(past) as endpoint:
+        told = []
+        for _ in range(2):
+            assert run([*words.split(), *more.split(), "--endpoint", endpoint]) == 0
+            told.append([(each["symbol"], each["windows"], each["rows"]) for each in json.loads(capsys.readouterr().out)])
+    assert told == [
+        [("BINANCE:BTCUSDT", 1, 49), ("BINANCE:ETHUSDT", 1, 49)],
+        [("BINANCE:BTCUSDT", 0, 0), ("BINANCE:ETHUSDT", 0, 0)],
+    ]
+
+
 @pytest.mark.slow
 def test_a_fetch_killed_again_and_again_makes_the_catalog_of_one_that_was_not(
     tmp_path: Path, pytestconfig: pytest.Config
