@@ -14,6 +14,7 @@ from engine.base_fees import BaseFees
 from engine.child_desk import SchedulesDesk
 from engine.day_turnover import DayTurnover
 from engine.desk import ManifestDesk
+from engine.drift import DriftGrid
 from engine.facade import OrderFacade
 from engine.flatten import FlattenDesk
 from engine.gate import Gate
@@ -165,7 +166,7 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         schedules=schedules,
         hours_at=hours.at,
     )
-    assumptions = config.assumptions()
+    assumptions, age_max_ns = config.assumptions(), config.manifest_policy().age_max_ns
     turnover = DayTurnover(parts.fold)
     if policy.turnover_day_max is not None:
         recorder.fill_listeners.append(turnover.on_fill)
@@ -210,7 +211,8 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         fold=parts.fold,
         halt=halt,
         hours=hours,
-        waiting=Waiting(hours, market_time=parts.market_time, age_max_ns=config.manifest_policy().age_max_ns),
+        waiting=Waiting(hours, market_time=parts.market_time, age_max_ns=age_max_ns),
+        drift=DriftGrid(every_s=config.policy.drift_check_s, market_time=parts.market_time, age_max_ns=age_max_ns),
     )
     strategy = ManifestStrategy(
         tag=config.strategy_tag,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from engine.drift import DriftGrid, DriftWatch
 from engine.gate import Gate
 from engine.hours import Hours
 from engine.intake import Audited, ManifestIntake
@@ -32,7 +33,7 @@ from orders.flatten import Scope, Withdrawal, is_withdrawn, without_withdrawn
 from orders.plan import Approval, Held, Plan, PlanInputs
 from orders.values import Listing, Quote
 from sentinel.limits import SentinelLimits
-from strategies.desk import Work
+from strategies.desk import DRIFT, NEW_MANIFEST, TOP_UP, Work
 from strategies.planner import plan
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class ManifestDesk(PlanDesk):
         halt: Callable[[str], None],
         hours: Hours,
         waiting: Waiting,
+        drift: DriftGrid,
     ) -> None:
         regime = RegimeWatch(
             config.regime_audit_policy(),
@@ -93,6 +95,7 @@ class ManifestDesk(PlanDesk):
             on_manifest=lambda outcome: self.on_manifest(outcome),
             waiting=waiting,
         )
+        self._drift = DriftWatch(drift, intake=self._intake, keeper=recorder.keeper, waiting=waiting)
 
     @stops_on_error(None)
     def read(self, outcome: Any) -> Work | None:
@@ -100,7 +103,7 @@ class ManifestDesk(PlanDesk):
         work = self._intake.read(outcome)
         if work is not None:
             self._retries = HELD_RETRIES_MAX
-            if work.cause == "new_manifest":
+            if work.cause == NEW_MANIFEST:
                 self._top_ups = self._config.policy.top_ups_max
         return work
 
@@ -115,6 +118,8 @@ class ManifestDesk(PlanDesk):
         self._open_manifest, self._outcome = manifest.manifest_sha256, "done"
         inputs = self._work_inputs(work, cycle=cycle)
         made = made_plan(inputs)
+        if work.cause == DRIFT:
+            audited = _decided_now(audited, inputs)
 
         def begin(approvals: Sequence[Approval]) -> None:
             if isinstance(made, Plan) and approvals:
@@ -156,9 +161,13 @@ class ManifestDesk(PlanDesk):
         )
 
     def _references(self, work: Work) -> Mapping[str, tuple[Decimal, int]]:
-        """The prices the manifest was read at. A top-up takes those that are not too old by now, else the newest of its own."""
-        if work.cause == "new_manifest":
+        """The prices the manifest was read at. A top-up takes those that are not too old by now, else the newest of its own; what
+        a drift was seen at is what it is decided on.
+        """
+        if work.cause == NEW_MANIFEST:
             return self._intake.decision
+        if work.cause == DRIFT:
+            return {}
         oldest = self._clock_ns() - self._limits.reference_age_max_ns
         return {symbol: seen for symbol, seen in self._intake.decision.items() if seen[1] >= oldest}
 
@@ -205,14 +214,16 @@ class ManifestDesk(PlanDesk):
         made, self._planned = self._planned, None
         now, decided = self._clock_ns(), self._decided
         left: frozenset[str] = frozenset()
+        self._drift.pass_by(now)
+        drifted = decided is not None and decided.cause == DRIFT  # what it leaves is the next look's
         if is_withdrawn(self._intake.withdrawals, self._open_manifest):
             outcome = WITHDRAWN  # a person flattened it: nobody plans it again
         elif outcome == "done" and not self._permission.may_send():
             outcome = INTERRUPTED  # what the halt denied is topped up by a start after `resume`
-        elif outcome == "done" and decided is not None and self._top_ups > 0 and self._leaves_over:
+        elif outcome == "done" and decided is not None and not drifted and self._top_ups > 0 and self._leaves_over:
             outcome = PARTIAL
             self._top_ups -= 1
-        elif outcome == "done" and (left := self._left(made, now_ns=now)):
+        elif outcome == "done" and not drifted and (left := self._left(made, now_ns=now)):
             outcome = WAITING
         self.disarm()
         self._recorder.close_cycle(manifest_sha256=self._open_manifest, outcome=outcome)
@@ -220,7 +231,7 @@ class ManifestDesk(PlanDesk):
             self._intake.done = self._open_manifest
         fills = self._recorder.cycle_fills
         self.on_cycle_end(fills, self._recorder.cycle_orders)
-        if decided is None:
+        if decided is None or drifted:
             return None
         if outcome == "held" and self._price_held and self._retries:
             left = frozenset(s for s in self._hours.closed(decided.symbols, now_ns=now) if self.quote_of(s) is None)
@@ -228,6 +239,27 @@ class ManifestDesk(PlanDesk):
         elif outcome not in (PARTIAL, WAITING):
             return None
         return self._session(decided, left, now_ns=now) if left else self._again(decided, now_ns=now)
+
+    @property
+    def drift_check_ns(self) -> int | None:
+        """From when on the next price asks for a look at the drift, on the engine's clock; None: drift is not looked at."""
+        return self._drift.next_ns
+
+    def drift_due(self, now_ns: int) -> Work | None:
+        """Return the work of a look at the drift: see `DriftWatch.due`."""
+        return self._drift.due(now_ns, may_send=self._permission.may_send())
+
+    @stops_on_error(False)
+    def would_trade(self, work: Work) -> bool:
+        """Whether a drift cycle would send something, judged on what there is now; no cycle is opened.
+
+        Also True for the first of refusals of one kind: the cycle that is refused then tells it.
+        """
+        inputs = self._work_inputs(work, cycle=self._recorder.last_cycle + 1)
+        made, audited = made_plan(inputs), self._intake.audited
+        if audited is None or isinstance(made, Held) or not any(line.trades for line in made.lines):
+            return False
+        return self._drift.acts_on(self.foretold(made, inputs=inputs, audited=audited))
 
     @property
     def _leaves_over(self) -> bool:
@@ -245,7 +277,7 @@ class ManifestDesk(PlanDesk):
         symbols = tuple(sorted({*work.symbols, *self._recorder.keeper.positions}))
         return msgspec.structs.replace(
             work,
-            cause="top_up",
+            cause=TOP_UP,
             symbols=symbols,
             after_ns=now_ns,
             deadline_ns=self._intake.deadline_ns(now_ns),
@@ -303,7 +335,7 @@ class ManifestDesk(PlanDesk):
         if is_withdrawn(self._intake.withdrawals, work.outcome.manifest_sha256):
             return None
         now = self._clock_ns()
-        return msgspec.structs.replace(work, cause="top_up", after_ns=0, deadline_ns=self._intake.deadline_ns(now))
+        return msgspec.structs.replace(work, cause=TOP_UP, after_ns=0, deadline_ns=self._intake.deadline_ns(now))
 
     def attach(self, strategy: ManifestStrategy, working: Sequence[str], *, unwatched: Sequence[str] = ()) -> None:
         """After a restart: the strategy follows what still works; with nothing working the open cycle ends here."""
@@ -313,6 +345,12 @@ class ManifestDesk(PlanDesk):
         strategy.adopt(working, unwatched=unwatched)
         if not working:
             self.finish()
+
+
+def _decided_now(audited: Audited, inputs: PlanInputs) -> Audited:
+    """The manifest, with the prices of now as those its orders were decided on."""
+    mids = {symbol: quote.mid for symbol, quote in inputs.quotes.items()}
+    return msgspec.structs.replace(audited, facts=msgspec.structs.replace(audited.facts, decision_prices=mids))
 
 
 def made_plan(inputs: PlanInputs) -> Plan | Held:

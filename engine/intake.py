@@ -53,6 +53,7 @@ class ManifestIntake:
     ) -> None:
         self.done = fold.done  # the manifest whose cycle has ended
         self.audited: Audited | None = None  # the last accepted manifest
+        self.standing: AuditedManifest | None = None  # what this process read last; None: nothing, or it was turned away
         self.shares: Mapping[str, Mapping[str, Decimal]] = {}  # symbol -> winner -> its part of the accepted targets
         self.decision: dict[str, tuple[Decimal, int]] = {}  # symbol -> mid when it was read, and when that was true
         self._recorder = recorder
@@ -99,6 +100,7 @@ class ManifestIntake:
                     ledger_faults=manifest.ledger_faults,
                 )
             )
+        self.standing, self.shares = manifest, shares_of(manifest)
         if manifest.manifest_sha256 == self.done or is_withdrawn(self.withdrawals, manifest.manifest_sha256):
             return None
         self.withdrawals = tuple(w for w in self.withdrawals if w.manifest_sha256 == manifest.manifest_sha256)
@@ -116,7 +118,6 @@ class ManifestIntake:
             read_ns=now,
             decision_prices=mids,
         )
-        self.shares = shares_of(manifest)
         self.audited = Audited(facts=facts, grade=manifest.grade, regime_name=manifest.regime_name, weights=manifest.targets)
         self._recorder.manifest(
             {
@@ -149,6 +150,7 @@ class ManifestIntake:
 
     def _turned_away(self, outcome: Any, *, decision: Decision, code: str, message: str) -> None:
         now = self._clock_ns()
+        self.standing = None
         self._recorder.manifest(
             {
                 **self._line(outcome, decision=decision.value, code=code, message=message),

@@ -81,6 +81,17 @@ class PlanDesk:
         """Return the orders that may still fill: see `PlanFacts.open_orders`."""
         return self._facts.open_orders()
 
+    def foretold(self, made: Plan, *, inputs: PlanInputs, audited: Audited) -> Judgement | Held:
+        """Return what the Sentinel would say of a plan that is not of a cycle; no order can come of it."""
+        exposure = self._facts.open_exposure(inputs, reductions_only=False)
+        if isinstance(exposure, Held):
+            return exposure
+        regime = self._regime.see((audited.regime_name, None))
+        facts = self._facts.sentinel_facts(
+            audited, {}, inputs, regime=regime, open_exposure=exposure, recent=self._recent, reductions_only=False
+        )
+        return judge_plan(made, facts=facts, limits=self._limits)
+
     def carry_out(
         self,
         made: Plan | Held,
@@ -105,21 +116,16 @@ class PlanDesk:
         document = plan_document(made)
         digest = document_sha256(document)
         regime = self._regime.see((audited.regime_name, None))
-        judgement = judge_plan(
-            made,
-            facts=self._facts.sentinel_facts(
-                audited,
-                decision,
-                inputs,
-                regime=regime,
-                open_exposure=exposure,
-                recent=self._recent,
-                reductions_only=reductions_only,
-            ),
-            limits=self._limits,
-            sha256=digest,
-            schedules=schedules,
+        facts = self._facts.sentinel_facts(
+            audited,
+            decision,
+            inputs,
+            regime=regime,
+            open_exposure=exposure,
+            recent=self._recent,
+            reductions_only=reductions_only,
         )
+        judgement = judge_plan(made, facts=facts, limits=self._limits, sha256=digest, schedules=schedules)
         if judgement.must_halt:
             self._halt(f"CONTROL_FAILED: {judgement.message}")
         approved_ns = self._clock_ns()

@@ -313,6 +313,7 @@ def order_of(intent: Intent, instrument: Any, *, trader_id: Any, strategy_id: An
         "init_id": UUID4(),
         "ts_init": intent.ts_ns,
         "time_in_force": TimeInForce[intent.time_in_force],
+        "reduce_only": intent.reduce_only,
     }
     if intent.order_kind == OrderKind.MARKET:
         return MarketOrder(**common)

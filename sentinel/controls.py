@@ -137,7 +137,8 @@ def duplicate(
     lines: Sequence[PlanLine], *, plan: Plan, ids: Mapping[int, str], facts: SentinelFacts, limits: SentinelLimits
 ) -> Verdicts:
     """Deny what was approved before: the same client order id ever; the same side, symbol, quantity and price in the same
-    cycle within the window; a second line of a symbol within this plan.
+    cycle within the window; a second line of a symbol within this plan, but for the opening leg of a flip: on the same side as
+    the closing leg that it names in `after_line` and waits for.
     """
     window = limits.duplicate_window_ns
     words = f"once per line; not again within {window} ns"
@@ -147,16 +148,17 @@ def duplicate(
         for recent in facts.recent
         if recent.cycle == plan.cycle and facts.now_ns - recent.approved_ns <= window
     }
-    denied, seen = [], set()
+    denied: list[Verdict] = []
+    seen: dict[str, PlanLine] = {}
     for line in lines:
-        text = ""
+        text, first = "", seen.get(line.symbol)
         if ids[line.line] in used:
             text = f"{ids[line.line]} was approved before"
         elif same and (line.symbol, line.side, line.quantity, order_price(line)) in same:
             text = f"{line.side} {line.quantity} {line.symbol} at the same price was approved in this cycle"
-        elif line.symbol in seen:
+        elif first is not None and not (line.after_line == first.line and first.after_line is None and line.side is first.side):
             text = f"{line.symbol} has two lines"
-        seen.add(line.symbol)
+        seen[line.symbol] = line
         if text:
             denied.append(_one("DUPLICATE", Outcome.DENY, text, words, line.line))
     return _sum("DUPLICATE", denied, f"{len(lines)} new orders" if lines else "", words)

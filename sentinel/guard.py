@@ -149,7 +149,7 @@ def _words(verdict: Verdict) -> str:
 def _approve(
     lines: Sequence[PlanLine], *, plan: Plan, ids: Mapping[int, str], plan_hash: str, schedules: Mapping[str, str]
 ) -> tuple[Approval, ...]:
-    """Make the approvals, in plan order. `reduce_only` stays off: spot inventory is no position the engine could reduce."""
+    """Make the approvals, in plan order. `reduce_only` is of margin accounts: spot inventory is no position to reduce."""
     approvals = []
     for line in lines:
         touch = far_touch(line)
@@ -173,7 +173,7 @@ def _approve(
                 quantity=line.quantity,
                 order_kind=line.order_kind,
                 limit_price=line.limit_price,
-                reduce_only=False,
+                reduce_only=line.reduce_only,
                 reference_price=touch,
                 unit_value_base=line.unit_value_base,
                 reduces=line.held_quantity * line.side.sign < 0,

@@ -13,7 +13,7 @@ from nautilus_trader.model.identifiers import Venue
 
 from engine.assemble import Assembly
 from engine.instruments import expiry_sentinel, instrument_of
-from orders.assumptions import Assumptions
+from orders.assumptions import Assumptions, FillRule
 from orders.values import AccountKind, Listing, MarketLimits
 from venues.simulated.client import GuardedSimulatedClient
 from venues.simulated.models import AssumedFeeModel, AssumedFillModel, DueTimes
@@ -86,10 +86,10 @@ def add_simulated_venue(
         base_currency=None,
         default_leverage=CASH_LEVERAGE if cash else MARGIN_LEVERAGE,
         modules=[handle],
-        fill_model=AssumedFillModel(assumptions),
+        fill_model=AssumedFillModel(assumptions, cache=kernel.cache),
         fee_model=AssumedFeeModel(assumptions.fees[venue]),
         latency_model=None,
-        liquidity_consumption=assumptions.own_consumption,
+        liquidity_consumption=assumptions.own_consumption and assumptions.fill_rule is not FillRule.PERFECT,
         use_position_ids=False,
         trade_execution=False,
     )

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from orders.plan import Approval
 from orders.values import Quote, Record
+
+NEW_MANIFEST: Final = "new_manifest"  # causes of a cycle, beside the operator's
+TOP_UP: Final = "top_up"
+DRIFT: Final = "drift"
 
 
 class Work(Record, frozen=True, kw_only=True):
@@ -62,6 +66,19 @@ class Desk(Protocol):
 
     def ended(self, client_order_id: str) -> None:
         """Take the end of an order of ours."""
+        ...
+
+    @property
+    def drift_check_ns(self) -> int | None:
+        """From when on the next price asks for a look at the drift, on the engine's clock; None: drift is not looked at."""
+        ...
+
+    def drift_due(self, now_ns: int) -> Work | None:
+        """Return the work of a look at the drift from a manifest that is done; None where nothing may be traded now."""
+        ...
+
+    def would_trade(self, work: Work) -> bool:
+        """Whether a drift cycle would send something; nothing is opened or written by asking."""
         ...
 
     def drop(self) -> None:

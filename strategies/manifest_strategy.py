@@ -20,7 +20,7 @@ from orders.exact import at_places
 from orders.plan import Approval
 from orders.schedule import AT_ONCE
 from orders.values import OrderKind, Side
-from strategies.desk import Desk, Work
+from strategies.desk import DRIFT, Desk, Work
 from strategies.schedules.algorithm import algorithm_id
 from strategies.target_portfolio import client_id, data_type
 
@@ -64,6 +64,7 @@ class ManifestStrategy(Strategy):
 
     def on_start(self) -> None:
         self.subscribe_data(data_type(), client_id=client_id())
+        self._watch_prices()
         for order_id in self._unwatched:
             self._cancel(order_id)
         self._unwatched = ()
@@ -103,8 +104,10 @@ class ManifestStrategy(Strategy):
         return work.after_ns == 0 and self._desk.quote_of(symbol) is not None
 
     def _watch_prices(self) -> None:
-        """Listen to prices while something waits for one, or for its turn; and only then: prices are many."""
-        wanted = self._work is not None or self._desk.waiting_until_ns is not None
+        """Listen to prices while something waits for one, or for its turn, or may drift; and only then: prices are many."""
+        desk = self._desk
+        drifts = not self._trading and desk.drift_check_ns is not None
+        wanted = self._work is not None or drifts or desk.waiting_until_ns is not None
         if wanted is not self._watching:
             self._watching = wanted
             (self._watch if wanted else self._unwatch)(self._on_price)
@@ -113,7 +116,7 @@ class ManifestStrategy(Strategy):
         until_ns = self._desk.waiting_until_ns
         if until_ns is not None and tick.ts_event >= until_ns:
             self._go_on(tick.ts_event)
-        work = self._work
+        work = self._work if self._work is not None else self._drift_work(tick.ts_event)
         if work is None:
             return
         if tick.ts_event > work.after_ns:
@@ -125,10 +128,24 @@ class ManifestStrategy(Strategy):
         if not self._missing or tick.ts_event > work.deadline_ns:
             self._decide()
 
+    def _drift_work(self, now_ns: int) -> Work | None:
+        """Begin a look at the drift where one is due: it waits for the prices of its interval like a manifest."""
+        due_ns = self._desk.drift_check_ns
+        if self._trading or due_ns is None or now_ns < due_ns:
+            return None
+        self._work = work = self._desk.drift_due(now_ns)
+        if work is not None:
+            self._missing = {symbol for symbol in work.waits_for if not self._fresh(symbol, work)}
+        return work
+
     def _decide(self) -> None:
+        """Open a cycle for what has its prices; for a drift only where it would trade."""
         work = self._work
         assert work is not None
         self._work = None
+        if work.cause == DRIFT and not self._desk.would_trade(work):
+            self._watch_prices()
+            return
         self._trading = self._deciding = True
         self._watch_prices()
         self._desk.decide(work, self._ready)
@@ -157,6 +174,7 @@ class ManifestStrategy(Strategy):
             "quantity": quantity,
             "time_in_force": TimeInForce.GTC,
             "client_order_id": ClientOrderId(approval.client_order_id),
+            "reduce_only": approval.reduce_only,
         }
         if approval.schedule != AT_ONCE:
             common["exec_algorithm_id"] = algorithm_id(approval.schedule)

@@ -69,7 +69,8 @@ class _Order:
 
     def __init__(self, order_type: object, quantity: Quantity) -> None:
         self.order_type = order_type
-        self.quantity = quantity
+        self.quantity = self.leaves_qty = quantity
+        self.client_order_id = "made"
 
 
 def test_the_simulated_venues_prices_and_fees_keep_every_digit(tmp_path: Path) -> None:

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from orders.plan import Decision, Outcome, Reason
+from orders.plan import Decision, Flips, Outcome, Reason
 from orders.valuation import OpenExposure
 from orders.values import AccountKind, Grade, OrderKind, Side
 from sentinel.facts import RecentApproval, Reference
 from sentinel.guard import judge_plan
-from tests.planner.world import AGE_MAX, NOW, D, quote
+from tests.planner.world import AGE_MAX, NOW, D, inputs, planned, policy, quote
 from tests.sentinel.cases import BUY, SELL, WEIGHTS, Broken, changed, denials, facts, judged, limits, made_plan
 
 Change = dict[str, Any]
@@ -221,6 +221,38 @@ def test_a_second_line_of_a_symbol_is_a_duplicate() -> None:
     sell, buy = plan.lines
     judgement = judged(changed(plan, lines=(sell, buy, changed(buy, line=3))))
     assert denials(judgement) == [("DUPLICATE", 3)]
+
+
+FLIP = inputs(
+    {SELL: "-0.3"}, prices={SELL: ("10", "10")}, cash="600", held={SELL: "40"}, account=AccountKind.MARGIN,
+    policy=policy(flips=Flips.SAME_PLAN),
+)  # fmt: skip
+
+
+def test_a_flips_opening_leg_is_no_duplicate_of_its_closing_leg() -> None:
+    judgement = judged(planned(FLIP), f={"weights": {SELL: D("-0.3")}})
+    assert denials(judgement) == []
+    assert [approval.reduce_only for approval in judgement.approvals] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"after_line": None}, {"after_line": 7}, {"after_line": 2}, {"side": Side.BUY}],
+    ids=["waits for nothing", "waits for another line", "waits for itself", "goes the other way"],
+)
+def test_a_second_line_that_is_no_opening_leg_is_a_duplicate(change: Change) -> None:
+    plan = planned(FLIP)
+    closing, opening = plan.lines
+    judgement = judged(changed(plan, lines=(closing, changed(opening, **change))), f={"weights": {SELL: D("-0.3")}})
+    assert ("DUPLICATE", 2) in denials(judgement)
+
+
+def test_a_third_line_of_a_symbol_is_a_duplicate() -> None:
+    plan = planned(FLIP)
+    closing, opening = plan.lines
+    third = changed(opening, line=3, after_line=2)
+    judgement = judged(changed(plan, lines=(closing, opening, third)), f={"weights": {SELL: D("-0.3")}})
+    assert ("DUPLICATE", 3) in denials(judgement)
 
 
 def test_the_same_manifest_and_cycle_is_approved_once() -> None:

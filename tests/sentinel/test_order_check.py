@@ -35,7 +35,7 @@ def check(
         quantity=approved.quantity,
         order_kind=OrderKind.MARKET,
         limit_price=None,
-        reduce_only=False,
+        reduce_only=approved.reduce_only,
     )
     return judge_order(
         changed(facts, **(order or {})),
@@ -71,6 +71,7 @@ CASES: list[tuple[str, Change, str]] = [
     ("a limit price on a market order", {"order": {"limit_price": D("10")}}, "MISMATCH"),
     ("another id", {"order": {"client_order_id": "1" * 32}}, "MISMATCH"),
     ("reduce-only dropped", {"approval": {"reduce_only": True}}, "MISMATCH"),
+    ("a closing leg that may pass zero", {"side": Side.SELL, "order": {"reduce_only": False}}, "MISMATCH"),
     ("reduce-only added", {"order": {"reduce_only": True}}, ""),
     ("limit buy at the approved price", limit_order("10"), ""),
     ("limit buy better", limit_order("9.99"), ""),

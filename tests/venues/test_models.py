@@ -58,12 +58,12 @@ def assume(**changes: object) -> Assumptions:
     return Assumptions(**{**facts, **changes})  # type: ignore[arg-type]
 
 
-def order(side: OrderSide, quantity: str = "0.1") -> MarketOrder:
+def order(side: OrderSide, quantity: str = "0.1", *, key: str = "a") -> MarketOrder:
     return MarketOrder(
         trader_id=TraderId("T-001"),
         strategy_id=StrategyId("S-001"),
         instrument_id=INSTRUMENT.id,
-        client_order_id=ClientOrderId("a" * 32),
+        client_order_id=ClientOrderId(key * 32),
         order_side=side,
         quantity=Quantity.from_str(quantity),
         init_id=UUID4(),
@@ -142,3 +142,25 @@ def test_draw_depends_on_seed_and_id_alone(key: str, seed: int) -> None:
 
 def test_perfect_fills_have_no_latency() -> None:
     assert DueTimes(assume(fill_rule=FillRule.PERFECT, latency_ns=10**9)).immediate
+
+
+def made_levels(model: AssumedFillModel, *keys: str, touch: tuple[str, str] = ("100.00", "100.03")) -> list[Decimal]:
+    """The price of a buy's made book for an order of each id, in turn."""
+    prices = []
+    for key in keys:
+        book = model.get_orderbook_for_fill_simulation(INSTRUMENT, order(OrderSide.BUY, key=key), *map(Price.from_str, touch))
+        prices.append(book.asks()[0].price.as_decimal())
+    return prices
+
+
+def test_each_order_behind_another_at_a_price_without_depth_fills_a_tick_further() -> None:
+    model = AssumedFillModel(assume(slippage_bps=Decimal(10), own_consumption=True))
+    assert made_levels(model, "1", "2", "2", "3") == [Decimal(text) for text in ("100.14", "100.15", "100.15", "100.16")]
+    assert made_levels(model, "4", touch=("100.01", "100.04")) == [Decimal("100.15")]  # the market has moved: as if new
+
+
+@pytest.mark.parametrize("changes", [{"own_consumption": False}, {"fill_rule": FillRule.PERFECT}], ids=["off", "perfect"])
+def test_nothing_is_moved_where_own_consumption_is_not_assumed(changes: dict[str, object]) -> None:
+    model = AssumedFillModel(assume(**{"slippage_bps": Decimal(10), "own_consumption": True} | changes))
+    prices = made_levels(model, "1", "2")
+    assert prices[0] == prices[1]

@@ -23,14 +23,33 @@ BPS: Final = Decimal(10_000)
 UNITS: Final = tuple(Decimal(1).scaleb(-places) for places in range(17))  # Nautilus has at most 16 decimals
 
 
+class _Taken:
+    """What market orders of ours have taken of one side of one market since it last moved."""
+
+    __slots__ = ("last", "price", "size", "steps", "units")
+
+    def __init__(self, price: Any, size: Any) -> None:
+        self.price = price
+        self.size = size
+        self.units = Decimal(0)
+        self.steps = 0
+        self.last: Any = None
+
+
 class AssumedFillModel(FillModel):
     """PERFECT fills at the mid, TOUCH at the touch plus `slippage_bps`; deterministic, no draws.
 
-    Prices are rounded to the tick against the order: up for a buy, down for a sell.
+    Prices are rounded to the tick against the order: up for a buy, down for a sell. With `own_consumption`, a market order that
+    finds nothing left at the touch, because ours before it took it all, fills one tick further than they did: Nautilus would
+    leave it at the venue for ever, neither filled nor refused. `cache` knows the sizes of quotes; without one, and for bars,
+    every order takes all there is.
     """
 
-    def __init__(self, assumptions: Assumptions) -> None:
+    def __init__(self, assumptions: Assumptions, *, cache: Any = None) -> None:
         super().__init__(prob_fill_on_limit=1.0, prob_slippage=0.0)
+        self._cache = cache
+        self._consumes = assumptions.own_consumption and assumptions.fill_rule is not FillRule.PERFECT
+        self._taken: dict[tuple[Any, bool], _Taken] = {}
         self._perfect = assumptions.fill_rule is FillRule.PERFECT
         self._slippage = assumptions.slippage_bps / BPS
         self._half_spread = assumptions.bar_half_spread_bps / BPS
@@ -38,9 +57,12 @@ class AssumedFillModel(FillModel):
 
     def get_orderbook_for_fill_simulation(self, instrument: Any, order: Any, best_bid: Any, best_ask: Any) -> Any:
         """Return a one-level book on the order's far side, or None for the venue's own book (plain touch)."""
-        if not self._own_book or order.order_type != OrderType.MARKET:
+        if order.order_type != OrderType.MARKET:
             return None
         buy = order.side == OrderSide.BUY
+        further = self._ticks_further(instrument, order, best_ask if buy else best_bid, buy=buy) if self._consumes else 0
+        if not self._own_book and not further:
+            return None
         bid, ask = best_bid.as_decimal(), best_ask.as_decimal()
         if self._perfect:
             wanted = (bid + ask) / 2
@@ -48,13 +70,31 @@ class AssumedFillModel(FillModel):
             half = self._half_spread if bid == ask else Decimal(0)
             wanted = ask * (1 + half + self._slippage) if buy else bid * (1 - half - self._slippage)
         tick = instrument.price_increment.as_decimal()
-        steps = (wanted / tick).to_integral_value(ROUND_CEILING if buy else ROUND_FLOOR)
+        steps = (wanted / tick).to_integral_value(ROUND_CEILING if buy else ROUND_FLOOR) + (further if buy else -further)
         price = Price.from_decimal(at_places(steps * tick, instrument.price_precision))
         size = Quantity.from_decimal(at_places(order.quantity.as_decimal() * DEPTH_MULTIPLE, instrument.size_precision))
         book = OrderBook(instrument_id=instrument.id, book_type=BookType.L2_MBP)
         side = OrderSide.SELL if buy else OrderSide.BUY
         book.add(BookOrder(side=side, price=price, size=size, order_id=1), 0, 0)
         return book
+
+    def _ticks_further(self, instrument: Any, order: Any, far_price: Any, *, buy: bool) -> int:
+        """Count the order; return by how many ticks those before it have moved the price. A second look changes nothing."""
+        key = (instrument.id, buy)
+        size = self._touch_size(instrument.id, buy=buy)
+        taken = self._taken.get(key)
+        if taken is None or taken.price != far_price or taken.size != size:
+            taken = self._taken[key] = _Taken(far_price, size)
+        if taken.last != order.client_order_id:
+            if taken.last is not None and (size is None or taken.units >= size.as_decimal()):
+                taken.steps += 1
+            taken.last = order.client_order_id
+            taken.units += order.leaves_qty.as_decimal()
+        return taken.steps
+
+    def _touch_size(self, instrument_id: Any, *, buy: bool) -> Any:
+        quote = None if self._cache is None else self._cache.quote_tick(instrument_id)
+        return None if quote is None else quote.ask_size if buy else quote.bid_size
 
 
 class AssumedFeeModel(FeeModel):

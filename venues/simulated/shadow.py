@@ -23,7 +23,7 @@ from nautilus_trader.model.enums import AccountType, BookType, OmsType, OrderSta
 from nautilus_trader.model.identifiers import AccountId, ClientId, Venue
 from nautilus_trader.model.objects import Currency, Money
 
-from orders.assumptions import Assumptions
+from orders.assumptions import Assumptions, FillRule
 from orders.values import AccountKind
 from venues.base import SecondLock, WireTap
 from venues.simulated.client import GuardedSimulatedClient
@@ -99,11 +99,11 @@ class ShadowExecutionClient(LiveExecutionClient):
             msgbus=msgbus,
             cache=cache,
             clock=self._venue_clock,
-            fill_model=AssumedFillModel(assumptions),
+            fill_model=AssumedFillModel(assumptions, cache=cache),
             fee_model=AssumedFeeModel(assumptions.fees[venue]),
             latency_model=LatencyModel(0),
             book_type=BookType.L1_MBP,
-            liquidity_consumption=assumptions.own_consumption,
+            liquidity_consumption=assumptions.own_consumption and assumptions.fill_rule is not FillRule.PERFECT,
             use_message_queue=True,
             use_position_ids=False,
             use_market_order_acks=True,

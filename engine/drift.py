@@ -1,0 +1,78 @@
+"""When the book is held against a manifest that is done: at the first prices of every interval of market time, never by a clock.
+
+The instants are a grid over market time from 1970 on, so that a backtest, a shadow and a restart look at the same ones.
+"""
+
+from __future__ import annotations
+
+from engine.intake import ManifestIntake
+from engine.market_time import MarketTime
+from engine.waiting import Waiting
+from orders.book import BookKeeper
+from orders.flatten import is_withdrawn
+from orders.plan import Held, Judgement
+from orders.values import Record
+from strategies.desk import DRIFT, Work
+
+NS = 1_000_000_000
+
+
+class DriftGrid(Record, frozen=True, kw_only=True):
+    """`every_s` of market time between looks, 0: never; `age_max_ns` of market time after which a manifest is not drifted to."""
+
+    every_s: int
+    market_time: MarketTime
+    age_max_ns: int
+
+    def start_ns(self, now_ns: int, *, ahead: int = 0) -> int:
+        """Return when the interval of `now_ns` began, or one of the next begins. On the engine's clock, like `now_ns`."""
+        every_ns = self.every_s * NS
+        return self.market_time.real_of((self.market_time.at(now_ns) // every_ns + ahead) * every_ns)
+
+
+class DriftWatch:
+    """One per run. `next_ns`: a price from then on asks for a look, on the engine's clock; None: drift is not looked at."""
+
+    def __init__(self, grid: DriftGrid, *, intake: ManifestIntake, keeper: BookKeeper, waiting: Waiting) -> None:
+        self._grid = grid
+        self._intake = intake
+        self._keeper = keeper
+        self._waiting = waiting
+        self._refused = ""  # the code of the last look, where it was a refusal
+        self.next_ns: int | None = 0 if grid.every_s else None
+
+    def pass_by(self, now_ns: int) -> None:
+        """The interval of `now_ns` needs no look any more: it had one, or a cycle ended in it."""
+        if self.next_ns is not None:
+            self.next_ns = self._grid.start_ns(now_ns, ahead=1)
+
+    def due(self, now_ns: int, *, may_send: bool) -> Work | None:
+        """Return the work of a look at the drift from the manifest in force; None where it may not be traded now.
+
+        That manifest must be the last one read in this process, accepted, done, not withdrawn and not too old: while a HOLD or a
+        refusal is in force nothing drifts back, and a halted run looks at nothing. One look an interval.
+        """
+        self.pass_by(now_ns)
+        intake, grid = self._intake, self._grid
+        standing = intake.standing
+        if standing is None or standing.manifest_sha256 != intake.done or not may_send:
+            return None
+        too_old = grid.market_time.at(now_ns) - standing.generated_ns > grid.age_max_ns
+        if too_old or is_withdrawn(intake.withdrawals, standing.manifest_sha256):
+            return None
+        symbols = tuple(sorted({*standing.targets, *self._keeper.positions}))
+        return Work(
+            outcome=standing,
+            cause=DRIFT,
+            symbols=symbols,
+            after_ns=grid.start_ns(now_ns) - 1,
+            deadline_ns=intake.deadline_ns(now_ns),
+            awaited=self._waiting.awaited(symbols, now_ns=now_ns),
+        )
+
+    def acts_on(self, judgement: Judgement | Held) -> bool:
+        """Whether a look opens a cycle: something is approved, or it is refused for another reason than the last one was."""
+        if isinstance(judgement, Held):
+            return False
+        told, self._refused = self._refused, judgement.code
+        return bool(judgement.approvals) or judgement.code != told

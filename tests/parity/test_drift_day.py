@@ -1,0 +1,40 @@
+"""Drift cycles through a backtest and through a live node: the same plan lines, orders and fills."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.gate.world import BTC, ETH, SOL, World, manifest_text, quote, run_backtest, run_shadow
+from tests.parity.comparison import fills_of, orders_of, plans_of, sends_of
+
+TRIES_MAX = 4  # a machine that stalls says nothing about the engine
+WEIGHTS = {BTC.symbol: "0.3", ETH.symbol: "0.3", SOL.symbol: "0.2"}
+
+
+def day(root: Path) -> World:
+    """Prices every 200 ms, 30 ms off the edge of every second; they drift apart all the time."""
+    quotes = [
+        quote(name, 30 + 200 * i + 5 * place, ticks=i * 20_000 * (place == 0) - i * 800 * (place == 1))
+        for i in range(20)
+        for place, name in enumerate((BTC, ETH, SOL))
+    ]
+    return World(root, latency_ms="40", jitter_ms="20", policy="drift_check_s = 1", quotes=quotes).write()
+
+
+def test_a_day_of_drifts_is_the_same_in_a_backtest_and_in_a_node(tmp_path: Path) -> None:
+    base = Path("/dev/shm")
+    world = day(tmp_path / "test")
+    manifest = world.save("m.json", manifest_text(WEIGHTS))
+    test = run_backtest(world, [(150, manifest)])
+    assert [line["cause"] for line in test.of("cycle")] == ["new_manifest", "drift", "drift", "drift"]
+    with TemporaryDirectory(dir=base if base.is_dir() and os.access(base, os.W_OK) else None) as memory:
+        for number in range(TRIES_MAX):
+            shadow = run_shadow(day(Path(memory) / str(number)), [(150, manifest)])
+            if fills_of(shadow) == fills_of(test):
+                break
+    assert plans_of(shadow) == plans_of(test)
+    assert orders_of(shadow) == orders_of(test)
+    assert sends_of(shadow) == sends_of(test)
+    assert fills_of(shadow) == fills_of(test)
