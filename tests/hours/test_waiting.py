@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from commands.main import run as run_command
+from lakehouse.verifier import verify
 from tests.gate.world import BTC, DAY_NS, MS, Ran, World, manifest_text, run_backtest, run_shadow
 from tests.hours.two_markets import OTHER, SHARE, hours_file, two_markets
 
@@ -43,7 +44,7 @@ def market_ms(line: dict[str, Any]) -> int:
 
 @KERNELS
 def test_a_closed_market_waits_while_another_trades_and_is_topped_up_at_its_open(tmp_path: Path, run: Run) -> None:
-    ran = played(two_markets(tmp_path, [(1_500, 2_800)]), run)
+    ran = played(two_markets(tmp_path, [(1_500, 60_000)]), run)
     assert skips(ran) == [(1, SHARE.symbol, "MARKET_CLOSED")]
     assert fills(ran) == [(BTC.symbol, 1), (SHARE.symbol, 2)]
     assert cycles(ran) == [("new_manifest", "waiting"), ("top_up", "done")]
@@ -54,11 +55,11 @@ def test_a_closed_market_waits_while_another_trades_and_is_topped_up_at_its_open
 
 @KERNELS
 def test_an_open_market_trades_at_once(tmp_path: Path, run: Run) -> None:
-    ran = played(two_markets(tmp_path, [(0, 2_800)], last_ms=1_200), run)
+    ran = played(two_markets(tmp_path, [(0, 60_000)], last_ms=1_200), run)
     assert {symbol for symbol, _ in fills(ran)} == {BTC.symbol, SHARE.symbol}
     assert cycles(ran) == [("new_manifest", "done")]
     verdicts = [row for line in ran.of("verdict") for row in line["verdicts"] if row[0] == "MARKET_CLOSED"]
-    assert [row[1:3] for row in verdicts] == [["ALLOW", "XMAD is open until 2025-01-06 14:00 UTC"]]
+    assert [row[1:3] for row in verdicts] == [["ALLOW", "XMAD is open until 2025-01-06 14:01 UTC"]]
 
 
 @KERNELS
@@ -70,21 +71,21 @@ def test_past_the_end_of_the_known_hours_nothing_of_that_market_trades(tmp_path:
 
 
 def test_prices_of_a_closed_market_are_not_waited_for(tmp_path: Path) -> None:
-    world = two_markets(tmp_path, [(1_500, 2_800)], quoted={SHARE.symbol: [0, *range(1_600, 3_000, 100)]})
+    world = two_markets(tmp_path, [(1_500, 60_000)], quoted={SHARE.symbol: [0, *range(1_600, 3_000, 100)]})
     ran = played(world, run_backtest)
     assert fills(ran) == [(BTC.symbol, 1), (SHARE.symbol, 2)]
     assert market_ms(ran.of("fill")[0]) < 300
 
 
 def test_the_top_up_waits_for_the_first_price_of_its_own_market(tmp_path: Path) -> None:
-    world = two_markets(tmp_path, [(1_500, 2_800)], quoted={SHARE.symbol: [0, 2_000, 2_500]})
+    world = two_markets(tmp_path, [(1_500, 60_000)], quoted={SHARE.symbol: [0, 2_000, 2_500]})
     ran = played(world, run_backtest)
     assert [market_ms(line) for line in ran.of("cycle")] == [100, 2_000]
 
 
 def test_proceeds_that_wait_fund_nothing_until_they_are_there(tmp_path: Path) -> None:
     """The held share is to be sold and another bought with its proceeds; their market is shut, and BTC has cash of its own."""
-    world = two_markets(tmp_path, [(0, 500), (1_500, 2_800)], shares=(SHARE, OTHER))
+    world = two_markets(tmp_path, [(0, 500), (1_500, 60_000)], shares=(SHARE, OTHER))
     first = world.save("first.json", manifest_text({SHARE.symbol: "0.29"}))
     later = manifest_text({BTC.symbol: "0.2", OTHER.symbol: "0.29"}, generated="2025-01-06T13:59:30")
     ran = run_backtest(world, [(AT_START, first), (700, world.save("later.json", later))])
@@ -94,7 +95,7 @@ def test_proceeds_that_wait_fund_nothing_until_they_are_there(tmp_path: Path) ->
 
 
 def test_a_newer_manifest_takes_the_place_of_what_waits(tmp_path: Path) -> None:
-    world = two_markets(tmp_path, [(1_500, 2_800)])
+    world = two_markets(tmp_path, [(1_500, 60_000)])
     later = world.save("later.json", manifest_text({BTC.symbol: "0.2"}, generated="2025-01-06T13:59:30"))
     ran = run_backtest(world, [(AT_START, world.save("m.json", BOTH)), (900, later)])
     assert SHARE.symbol not in [symbol for symbol, _ in fills(ran)]
@@ -116,37 +117,36 @@ def test_when_no_opening_is_known_that_is_an_alarm(tmp_path: Path) -> None:
     assert [line["code"] for line in ran.of("alarm")] == ["NO_HOURS"]
 
 
-SLICES = '[schedules.slices]\nkind = "twap"\nduration_s = 1\nslices = 5\n'
+SLICES = '[schedules.slices]\nkind = "twap"\nduration_s = 2\nslices = 5\n'
 
 
 @KERNELS
 def test_an_order_that_comes_after_the_close_is_denied_and_its_rest_waits(tmp_path: Path, run: Run) -> None:
-    """A schedule sends five slices over a second; the session ends in the middle of them."""
+    """A schedule sends five slices over two seconds; the session ends in the middle of them."""
     policy = 'schedule_by_venue = { US = "slices" }'
-    world = two_markets(tmp_path, [(0, 600), (2_000, 3_900)], last_ms=4_000, policy=policy, schedules=SLICES)
+    world = two_markets(tmp_path, [(0, 1_200), (2_500, 60_000)], last_ms=5_500, policy=policy, schedules=SLICES)
     ran = played(world, run)
-    denied = [line for line in ran.of("verdict") if line["outcome"] == "DENY"]
-    assert {line["code"] for line in denied} == {"MARKET_CLOSED"}
-    by_cycle = [cycle for symbol, cycle in fills(ran) if symbol == SHARE.symbol]
-    assert set(by_cycle) == {1, 2}
-    assert all(market_ms(line) < 620 or market_ms(line) >= 2_000 for line in ran.of("fill") if line["symbol"] == SHARE.symbol)
+    judged = [(line["outcome"], market_ms(line)) for line in ran.of("verdict") if line["symbol"] == SHARE.symbol]
+    assert all((1_200 <= at_ms < 2_500) is (outcome == "DENY") for outcome, at_ms in judged)
+    assert {line["code"] for line in ran.of("verdict") if line["outcome"] == "DENY"} == {"MARKET_CLOSED"}
+    assert {cycle for symbol, cycle in fills(ran) if symbol == SHARE.symbol} == {1, 2}
     assert cycles(ran) == [("new_manifest", "waiting"), ("top_up", "done")]
-    position = ran.assembly.recorder.keeper.positions[SHARE.symbol]
-    assert position == 399
+    assert ran.assembly.recorder.keeper.positions[SHARE.symbol] == 399
 
 
 def test_what_waited_when_a_run_ended_is_topped_up_by_the_next(tmp_path: Path) -> None:
-    world = two_markets(tmp_path, [(1_500, 5_000)], last_ms=900)
+    world = two_markets(tmp_path, [(2_500, 60_000)], last_ms=600)
     first = played(world, run_shadow)
     assert cycles(first) == [("new_manifest", "waiting")]
-    again = two_markets(tmp_path, [(1_500, 5_000)], last_ms=3_000)
+    again = two_markets(tmp_path, [(2_500, 60_000)], last_ms=4_000)
     second = run_shadow(again)
     assert cycles(second)[1:] == [("top_up", "waiting"), ("top_up", "done")]
     assert fills(second) == [(BTC.symbol, 1), (SHARE.symbol, 3)]
+    assert verify(again.lakehouse).ok
 
 
 def test_the_hours_a_run_used_are_named_by_their_hash(tmp_path: Path) -> None:
-    world = two_markets(tmp_path, [(0, 2_800)], last_ms=300)
+    world = two_markets(tmp_path, [(0, 60_000)], last_ms=300)
     ran = played(world, run_backtest)
     other = hours_file(tmp_path / "other.json", [(0, 2_801)])
     assert len(ran.of("run_start")[0]["hours_sha256"]) == 64
@@ -155,13 +155,12 @@ def test_the_hours_a_run_used_are_named_by_their_hash(tmp_path: Path) -> None:
 
 def test_a_book_that_cannot_be_valued_without_a_closed_market_waits_for_its_open(tmp_path: Path) -> None:
     """The first run bought the share; the second starts while its market is shut and has never seen a price of it."""
-    first = two_markets(tmp_path, [(0, 800), (2_000, 5_000)], last_ms=900)
+    sessions = [(0, 1_500), (3_500, 60_000)]
+    first = two_markets(tmp_path, sessions, last_ms=1_600)
     assert cycles(played(first, run_shadow)) == [("new_manifest", "done")]
-    second = two_markets(
-        tmp_path, [(0, 800), (2_000, 5_000)], last_ms=3_500, quoted={SHARE.symbol: [0, 100, *range(2_100, 3_400, 100)]}
-    )
+    second = two_markets(tmp_path, sessions, last_ms=5_000, quoted={SHARE.symbol: [0, 100, *range(3_600, 4_900, 100)]})
     newer = second.save("newer.json", manifest_text({BTC.symbol: "0.3"}, generated="2025-01-06T13:59:30"))
-    ran = run_shadow(second, [(1_000, newer)])
+    ran = run_shadow(second, [(1_700, newer)])
     assert cycles(ran)[1:] == [("new_manifest", "held"), ("top_up", "done")]
     assert {symbol for symbol, cycle in fills(ran) if cycle == 3} == {BTC.symbol, SHARE.symbol}
 
