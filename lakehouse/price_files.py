@@ -148,10 +148,10 @@ class ParquetRows:
         self._source = source
         try:
             self.file = pq.ParquetFile(source.path)
-        except (pa.ArrowException, OSError) as error:
+            self.schema = self.file.schema_arrow
+            self.header = list(self.schema.names)
+        except (pa.ArrowException, OSError, ValueError) as error:  # ValueError: text in it that is no UTF-8
             _bad("PARQUET_MALFORMED", source, 1, "a whole Parquet file", str(error)[:200], "Fetch the file again.", cause=error)
-        self.schema = self.file.schema_arrow
-        self.header = list(self.schema.names)
         self.total = self.file.metadata.num_rows
         self.floats = frozenset(place for place, field in enumerate(self.schema) if pa.types.is_floating(field.type))
         self.instants = {
@@ -176,7 +176,7 @@ class ParquetRows:
                     done += 1
                     yield done, fields
                 progress(done, self.total, done)
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
             line = done + 1
             _bad("PARQUET_MALFORMED", self._source, line, "readable rows", str(error)[:200], "Fetch the file again.", cause=error)
 

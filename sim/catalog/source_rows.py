@@ -64,7 +64,7 @@ class SourceRows:
     def _nautilus(self, file: ParquetRows) -> Iterator[Row]:
         """A file of a Nautilus catalog says itself what it is; its `ts_init` is when a row was known."""
         metadata, dataset = file.schema.metadata, self._order.dataset()
-        name = metadata.get(b"bar_type", metadata[b"instrument_id"]).decode()
+        name = metadata.get(b"bar_type", metadata[b"instrument_id"]).decode(errors="replace")
         if name != dataset.name or file.header[0] not in ("open", "bid_price", "price"):
             raise InputError(
                 "NAUTILUS_IDENTITY",
@@ -91,7 +91,7 @@ class SourceRows:
                     done += 1
                     yield done, [facts[field] for field in fields]
                 self._progress(done, file.total, done)
-        except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        except (pa.ArrowException, OSError, ValueError, KeyError, OverflowError, TypeError) as error:
             raise InputError(
                 "PARQUET_MALFORMED",
                 expected=f"a readable row after row {done} of {self._source.path}",
