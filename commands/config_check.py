@@ -23,7 +23,9 @@ def summary(config: RunConfig) -> list[str]:
     """Return what the config says, in a few lines."""
     sentinel = config.sentinel
     allowed = sum(len(symbols) for symbols in sentinel.allow.values())
-    venues = ", ".join(f"{name} ({venue.adapter}, {venue.account})" for name, venue in config.venues.items())
+    venues = ", ".join(
+        f"{name} ({venue.adapter}, {venue.account}, calendar {venue.calendar})" for name, venue in config.venues.items()
+    )
     winners = ", ".join(f"{key} {fraction}" for key, fraction in config.capital.winners.items())
     return [
         f"ok       {config.path} has no problems",

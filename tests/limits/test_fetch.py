@@ -13,6 +13,7 @@ from commands.main import run
 from lakehouse.snapshots import MarketLimitsSnapshot, read_market_limits
 from orders.values import MarketLimits
 from tests.limits.venue import LINEAR, SPOT, perpetual, spot, venue
+from venues.ccxt.market_limits import reach
 
 D = Decimal
 BTC, ETH, PERP = "BINANCE:BTCUSDT", "BINANCE:ETHUSDT", "BINANCE:BTCUSDT.P"
@@ -182,6 +183,21 @@ def test_a_request_that_makes_no_sense_is_refused_before_anything_is_asked(
         assert run(["limits", "fetch", *words, "--endpoint", endpoint, "--output", str(tmp_path / "x.json")]) == exit_code
     assert code in capsys.readouterr().err
     assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("exchange", "derivatives", "hosts"),
+    [
+        ("binance", False, {"api.binance.com", "stream.binance.com"}),
+        ("binance", True, {"api.binance.com", "stream.binance.com", "fapi.binance.com"}),
+        ("okx", True, None),
+    ],
+    ids=["spot", "perpetuals too", "without a profile: all hosts of its own list"],
+)
+def test_only_as_many_hosts_as_are_needed_can_be_reached(exchange: str, derivatives: bool, hosts: set[str] | None) -> None:
+    allowed, options = reach(exchange, derivatives=derivatives)
+    assert (None if allowed is None else set(allowed)) == hosts
+    assert options["fetchCurrencies"] is False
 
 
 def test_an_endpoint_that_is_not_loopback_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -153,7 +153,7 @@ async def fetch_limits(
     VENUE_UNREACHABLE.
     """
     kinds = {KINDS[listing.asset_class] for listing in listings if listing.asset_class in KINDS}
-    hosts, options = _reach(exchange_id, derivatives="swap" in kinds)
+    hosts, options = reach(exchange_id, derivatives="swap" in kinds)
     client = VenueClient(exchange_id, options=options, endpoint=endpoint, hosts=hosts, streaming=False)
     try:
         exchange = client.exchange
@@ -169,7 +169,7 @@ async def fetch_limits(
     )
 
 
-def _reach(exchange_id: str, *, derivatives: bool) -> tuple[frozenset[str] | None, Mapping[str, Any]]:
+def reach(exchange_id: str, *, derivatives: bool) -> tuple[frozenset[str] | None, Mapping[str, Any]]:
     """Return the hosts (None: all of the exchange's own) and options; only as much of Binance is asked as is needed."""
     profile = PROFILES.get(exchange_id)
     if profile is None:
