@@ -55,8 +55,13 @@ class World:
         self.config.write_text(text.replace(old, new))
 
 
-def make_world(root: Path, *, end: date = date(2022, 4, 7), speed: int = 345_600, manifests: tuple[date, ...] = ()) -> World:
-    """A lakehouse under `root` with a replay from 31 March 2022; each further manifest turns the weights round."""
+def make_world(
+    root: Path, *, end: date = date(2022, 4, 7), speed: int = 345_600, manifests: tuple[date, ...] = (), interest: str = "0"
+) -> World:
+    """A lakehouse under `root` with a replay from 31 March 2022; each further manifest turns the weights round.
+
+    `interest`: annual fraction of cash; above zero every day has a line of financing.
+    """
     world = World(lake=root / "lake", config=root / "run.toml", manifests=root / "manifests")
     world.manifests.mkdir(parents=True)
     text = (ROOT / "data/configs/shadow.toml").read_text()
@@ -65,6 +70,7 @@ def make_world(root: Path, *, end: date = date(2022, 4, 7), speed: int = 345_600
     text = text.replace('price_collar_fraction = "0.05"', 'price_collar_fraction = "0.3"')  # days pass between decision and order
     text = text.replace("plan_deadline_s = 172800", "plan_deadline_s = 604800")  # longer than a start takes at this speed
     text = text.replace("market_speed = 86400", f"market_speed = {speed}").replace("end = 2022-06-02", f"end = {end}")
+    text = text.replace('credit_fraction = "0"', f'credit_fraction = "{interest}"')
     world.config.write_text(text)
     for turn, day in enumerate((date(2022, 3, 31), *manifests)):
         (world.manifests / f"{day}.json").write_text(turned(day, turn=turn))
@@ -179,6 +185,8 @@ def check(world: World) -> VerifyReport:
     assert all(len(owner) == 1 for owner in owners.values()), "one venue order id for two orders"
     opened = Counter(line["cycle"] for line in of["cycle"])
     assert max(opened.values(), default=1) == 1
+    interest = [(line["from_ns"], line["to_ns"]) for line in of["financing"]]
+    assert [end for _, end in interest[:-1]] == [begin for begin, _ in interest[1:]], "a day without interest, or with two"
     assert all(amount >= 0 for row in report.cash.values() for amount in row.values()), report.cash
     return report
 

@@ -43,7 +43,7 @@ def nothing_changes(world: World) -> None:
 
 def test_shadow_killed_again_and_again_ends_with_the_book_of_its_last_manifest(tmp_path: Path) -> None:
     days = (date(2022, 4, 8), date(2022, 4, 20), date(2022, 5, 4), date(2022, 5, 16))
-    world = make_world(tmp_path, end=date(2022, 6, 2), manifests=days)
+    world = make_world(tmp_path, end=date(2022, 6, 2), manifests=days, interest="0.02")
     dice = random.Random(20221123)  # the instants differ from run to run in any case
     kills = 0
     for _ in range(KILLS):
@@ -70,7 +70,7 @@ def test_shadow_killed_at_a_call_that_changes_a_file_goes_on_and_ends_well(call:
     numbers = EVERY[call] if FULL else SAMPLE[call]
     killed = 0
     for number in numbers:
-        world = make_world(tmp_path / f"{call}-{number}", end=date(2022, 4, 5), manifests=(date(2022, 4, 1),))
+        world = make_world(tmp_path / f"{call}-{number}", end=date(2022, 4, 5), manifests=(date(2022, 4, 1),), interest="0.02")
         inject = f"inject={call}:signal=SIGKILL:when={number}"
         process = start(world, strace, "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", inject)
         text = process.communicate(timeout=END_S)[0]
