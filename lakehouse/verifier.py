@@ -142,7 +142,7 @@ def _state(
         ("position", _texts(booked.book.positions), _texts(state.positions)),
         ("cash", _texts(_flat(booked.book.cash)), _texts(_flat(state.cash))),
         ("fee", _texts(booked.fees), _texts(state.fees)),
-        ("financing", _texts(_flat(booked.financing)), _texts(_flat(state.financing))),
+        ("booked", _texts(_flat(booked.financing, "of")), _texts(_flat(state.financing, "of"))),
     )
     for name, log_says, state_says in pairs:
         for key in sorted(log_says.keys() | state_says.keys()):
@@ -166,8 +166,8 @@ def _texts(amounts: Mapping[str, Decimal]) -> dict[str, str]:
     return {key: decimal_text(value) for key, value in amounts.items() if value}
 
 
-def _flat(cash: Mapping[str, Mapping[str, Decimal]]) -> dict[str, Decimal]:
-    return {f"{currency} at {venue}": amount for venue, row in cash.items() for currency, amount in row.items()}
+def _flat(rows: Mapping[str, Mapping[str, Decimal]], word: str = "at") -> dict[str, Decimal]:
+    return {f"{currency} {word} {name}": amount for name, row in rows.items() for currency, amount in row.items()}
 
 
 def _notes(found: Examination, state: OwnState | None, *, run_active: bool) -> tuple[str, ...]:

@@ -106,7 +106,7 @@ def save_state() -> Callable[[Layout, LogFold], None]:
         )
         state = ActualState(
             environment=fold.environment, assets=assets, equity_base=Decimal("100000"), cash=fold.keeper.cash,
-            fees=fold.keeper.fees, log_line=fold.log_line, updated_ns=START_NS + 5,
+            fees=fold.keeper.fees, financing=fold.keeper.financing, log_line=fold.log_line, updated_ns=START_NS + 5,
         )  # fmt: skip
         write_actual_state(layout.state, state)
 
