@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
+from commands.day_traded import turnover_today
 from commands.halt_state import is_halted
 from commands.output import Exit, print_json
 from commands.plan_beside import Beside, drift, proof, regime
@@ -39,8 +40,10 @@ from sentinel.facts import Reference, SentinelFacts
 from sentinel.guard import judge_plan
 from sentinel.limits import SentinelLimits, limits_sha256
 from strategies.planner import plan
+from strategies.winner_shares import shares_of
 from venues.symbols import load_symbols
 
+PREVIEW: Final = "preview"  # the cause of a plan that is of no cycle
 NANOSECONDS: Final = re.compile(r"[0-9]{1,19}")
 
 
@@ -134,7 +137,7 @@ def _inputs(config: RunConfig, manifest: AuditedManifest, snapshots: Snapshots, 
     targets = without_withdrawn(
         manifest.targets, snapshots.book.withdrawn, manifest_sha256=manifest.manifest_sha256, listings=snapshots.listings
     )
-    return inputs_of(
+    inputs = inputs_of(
         config,
         snapshots,
         manifest_sha256=manifest.manifest_sha256,
@@ -142,6 +145,11 @@ def _inputs(config: RunConfig, manifest: AuditedManifest, snapshots: Snapshots, 
         targets=targets,
         now_ns=now_ns,
     )
+    shares = {symbol: parts for symbol, parts in shares_of(manifest).items() if targets[symbol] == manifest.targets[symbol]}
+    inputs = msgspec.structs.replace(inputs, shares=shares, cause=PREVIEW)
+    if inputs.policy.turnover_day_max is None:
+        return inputs
+    return msgspec.structs.replace(inputs, turnover_today=turnover_today(config, inputs))
 
 
 def inputs_of(

@@ -15,6 +15,7 @@ from lakehouse.records import Fill, FlattenLine
 from lakehouse.withdrawals import scope_of
 from orders.canonical import plain
 from orders.plan import Held, Judgement, Plan
+from strategies.desk import NEW_MANIFEST
 
 BPS: Final = Decimal(10_000)
 NS_PER_MS: Final = 1_000_000
@@ -102,14 +103,16 @@ class Narrator:
             return
         counts = Counter(line.reason.value.lower().replace("_", " ") for line in made.lines)
         words = " · ".join(f"{count} {reason}" for reason, count in sorted(counts.items(), key=lambda item: -item[1]))
+        cause = "" if made.cause in ("", NEW_MANIFEST) else f" {made.cause.replace('_', ' ')}"
         verdict = "" if judgement.decision.value == "PLAN" else f"\n          REFUSED  {judgement.code}  {judgement.message}"
         self.line(
-            f"          plan #{made.cycle}  {words}   gross {made.gross_after:.2f}  turnover {made.turnover:.2f}"
+            f"          plan #{made.cycle}{cause}  {words}   gross {made.gross_after:.2f}  turnover {made.turnover:.2f}"
             f"  tracking error {made.tracking_error_bps:.0f} bp{verdict}",
             type="plan",
             decision=judgement.decision.value,
             code=judgement.code,
             cycle=made.cycle,
+            cause=made.cause,
             reasons=dict(counts),
         )
 
