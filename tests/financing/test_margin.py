@@ -72,6 +72,20 @@ def test_shorts_are_opened_covered_and_turned_with_the_account_in_step(tmp_path:
     assert not ran.of("reject", "halt")
 
 
+def test_one_manifest_turns_a_long_into_a_short_with_the_account_in_step(tmp_path: Path) -> None:
+    gaps: list[Decimal] = []
+    world = made(tmp_path, TURNS[0], days=8)
+    turns = ({LONG.symbol: "0.6", SHORT.symbol: "-0.4"}, {LONG.symbol: "-0.5", SHORT.symbol: "0.3"})
+    text = world.config_path.read_text()
+    world.config_path.write_text(text.replace("plan_deadline_s", 'flips = "same_plan"\nplan_deadline_s'))
+    ran = run_backtest(world, turning(world, turns), prepare=after_each_fill(gaps, venue="US", code="USD"))
+    held = ran.assembly.recorder.keeper.positions
+    assert held[LONG.symbol] < 0 < held[SHORT.symbol]
+    assert [line["side"] for line in ran.of("fill") if line["symbol"] == LONG.symbol] == ["BUY", "SELL", "SELL"]
+    assert set(gaps) == {Decimal(0)}
+    assert not ran.of("reject", "halt")
+
+
 def test_the_same_book_on_a_cash_account_refuses_the_short_and_buys_the_rest(tmp_path: Path) -> None:
     world = made(tmp_path, TURNS[0], rates={})
     world.config_path.write_text(world.config_path.read_text().replace('account = "margin"', 'account = "cash"'))

@@ -162,6 +162,20 @@ def test_interest_is_for_every_calendar_day_between_the_first_and_the_last_price
     assert len(days) == (last - first).days
 
 
+def test_a_name_turns_from_long_to_short_or_back_within_one_cycle(ran: tuple[str, Ran]) -> None:
+    _, run = ran
+    fills = [(line["cycle"], line["symbol"], line["side"]) for line in run.of("fill")]
+    plans = {line["cycle"]: line["plan"]["lines"] for line in run.of("plan")}
+    turned = [
+        (cycle, line["symbol"], line["side"])
+        for cycle, lines in plans.items()
+        for line in lines
+        if line["after_line"] is not None
+    ]
+    assert turned
+    assert any(fills.count(turn) == 2 for turn in turned)
+
+
 def test_cash_below_zero_pays_in_the_long_short_run(ran: tuple[str, Ran]) -> None:
     name, run = ran
     debits = [line for line in run.of("financing") if line["kind"] == "interest" and Decimal(line["basis"]) < 0]
