@@ -27,7 +27,8 @@ class FillAt(StrEnum):
 class Assumptions(Record, frozen=True, kw_only=True):
     """Latencies in nanoseconds >= 0; `jitter_ns` is the width of the uniform draw added to `latency_ns`, keyed by
     (seed, client order id); `slippage_bps` >= 0 is paid on top of the touch; `bar_half_spread_bps` >= 0 opens a spread
-    around bars, which have none. `fees`: by venue. `own_consumption`: our fills take liquidity from the book we see.
+    around bars, which have none. `fees`: by venue. `own_consumption`: our fills take liquidity from the book we see. Under either
+    rule a touch without size fills nothing: a market order that meets one is rejected.
     `financing`: what holding costs and earns.
     """
 

@@ -76,6 +76,7 @@ def add_simulated_venue(
 ) -> Any:
     """Add one venue with its instruments to a backtest and return its guarded client."""
     kernel = engine.kernel
+    fill_model = AssumedFillModel(assumptions, cache=kernel.cache)
     handle = _Handle(SimulationModuleConfig())
     cash = account is AccountKind.CASH
     engine.add_venue(
@@ -86,7 +87,7 @@ def add_simulated_venue(
         base_currency=None,
         default_leverage=CASH_LEVERAGE if cash else MARGIN_LEVERAGE,
         modules=[handle],
-        fill_model=AssumedFillModel(assumptions, cache=kernel.cache),
+        fill_model=fill_model,
         fee_model=AssumedFeeModel(assumptions.fees[venue]),
         latency_model=None,
         liquidity_consumption=assumptions.own_consumption and assumptions.fill_rule is not FillRule.PERFECT,
@@ -103,10 +104,12 @@ def add_simulated_venue(
         lock=assembly.gate,
         tap=assembly.recorder,
         due_times=DueTimes(assumptions),
+        own_consumption=assumptions.own_consumption and assumptions.fill_rule is not FillRule.PERFECT,
         wake=Alerts(kernel.clock, venue=venue).wake,
         now_ns=kernel.clock.timestamp_ns,
         halt=assembly.halt,
     )
+    fill_model.meets_no_size = client.meets_no_size
     assembly.accruals.attach(venue, client.adjust)
     kernel.exec_engine.deregister_client(exchange.exec_client)
     exchange.register_client(client)

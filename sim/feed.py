@@ -90,7 +90,7 @@ def read_quotes(path: Path, *, limits: Mapping[str, MarketLimits]) -> Iterator[F
             try:
                 market_ns = int(row["ts_ns"])
                 symbol = row["symbol"]
-                sizes = _price(path, number, row["bid_size"]), _price(path, number, row["ask_size"])
+                sizes = _size(path, number, row["bid_size"]), _size(path, number, row["ask_size"])
             except (KeyError, ValueError, TypeError) as error:
                 raise _bad(path, number, "symbol,bid,ask,bid_size,ask_size,ts_ns", str(row)) from error
             if market_ns < last:
@@ -144,3 +144,8 @@ def _bad(path: Path, number: int, expected: str, found: str) -> InputError:
     return InputError(
         "FEED_MALFORMED", expected=f"{expected} in line {number} of {path}", found=found, action="Mend or replace the file."
     )
+
+
+def _size(path: Path, number: int, text: str) -> Decimal:
+    """A size may be zero: the venue shows a price and nothing to be had at it."""
+    return Decimal(0) if text.strip("0.") == "" and "0" in text and text.count(".") <= 1 else _price(path, number, text)

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from nautilus_trader.backtest.execution_client import BacktestExecClient
+from nautilus_trader.model.enums import OrderSide
 from nautilus_trader.model.identifiers import VenueOrderId
 from nautilus_trader.model.objects import Currency, Money
 
 from orders.errors import VenueRefused
 from venues.base import SecondLock, WireTap
 from venues.simulated.models import DueTimes, latency_until
+
+ZERO: Final = Decimal(0)
 
 
 class GuardedSimulatedClient(BacktestExecClient):
@@ -35,6 +38,7 @@ class GuardedSimulatedClient(BacktestExecClient):
         lock: SecondLock,
         tap: WireTap,
         due_times: DueTimes,
+        own_consumption: bool,
         wake: Callable[[int], None],
         now_ns: Callable[[], int],
         halt: Callable[[str], None],
@@ -44,6 +48,7 @@ class GuardedSimulatedClient(BacktestExecClient):
         self._lock = lock
         self._tap = tap
         self._due_times = due_times
+        self._own_consumption = own_consumption
         self._wake = wake
         self._now_ns = now_ns
         self._halt = halt
@@ -148,6 +153,32 @@ class GuardedSimulatedClient(BacktestExecClient):
             self._send(command, key, cancel=True)
         except Exception as error:
             self._fail(error, [], submitted=[])
+
+    def touch_size(self, order: Any) -> Decimal:
+        """Return the size on the far side of the book, 0 where there is none."""
+        book = self._wired.get_matching_engine(order.instrument_id).get_book()
+        size = book.best_ask_size() if order.side == OrderSide.BUY else book.best_bid_size()
+        return ZERO if size is None else size.as_decimal()
+
+    def meets_no_size(self, order: Any) -> bool:
+        """Whether a market order that has just arrived meets a touch without size: it is rejected, as where there is no market.
+
+        Nautilus keeps the last price of a side whose size has gone, and would fill the order there, or keep it for ever. The
+        rest of an order that has filled in part goes on as its touch was exhausted: one tick further. Without own consumption
+        Nautilus rejects it itself.
+        """
+        if order.filled_qty.as_decimal() or self.touch_size(order):
+            return False
+        if not self._own_consumption:
+            return True
+        self.generate_order_rejected(
+            strategy_id=order.strategy_id,
+            instrument_id=order.instrument_id,
+            client_order_id=order.client_order_id,
+            reason=f"NO_SIZE: the touch of {order.instrument_id} has no size",
+            ts_event=self._now_ns(),
+        )
+        return True
 
     def requeue(self, command: Any) -> None:
         """Put an order that the venue had received before a restart back on its queue, once; no lock, no second send line."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_UP, Decimal
 from typing import Any, Final
 
@@ -42,7 +43,8 @@ class AssumedFillModel(FillModel):
     Prices are rounded to the tick against the order: up for a buy, down for a sell. With `own_consumption`, a market order that
     finds nothing left at the touch, because ours before it took it all, fills one tick further than they did: Nautilus would
     leave it at the venue for ever, neither filled nor refused. `cache` knows the sizes of quotes; without one, and for bars,
-    every order takes all there is.
+    every order takes all there is. `meets_no_size(order)` is asked first: whether a market order has met a touch without size,
+    which fills nothing under either rule; the venue has rejected it then.
     """
 
     def __init__(self, assumptions: Assumptions, *, cache: Any = None) -> None:
@@ -53,11 +55,12 @@ class AssumedFillModel(FillModel):
         self._perfect = assumptions.fill_rule is FillRule.PERFECT
         self._slippage = assumptions.slippage_bps / BPS
         self._half_spread = assumptions.bar_half_spread_bps / BPS
+        self.meets_no_size: Callable[[Any], bool] = lambda order: False
         self._own_book = self._perfect or bool(self._slippage) or bool(self._half_spread)
 
     def get_orderbook_for_fill_simulation(self, instrument: Any, order: Any, best_bid: Any, best_ask: Any) -> Any:
         """Return a one-level book on the order's far side, or None for the venue's own book (plain touch)."""
-        if order.order_type != OrderType.MARKET:
+        if order.order_type != OrderType.MARKET or self.meets_no_size(order):
             return None
         buy = order.side == OrderSide.BUY
         further = self._ticks_further(instrument, order, best_ask if buy else best_bid, buy=buy) if self._consumes else 0

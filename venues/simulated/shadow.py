@@ -20,8 +20,10 @@ from nautilus_trader.execution.reports import ExecutionMassStatus, FillReport, O
 from nautilus_trader.live.execution_client import LiveExecutionClient
 from nautilus_trader.model.data import Bar, QuoteTick
 from nautilus_trader.model.enums import AccountType, BookType, OmsType, OrderStatus, OrderType
+from nautilus_trader.model.events import OrderAccepted, OrderSubmitted
 from nautilus_trader.model.identifiers import AccountId, ClientId, Venue
 from nautilus_trader.model.objects import Currency, Money
+from nautilus_trader.model.orders import MarketOrder
 
 from orders.assumptions import Assumptions, FillRule
 from orders.values import AccountKind
@@ -81,11 +83,13 @@ class ShadowExecutionClient(LiveExecutionClient):
         )
         self._halt = halt
         self._requeue = list(requeue)
+        self._rests: dict[Any, Any] = {}  # of orders that came back from a restart: what the venue has of them
         self._due_ns = 0  # of the newest command; no later one is on the wire
         self._settled = True  # nothing is on the wire, and every matching engine has seen what came from it
         self._set_account_id(AccountId(f"{venue}-001"))
         self._venue_clock = TestClock()
         self._venue_clock.set_time(clock.timestamp_ns())
+        fill_model = AssumedFillModel(assumptions, cache=cache)
         self._exchange = SimulatedExchange(
             venue=Venue(venue),
             oms_type=OmsType.NETTING,
@@ -99,7 +103,7 @@ class ShadowExecutionClient(LiveExecutionClient):
             msgbus=msgbus,
             cache=cache,
             clock=self._venue_clock,
-            fill_model=AssumedFillModel(assumptions, cache=cache),
+            fill_model=fill_model,
             fee_model=AssumedFeeModel(assumptions.fees[venue]),
             latency_model=LatencyModel(0),
             book_type=BookType.L1_MBP,
@@ -116,11 +120,13 @@ class ShadowExecutionClient(LiveExecutionClient):
             lock=lock,
             tap=tap,
             due_times=DueTimes(assumptions),
+            own_consumption=assumptions.own_consumption and assumptions.fill_rule is not FillRule.PERFECT,
             wake=self._wake,
             now_ns=self._now,
             halt=halt,
             restored=[order.client_order_id.value for order, _ in requeue],
         )
+        fill_model.meets_no_size = self._inner.meets_no_size
         self._exchange.register_client(self._inner)
         self._exchange.initialize_account()
 
@@ -181,14 +187,15 @@ class ShadowExecutionClient(LiveExecutionClient):
         )
 
     def _requeue_for(self, instrument_id: Any) -> None:
-        """What the venue had received before a restart is due at the first price: without a market it would be rejected.
+        """What the venue had received before a restart is due at the first price with a size: without one it would be rejected.
 
         The clock may have been set back meanwhile; nothing is due later than if it were sent now.
         """
         waiting, self._requeue = self._requeue, []
         for order, sent_ns in waiting:
-            if order.instrument_id == instrument_id:
-                self._inner.requeue(self._as_command(order, min(sent_ns, self._clock.timestamp_ns())))
+            if order.instrument_id == instrument_id and self._inner.touch_size(order):
+                rest = self._rests[order.client_order_id] = rest_of(order)
+                self._inner.requeue(self._as_command(rest, min(sent_ns, self._clock.timestamp_ns())))
             else:
                 self._requeue.append((order, sent_ns))
 
@@ -256,7 +263,8 @@ class ShadowExecutionClient(LiveExecutionClient):
         """
         for order in self._cache.orders_open(venue=self.venue):
             if order.order_type == OrderType.MARKET and order.status == OrderStatus.PARTIALLY_FILLED:
-                self._exchange.get_matching_engine(order.instrument_id).fill_market_order(order)
+                rest = self._rests.get(order.client_order_id, order)
+                self._exchange.get_matching_engine(order.instrument_id).fill_market_order(rest)
 
     def _on_data(self, data: Any) -> None:
         """Quotes and bars are the market. A trade is not: it would set both sides of the book to its price, late ones too.
@@ -274,6 +282,31 @@ class ShadowExecutionClient(LiveExecutionClient):
         else:
             return
         self._settle()
+
+
+def rest_of(order: Any) -> Any:
+    """Return what a venue that begins anew has of a market order that had filled in part: an order of what is left of it.
+
+    A matching engine counts the fills of an order itself, from none; given the whole order it would fill more than is left.
+    """
+    if order.order_type != OrderType.MARKET or not order.filled_qty.as_decimal():
+        return order
+    rest = MarketOrder(
+        trader_id=order.trader_id,
+        strategy_id=order.strategy_id,
+        instrument_id=order.instrument_id,
+        client_order_id=order.client_order_id,
+        order_side=order.side,
+        quantity=order.leaves_qty,
+        init_id=_uuid(),
+        ts_init=order.ts_init,
+        time_in_force=order.time_in_force,
+        reduce_only=order.is_reduce_only,
+    )
+    for event in order.events:
+        if isinstance(event, OrderSubmitted | OrderAccepted):
+            rest.apply(event)
+    return rest
 
 
 def _uuid() -> Any:
