@@ -96,6 +96,9 @@ def run_show(catalog: Path, *, as_json: bool) -> int:
     if as_json:
         print_json({"catalog": str(catalog), "series": views})
         return Exit.DONE
+    if not views:
+        print(f"{catalog} holds no prices")
+        return Exit.DONE
     for line in table(views):
         print(line)
     for view in views:

@@ -155,11 +155,11 @@ def table(views: Iterable[DatasetView]) -> list[str]:
 
 
 def _there(catalog: Path) -> None:
-    if not (catalog / "data").is_dir():
+    if not (catalog / "data").is_dir() and not (catalog / IMPORTS).is_dir():
         raise InputError(
             "CATALOG_MISSING",
             expected=f"a catalog at {catalog}",
-            found="no directory data in it",
+            found="neither a directory data nor imports in it",
             action="`sluice data import` or `sluice data fetch` makes one.",
         )
 

@@ -128,6 +128,15 @@ def test_a_venue_that_begins_later_leaves_a_gap_and_not_an_error(tmp_path: Path)
     assert (done.rows, done.gaps) == (0, 1)
 
 
+def test_a_catalog_of_empty_windows_holds_no_prices(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    past = Past()
+    past.give_bars(60, without=range(60))
+    fetch(past, tmp_path / "c")
+    assert run(["data", "show", str(tmp_path / "c")]) == 0
+    assert "holds no prices" in capsys.readouterr().out
+    assert run(["data", "check", str(tmp_path / "c")]) == 0
+
+
 def test_prices_off_our_tick_are_refused(tmp_path: Path) -> None:
     past = Past()
     past.give_bars(10)
