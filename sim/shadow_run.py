@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+from analysis.result_text import caveat_lines
 from engine.alarms import Alarms
 from engine.assemble import Assembly, Parts, write_run_start
 from engine.node import STOPPED_BY_ITSELF, run_until, take_signals
@@ -457,11 +458,15 @@ class ShadowRun:
         python = ".venv/bin/sluice"
         trades = f"               {layout.trades}   {market.trades_recorded} trades\n" if market.trades_recorded else ""
         faults = self._source.summary()
+        caveats = self.config.caveats()
         self._narrator.line(
             f"\n{self._days} instants · equity {equity:,.2f} {self.config.capital.base_currency}{change}"
             f" · orders {counts['orders']}"
             f" · fills {counts['fills']} · denied {counts['denied']} · rejected {counts['rejected']}"
-            f" · not traded {counts['skipped']}\n" + (f"prices         {faults}\n" if faults else "") + "\n"
+            f" · not traded {counts['skipped']}\n"
+            + (f"prices         {faults}\n" if faults else "")
+            + "".join(f"{line}\n" for line in caveat_lines(caveats))
+            + "\n"
             f"what is left   {layout.log}   {recorder.last_line} lines\n"
             f"               {layout.ledger}   {layout.state}\n"
             f"               {layout.top_of_book}   {market.recorded} quotes\n{trades}"
@@ -474,4 +479,5 @@ class ShadowRun:
             quotes=market.recorded,
             trades=market.trades_recorded,
             faults=faults,
+            caveats=None if caveats is None else {caveat.name.value: caveat.words for caveat in caveats},
         )

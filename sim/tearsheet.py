@@ -112,7 +112,7 @@ def _charts(returns: Any, result: Result, figures: NautilusFigures) -> str:
             stats_general=dict(figures.general),
             returns=returns,
             output_path=None,
-            title="NautilusTrader's tearsheet, on the daily returns of the equity above",
+            title="NautilusTrader's tearsheet",
             config=TearsheetConfig(
                 layout=GridLayout(rows=len(ROW_HEIGHTS), cols=1, heights=list(ROW_HEIGHTS), vertical_spacing=0.035),
                 height=HEIGHT_PX,

@@ -22,7 +22,9 @@ h1{font-size:1.4rem;margin:.2rem 0}h2{font-size:1.05rem;margin:1.6rem 0 .4rem}
 .wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 th,td{padding:.2rem .7rem;text-align:right;border-bottom:1px solid #ddd;white-space:nowrap}
 th:first-child,td:first-child{text-align:left;padding-left:0}
-.facts td:last-child{white-space:normal}.small{color:#555;font-size:.87rem}
+.facts td{white-space:normal;overflow-wrap:anywhere}
+@media(max-width:40rem){table{font-size:.85rem}th,td{padding:.2rem .4rem}}
+.small{color:#555;font-size:.87rem}
 """
 NOTES: Final = (
     "Everything above this line is Sluice's own, from the log in exact arithmetic. The charts below are NautilusTrader's, drawn "

@@ -18,6 +18,7 @@ from orders.caveats import MEANINGS, NOT_STATED, Caveat
 
 ROOT = Path(__file__).resolve().parents[2]
 D = Decimal
+CRYPTO = ROOT / "data/configs/crypto.toml"
 PAGE = (ROOT / "data" / "README.md").read_text()
 CAVEATS = ["survivorship_bias", "closes_only", "adjusted_prices", "synthetic_spread", "no_depth", "handwritten_limits"]
 
@@ -148,3 +149,12 @@ def test_every_column_is_documented(result: tuple[dict[str, Any], Path]) -> None
         assert [name for cell in cells for name in re.findall(r"`([a-z_]+)`", cell)] == path.read_text().splitlines()[0].split(
             ","
         )
+
+
+def test_a_shadow_ends_with_the_limits_of_its_data(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    text = re.sub(r'"data/lakehouse[^"/]*(/[^"]*)?"', lambda found: f'"{tmp_path / "lake"}{found[1] or ""}"', CRYPTO.read_text())
+    (tmp_path / "crypto.toml").write_text(text.replace("market_speed = 10 ", "market_speed = 1200 "))
+    assert run(["shadow", str(tmp_path / "crypto.toml"), "--json"]) == 0
+    end = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert end["type"] == "end"
+    assert sorted(end["caveats"]) == ["handwritten_limits", "no_depth", "synthetic_prices", "synthetic_spread"]
