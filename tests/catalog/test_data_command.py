@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from nautilus_trader.persistence.catalog import ParquetDataCatalog
 
 from commands.main import run
 from lakehouse.import_manifest import read_manifests
@@ -102,3 +105,22 @@ def test_the_import_the_readme_shows_works(tmp_path: Path) -> None:
     command = words[1].replace("\\", " ").replace("data/lakehouse/bars", str(tmp_path / "c")).split()
     assert run(command) == 0
     assert read_manifests(tmp_path / "c")[0].rows_written == 744
+
+
+def test_daily_bars_with_bare_days_end_with_their_session(tmp_path: Path) -> None:
+    file = write_csv(tmp_path / "xom.csv", ["2022-03-11,84,85,83,84.5,100", "2022-03-14,84,85,83,84.25,100"])
+    words = f"data import {file} --symbol NYSE:XOM --kind bars --bar 1d --session-close 16:00 --zone America/New_York --tick 0.01"
+    assert run([*words.split(), "--step", "1", "--catalog", str(tmp_path / "c")]) == 0
+    facts = read_manifests(tmp_path / "c")[0]
+    ends = [datetime.fromtimestamp(ns // 10**9, UTC).isoformat() for ns in (facts.first_ns or 0, facts.last_ns or 0)]
+    assert ends == ["2022-03-11T21:00:00+00:00", "2022-03-14T20:00:00+00:00"]  # daylight saving began between them
+    assert facts.gaps == 0
+
+
+def test_nautilus_itself_reads_what_was_imported(tmp_path: Path) -> None:
+    imported(tmp_path)
+    catalog = ParquetDataCatalog(str(tmp_path / "c"))
+    (instrument,) = catalog.instruments()
+    bars = catalog.bars(instrument_ids=["BTCUSDT.BINANCE"])
+    assert (str(instrument.price_increment), str(instrument.size_increment)) == ("0.01", "0.00001")
+    assert [str(bar.close) for bar in bars] == [f"{Decimal(line.split(',')[4]):.2f}" for line in bar_lines(20)]
