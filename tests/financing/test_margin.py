@@ -17,11 +17,13 @@ from tests.financing.made import (
     LOOSE,
     MANIFEST_MS,
     SHORT,
+    SPEED,
     account_gap,
     dated,
     made,
+    watch_account,
 )
-from tests.gate.world import BTC, ETH, Prepare, Ran, World, manifest_text, quote, run_backtest
+from tests.gate.world import BTC, ETH, Prepare, Ran, World, manifest_text, quote, run_backtest, run_shadow
 
 TURNS = (
     {LONG.symbol: "0.8", SHORT.symbol: "-0.6"},
@@ -143,6 +145,23 @@ def test_a_fee_in_the_base_asset_leaves_less_of_it_on_a_margin_account_too(tmp_p
         assert abs(ours[f"BINANCE:{name}"] - held) < Decimal("0.0001")
     assert not ran.of("reject", "halt")
     assert max(abs(gap) for gap in gaps) < 1, gaps  # Nautilus holds a position in whole steps, one of which is worth a dollar
+
+
+def test_a_fee_in_the_base_asset_is_paid_in_a_node_too(tmp_path: Path) -> None:
+    gaps: list[Decimal] = []
+    world = coins(tmp_path)
+    (tmp_path / "manifests").mkdir()
+    for day, weights in (("06", {BTC.symbol: "0.5", ETH.symbol: "-0.4"}), ("08", {ETH.symbol: "-0.1"})):
+        text = manifest_text(weights, generated=f"2025-01-{day}T14:30:00")
+        (tmp_path / f"manifests/2025-01-{day}.json").write_text(text)
+    text = world.config_path.read_text()
+    dated_manifests = f'market_speed = {SPEED}\nmanifests = "{tmp_path}/manifests"'
+    world.config_path.write_text(text.replace(f"market_speed = {SPEED}", dated_manifests))
+    ran = run_shadow(world, prepare=watch_account(gaps, venue="BINANCE", code="USDT"))
+    assert {("BUY", "BTC"), ("BUY", "ETH")} <= {(line["side"], line["fee_currency"]) for line in ran.of("fill")}
+    assert gaps
+    assert max(abs(gap) for gap in gaps) < 1, gaps
+    assert not ran.of("reject", "halt")
 
 
 def test_equity_counts_a_short_at_its_mark_and_its_proceeds_as_cash(tmp_path: Path) -> None:
