@@ -169,6 +169,23 @@ crisis_net_long_max = "0.5"
 turbulent_gross_fraction = "1"
 duplicate_window_s = 60
 provenance_min = "VERIFIED"
+max_leverage_net = "1.05"
+max_order_units = "100000000"
+adv_fraction_max = "off"
+spread_max_fraction = "0.05"
+jump_max_fraction = "0.5"
+jump_age_max_ms = 604800000
+fill_drift_max_fraction = "0.1"
+fill_drift_window_s = 3600
+messages_per_s_max = 1000
+messages_per_day_max = 1000000
+repeats_max = 20
+repeats_window_s = 86400
+equity_interval_s = 86400
+equity_age_max_ms = 604800000
+day_loss_max_fraction = "0.2"
+drawdown_max_fraction = "0.5"
+day_turnover_max = "4"
 [sentinel.allow]
 US = [{allow}]
 [venues.US]

@@ -25,7 +25,7 @@ def run_halt(directory: Path, *, by: str, reason: str, as_json: bool) -> int:
     With a run active its own journal takes the line: it finds the permission gone before its next order. A log that cannot
     be written does not undo a halt: it is said, and the exit code stays 0. Exit 1 when the permission could not be removed.
     """
-    layout = _layout(directory, by=by, reason=reason)
+    layout = named_layout(directory, by=by, reason=reason)
     now_ns = time.time_ns()
     outcome = FilePermission(layout).halt(by=by, reason=reason, now_ns=now_ns)
     recorded, problem = False, outcome.problem
@@ -54,7 +54,7 @@ def run_resume(directory: Path, *, by: str, reason: str, as_json: bool) -> int:
     Raises `LockHeld` while a run is active: it would not be in that run's log. `RecordCorrupt` and `StorageError` leave it
     halted.
     """
-    layout = _layout(directory, by=by, reason=reason)
+    layout = named_layout(directory, by=by, reason=reason)
     changed = is_halted(layout)
     if changed:
         now_ns = time.time_ns()
@@ -94,7 +94,8 @@ def _record(
             permission.resume(by=by, reason=reason, now_ns=now_ns)
 
 
-def _layout(directory: Path, *, by: str, reason: str) -> Layout:
+def named_layout(directory: Path, *, by: str, reason: str) -> Layout:
+    """Return the layout of a data directory, for who says something there. Raises `ConfigError` USAGE, `InputError`."""
     for name, text, length_max in (("--by", by, 64), ("--reason", reason, TEXT_LENGTH_MAX)):
         if not text.strip() or len(text) > length_max or not text.isprintable():
             _usage(f"{name} as 1 to {length_max} printable characters", repr(text[:80]))

@@ -101,6 +101,12 @@ def _resume(given: argparse.Namespace) -> int:
     return halt.run_resume(given.lakehouse, by=given.by, reason=given.reason, as_json=given.json)
 
 
+def _enable(given: argparse.Namespace) -> int:
+    from commands import enable
+
+    return enable.run(given.lakehouse, symbol=given.symbol, by=given.by, reason=given.reason, as_json=given.json)
+
+
 def _check(given: argparse.Namespace) -> int:
     from commands import config_check
 
@@ -170,9 +176,12 @@ def parser() -> Parser:
     halt.add_argument("--by", default="operator", metavar="NAME", help="who says so; goes into the log (%(default)s)")
     resume = _command(names, "resume", _resume, "allow orders again after a halt, on a named person's word")
     resume.add_argument("--by", required=True, metavar="NAME", help="who says so; goes into the log")
-    for command in (halt, resume):
+    enable = _command(names, "enable", _enable, "trade a symbol again that was disabled for repeated execution")
+    enable.add_argument("symbol", metavar="SYMBOL", help="the platform symbol, such as NASDAQ:AAPL")
+    enable.add_argument("--by", required=True, metavar="NAME", help="who says so; goes into the log")
+    for command in (halt, resume, enable):
         command.add_argument("--reason", required=True, metavar="TEXT", help="why; goes into the log")
-    for command in (verify, status, halt, resume):
+    for command in (verify, status, halt, resume, enable):
         command.add_argument(
             "--lakehouse", type=Path, default=DEFAULT_LAKEHOUSE, metavar="DIR", help="the data directory (%(default)s)"
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -22,6 +23,7 @@ from commands.day_traded import turnover_today
 from commands.halt_state import is_halted
 from commands.output import Exit, print_json
 from commands.plan_beside import Beside, drift, proof, regime
+from commands.preview_standing import standing_of
 from engine.config_values import ns_of
 from engine.hours import Hours, load_calendars
 from engine.regime_watch import RegimeSeen
@@ -94,7 +96,7 @@ def run(config_path: Path, *, manifest: Path | None, now: str | None, as_json: b
         made = Held(code=error.code, message=str(error))
     seen, beside = regime(config, outcome, now_ns=now_ns)
     answer.add(proof(outcome), beside)
-    facts = made if isinstance(made, Held) else _facts(config, outcome, inputs, regime=seen)
+    facts = made if isinstance(made, Held) else _facts(config, outcome, inputs, made, regime=seen)
     if isinstance(made, Held) or isinstance(facts, Held):
         held = facts if isinstance(facts, Held) else made
         assert isinstance(held, Held)
@@ -190,11 +192,18 @@ def stretched(limits: SentinelLimits, *, speed: int) -> SentinelLimits:
         price_age_max_ns=limits.price_age_max_ns * speed,
         reference_age_max_ns=limits.reference_age_max_ns * speed,
         duplicate_window_ns=limits.duplicate_window_ns * speed,
+        equity_age_max_ns=limits.equity_age_max_ns * speed,
+        jump_age_max_ns=limits.jump_age_max_ns * speed,
     )
 
 
-def _facts(config: RunConfig, manifest: AuditedManifest, inputs: PlanInputs, *, regime: RegimeSeen) -> SentinelFacts | Held:
-    """Return what the guard needs; references are the mids of the snapshot, and no approval is recent: a preview gave none."""
+def _facts(
+    config: RunConfig, manifest: AuditedManifest, inputs: PlanInputs, made: Plan, *, regime: RegimeSeen
+) -> SentinelFacts | Held:
+    """Return what the guard needs; references are the mids of the snapshot, and no approval is recent: a preview gave none.
+
+    What runs have counted comes from the log (`commands.preview_standing`).
+    """
     exposure = open_exposure(inputs.open_orders, marks=Marks.of_inputs(inputs))
     if isinstance(exposure, Held):
         return exposure
@@ -211,6 +220,14 @@ def _facts(config: RunConfig, manifest: AuditedManifest, inputs: PlanInputs, *, 
         open_exposure=exposure,
         now_ns=inputs.now_ns,
         hours=inputs.hours,
+        standing=standing_of(
+            config,
+            made,
+            inputs=inputs,
+            limits=config.sentinel_limits(),
+            generated_ns=manifest.generated_ns,
+            real_now_ns=time.time_ns(),
+        ),
     )
 
 

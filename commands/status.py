@@ -112,8 +112,25 @@ def _facts(layout: Layout, *, now_ns: int) -> dict[str, Any]:
             "positions": {symbol: decimal_text(quantity) for symbol, quantity in sorted(fold.keeper.positions.items())},
             "fees": {currency: decimal_text(amount) for currency, amount in fold.keeper.fees.items()},
         },
+        "sentinel": _sentinel_facts(fold),
         "platform_state": _platform_facts(layout),
         "record": {"lines": fold.log_line, "anchored_line": found.anchored_line, "fills": fold.fill_count, "bad": bad},
+    }
+
+
+def _sentinel_facts(fold: LogFold) -> dict[str, Any]:
+    """Loss and drawdown as of the last valuation, and the symbols that wait for `sluice enable`."""
+    equity = fold.counted.equity
+    return {
+        "disabled": {symbol: line.reason for symbol, line in sorted(fold.counted.disabled.items())},
+        "equity": None
+        if equity is None
+        else {
+            "mode": equity.mode,
+            "equity_base": equity.equity_base,
+            "day_start_base": equity.day_start_base,
+            "peak_base": equity.peak_base,
+        },
     }
 
 
@@ -225,6 +242,11 @@ def _screen(facts: dict[str, Any]) -> list[str]:
     cash = "  ".join(f"{amount} {currency} at {venue}" for venue, row in book["cash"].items() for currency, amount in row.items())
     fees = "  ".join(f"{amount} {currency}" for currency, amount in book["fees"].items())
     lines.append(f"book     {len(book['positions'])} positions   cash {cash or 'none'}   fees {fees or 'none'}")
+    if (equity := facts["sentinel"]["equity"]) is not None:
+        only = "" if equity["mode"] == "OPEN" else f"   {equity['mode']}"
+        began = f"day began with {equity['day_start_base']}   peak {equity['peak_base']}"
+        lines.append(f"money    equity {equity['equity_base']}   {began}{only}")
+    lines.extend(f"disabled {symbol}  {reason}" for symbol, reason in facts["sentinel"]["disabled"].items())
     lines.extend(_platform_lines(facts["platform_state"]))
     if record["bad"] is None:
         lines.append(

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from nautilus_trader.common.component import LiveClock
+
 from engine.accruals import Accruals
 from engine.base_fees import BaseFees
 from engine.child_desk import SchedulesDesk
@@ -27,7 +29,9 @@ from engine.prices import Prices
 from engine.recorder import Recorder
 from engine.releases import Releases
 from engine.run_config import RunConfig
+from engine.sentinel_state import SentinelState
 from engine.volume_profiles import load_profiles
+from engine.volumes_in import load_volumes
 from engine.waiting import Waiting
 from lakehouse import records
 from lakehouse.layout import Layout
@@ -45,8 +49,7 @@ from strategies.schedules.algorithm import ScheduleAlgorithm
 
 NS: Final = 1_000_000_000
 STRATEGY_NAME = "SLUICE"
-COUNTER_PRIORITY = 30  # before the recorder and the schedules: the counter is never behind what they see
-RECORDER_PRIORITY = 20  # before any strategy: a cycle that ends on an event must find it written
+RECORDER_PRIORITY = 20  # before any strategy: a cycle that ends on an event must find it written, and every order counted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,6 +90,7 @@ class Assembly:
     prices: Prices
     accruals: Accruals
     instrument_ids: Mapping[str, str]
+    sentinel: SentinelState
     halt: Callable[[str], None]
     hours_sha256: str | None
     flatten: FlattenDesk | None = None
@@ -152,6 +156,27 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         on_fill=parts.on_fill,
         quote_of=prices.quote_of,
     )
+    turnover = DayTurnover(parts.fold)
+    recorder.fill_listeners.append(turnover.on_fill)
+    state = SentinelState(
+        limits=limits,
+        writer=recorder,
+        keeper=keeper,
+        prices=prices,
+        market_time=parts.market_time,
+        listings=parts.listings,
+        market_limits=parts.market_limits,
+        rates=rates,
+        base_currency=policy.base_currency,
+        volumes=load_volumes(config),
+        turnover=turnover,
+        clock_ns=kernel.clock.timestamp_ns,
+        interval_ns=config.sentinel.equity_interval_s * NS,
+        halt=halt,
+        hours_of=hours.of,
+        wake=None if isinstance(kernel.clock, LiveClock) else Hop(kernel.clock, post=None, name="value").at,  # a loop has a task
+    )
+    state.restore(parts.fold)
     gate = Gate(
         msgbus=kernel.msgbus,
         cache=kernel.cache,
@@ -163,13 +188,12 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         record=recorder.verdict,
         halt=halt,
         owner=strategy_id,
+        state=state,
         schedules=schedules,
         hours_at=hours.at,
     )
+    recorder.follower = gate
     assumptions, age_max_ns = config.assumptions(), config.manifest_policy().age_max_ns
-    turnover = DayTurnover(parts.fold)
-    if policy.turnover_day_max is not None:
-        recorder.fill_listeners.append(turnover.on_fill)
     facts = PlanFacts(
         config=config,
         policy=policy,
@@ -202,6 +226,7 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         limits=limits,
         facts=facts,
         releases=releases,
+        state=state,
         recorder=recorder,
         gate=gate,
         permission=parts.permission,
@@ -269,6 +294,7 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         prices=prices,
         accruals=accruals,
         instrument_ids=instrument_ids,
+        sentinel=state,
         halt=halt,
         hours_sha256=calendars.sha256,
         flatten=flatten,
@@ -286,9 +312,8 @@ def _add_schedules(
     halt: Callable[[str], None],
     owner: str,
 ) -> None:
-    """Register an algorithm for each schedule; the gate counts its children before anybody acts on an event of theirs."""
+    """Register an algorithm for each schedule."""
     instrument_ids = {symbol: parts.listings[symbol].instrument_id for symbol in parts.market_limits if symbol in parts.listings}
-    kernel.msgbus.subscribe(topic="events.order.*", handler=gate.on_event, priority=COUNTER_PRIORITY)
     desk = SchedulesDesk(
         recorder=recorder,
         gate=gate,

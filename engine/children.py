@@ -1,19 +1,14 @@
-"""What the gate knows of children: which parents may have them, which were announced, and the counter that bounds them."""
+"""What the gate knows of children: which parents may have them, which were announced, and the counter that bounds every order."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final
-
-from nautilus_trader.model.events import OrderCanceled, OrderDenied, OrderExpired, OrderFilled, OrderRejected
 
 from orders.plan import Approval
 from orders.schedule import AT_ONCE, Schedule, child_kinds
 from sentinel.conservation import CONSERVATION, Conservation
 from sentinel.order_check import ChildLeave
-
-TERMINAL: Final = (OrderDenied, OrderRejected, OrderCanceled, OrderExpired)
 
 
 class Children:
@@ -26,15 +21,17 @@ class Children:
         self._announced: dict[str, tuple[Approval, int]] = {}  # child id -> parent, number; as long as its parent lives
 
     def approve(self, approval: Approval) -> None:
-        """Take a parent, if it is one."""
-        if approval.schedule != AT_ONCE and approval.schedule in self._schedules:
+        """Take an approval: a parent, if its schedule has children; else an order that is its own only child."""
+        if approval.schedule == AT_ONCE:
+            self._counter.admit_parent(approval.client_order_id, approval.quantity)
+        elif approval.schedule in self._schedules:
             self._parents[approval.client_order_id] = approval
             self._counter.admit_parent(approval.client_order_id, approval.quantity)
 
     def forget(self, parent_id: str) -> None:
         """The parent may have no more children."""
+        self._counter.forget(parent_id)
         if self._parents.pop(parent_id, None) is not None:
-            self._counter.forget(parent_id)
             self._announced = {key: known for key, known in self._announced.items() if known[0].client_order_id != parent_id}
 
     def parent(self, parent_id: str) -> Approval | None:
@@ -68,17 +65,20 @@ class Children:
         )
 
     def passed(self, order_id: str, quantity: Decimal) -> None:
-        """The gate let this order through; a child is counted from now on."""
+        """The gate let this order through: it is counted from now on."""
         known = self._announced.get(order_id)
-        if known is not None:
-            self._counter.reserve(known[0].client_order_id, order_id, quantity)
+        self._counter.reserve(order_id if known is None else known[0].client_order_id, order_id, quantity)
 
-    def on_event(self, event: Any) -> str:
-        """Count an order event; return what is broken, "" for nothing."""
-        order_id = event.client_order_id.value
-        if isinstance(event, OrderFilled):
-            if not self._counter.fill(order_id, event.last_qty.as_decimal()):
-                return f"{CONSERVATION}: fills of child {order_id} exceed its parent"
-        elif isinstance(event, TERMINAL):
-            self._counter.release(order_id)
-        return ""
+    def undo(self, order_id: str) -> None:
+        """What was just counted is not sent after all."""
+        self._counter.undo(order_id)
+
+    def executed(self, order_id: str, quantity: Decimal) -> str:
+        """Count an execution; return what is broken, "" for nothing."""
+        if self._counter.fill(order_id, quantity):
+            return ""
+        return f"{CONSERVATION}: fills of order {order_id} exceed what was approved"
+
+    def ended(self, order_id: str) -> None:
+        """The order is terminal: what of it did not fill may be asked for again, by its parent."""
+        self._counter.release(order_id)

@@ -10,7 +10,13 @@ from engine.config_catalog import catalog_problems
 from engine.config_financing import financing_problems
 from engine.config_policy import policy_problems
 from engine.config_schedules import schedules_problems, use_problems
-from engine.config_snapshots import hours_of_data_problems, hours_problems, tradable_problems, volumes_problems
+from engine.config_snapshots import (
+    hours_of_data_problems,
+    hours_problems,
+    tradable_problems,
+    volume_share_problems,
+    volumes_problems,
+)
 from lakehouse.returns_check import ReturnsCheck
 from lakehouse.snapshots import read_market_limits
 from orders.assumptions import FillRule
@@ -232,5 +238,6 @@ CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[..., Found]], ...]] = (
     (("venues", "data"), hours_of_data_problems),
     (("venues",), volumes_problems),
     (("venues", "symbols", "sentinel"), tradable_problems),
+    (("venues", "sentinel"), volume_share_problems),
     (("symbols", "sentinel", "capital", "rates"), _allow),
 )

@@ -20,6 +20,7 @@ from engine.config_values import (
     Flag,
     FractionAboveZero,
     FractionBelowOne,
+    FractionOrOff,
     Instant,
     Name,
     NotNegative,
@@ -39,6 +40,7 @@ from orders.caveats import Caveat
 from orders.financing import DayCount
 from orders.schedule import CHILD_ORDERS_MAX, ScheduleKind
 from orders.values import AccountKind, Grade
+from sentinel.limits import MESSAGES_PER_S_MAX, REPEATS_MAX
 
 WinnerKey = Annotated[
     str, matching(re.compile(r"rank:[1-9][0-9]{0,8}|[A-Za-z0-9_.-]{1,64}/[A-Za-z0-9_.-]{1,64}"), "a winner such as rank:1")
@@ -112,7 +114,10 @@ class ScheduleSection(Section):
 
 
 class SentinelSection(Section):
-    """The guard's limits (`sentinel.limits`); exposures and leverages are fractions of equity."""
+    """The guard's limits (`sentinel.limits`); exposures and leverages are fractions of equity.
+
+    `equity_interval_s`: market time between two valuations of the book. `adv_fraction_max` "off": no volume is asked for.
+    """
 
     max_leverage: Positive
     max_asset_exposure: Positive
@@ -128,6 +133,23 @@ class SentinelSection(Section):
     turbulent_gross_fraction: Annotated[Decimal, number(at_least="0", at_most="1", hint=FRACTION_HINT)]
     duplicate_window_s: Annotated[int, whole(at_least=0, at_most=86_400 * 7)]
     provenance_min: GradeName
+    max_leverage_net: Positive
+    equity_interval_s: Annotated[int, whole(at_least=1, at_most=86_400)]
+    equity_age_max_ms: AgeMs
+    max_order_units: Positive
+    adv_fraction_max: FractionOrOff
+    messages_per_s_max: Annotated[int, whole(at_least=1, at_most=MESSAGES_PER_S_MAX)]
+    messages_per_day_max: Annotated[int, whole(at_least=1, at_most=100_000_000)]
+    repeats_max: Annotated[int, whole(at_least=1, at_most=REPEATS_MAX)]
+    repeats_window_s: Annotated[int, whole(at_least=1, at_most=86_400 * 366)]
+    day_loss_max_fraction: FractionAboveZero
+    drawdown_max_fraction: FractionAboveZero
+    spread_max_fraction: FractionAboveZero
+    jump_max_fraction: FractionAboveZero
+    jump_age_max_ms: AgeMs
+    fill_drift_max_fraction: FractionAboveZero
+    fill_drift_window_s: Annotated[int, whole(at_least=1, at_most=86_400 * 7)]
+    day_turnover_max: Positive
     allow: dict[Name, list[Symbol]]
 
 

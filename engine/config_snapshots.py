@@ -75,3 +75,10 @@ def volumes_problems(venues: dict[str, VenueSection]) -> Found:
                 read_volumes(venue.volumes)
             except InputError as error:
                 yield ("venues", name, "volumes"), str(error)
+
+
+def volume_share_problems(venues: dict[str, VenueSection], sentinel: SentinelSection) -> Found:
+    """A share of the average daily volume is judged by volumes: without a file every order would be denied."""
+    for name, venue in venues.items():
+        if sentinel.adv_fraction_max is not None and venue.volumes is None:
+            yield ("venues", name, "volumes"), 'is missing; sentinel.adv_fraction_max needs it, or is "off"'

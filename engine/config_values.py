@@ -95,6 +95,16 @@ def member[E: StrEnum](kind: type[E]) -> PlainValidator:
     return PlainValidator(read)
 
 
+def fraction_or_off() -> PlainValidator:
+    """Take a fraction above 0, or the word "off", which stands as None: a limit is never switched off by leaving it out."""
+    read_fraction: Callable[[Any], Decimal] = number(above="0", at_most="1", hint=FRACTION_HINT).func  # type: ignore[assignment]
+
+    def read(value: Any) -> Decimal | None:
+        return None if value == "off" else read_fraction(value)
+
+    return PlainValidator(read)
+
+
 def one_of(*texts: str, why: str = "") -> PlainValidator:
     """Take one of a few texts; `why` is appended to the refusal."""
 
@@ -176,6 +186,7 @@ Positive = Annotated[Decimal, number(above="0")]
 NotNegative = Annotated[Decimal, number(at_least="0")]
 FractionBelowOne = Annotated[Decimal, number(at_least="0", below="1", hint=FRACTION_HINT)]
 FractionAboveZero = Annotated[Decimal, number(above="0", at_most="1", hint=FRACTION_HINT)]
+FractionOrOff = Annotated[Decimal | None, fraction_or_off()]
 Bps = Annotated[Decimal, number(at_least="0", below="10000", hint="basis points; 1 % is 100")]
 AgeMs = Annotated[int, whole(at_least=1, at_most=31_536_000_000)]
 SchemaVersion = Annotated[Literal[1], whole(at_least=1, at_most=1)]

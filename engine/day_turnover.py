@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from lakehouse.rebuild import DAY_NS, LogFold
 from lakehouse.records import Fill
-from orders.exact import FLOOR, FRACTION_PLACES, ROUNDED, exact_arithmetic
+from orders.exact import EXACT, FLOOR, FRACTION_PLACES, ROUNDED, exact_arithmetic
 
 ZERO = Decimal(0)
 
@@ -24,21 +24,26 @@ class DayTurnover:
         day = fill.market_ns // DAY_NS
         if day != self._day:
             self._day, self._traded = day, {}
-        with exact_arithmetic():
-            self._traded[fill.quote_currency] = self._traded.get(fill.quote_currency, ZERO) + abs(Decimal(fill.notional_quote))
+        known = self._traded.get(fill.quote_currency, ZERO)
+        self._traded[fill.quote_currency] = EXACT.add(known, EXACT.abs(Decimal(fill.notional_quote)))
 
     def fraction_of(self, equity: Decimal, *, market_ns: int, rate_of: Callable[[str], Decimal | None]) -> Decimal | None:
         """Return the traded notional of the day of `market_ns` over `equity` > 0, rounded half-even to 12 places.
 
         At the fills' prices and at rates of now; None where a currency of today's fills has no rate.
         """
+        traded = self.base_of(market_ns=market_ns, rate_of=rate_of)
+        return None if traded is None else FLOOR.divide(traded, equity).quantize(FRACTION_PLACES, context=ROUNDED)
+
+    def base_of(self, *, market_ns: int, rate_of: Callable[[str], Decimal | None]) -> Decimal | None:
+        """Return the traded notional of the day of `market_ns` in base currency; None as `fraction_of`."""
         if market_ns // DAY_NS != self._day:
             return ZERO
+        total = ZERO
         with exact_arithmetic():
-            total = ZERO
             for currency, amount in self._traded.items():
                 rate = rate_of(currency)
                 if rate is None:
                     return None
                 total += amount * rate
-            return FLOOR.divide(total, equity).quantize(FRACTION_PLACES, context=ROUNDED)
+        return total

@@ -22,6 +22,7 @@ from engine.recorder import Recorder
 from engine.regime_watch import RegimeWatch
 from engine.releases import Releases
 from engine.run_config import RunConfig
+from engine.sentinel_state import SentinelState
 from engine.waiting import Waiting
 from lakehouse import records
 from lakehouse.permission import Permission
@@ -52,6 +53,7 @@ class ManifestDesk(PlanDesk):
         limits: SentinelLimits,
         facts: PlanFacts,
         releases: Releases,
+        state: SentinelState,
         recorder: Recorder,
         gate: Gate,
         permission: Permission,
@@ -69,7 +71,9 @@ class ManifestDesk(PlanDesk):
             market_now_ns=recorder.market_now_ns,
             alarm=lambda code, message: recorder.write(records.Alarm, code=code, message=message),
         )
-        super().__init__(limits=limits, facts=facts, regime=regime, recorder=recorder, gate=gate, clock_ns=clock_ns, halt=halt)
+        super().__init__(
+            limits=limits, facts=facts, regime=regime, state=state, recorder=recorder, gate=gate, clock_ns=clock_ns, halt=halt
+        )
         self._hours = hours
         self._waiting = waiting
         self._config = config
@@ -94,6 +98,7 @@ class ManifestDesk(PlanDesk):
             wait_s=config.policy.plan_deadline_s,
             on_manifest=lambda outcome: self.on_manifest(outcome),
             waiting=waiting,
+            on_accepted=state.accepted,
         )
         self._drift = DriftWatch(drift, intake=self._intake, keeper=recorder.keeper, waiting=waiting)
 

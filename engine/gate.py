@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal, localcontext
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -24,12 +25,15 @@ from nautilus_trader.execution.messages import (
     SubmitOrder,
     SubmitOrderList,
 )
-from nautilus_trader.model.events import OrderDenied, OrderEvent, OrderModifyRejected
+from nautilus_trader.model.events import OrderDenied, OrderModifyRejected
 
 from engine.children import Children
+from engine.order_context import OrderContext
 from engine.order_facts import facts_of, fingerprint
+from engine.sentinel_state import SentinelState
 from lakehouse.permission import Permission
-from orders.plan import Approval, Outcome
+from orders.exact import EXACT
+from orders.plan import Approval, Outcome, Verdict
 from orders.schedule import Schedule
 from orders.values import MarketHours, Quote
 from sentinel.conservation import CONSERVATION
@@ -38,6 +42,7 @@ from sentinel.order_check import ChildLeave, OrderVerdict, judge_order, limit_wo
 
 ENDPOINT = "ExecEngine.execute"
 NO_SCHEDULES: Final[Mapping[str, Schedule]] = MappingProxyType({})
+QUERIES = (QueryOrder, QueryAccount)
 HARMLESS = (CancelOrder, CancelAllOrders, BatchCancelOrders, QueryOrder, QueryAccount)
 
 
@@ -48,7 +53,8 @@ def hours_not_judged(venue: str, now_ns: int) -> MarketHours | None:
 
 class Gate:
     """One per kernel. `quote_of(symbol)` gives the newest top of book, `record(order, verdict)` writes the verdict
-    line, `owner` is the one strategy whose orders may carry an approval, `hours_at(venue, now_ns)` says whether it is open."""
+    line, `owner` is the one strategy whose orders may carry an approval, `state` what the Sentinel counts, `hours_at(venue,
+    now_ns)` says whether it is open."""
 
     def __init__(
         self,
@@ -63,9 +69,11 @@ class Gate:
         record: Callable[[Any, OrderVerdict], None],
         halt: Callable[[str], None],
         owner: str,
+        state: SentinelState,
         schedules: Mapping[str, Schedule] = NO_SCHEDULES,
         hours_at: Callable[[str, int], MarketHours | None] = hours_not_judged,
     ) -> None:
+        self._state = state
         self._owner = owner
         self.children = Children(schedules)
         self._msgbus = msgbus
@@ -81,6 +89,7 @@ class Gate:
         self._halt = halt
         self._approvals: dict[str, Approval] = {}
         self._armed: set[str] = set()  # ids of those that no order has used
+        self._used: set[str] = set()  # ids of those that one has, until the cycle is over
         self._passed: dict[str, tuple[Any, ...]] = {}
         self._thread: int | None = None
         self._stopped = False  # set by this gate's own failures: it denies even where the halt itself failed
@@ -94,8 +103,13 @@ class Gate:
         """Remember the calling thread as the loop's: from now on work on any other thread denies and halts."""
         self._thread = threading.get_ident()
 
-    def approve(self, approvals: Iterable[Approval]) -> None:
-        """Take the Sentinel's approvals of a plan; each serves one order once, or the children of one, until `disarm`."""
+    def approve(self, approvals: Iterable[Approval], *, automatic: bool = True) -> None:
+        """Take the Sentinel's approvals of a plan; each serves one order once, or the children of one, until `disarm`.
+
+        `automatic` false: an operator's orders, which are no parents a strategy made.
+        """
+        approvals = tuple(approvals)
+        self._state.approve(approvals, automatic=automatic)
         for approval in approvals:
             self._approvals[approval.client_order_id] = approval
             self._armed.add(approval.client_order_id)
@@ -105,14 +119,22 @@ class Gate:
         """Take an unused approval back."""
         self._approvals.pop(client_order_id, None)
         self._armed.discard(client_order_id)
-        self.children.forget(client_order_id)
+        self._forget(client_order_id)
 
     def disarm(self) -> None:
-        """The cycle is over: take back every approval that no order has used."""
+        """The cycle is over: take back every approval that no order has used, and count its orders no longer."""
         for client_order_id in self._armed:
             del self._approvals[client_order_id]
+            self._forget(client_order_id)
+        for client_order_id in self._used:
             self.children.forget(client_order_id)
         self._armed.clear()
+        self._used.clear()
+
+    def _forget(self, client_order_id: str) -> None:
+        self.children.forget(client_order_id)
+        with localcontext(EXACT):
+            self._state.running.reservations.release(client_order_id)
 
     def restore_passed(self, orders: Iterable[Any]) -> None:
         """After a restart: these orders had passed before, their ids are used up and their resting parts may stand."""
@@ -147,20 +169,37 @@ class Gate:
             elif isinstance(command, ModifyOrder):
                 self._refuse_modify(command)
             elif isinstance(command, HARMLESS):
+                if not isinstance(command, QUERIES):
+                    self._count_cancels(command)
                 self._inner(command)
             else:
                 self._stop(f"UNKNOWN_COMMAND: {type(command).__name__} at the gate")
         except Exception as error:
             self._fail_closed(command, error)
 
-    def on_event(self, event: Any) -> None:
-        """Keep the counter of the children; fills beyond a parent halt. Never raises."""
-        try:
-            broken = self.children.on_event(event) if isinstance(event, OrderEvent) else ""
-        except Exception as error:
-            broken = f"CONTROL_FAILED: {type(error).__name__}: {error}"
+    def executed(self, order_id: str, context: OrderContext, *, quantity: Decimal, price: Decimal, now_ns: int) -> None:
+        """A fill of ours, told before anybody acts on it: count it. Fills beyond what was approved halt."""
+        broken = self.children.executed(order_id, quantity)
+        self._state.executed(order_id, context, quantity=quantity, price=price, now_ns=now_ns)
         if broken:
             self._stop(broken)
+
+    def ended(self, order_id: str) -> None:
+        """An order is terminal, told before anybody acts on it: give back what it held.
+
+        An approval that still waits keeps what is reserved for it, whatever befell a stranger under its id.
+        """
+        if order_id in self._armed:
+            return
+        self.children.ended(order_id)
+        self._state.ended(order_id)
+
+    def _count_cancels(self, command: Any) -> None:
+        """Cancels are counted and never blocked, whatever goes wrong while counting."""
+        with contextlib.suppress(Exception):
+            messages = len(command.cancels) if isinstance(command, BatchCancelOrders) else 1
+            venue = command.instrument_id.venue.value
+            self._state.running.rates.count(venue, self._clock.timestamp_ns(), messages=messages)
 
     def _may_send(self) -> bool:
         return not self._stopped and self._permission.may_send()
@@ -172,42 +211,63 @@ class Gate:
             self._halt(reason)
 
     def _execute_list(self, command: Any) -> None:
-        """All orders of a list or none: judge each, deny the rest with the first refusal's code."""
+        """All orders of a list or none: judge each, deny the rest with the first refusal's code.
+
+        What passes is counted at once, so that the next one is judged with it; a list that is refused gives it back.
+        """
         verdicts, seen = [], set[str]()
+        passed: list[tuple[Any, Approval]] = []
+        refused: list[OrderVerdict] = []
         for order in command.order_list.orders:
-            verdicts.append((order, self._judge(order, again=order.client_order_id.value in seen, listed=True)))
+            verdict, approval = self._judge(order, again=order.client_order_id.value in seen, listed=True)
+            verdicts.append((order, verdict))
             seen.add(order.client_order_id.value)
-        refused = [verdict for _, verdict in verdicts if verdict.outcome is not Outcome.ALLOW]
+            if verdict.outcome is not Outcome.ALLOW or approval is None:
+                refused.append(verdict)
+            else:
+                self._take(order, approval)
+                passed.append((order, approval))
         for order, verdict in verdicts:
             if refused and verdict.outcome is Outcome.ALLOW:
                 verdict = OrderVerdict(outcome=Outcome.DENY, code="LIST_REFUSED", verdicts=verdict.verdicts)
             self._record(order, verdict)
-        for order, _ in verdicts:
-            if refused:
-                self._deny(order, command, refused[0].code)
-            else:
-                self._pass(order)
         if not refused:
+            for order, approval in passed:
+                self._pass(order, approval)
             self._inner(command)
+            return
+        with localcontext(EXACT):
+            for order, _ in passed:
+                self.children.undo(order.client_order_id.value)
+                self._state.running.reservations.undo(order.client_order_id.value)
+        for order, _ in verdicts:
+            self._deny(order, command, refused[0].code)
 
     def _admit(self, order: Any, command: Any) -> bool:
-        verdict = self._judge(order)
+        verdict, approval = self._judge(order)
         self._record(order, verdict)
-        if verdict.outcome is Outcome.ALLOW:
-            self._pass(order)
+        if verdict.outcome is Outcome.ALLOW and approval is not None:
+            self._take(order, approval)
+            self._pass(order, approval)
             return True
         self._deny(order, command, verdict.code)
         return False
 
-    def _pass(self, order: Any) -> None:
+    def _take(self, order: Any, approval: Approval) -> None:
+        """Count an order that is allowed: it draws on its line's reservation, and on the counter of its parent."""
+        order_id, quantity = order.client_order_id.value, order.quantity.as_decimal()
+        with localcontext(EXACT):
+            self._state.running.passed(approval, order_id, quantity, now_ns=self._clock.timestamp_ns())
+        self.children.passed(order_id, quantity)
+
+    def _pass(self, order: Any, approval: Approval) -> None:
         order_id = order.client_order_id.value
         self._passed[order_id] = fingerprint(order)
         self._armed.discard(order_id)
-        if order.exec_spawn_id is not None:
-            self.children.passed(order_id, order.quantity.as_decimal())
+        self._used.add(approval.client_order_id)
 
-    def _judge(self, order: Any, *, again: bool = False, listed: bool = False) -> OrderVerdict:
-        """A child comes alone: the room of its parent is asked and taken for one order at a time."""
+    def _judge(self, order: Any, *, again: bool = False, listed: bool = False) -> tuple[OrderVerdict, Approval | None]:
+        """Return the verdict and the approval it goes by. A child comes alone: its parent's room is asked for one at a time."""
         order_id = order.client_order_id.value
         own = order.strategy_id.value == self._owner
         approval = self._approvals.get(order_id) if own else None
@@ -222,19 +282,29 @@ class Gate:
                 approval, child = known
                 if child.conservation is not None and child.conservation.outcome is not Outcome.ALLOW:
                     self._stop(f"{CONSERVATION}: {child.conservation.observed}; limit {child.conservation.limit}")
-        now_ns = self._clock.timestamp_ns()
-        return judge_order(
-            facts_of(order),
+        facts = facts_of(order)
+        quote = self._quote_of(approval.symbol) if approval is not None else None
+        now = self._clock.timestamp_ns()
+        running: tuple[Verdict, ...] = ()
+        if approval is not None and not used and facts.quantity > 0:
+            with localcontext(EXACT):
+                running = self._state.ask(
+                    approval, quantity=facts.quantity, limit_price=facts.limit_price, quote=quote, now_ns=now
+                )
+        verdict = judge_order(
+            facts,
             approval,
             used=used,
             halted=halted,
-            quote=self._quote_of(approval.symbol) if approval is not None else None,
-            now_ns=now_ns,
+            quote=quote,
+            now_ns=now,
             limits=self._limits,
             words=self._words,
             child=child,
-            hours=self._hours_at(approval.venue, now_ns) if approval is not None else None,
+            running=running,
+            hours=self._hours_at(approval.venue, now) if approval is not None else None,
         )
+        return verdict, approval
 
     def _deny(self, order: Any, command: Any, code: str) -> None:
         """Tell the engine. An order sent around the RiskEngine may be unknown to the cache: it is added so that the denial lands.

@@ -14,15 +14,17 @@ from nautilus_trader.common.component import LiveClock
 
 
 class Hop:
-    """One per kernel. `post` puts a callback on the loop from any thread (`loop.call_soon_threadsafe`).
+    """One per kernel and use. `post` puts a callback on the loop from any thread (`loop.call_soon_threadsafe`).
 
-    None calls straight through, which only a backtest's clock allows: its timers run on the one thread there is.
+    None calls straight through, which only a backtest's clock allows: its timers run on the one thread there is. `name`: of its
+    alerts; no two hops on one clock have the same.
     """
 
-    def __init__(self, clock: Any, *, post: Callable[[Callable[[], None]], Any] | None) -> None:
+    def __init__(self, clock: Any, *, post: Callable[[Callable[[], None]], Any] | None, name: str = "hop") -> None:
         assert post is not None or not isinstance(clock, LiveClock)
         self._clock = clock
         self._post = post
+        self._name = name
         self._count = 0
 
     def at(self, instant_ns: int, work: Callable[[], None]) -> None:
@@ -32,7 +34,7 @@ class Hop:
         """
         self._count += 1
         due = max(instant_ns, self._clock.timestamp_ns() + 1)
-        self._clock.set_time_alert_ns(f"hop-{self._count}", due, partial(self._ring, work))
+        self._clock.set_time_alert_ns(f"{self._name}-{self._count}", due, partial(self._ring, work))
 
     def _ring(self, work: Callable[[], None], event: Any) -> None:
         if self._post is None:

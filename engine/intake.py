@@ -24,12 +24,16 @@ NS: Final = 1_000_000_000
 
 
 class Audited(Record, frozen=True, kw_only=True):
-    """What the Sentinel and the log lines are told of the manifest behind a plan. `grade` ABSENT: nobody audited it here."""
+    """What the Sentinel and the log lines are told of the manifest behind a plan. `grade` ABSENT: nobody audited it here.
+
+    `generated_ns`: its own stamp in market time; None: not known.
+    """
 
     facts: ManifestFacts
     grade: Grade
     regime_name: str | None
     weights: Mapping[str, Decimal]
+    generated_ns: int | None = None
 
 
 class ManifestIntake:
@@ -50,6 +54,7 @@ class ManifestIntake:
         wait_s: int,
         on_manifest: Callable[[Any], None],
         waiting: Waiting,
+        on_accepted: Callable[[int], None] = lambda generated_ns: None,
     ) -> None:
         self.done = fold.done  # the manifest whose cycle has ended
         self.audited: Audited | None = None  # the last accepted manifest
@@ -64,6 +69,7 @@ class ManifestIntake:
         self._wait_s = wait_s
         self._on_manifest = on_manifest
         self._waiting = waiting
+        self._on_accepted = on_accepted
         self._interrupted = fold.unfinished  # the manifest whose cycle a kill cut off
         self._last_generated_ns = 0
         self.withdrawals: tuple[Withdrawal, ...] = fold.flattens.withdrawals  # of the manifest in force
@@ -105,6 +111,7 @@ class ManifestIntake:
             return None
         self.withdrawals = tuple(w for w in self.withdrawals if w.manifest_sha256 == manifest.manifest_sha256)
         self._last_generated_ns = manifest.generated_ns
+        self._on_accepted(manifest.generated_ns)
         now = self._clock_ns()
         symbols = tuple(sorted({*manifest.targets, *self._keeper.positions}))
         seen = {s: quote for s in symbols if (quote := self._quote_of(s)) is not None}
@@ -118,7 +125,13 @@ class ManifestIntake:
             read_ns=now,
             decision_prices=mids,
         )
-        self.audited = Audited(facts=facts, grade=manifest.grade, regime_name=manifest.regime_name, weights=manifest.targets)
+        self.audited = Audited(
+            facts=facts,
+            grade=manifest.grade,
+            regime_name=manifest.regime_name,
+            weights=manifest.targets,
+            generated_ns=manifest.generated_ns,
+        )
         self._recorder.manifest(
             {
                 **self._line(
@@ -196,4 +209,5 @@ def _audited_of(line: records.ManifestLine) -> Audited:
         grade=Grade.ABSENT if line.grade is None else Grade(line.grade),
         regime_name=line.regime,
         weights={symbol: Decimal(text) for symbol, text in line.targets.items()},
+        generated_ns=line.generated_ns,
     )

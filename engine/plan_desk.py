@@ -12,7 +12,9 @@ from engine.intake import Audited
 from engine.plan_facts import PlanFacts
 from engine.recorder import Recorder
 from engine.regime_watch import RegimeWatch
+from engine.sentinel_state import SentinelState
 from lakehouse import records
+from lakehouse.rebuild import OPERATOR
 from orders.errors import InputError, StorageError
 from orders.plan import Approval, Decision, Held, Judgement, OpenOrder, Plan, PlanInputs, Reason, document_sha256, plan_document
 from sentinel.facts import RecentApproval
@@ -52,6 +54,7 @@ class PlanDesk:
         limits: SentinelLimits,
         facts: PlanFacts,
         regime: RegimeWatch,
+        state: SentinelState,
         recorder: Recorder,
         gate: Gate,
         clock_ns: Callable[[], int],
@@ -61,6 +64,7 @@ class PlanDesk:
         self._limits = limits
         self._facts = facts
         self._regime = regime
+        self._state = state
         self._recorder = recorder
         self._gate = gate
         self._clock_ns = clock_ns
@@ -83,12 +87,21 @@ class PlanDesk:
 
     def foretold(self, made: Plan, *, inputs: PlanInputs, audited: Audited) -> Judgement | Held:
         """Return what the Sentinel would say of a plan that is not of a cycle; no order can come of it."""
-        exposure = self._facts.open_exposure(inputs, reductions_only=False)
+        exposure = self._facts.open_exposure(inputs, self._state.running.reservations.unsent(), reductions_only=False)
         if isinstance(exposure, Held):
             return exposure
         regime = self._regime.see((audited.regime_name, None))
         facts = self._facts.sentinel_facts(
-            audited, {}, inputs, regime=regime, open_exposure=exposure, recent=self._recent, reductions_only=False
+            audited,
+            {},
+            inputs,
+            regime=regime,
+            open_exposure=exposure,
+            recent=self._recent,
+            reductions_only=False,
+            standing=self._state.standing(
+                made, automatic=True, generated_ns=audited.generated_ns, now_ns=inputs.now_ns, equity_ns=inputs.now_ns
+            ),
         )
         return judge_plan(made, facts=facts, limits=self._limits)
 
@@ -108,11 +121,15 @@ class PlanDesk:
         `schedules`: by venue; orders of the operator go at once. `reductions_only`: a flatten, which follows no manifest.
         """
         cycle, quotes, planned_ns, sha256 = inputs.cycle, inputs.quotes, inputs.now_ns, inputs.manifest_sha256
-        exposure = made if isinstance(made, Held) else self._facts.open_exposure(inputs, reductions_only=reductions_only)
+        unsent = self._state.running.reservations.unsent()
+        exposure = made if isinstance(made, Held) else self._facts.open_exposure(inputs, unsent, reductions_only=reductions_only)
         if isinstance(made, Held) or isinstance(exposure, Held):
             assert isinstance(exposure, Held)
             self._hold(cycle, sha256, exposure, planned_ns, ready)
             return exposure
+        automatic = self._recorder.cycle_cause != OPERATOR
+        if not reductions_only:  # a flatten goes where the book cannot be valued
+            self._state.observe_plan(made, now_ns=planned_ns)
         document = plan_document(made)
         digest = document_sha256(document)
         regime = self._regime.see((audited.regime_name, None))
@@ -124,6 +141,9 @@ class PlanDesk:
             open_exposure=exposure,
             recent=self._recent,
             reductions_only=reductions_only,
+            standing=self._state.standing(
+                made, automatic=automatic, generated_ns=audited.generated_ns, now_ns=planned_ns, equity_ns=planned_ns
+            ),
         )
         judgement = judge_plan(made, facts=facts, limits=self._limits, sha256=digest, schedules=schedules)
         if judgement.must_halt:
@@ -146,6 +166,7 @@ class PlanDesk:
         self._recorder.skips(made)
         if judgement.decision is Decision.PLAN:
             self._recorder.denied_lines(made, judgement)
+        self._state.judged(made, judgement)
         self.on_plan(made, judgement)
         if judgement.decision is not Decision.PLAN:
             self._outcome = "refused"
@@ -163,7 +184,7 @@ class PlanDesk:
 
         def durable() -> None:
             self._recorder.intents_durable(approvals)
-            self._gate.approve(approvals)
+            self._gate.approve(approvals, automatic=automatic)
             ready(approvals)
 
         self._recorder.when_durable(durable)

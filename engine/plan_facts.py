@@ -23,6 +23,7 @@ from orders.plan import Held, OpenOrder, PlanInputs, PlanPolicy
 from orders.valuation import Marks, OpenExposure, open_exposure, value_book
 from orders.values import Listing, MarketLimits, Rate, Side
 from sentinel.facts import RecentApproval, Reference, SentinelFacts
+from sentinel.standing import Standing
 
 
 class PlanFacts:
@@ -141,9 +142,13 @@ class PlanFacts:
                 )
         return tuple(found)
 
-    def open_exposure(self, inputs: PlanInputs, *, reductions_only: bool) -> Mapping[str, OpenExposure] | Held:
-        """Return what open orders may still add, by symbol; `Held` where one has no price."""
-        orders = () if reductions_only else inputs.open_orders  # it may go where they cannot be valued: it only reduces
+    def open_exposure(
+        self, inputs: PlanInputs, unsent: Sequence[OpenOrder], *, reductions_only: bool
+    ) -> Mapping[str, OpenExposure] | Held:
+        """Return what open orders, and approved ones not sent yet, may still add, by symbol; `Held` where one has no price."""
+        known = {order.client_order_id for order in inputs.open_orders}
+        waiting = [order for order in unsent if order.client_order_id not in known]
+        orders = () if reductions_only else (*inputs.open_orders, *waiting)  # it may go where they cannot be valued
         return open_exposure(orders, marks=Marks.of_inputs(inputs))
 
     def sentinel_facts(
@@ -156,6 +161,7 @@ class PlanFacts:
         open_exposure: Mapping[str, OpenExposure],
         recent: Sequence[RecentApproval],
         reductions_only: bool,
+        standing: Standing,
     ) -> SentinelFacts:
         """What the Sentinel sees beside the plan. A symbol without a decision price is held against its own last mid."""
         quotes = inputs.quotes
@@ -176,4 +182,5 @@ class PlanFacts:
             now_ns=inputs.now_ns,
             hours=inputs.hours,
             reductions_only=reductions_only,
+            standing=standing,
         )

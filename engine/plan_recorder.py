@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from engine.line_writer import LineWriter
 from engine.market_time import MarketTime
@@ -14,6 +14,20 @@ from orders.book import ZERO
 from orders.canonical import decimal_text, plain
 from orders.plan import Approval, Decision, Held, Judgement, Outcome, Plan, Verdict
 from orders.values import Listing, MarketLimits, OrderKind, Quote
+
+PASSING = (Outcome.ALLOW, Outcome.RESIZE)
+
+
+class Follower(Protocol):
+    """Who counts orders by what the venue answers: told before a line is written, and before anybody acts on it."""
+
+    def executed(self, order_id: str, context: OrderContext, *, quantity: Decimal, price: Decimal, now_ns: int) -> None:
+        """A fill of ours."""
+        ...
+
+    def ended(self, order_id: str) -> None:
+        """An order is terminal, filled ones excepted."""
+        ...
 
 
 class PlanRecorder(LineWriter):
@@ -33,7 +47,9 @@ class PlanRecorder(LineWriter):
     ) -> None:
         super().__init__(journal=journal, run_id=run_id, market_time=market_time, clock_ns=clock_ns)
         self.last_cycle = last_cycle
+        self.follower: Follower | None = None  # set at assembly
         self.cycle_orders = 0
+        self.cycle_cause = ""  # of the last cycle opened here
         self.cycle_fills: list[records.Fill] = []  # of the open cycle; a plan bounds it
         self.contexts: dict[str, OrderContext] = {}
         self.counts = {"orders": 0, "fills": 0, "denied": 0, "rejected": 0, "skipped": 0, "cancelled": 0}
@@ -48,6 +64,7 @@ class PlanRecorder(LineWriter):
     def open_cycle(self, *, cause: str, manifest_sha256: str, request_id: str = "") -> int:
         """Open the next cycle by a line, and return its number."""
         self.last_cycle += 1
+        self.cycle_cause = cause
         self.cycle_fills = []
         self.cycle_orders = 0
         self.write(
@@ -111,7 +128,7 @@ class PlanRecorder(LineWriter):
         approved = {approval.line for approval in judgement.approvals}
         for line in plan.lines:
             if line.trades and line.line not in approved:
-                verdict = next(v for v in judgement.verdicts if v.line == line.line and v.outcome is not Outcome.ALLOW)
+                verdict = next(v for v in judgement.verdicts if v.line == line.line and v.outcome not in PASSING)
                 self.counts["denied"] += 1
                 self.skip(
                     cycle=plan.cycle,
@@ -265,6 +282,8 @@ class PlanRecorder(LineWriter):
         `filled` > 0 only of a parent, which is never sent itself: what its children filled.
         """
         context = self.contexts.pop(client_order_id, None)
+        if self.follower is not None:
+            self.follower.ended(client_order_id)
         if context is not None and context.parent is None:
             self.counts["orders"] -= 1
             self.cycle_orders -= 1

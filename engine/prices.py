@@ -42,6 +42,7 @@ class Prices:
         self._bar_types = (
             None if bar_spec is None else {s: BarType.from_str(f"{text}-{bar_spec}") for s, text in instrument_ids.items()}
         )
+        self._earlier_bars: dict[str, Any] = {}
         self._bars: dict[str, Any] = {}  # the newest by symbol: the cache's look-up makes a text of the bar type each time
         self._bar_handlers: tuple[Callable[[Any], None], ...] = ()
         for symbol, bar_type in (self._bar_types or {}).items():
@@ -76,12 +77,24 @@ class Prices:
             found = [] if instrument_id is None else [self._cache.quote_tick(instrument_id, place) for place in (0, 1)]
         return next((self._quote(symbol, data) for data in found if data is not None and data.ts_event < instant_ns), None)
 
+    def earlier_of(self, symbol: str) -> Quote | None:
+        """Return the price before the newest one; None when there is none since the start."""
+        if self._bar_types is not None:
+            data = self._earlier_bars.get(symbol)
+        else:
+            instrument_id = self._ids.get(symbol)
+            data = None if instrument_id is None else self._cache.quote_tick(instrument_id, 1)
+        return None if data is None else self._quote(symbol, data)
+
     def bar_topic(self, symbol: str) -> str | None:
         """Return the bus topic of a symbol's bars; None where prices are quotes."""
         return None if self._bar_types is None else f"data.bars.{self._bar_types[symbol]}"
 
     def _on_bar(self, symbol: str, bar: Any) -> None:
-        self._bars[symbol] = bar
+        bars = self._bars
+        if symbol in bars:
+            self._earlier_bars[symbol] = bars[symbol]
+        bars[symbol] = bar
         for handler in self._bar_handlers:
             handler(bar)
 

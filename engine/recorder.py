@@ -192,6 +192,8 @@ class Recorder(PlanRecorder):
             fill_bid, fill_ask = context.arrival_bid, context.arrival_ask
         elif book is not None:
             fill_bid, fill_ask = decimal_text(book.bid), decimal_text(book.ask)
+        if self.follower is not None:
+            self.follower.executed(order_id, context, quantity=quantity, price=price, now_ns=now)
         self.keeper.apply_fill(
             venue=context.venue,
             symbol=context.symbol,
@@ -264,7 +266,12 @@ class Recorder(PlanRecorder):
             listener(fill)
         self.on_fill()
 
+    def _ended(self, event: Any) -> None:
+        if self.follower is not None:
+            self.follower.ended(event.client_order_id.value)
+
     def _on_denied(self, event: Any) -> None:
+        self._ended(event)
         by = "sentinel" if event.reason.startswith("SENTINEL ") or "second lock" in event.reason else "risk_engine"
         if by == "risk_engine":
             self.counts["denied"] += 1
@@ -277,6 +284,7 @@ class Recorder(PlanRecorder):
         )
 
     def _on_rejected(self, event: Any) -> None:
+        self._ended(event)
         self.counts["rejected"] += 1
         by = "sentinel" if "second lock" in event.reason else "venue"
         self._reject_line(event.client_order_id.value, event.instrument_id.value, by=by, code="REJECTED", text=event.reason)
@@ -293,9 +301,11 @@ class Recorder(PlanRecorder):
         )
 
     def _on_cancelled(self, event: Any) -> None:
+        self._ended(event)
         self._cancel_line(event, cause="cancelled")
 
     def _on_expired(self, event: Any) -> None:
+        self._ended(event)
         self._cancel_line(event, cause="expired")
 
     def _cancel_line(self, event: Any, *, cause: str) -> None:

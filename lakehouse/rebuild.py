@@ -10,6 +10,7 @@ from typing import Final, assert_never
 
 import msgspec
 
+from lakehouse.counted import Counted
 from lakehouse.records import (
     LOG_VERSION,
     Ack,
@@ -18,6 +19,7 @@ from lakehouse.records import (
     CancelLine,
     CycleClosed,
     CycleOpened,
+    EquityLine,
     Fill,
     Financing,
     FlattenLine,
@@ -33,6 +35,7 @@ from lakehouse.records import (
     RunStop,
     Send,
     Skip,
+    SwitchLine,
     UnknownOutcome,
     VerdictLine,
 )
@@ -96,6 +99,7 @@ class LogFold:
     `unfinished`: the manifest whose newest cycle is open, was cut off by a kill, waits for a market or left something over;
     `done`: the one whose cycle last ended well.
     `financed_until`: the market instant up to which a key of borrow, funding or interest is booked.
+    `counted`: what the Sentinel counts.
     `market_ns`: the latest market time of a line that is stamped in it, 0 for none. `day`: the UTC day of the last fill in market
     time, counted from 1970, -1 for none; `day_traded`: quote currency -> notional its fills traded on that day, unsigned.
     `partials`: cycles of the last accepted manifest that left something over for a top-up.
@@ -137,6 +141,7 @@ class LogFold:
         self.halt: HaltLine | None = None  # the halt in force, None after a resume
         self.saved_torn: set[str] = set()
         self.flattens = Flattens()
+        self.counted = Counted()
 
     @property
     def unknown_orders(self) -> tuple[str, ...]:
@@ -154,7 +159,7 @@ class LogFold:
             raise _corrupt("LOG_SEQ", f"seq {self.log_line + 1}", f"seq {number}")
         self.log_line = number
         self.last_ts_ns = line.ts_ns
-        if not isinstance(line, Recovery | HaltLine):  # these may come from a process that knows no market time
+        if not isinstance(line, Recovery | HaltLine | SwitchLine):  # these may come from a process that knows no market time
             self.market_ns = max(self.market_ns, line.market_ns)
         match line:
             case Fill():
@@ -201,10 +206,14 @@ class LogFold:
             case Recovery():
                 if line.saved_as is not None:
                     self.saved_torn.add(line.saved_as)
-            case Reconcile() | Alarm():
+            case EquityLine():
+                for text in (line.equity_base, line.day_start_base, line.peak_base):
+                    amount(text)
+            case Reconcile() | Alarm() | SwitchLine():
                 pass
             case never:
                 assert_never(never)
+        self.counted.apply(line, operator=self.open_cycle is not None and self.open_cycle.cause == OPERATOR)
 
     def _start(self, line: RunStart) -> None:
         if self.run is None:

@@ -344,6 +344,28 @@ class HaltLine(Line, frozen=True, kw_only=True, gc=False, tag="halt"):
     reason: str
 
 
+class EquityLine(Line, frozen=True, kw_only=True, gc=False, tag="equity"):
+    """The book was valued. `day` counts UTC days of market time since 1970; amounts in base currency.
+
+    `mode`: OPEN; CLOSE_ONLY: a loss limit is passed, only reducing orders may go.
+    """
+
+    equity_base: str
+    day: int
+    day_start_base: str
+    peak_base: str
+    mode: str
+
+
+class SwitchLine(Line, frozen=True, kw_only=True, gc=False, tag="switch"):
+    """A symbol was disabled for a strategy's orders, by a control, or enabled again by a named person."""
+
+    action: str  # disable, enable
+    symbol: str
+    by: str
+    reason: str
+
+
 class Alarm(Line, frozen=True, kw_only=True, gc=False, tag="alarm"):
     code: str
     message: str
@@ -364,5 +386,6 @@ class Recovery(Line, frozen=True, kw_only=True, gc=False, tag="recovery"):
 
 AnyLine = (
     RunStart | RunStop | ManifestLine | CycleOpened | CycleClosed | PlanLineRecord | Skip | Intent | VerdictLine | Send | Received
-    | Ack | Reject | UnknownOutcome | CancelLine | Fill | Financing | FlattenLine | Reconcile | HaltLine | Alarm | Recovery
+    | Ack | Reject | UnknownOutcome | CancelLine | Fill | Financing | FlattenLine | Reconcile | HaltLine | EquityLine
+    | SwitchLine | Alarm | Recovery
 )  # fmt: skip

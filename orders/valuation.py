@@ -82,6 +82,13 @@ def price_fault(quote: Quote | None, *, now_ns: int, price_age_max_ns: int) -> R
     return None
 
 
+def judged_at(quote: Quote, hours: MarketHours | None, *, now_ns: int) -> int:
+    """Return when a quote's age is counted to: now; of a closed market its last close, or the quote where that is later."""
+    if hours is None or hours.state != "closed" or hours.closed_ns is None:
+        return now_ns
+    return min(now_ns, max(hours.closed_ns, quote.ts_ns))
+
+
 class Marks:
     """Prices, limits and rates of one instant, joined by symbol. Each symbol and currency is looked at once.
 
@@ -174,11 +181,8 @@ class Marks:
         return Mark(listing=listing, limits=limits, quote=quote, mid=mid, rate=rate, unit_value_base=unit, mid_value_base=value)
 
     def _judged_ns(self, quote: Quote) -> int:
-        """When a quote's age is counted to: now; of a closed market its last close, or the quote itself where that is later."""
         hours = self._hours.get(quote.symbol) if self._hours is not None else None
-        if hours is None or hours.state != "closed" or hours.closed_ns is None:
-            return self._now_ns
-        return min(self._now_ns, max(hours.closed_ns, quote.ts_ns))
+        return judged_at(quote, hours, now_ns=self._now_ns)
 
     def _words(self, fault: Reason, quote: Quote | None, *, now_ns: int) -> str:
         if quote is None:

@@ -83,6 +83,13 @@ class Conservation:
         self._parent_of[child_id] = parent_id
         self._open[child_id] = quantity
 
+    def undo(self, child_id: str) -> None:
+        """A child that was just counted is not sent after all: its id may be used again."""
+        parent = self._parents[self._parent_of.pop(child_id)]
+        parent.children.discard(child_id)
+        with exact_arithmetic():
+            parent.committed -= self._open.pop(child_id)
+
     def fill(self, child_id: str, quantity: Decimal) -> bool:
         """Count an execution; True while the parent is not exceeded. Children that are not counted here change nothing.
 

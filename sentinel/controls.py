@@ -8,7 +8,7 @@ for the line nearest its limit. Arithmetic is exact; fractions in words are roun
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from decimal import Decimal
 from typing import Final
 
@@ -16,11 +16,12 @@ from orders.canonical import decimal_text
 from orders.exact import fraction
 from orders.plan import Outcome, Plan, PlanLine, Verdict
 from orders.valuation import price_fault
-from sentinel.facts import Projection, order_price
+from sentinel.facts import Projection, order_price, order_value_base
 from sentinel.facts import RecentApproval as RecentApproval
 from sentinel.facts import Reference as Reference
 from sentinel.facts import SentinelFacts as SentinelFacts
 from sentinel.limits import WEIGHT_ABS_MAX, SentinelLimits
+from sentinel.manifest_bounds import day_turnover, manifest_age, manifest_sequence
 from sentinel.regime import Exposure, judge_regime, read_regime
 
 ZERO: Final = Decimal(0)
@@ -59,8 +60,14 @@ def allow_list(lines: Sequence[PlanLine], *, limits: SentinelLimits) -> Verdicts
     return _sum("ALLOW_LIST", denied, f"{len(lines)} symbols named" if lines else "", "symbols named")
 
 
-def max_order_value(lines: Sequence[PlanLine], *, base_currency: str, limits: SentinelLimits) -> Verdicts:
-    """Deny a line whose quantity x price x multiplier x rate is above the limit; what is missing or not finite too."""
+def max_order_value(
+    lines: Sequence[PlanLine], *, base_currency: str, limits: SentinelLimits, quoted: Set[str] = frozenset()
+) -> Verdicts:
+    """Deny a line whose quantity x price x multiplier x rate is above the limit; what is missing or not finite too.
+
+    `quoted`: symbols whose quantities are amounts of the quote currency already (inverse contracts, orders by amount); their
+    value is quantity x multiplier x rate at any price, and a price must be there all the same.
+    """
     most = limits.max_order_value_base
     words = f"{decimal_text(most)} {base_currency}"
     denied, top, nearest = [], ZERO, ""
@@ -75,7 +82,7 @@ def max_order_value(lines: Sequence[PlanLine], *, base_currency: str, limits: Se
                 _one("MAX_ORDER_VALUE", Outcome.DENY, f"{line.symbol}: missing price, rate or quantity", words, line.line)
             )
             continue
-        value = line.quantity * touch * unit
+        value = order_value_base(line.quantity, price=touch, unit_value_base=unit, quoted=line.symbol in quoted)
         if value > most:
             text = f"{decimal_text(value)} {base_currency} ({line.symbol})"
             denied.append(_one("MAX_ORDER_VALUE", Outcome.DENY, text, words, line.line))
@@ -199,11 +206,12 @@ def provenance(facts: SentinelFacts, *, limits: SentinelLimits) -> Verdicts:
 
 
 def manifest_bounds(projection: Projection | None, *, facts: SentinelFacts, orders: bool, limits: SentinelLimits) -> Verdicts:
-    """Deny weights beyond 1, a gross of weights, concentration (HHI) or turnover above its limit. Four verdicts.
+    """Deny weights beyond 1, a gross of weights or of the book after rounding, concentration (HHI), a turnover of the cycle or
+    of the market day above its limit, a manifest that is too old, from the future, or older than one that was accepted.
 
-    An HHI above its limit that does not grow passes, so that a concentrated book can be reduced. No weights at all but
-    orders denies, and so does a gross below its least: a manifest that was cut short never means "sell the rest".
-    `orders`: whether any line trades.
+    Gross and HHI above their limits that do not grow pass, and so does a day's turnover of lines that only reduce: a book can
+    always be reduced. No weights at all but orders denies, and so does a gross below its least: a manifest that was cut short
+    never means "sell the rest". `orders`: whether any line trades.
     """
     control, weights = "MANIFEST_BOUNDS", facts.weights
     gross_words = f"sum of |weight| {decimal_text(limits.gross_weight_max)}"
@@ -231,6 +239,14 @@ def manifest_bounds(projection: Projection | None, *, facts: SentinelFacts, orde
     turnover_ok = projection.traded <= limits.turnover_max * projection.equity
     bounds.append(_one(control, _passed(hhi_ok), f"HHI {decimal_text(fraction(projection.squares_after, square))}", hhi_words))
     bounds.append(_one(control, _passed(turnover_ok), f"turnover {_part(projection.traded, projection.equity)}", turnover_words))
+    after = projection.gross_after
+    gross_ok = after <= limits.gross_weight_max * projection.equity or after <= projection.gross_before
+    rounded_words = f"{decimal_text(limits.gross_weight_max)} of equity"
+    bounds.append(_one(control, _passed(gross_ok), f"gross after rounding {_part(after, projection.equity)}", rounded_words))
+    bounds.append(day_turnover(projection, facts=facts, limits=limits))
+    if orders:
+        bounds.append(manifest_age(facts, limits=limits))
+        bounds.append(manifest_sequence(facts))
     return tuple(bounds)
 
 
@@ -259,14 +275,27 @@ def regime_parity(projection: Projection | None, *, facts: SentinelFacts, limits
     return (_one("REGIME_PARITY", outcome, seen, words),)
 
 
-def max_leverage(projection: Projection | None, *, limits: SentinelLimits) -> Verdicts:
-    """Deny a gross exposure / equity above the limit, unless the plan does not raise it: a book can always be reduced."""
-    words = f"{decimal_text(limits.max_leverage)} of equity"
+def max_leverage(projection: Projection | None, *, facts: SentinelFacts, limits: SentinelLimits) -> Verdicts:
+    """Deny a gross or a net exposure / equity above its limit, over all venues, unless the plan does not raise it: a book can
+    always be reduced. Equity that is missing, from the future or older than its limit denies. Two verdicts.
+    """
+    gross_words = f"gross {decimal_text(limits.max_leverage)} of equity"
+    net_words = f"net {decimal_text(limits.max_leverage_net)} of equity"
     if projection is None:
-        return (_one("MAX_LEVERAGE", Outcome.DENY, "missing: the book cannot be valued", words),)
-    after = projection.gross_after
-    ok = after <= limits.max_leverage * projection.equity or after <= projection.gross_before
-    return (_one("MAX_LEVERAGE", _passed(ok), f"gross {_part(after, projection.equity)}", words),)
+        return tuple(
+            _one("MAX_LEVERAGE", Outcome.DENY, "missing: the book cannot be valued", words) for words in (gross_words, net_words)
+        )
+    age = None if facts.standing is None else facts.now_ns - facts.standing.equity_ns
+    if age is None or not 0 <= age <= limits.equity_age_max_ns:
+        seen = "missing age of equity" if age is None else f"stale equity, {age} ns old, limit {limits.equity_age_max_ns} ns"
+        return tuple(_one("MAX_LEVERAGE", Outcome.DENY, seen, words) for words in (gross_words, net_words))
+    equity, gross, net = projection.equity, projection.gross_after, projection.net_worst_after
+    gross_ok = gross <= limits.max_leverage * equity or gross <= projection.gross_before
+    net_ok = net <= limits.max_leverage_net * equity or net <= projection.net_worst_before
+    return (
+        _one("MAX_LEVERAGE", _passed(gross_ok), f"gross {_part(gross, equity)}", gross_words),
+        _one("MAX_LEVERAGE", _passed(net_ok), f"net {_part(net, equity)}", net_words),
+    )
 
 
 def max_asset_exposure(projection: Projection | None, *, limits: SentinelLimits) -> Verdicts:

@@ -9,16 +9,11 @@ from typing import Final
 from orders.plan import Approval, Plan, PlanLine
 from orders.valuation import OpenExposure
 from orders.values import Grade, MarketHours, OrderKind, Quote, Record, Side
+from sentinel.standing import Reference as Reference
+from sentinel.standing import Standing
 
 ZERO: Final = Decimal(0)
 NO_EXPOSURE: Final = OpenExposure(buy_base=ZERO, sell_base=ZERO)
-
-
-class Reference(Record, frozen=True, kw_only=True):
-    """What a line's price is held against: the decision price, or the last mid; `ts_ns` when it was true."""
-
-    price: Decimal
-    ts_ns: int
 
 
 class RecentApproval(Record, frozen=True, kw_only=True):
@@ -54,6 +49,7 @@ class SentinelFacts(Record, frozen=True, kw_only=True):
     net targets. `open_exposure`: by symbol, what still works.
     `recent`: at least the approvals of the duplicate window and of the open cycle. `hours`: by symbol; None: not judged.
     `reductions_only`: the plan follows no manifest but a person's word to flatten.
+    `standing`: what was counted up to now; None denies in every control that needs it.
     """
 
     halted: bool
@@ -69,11 +65,13 @@ class SentinelFacts(Record, frozen=True, kw_only=True):
     hours: Mapping[str, MarketHours] | None = None
     regime_source: str = ""
     reductions_only: bool = False
+    standing: Standing | None = None
 
 
 class Projection(Record, frozen=True, kw_only=True):
     """The book before and after some lines, in base currency, open orders at their worst case; `assets` by line number:
-    (symbol, |position| before, |position| after). HHI parts are sums of squares.
+    (symbol, |position| before, |position| after). HHI parts are sums of squares. `net_worst_*` >= 0: the larger end of the range
+    net exposure can reach. `opens`: some line takes a position further from zero, or through it.
     """
 
     equity: Decimal
@@ -84,6 +82,9 @@ class Projection(Record, frozen=True, kw_only=True):
     squares_before: Decimal
     squares_after: Decimal
     traded: Decimal
+    net_worst_before: Decimal
+    net_worst_after: Decimal
+    opens: bool
     assets: tuple[tuple[int, str, Decimal, Decimal], ...]
 
 
@@ -96,13 +97,16 @@ def project(plan: Plan, lines: Sequence[PlanLine], *, facts: SentinelFacts) -> P
     equity = plan.equity_base
     if not (equity.is_finite() and equity > 0):
         return None
-    chosen = {line.line for line in lines}
+    chosen = {line.line: line for line in lines}  # a cap may have made them smaller than the plan has them
     gross_before = gross_after = net_before = net_after = squares_before = squares_after = traded = ZERO
+    high_before = high_after = low_before = low_after = ZERO  # net with all open buys filled, with all open sells
+    opening = False
     assets = []
     seen = set()
-    for line in plan.lines:
+    for planned in plan.lines:
+        line = chosen.get(planned.line, planned)
         seen.add(line.symbol)
-        trades = line.line in chosen
+        trades = line is not planned or line.line in chosen
         before = size = ZERO
         if line.held_quantity or trades:
             if line.bid is None or line.ask is None or line.unit_value_base is None:
@@ -123,8 +127,13 @@ def project(plan: Plan, lines: Sequence[PlanLine], *, facts: SentinelFacts) -> P
         net_after += after + opens.buy_base
         squares_before += worst_before * worst_before
         squares_after += worst_after * worst_after
+        high_before += before + opens.buy_base
+        high_after += after + opens.buy_base
+        low_before += before - opens.sell_base
+        low_after += after - opens.sell_base
         traded += size
         if trades:
+            opening = opening or not reduces(line)
             assets.append((line.line, line.symbol, worst_before, worst_after))
     for symbol, opens in facts.open_exposure.items():
         if symbol not in seen:
@@ -134,6 +143,8 @@ def project(plan: Plan, lines: Sequence[PlanLine], *, facts: SentinelFacts) -> P
             gross_before, gross_after = gross_before + worst, gross_after + worst
             net_before, net_after = net_before + opens.buy_base, net_after + opens.buy_base
             squares_before, squares_after = squares_before + worst * worst, squares_after + worst * worst
+            high_before, high_after = high_before + opens.buy_base, high_after + opens.buy_base
+            low_before, low_after = low_before - opens.sell_base, low_after - opens.sell_base
     return Projection(
         equity=equity,
         gross_before=gross_before,
@@ -143,12 +154,20 @@ def project(plan: Plan, lines: Sequence[PlanLine], *, facts: SentinelFacts) -> P
         squares_before=squares_before,
         squares_after=squares_after,
         traded=traded,
+        net_worst_before=max(high_before, -low_before, ZERO),
+        net_worst_after=max(high_after, -low_after, ZERO),
+        opens=opening,
         assets=tuple(assets),
     )
 
 
 def _usable(opens: OpenExposure) -> bool:
     return opens.buy_base.is_finite() and opens.buy_base >= 0 and opens.sell_base.is_finite() and opens.sell_base >= 0
+
+
+def reduces(line: PlanLine) -> bool:
+    """Whether a line only brings its position toward zero."""
+    return line.side is not None and line.held_quantity * line.side.sign < 0 and line.quantity <= abs(line.held_quantity)
 
 
 def far_touch(line: PlanLine) -> Decimal | None:
@@ -166,3 +185,10 @@ def order_price(line: PlanLine) -> Decimal | None:
         return touch if line.limit_price is None else None
     price = line.limit_price
     return price if price is not None and price.is_finite() and price > 0 else None
+
+
+def order_value_base(quantity: Decimal, *, price: Decimal, unit_value_base: Decimal, quoted: bool) -> Decimal:
+    """Return quantity x price x multiplier x rate in base currency; of a `quoted` quantity, an amount of quote currency, without
+    the price. Inside `exact_arithmetic`. Deribit's and Binance's inverse contracts are worth a fixed amount of quote currency.
+    """
+    return quantity * unit_value_base if quoted else quantity * price * unit_value_base

@@ -1,7 +1,8 @@
 """The guard: judges a whole plan and makes the approvals, here and nowhere else.
 
-(1) The line controls deny single lines, the others go on. (2) The plan controls judge the book as those others would make
-it: any DENY or NEEDS_OVERRIDE (no overrides exist yet) refuses the whole plan. (3) What is left is approved, line by line.
+(1) The caps make single lines smaller, and the line controls deny single lines; the others go on. (2) The plan controls judge
+the book as those others would make it: any DENY or NEEDS_OVERRIDE (no overrides exist yet) refuses the whole plan. (3) What is
+left is approved, line by line, with the smaller quantity where a cap said so: nothing is planned anew.
 All controls are asked. An exception inside a control is a DENY of the whole plan and a halt, never an exception out of here.
 """
 
@@ -16,12 +17,18 @@ from orders.exact import EXACT
 from orders.ids import client_order_id
 from orders.plan import Approval, Decision, Judgement, Outcome, Plan, PlanLine, Verdict, plan_sha256
 from orders.schedule import AT_ONCE
-from sentinel import controls
+from sentinel import controls, running_controls
 from sentinel.controls import Verdicts
 from sentinel.facts import SentinelFacts as SentinelFacts
 from sentinel.facts import far_touch, project
+from sentinel.fill_drift import FILL_DRIFT
 from sentinel.limits import SentinelLimits, limits_sha256
+from sentinel.line_caps import MAX_ORDER_VOLUME, REDUCE_ONLY, Capped, max_order_volume, reduce_only, second_legs
+from sentinel.loss import LOSS_LIMIT
 from sentinel.market_hours import line_hours
+from sentinel.market_sanity import MARKET_SANITY, market_sanity
+from sentinel.rates import MESSAGE_LIMIT
+from sentinel.repeats import REPEATED_EXECUTION
 
 CONTROL_FAILED: Final = "CONTROL_FAILED"
 AT_ONCE_EVERYWHERE: Final[Mapping[str, str]] = MappingProxyType({})
@@ -43,6 +50,22 @@ class _Asked:
             answer = (_failure(control, error),)
         self.verdicts.extend(answer)
         return answer
+
+    def cap(self, control: str, question: Callable[[], Capped]) -> tuple[PlanLine, ...]:
+        """Return the lines a cap leaves, made smaller where it says so; an exception inside it is a break, and leaves none."""
+        kept: tuple[PlanLine, ...] = ()
+
+        def answer() -> Verdicts:
+            nonlocal kept
+            kept, verdicts = question()
+            return verdicts
+
+        self.ask(control, answer)
+        return kept
+
+
+def _no(verdict: Verdict) -> bool:
+    return verdict.outcome is Outcome.DENY or verdict.outcome is Outcome.NEEDS_OVERRIDE
 
 
 def _failure(control: str, error: Exception) -> Verdict:
@@ -93,15 +116,30 @@ def _judge(
         )
         for line in trading
     }
+    standing = facts.standing
     by_line = _Asked()
-    by_line.ask("MAX_ORDER_VALUE", lambda: controls.max_order_value(trading, base_currency=plan.base_currency, limits=limits))
-    by_line.ask("ALLOW_LIST", lambda: controls.allow_list(trading, limits=limits))
-    by_line.ask("MARKET_CLOSED", lambda: line_hours(trading, hours=facts.hours))
-    by_line.ask("PRICE_AGE", lambda: controls.price_age(trading, facts=facts, limits=limits))
-    by_line.ask("PRICE_COLLAR", lambda: controls.price_collar(trading, facts=facts, limits=limits))
-    by_line.ask("DUPLICATE", lambda: controls.duplicate(trading, plan=plan, ids=ids, facts=facts, limits=limits))
-    denied = {verdict.line for verdict in by_line.verdicts if verdict.outcome is not Outcome.ALLOW}
-    left = [line for line in trading if line.line not in denied]
+    reducing = by_line.cap(REDUCE_ONLY, lambda: reduce_only(trading, standing=standing, limits=limits))
+    sized = by_line.cap(MAX_ORDER_VOLUME, lambda: max_order_volume(reducing, standing=standing, limits=limits))
+    quoted = frozenset() if standing is None else standing.quoted
+    by_line.ask(
+        "MAX_ORDER_VALUE",
+        lambda: controls.max_order_value(sized, base_currency=plan.base_currency, limits=limits, quoted=quoted),
+    )
+    by_line.ask("ALLOW_LIST", lambda: controls.allow_list(sized, limits=limits))
+    by_line.ask("MARKET_CLOSED", lambda: line_hours(sized, hours=facts.hours))
+    by_line.ask("PRICE_AGE", lambda: controls.price_age(sized, facts=facts, limits=limits))
+    by_line.ask("PRICE_COLLAR", lambda: controls.price_collar(sized, facts=facts, limits=limits))
+    by_line.ask("DUPLICATE", lambda: controls.duplicate(sized, plan=plan, ids=ids, facts=facts, limits=limits))
+    by_line.ask(MARKET_SANITY, lambda: market_sanity(sized, facts=facts, limits=limits))
+    by_line.ask(FILL_DRIFT, lambda: running_controls.fill_drift(sized, standing=standing, limits=limits))
+    by_line.ask(LOSS_LIMIT, lambda: running_controls.loss_limit(sized, standing=standing, limits=limits))
+    by_line.ask(REPEATED_EXECUTION, lambda: running_controls.repeated_execution(sized, standing=standing, limits=limits))
+    by_line.ask(MESSAGE_LIMIT, lambda: running_controls.message_limit(sized, standing=standing, limits=limits))
+    denied = {verdict.line for verdict in by_line.verdicts if _no(verdict)}
+    left = [line for line in sized if line.line not in denied]
+    by_line.verdicts.extend(second_legs(left, trading=trading))
+    denied = {verdict.line for verdict in by_line.verdicts if _no(verdict)}
+    left = [line for line in left if line.line not in denied]
 
     whole = _Asked()
     projection = project(plan, left, facts=facts)
@@ -114,28 +152,33 @@ def _judge(
             "MANIFEST_BOUNDS", lambda: controls.manifest_bounds(projection, facts=facts, orders=bool(trading), limits=limits)
         )
         whole.ask("REGIME_PARITY", lambda: controls.regime_parity(projection, facts=facts, limits=limits))
-        whole.ask("MAX_LEVERAGE", lambda: controls.max_leverage(projection, limits=limits))
+        whole.ask("MAX_LEVERAGE", lambda: controls.max_leverage(projection, facts=facts, limits=limits))
         whole.ask("MAX_ASSET_EXPOSURE", lambda: controls.max_asset_exposure(projection, limits=limits))
 
     verdicts = (*whole.verdicts, *by_line.verdicts)
     broken = whole.broken or by_line.broken
-    refusing = [verdict for verdict in whole.verdicts if verdict.outcome is not Outcome.ALLOW]
+    refusing = [verdict for verdict in whole.verdicts if _no(verdict)]
     if broken:
         refusing = [verdict for verdict in verdicts if verdict.limit == "no exception"]
     elif not refusing and trading and not left:
-        refusing = [verdict for verdict in by_line.verdicts if verdict.outcome is not Outcome.ALLOW]
+        refusing = [verdict for verdict in by_line.verdicts if _no(verdict)]
     approvals = () if refusing else _approve(left, plan=plan, ids=ids, plan_hash=plan_hash, schedules=schedules)
     first = refusing[0] if refusing else None
     return Judgement(
         decision=Decision.PLAN if first is None else Decision.REFUSED,
         code=CONTROL_FAILED if broken else "" if first is None else first.control,
-        message=f"{len(approvals)} of {len(trading)} orders approved" if first is None else _words(first),
+        message=_approved_words(len(approvals), trading=len(trading), verdicts=verdicts) if first is None else _words(first),
         verdicts=verdicts,
         approvals=approvals,
         limits_sha256=limits_hash,
         plan_sha256=plan_hash,
         must_halt=broken,
     )
+
+
+def _approved_words(approved: int, *, trading: int, verdicts: Sequence[Verdict]) -> str:
+    smaller = len({verdict.line for verdict in verdicts if verdict.outcome is Outcome.RESIZE})
+    return f"{approved} of {trading} orders approved" + (f", {smaller} made smaller by a cap" if smaller else "")
 
 
 def _words(verdict: Verdict) -> str:

@@ -77,10 +77,12 @@ def judge_order(
     words: tuple[str, str, str] | None = None,
     child: ChildLeave | None = None,
     hours: MarketHours | None = None,
+    running: tuple[Verdict, ...] = (),
 ) -> OrderVerdict:
     """Judge one order: (1) HALT, (2) NO_APPROVAL, (3) APPROVAL_USED, (4) MISMATCH, (5) CONSERVATION of a child,
-    (6) MARKET_CLOSED or NO_HOURS where `hours` are judged, (7) PRICE_AGE, (8) PRICE_COLLAR, (9) MAX_ORDER_VALUE.
-    All are asked that can be; the first that denies gives the code.
+    (6) MARKET_CLOSED or NO_HOURS where `hours` are judged, (7) PRICE_AGE, (8) PRICE_COLLAR, (9) MAX_ORDER_VALUE,
+    (10) `running`, the verdicts of `sentinel.running_state` on this order. All are asked that can be; the first that denies
+    gives the code.
 
     MISMATCH: another id, instrument, side or kind, a quantity that is not above zero or above the approved one, a limit
     price where none was approved, missing, or worse than approved (higher for a buy, lower for a sell), or reduce-only
@@ -107,6 +109,7 @@ def judge_order(
         *(() if child is None or child.conservation is None else (child.conservation,)),
         *order_hours(hours),
         *_price_verdicts(order, approval, quote=quote, now_ns=now_ns, limits=limits, words=words or limit_words(limits)),
+        *running,
     )
     for verdict in verdicts:
         if verdict.outcome is not Outcome.ALLOW:

@@ -307,7 +307,7 @@ class ShadowRun:
     async def _background(self, source: PriceSource, node: Any) -> None:
         """Beside the node: play the source, let the last cycle end, then finish; watch the permission all along."""
         self.assembly.gate.own_thread()
-        beside = [asyncio.create_task(self._watch_permission()), asyncio.create_task(self._keep_snapshots())]
+        beside = [asyncio.create_task(work) for work in (self._watch_permission(), self._keep_snapshots(), self._value_book())]
         try:
             while not node.kernel.trader.is_running:
                 await asyncio.sleep(0.01)
@@ -334,6 +334,12 @@ class ShadowRun:
                 await asyncio.to_thread(self._snapshots.snapshots_of(time.time_ns()))
             except StorageError as error:
                 self._disk_failed(error)
+
+    async def _value_book(self) -> None:
+        """Loss and drawdown are judged between plans too."""
+        while True:
+            await asyncio.sleep(self.assembly.sentinel.every_ns / 1e9)
+            self.assembly.sentinel.value()
 
     async def _watch_permission(self) -> None:
         """A halt from another terminal is written down and alarmed within a moment, order or no order."""

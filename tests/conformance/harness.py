@@ -190,6 +190,7 @@ class Harness(ABC):
                 desk=self.assembly.desk,
             )
             writer.write_state(now_ns=self.kernel.clock.timestamp_ns(), log_line=recorder.last_line)
+            self.assembly.sentinel.stop()
             self.journal.close()
 
         self.on_engine(write)

@@ -17,7 +17,7 @@ from sentinel.facts import Reference, SentinelFacts
 from sentinel.guard import judge_plan
 from strategies.flatten_plan import plan_flatten, stays
 from tests.planner.world import NOW, inputs, line_of, open_order, planned, quote
-from tests.sentinel.cases import limits
+from tests.sentinel.cases import limits, standing
 
 ALL = Scope()
 PRICES = {"A:X": ("10", "11"), "A:Y": ("20", "21")}
@@ -131,6 +131,7 @@ def facts(made: Any, **more: Any) -> SentinelFacts:
         "halted": False, "grade": None, "regime_name": None, "regime_quadrant": None, "weights": {}, "quotes": made.quotes,
         "references": {s: Reference(price=q.mid, ts_ns=q.ts_ns) for s, q in made.quotes.items()}, "recent": (),
         "open_exposure": {}, "now_ns": NOW, "reductions_only": True,
+        "standing": standing(automatic=False, market_limits=made.limits, baseline=None),
     }  # fmt: skip
     return SentinelFacts(**(fields | more))
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from nautilus_trader.core.uuid import UUID4
 from nautilus_trader.execution.messages import SubmitOrder
 from nautilus_trader.model.enums import OrderSide
@@ -15,9 +16,11 @@ from nautilus_trader.trading.strategy import Strategy
 
 from engine.assemble import Assembly
 from engine.order_context import ManifestFacts, context_of
+from engine.sentinel_state import SentinelState
 from lakehouse import records
 from orders.plan import Approval
 from orders.values import Listing, OrderKind, Side
+from sentinel.running_state import RunningState
 from tests.gate.world import SOURCE_RUN, Name
 
 
@@ -74,7 +77,27 @@ def arm(assembly: Assembly, approval: Approval) -> None:
     assembly.recorder.contexts[approval.client_order_id] = context_of(
         intent, manifest=facts, listing=listing, multiplier=Decimal(1)
     )
+    valued(assembly.sentinel.running, approval, now_ns=now, market_ns=assembly.recorder.market_now_ns())
     assembly.gate.approve([approval])
+
+
+def valued(running: RunningState, approval: Approval, *, now_ns: int, market_ns: int) -> None:
+    """Value the book, as a plan does before it is judged: at what the made world starts with."""
+    running.observe(
+        equity_base=Decimal(100_000), positions={}, values={approval.symbol: approval.reference_price}, now_ns=now_ns,
+        market_ns=market_ns,
+    )  # fmt: skip
+
+
+def another_state(assembly: Assembly) -> SentinelState:
+    """Return a second state of the same run, with counts of its own, for a second gate; its equity never grows old."""
+    known = assembly.sentinel
+    return SentinelState(
+        limits=msgspec.structs.replace(known._limits, equity_age_max_ns=2**63), writer=assembly.recorder,
+        keeper=assembly.recorder.keeper, prices=assembly.prices, market_time=known._market_time, listings=known._listings,
+        market_limits=known._market_limits, rates=known._rates, base_currency="USD", volumes={}, turnover=known._turnover,
+        clock_ns=assembly.recorder._clock_ns, interval_ns=1, halt=assembly.halt,
+    )  # fmt: skip
 
 
 def order_from(assembly: Assembly, approval: Approval) -> Any:

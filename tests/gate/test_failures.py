@@ -11,7 +11,7 @@ from nautilus_trader.model.events import OrderAccepted, OrderDenied, OrderFilled
 
 from engine.gate import Gate
 from lakehouse.permission import FilePermission, MemoryPermission
-from tests.gate.script import Script, approval_of, arm, order_from, submit_of
+from tests.gate.script import Script, another_state, approval_of, arm, order_from, submit_of, valued
 from tests.gate.world import ETH, Ran, World, listen, quote, run_backtest, run_shadow
 
 KERNELS = {"backtest": run_backtest, "node": run_shadow}
@@ -64,9 +64,10 @@ def stack(breaks: dict[str, Any]) -> Callable[[Any, Any], None]:
             "msgbus": kernel.msgbus, "cache": kernel.cache, "clock": kernel.clock,
             "exec_engine": SimpleNamespace(execute=assembly.gate.execute), "limits": assembly.desk._limits,
             "permission": MemoryPermission(), "quote_of": assembly.prices.quote_of, "record": lambda order, verdict: None,
-            "halt": assembly.halt, "owner": "SLUICE-001",
+            "halt": assembly.halt, "owner": "SLUICE-001", "state": another_state(assembly),
         }  # fmt: skip
         gate = Gate(**(parts | breaks))
+        valued(parts["state"].running, APPROVAL, now_ns=0, market_ns=0)
         gate.approve([APPROVAL])
         gate.install()
 
@@ -110,6 +111,8 @@ def test_an_order_whose_send_line_cannot_be_written_is_refused_and_halts(kernel,
     """Approved at the gate, but the recorder knows no intent of it."""
 
     def unwritten(script: Any, assembly: Any) -> None:
+        now = assembly.recorder.stamp()["ts_ns"]
+        valued(assembly.sentinel.running, APPROVAL, now_ns=now, market_ns=now)
         assembly.gate.approve([APPROVAL])
         assembly.strategy.submit_order(order_from(assembly, APPROVAL))
 

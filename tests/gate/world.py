@@ -80,6 +80,23 @@ crisis_net_long_max = "0.5"
 turbulent_gross_fraction = "0.5"
 duplicate_window_s = 60
 provenance_min = "VERIFIED"
+max_leverage_net = "9"
+max_order_units = "1000000"
+adv_fraction_max = "off"
+spread_max_fraction = "0.05"
+jump_max_fraction = "0.5"
+jump_age_max_ms = 864000000
+fill_drift_max_fraction = "0.05"
+fill_drift_window_s = 3600
+messages_per_s_max = 1000
+messages_per_day_max = 1000000
+repeats_max = 100
+repeats_window_s = 86400
+equity_interval_s = 3600
+equity_age_max_ms = 60000
+day_loss_max_fraction = "0.5"
+drawdown_max_fraction = "0.5"
+day_turnover_max = "10"
 [sentinel.allow]
 {venue} = [{allow}]
 [venues.{venue}]

@@ -21,6 +21,8 @@ from tests.crash.harness import (
     targets_are_reached,
 )
 
+TOLERANCE = Decimal("0.02")  # 20 lines left inside their bands of 0.25 % may hold the cash that one line still wants
+
 
 def number_of(world: World, kind: str, *, nth: int = 0, **facts: Any) -> int:
     """The number of the nth line of a type with these facts; a negative nth counts from the end."""
@@ -37,7 +39,7 @@ def restarted(world: World) -> list[dict[str, Any]]:
     before = line_count(world)
     check(world)
     run_to_end(world)
-    targets_are_reached(world, check_end(world))
+    targets_are_reached(world, check_end(world), tolerance=TOLERANCE)
     return lines_of(world)[before:]
 
 

@@ -10,7 +10,10 @@ from orders.values import AccountKind, Grade, Record
 from sentinel.facts import Reference, SentinelFacts
 from sentinel.guard import judge_plan
 from sentinel.limits import SentinelLimits
+from sentinel.loss import DAY_NS, Baseline
+from sentinel.standing import Standing
 from tests.planner.world import AGE_MAX, NOW, D, inputs, planned, quote
+from tests.planner.world import limits as market_limits
 
 BUY, SELL = "NYSE:BUY", "NYSE:SELL"
 WEIGHTS = {BUY: D("0.4"), SELL: D("0.2")}
@@ -71,9 +74,48 @@ def limits(**changes: Any) -> SentinelLimits:
         "turbulent_gross_fraction": D("0.5"),
         "duplicate_window_ns": 60,
         "provenance_min": Grade.VERIFIED,
+        "max_leverage_net": D("1"),
+        "equity_age_max_ns": AGE_MAX,
+        "max_order_units": D("1000"),
+        "adv_fraction_max": None,
+        "messages_per_s_max": 100,
+        "messages_per_day_max": 1000,
+        "repeats_max": 3,
+        "repeats_window_ns": AGE_MAX,
+        "day_loss_max_fraction": D("0.1"),
+        "drawdown_max_fraction": D("0.2"),
+        "spread_max_fraction": D("0.6"),
+        "jump_max_fraction": D("0.6"),
+        "jump_age_max_ns": AGE_MAX,
+        "fill_drift_max_fraction": D("0.1"),
+        "fill_drift_window_ns": AGE_MAX,
+        "day_turnover_max": D("2"),
+        "manifest_age_max_ns": AGE_MAX,
         "allow": {"US": (BUY, SELL)},
     }
     return SentinelLimits(**(values | changes))
+
+
+def standing(**changes: Any) -> Standing:
+    """Nothing counted yet, equity 1000 since the day began, mids of 10 before these."""
+    values: dict[str, Any] = {
+        "market_now_ns": NOW,
+        "equity_ns": NOW,
+        "automatic": True,
+        "repeats": {BUY: 0, SELL: 0},
+        "disabled": frozenset(),
+        "messages_left": {"US": 1000},
+        "turnover_today_base": D("0"),
+        "baseline": Baseline(day=NOW // DAY_NS, day_start_base=D("1000"), peak_base=D("1000"), equity_base=D("1000")),
+        "volumes": {},
+        "earlier": {symbol: Reference(price=D("10"), ts_ns=NOW) for symbol in (BUY, SELL)},
+        "own_fills": {},
+        "reducing_units": {},
+        "generated_ns": NOW,
+        "newest_generated_ns": NOW,
+        "market_limits": {symbol: market_limits(symbol) for symbol in (BUY, SELL)},
+    }
+    return Standing(**(values | changes))
 
 
 def facts(**changes: Any) -> SentinelFacts:
@@ -88,6 +130,7 @@ def facts(**changes: Any) -> SentinelFacts:
         "recent": (),
         "open_exposure": {},
         "now_ns": NOW,
+        "standing": standing(),
     }
     return SentinelFacts(**(values | changes))
 

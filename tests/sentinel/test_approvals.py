@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +58,8 @@ def test_judging_twice_gives_the_same_answer() -> None:
 @pytest.mark.parametrize("field", SentinelLimits.__struct_fields__)
 def test_every_limit_is_in_the_hash(field: str) -> None:
     value = getattr(limits(), field)
-    other: Any = {"allow": {"US": ()}, "provenance_min": "ABSENT"}.get(
-        field, value + 1 if not isinstance(value, dict | str) else None
+    other: Any = {"allow": {"US": ()}, "provenance_min": "ABSENT", "adv_fraction_max": D("0.1")}.get(
+        field, value + 1 if isinstance(value, int | Decimal) else None
     )
     assert limits_sha256(changed(limits(), **{field: other})) != limits_sha256(limits())
 

@@ -52,7 +52,8 @@ def test_a_clean_plan_is_approved_line_by_line() -> None:
     assert denials(judgement) == []
     assert {verdict.control for verdict in judgement.verdicts} == {
         "HALT", "PROVENANCE", "MANIFEST_BOUNDS", "REGIME_PARITY", "MAX_LEVERAGE", "MAX_ASSET_EXPOSURE", "MAX_ORDER_VALUE",
-        "ALLOW_LIST", "PRICE_AGE", "PRICE_COLLAR", "DUPLICATE",
+        "ALLOW_LIST", "PRICE_AGE", "PRICE_COLLAR", "DUPLICATE", "REDUCE_ONLY", "MAX_ORDER_VOLUME", "MARKET_SANITY", "FILL_DRIFT",
+        "LOSS_LIMIT", "REPEATED_EXECUTION", "MESSAGE_LIMIT",
     }  # fmt: skip
 
 
@@ -104,7 +105,8 @@ def test_a_line_control_denies_its_line_only(control: str, case: str, f: Change,
     judgement = judged(f=f, lim=lim)
     assert judgement.decision is Decision.PLAN
     assert not judgement.must_halt
-    assert denials(judgement) == ([] if line is None else [(control, line)])
+    assert {number for _, number in denials(judgement)} == (set() if line is None else {line})
+    assert line is None or (control, line) in denials(judgement)
     assert {approval.line for approval in judgement.approvals} == {SELL_LINE, BUY_LINE} - {line}
 
 
@@ -140,7 +142,7 @@ PLAN_CASES: list[tuple[str, str, Change, Change, bool]] = [
     ("REGIME_PARITY", "QUIET", {"regime_name": "QUIET"}, {}, False),
     ("MAX_LEVERAGE", "at the limit", {}, {"max_leverage": D("0.6")}, False),
     ("MAX_LEVERAGE", "above", {}, {"max_leverage": D("0.599999")}, True),
-    ("MAX_LEVERAGE", "open orders count", {"open_exposure": OPEN_SELL}, {}, True),
+    ("MAX_LEVERAGE", "open orders count", {"open_exposure": OPEN_SELL}, {"gross_weight_max": D("2")}, True),
     ("MAX_ASSET_EXPOSURE", "at the limit", {}, {"max_asset_exposure": D("0.4")}, False),
     ("MAX_ASSET_EXPOSURE", "above", {}, {"max_asset_exposure": D("0.399999")}, True),
 ]  # fmt: skip
@@ -213,7 +215,7 @@ def test_order_value_denies_what_it_cannot_compute(change: Change) -> None:
 def test_the_allow_list_denies_a_line_that_leads_nowhere(change: Change) -> None:
     plan = made_plan()
     sell, buy = plan.lines
-    assert denials(judged(changed(plan, lines=(sell, changed(buy, **change))))) == [("ALLOW_LIST", BUY_LINE)]
+    assert ("ALLOW_LIST", BUY_LINE) in denials(judged(changed(plan, lines=(sell, changed(buy, **change)))))
 
 
 def test_a_second_line_of_a_symbol_is_a_duplicate() -> None:

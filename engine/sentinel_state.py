@@ -1,0 +1,296 @@
+"""The Sentinel's counts in a run: put back from the log, moved by what happens, handed to a judgement, written when they must be.
+
+The counting is `sentinel.running_state`; here are the clocks, the prices, the rates and the journal around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from typing import Final
+
+from engine.day_turnover import DayTurnover
+from engine.line_writer import LineWriter
+from engine.market_time import MarketTime
+from engine.order_context import OrderContext
+from engine.prices import Prices
+from lakehouse import records
+from lakehouse.rebuild import LogFold
+from orders.book import BookKeeper
+from orders.canonical import decimal_text
+from orders.errors import StorageError
+from orders.exact import exact_arithmetic
+from orders.plan import Approval, Judgement, Outcome, Plan, Verdict
+from orders.valuation import judged_at, price_fault
+from orders.values import AverageVolume, Listing, MarketHours, MarketLimits, Quote, Rate, Side
+from sentinel.limits import SentinelLimits
+from sentinel.loss import Baseline, LossMode
+from sentinel.repeats import REPEATED_EXECUTION
+from sentinel.running_state import RunningState
+from sentinel.standing import Reference, Standing
+
+ZERO: Final = Decimal(0)
+ONE: Final = Decimal(1)
+VALUED_EVERY_MIN_NS: Final = 200_000_000  # real time between two valuations at least, however fast the replay
+
+
+class SentinelState:
+    """One per run, on the loop's thread. `quoted`: see `sentinel.standing`. `volumes` are dated in market time.
+
+    `wake(instant_ns, work)`: where given, the book is valued every `interval_ns` of market time by itself (`engine.hop`); else
+    the caller calls `value` that often.
+    """
+
+    def __init__(
+        self,
+        *,
+        limits: SentinelLimits,
+        writer: LineWriter,
+        keeper: BookKeeper,
+        prices: Prices,
+        market_time: MarketTime,
+        listings: Mapping[str, Listing],
+        market_limits: Mapping[str, MarketLimits],
+        rates: Mapping[str, Rate],
+        base_currency: str,
+        volumes: Mapping[str, AverageVolume],
+        turnover: DayTurnover,
+        clock_ns: Callable[[], int],
+        interval_ns: int,
+        halt: Callable[[str], None],
+        hours_of: Callable[[int], Mapping[str, MarketHours] | None] = lambda now_ns: None,
+        wake: Callable[[int, Callable[[], None]], None] | None = None,
+    ) -> None:
+        self.running = RunningState(limits, positions=keeper.positions)
+        self.every_ns = max(VALUED_EVERY_MIN_NS, interval_ns // market_time.speed)
+        self._limits = limits
+        self._writer = writer
+        self._keeper = keeper
+        self._prices = prices
+        self._market_time = market_time
+        self._listings = listings
+        self._market_limits = market_limits
+        self._rates = rates
+        self._base_currency = base_currency
+        self._volumes = volumes
+        self._clock_ns = clock_ns
+        self._halt = halt
+        self._hours_of = hours_of
+        self._wake = wake
+        self._ringing = self._stopped = False
+        self._turnover = turnover
+        self._newest_generated_ns: int | None = None
+
+    def restore(self, fold: LogFold) -> None:
+        """Count on from what the log says: messages of the day, parents, switches, fills, baseline, open orders."""
+        known, running = fold.counted, self.running
+        for venue, (day, count) in known.messages.items():
+            running.rates.restore(venue, day=day, count=count)
+        for symbol, instants in known.parents.items():
+            for instant in instants:
+                running.repeats.count(symbol, instant)
+        for symbol in known.disabled:
+            running.repeats.disable(symbol)
+        for symbol, fills in known.own_fills.items():
+            for instant, price in fills:
+                running.drift.fill(symbol, price, instant)
+        self._newest_generated_ns = known.newest_generated_ns
+        if known.equity is not None:
+            line = known.equity
+            running.hold_against(
+                Baseline(
+                    day=line.day,
+                    day_start_base=Decimal(line.day_start_base),
+                    peak_base=Decimal(line.peak_base),
+                    equity_base=Decimal(line.equity_base),
+                )
+            )
+        running.reservations.restore_held(self._keeper.positions)
+        for order_id, trace in fold.open_orders.items():
+            if trace.send is not None:
+                intent = trace.intent
+                left = trace.quantity - trace.filled
+                running.reservations.restore_open(order_id, symbol=intent.symbol, side=Side(intent.side), left=left)
+
+    def accepted(self, generated_ns: int) -> None:
+        """A manifest was accepted; its own stamp in market time."""
+        self._newest_generated_ns = max(self._newest_generated_ns or 0, generated_ns)
+
+    def observe_plan(self, made: Plan, *, now_ns: int) -> None:
+        """Take the valuation a plan was made with. Raises `StorageError`."""
+        values = {}
+        with exact_arithmetic():
+            for line in made.lines:
+                if line.bid is not None and line.ask is not None and line.unit_value_base is not None:
+                    values[line.symbol] = (line.bid + line.ask) / 2 * line.unit_value_base
+        self._observe(made.equity_base, values, now_ns=now_ns)
+
+    def stop(self) -> None:
+        """The record is about to be closed: the book is valued no more."""
+        self._stopped = True
+
+    def value(self) -> None:
+        """Value the book at the newest prices; where one is missing or stale nothing is observed, and equity grows old.
+
+        Never raises: a journal that fails halts.
+        """
+        if self._stopped or (self.running.baseline is None and not self._keeper.positions):
+            return  # nothing was ever at risk here
+        now = self._clock_ns()
+        valued = self._valuation(now)
+        if valued is not None:
+            try:
+                self._observe(*valued, now_ns=now)
+            except StorageError as error:
+                self._halt(str(error))
+
+    def standing(self, made: Plan, *, automatic: bool, generated_ns: int | None, now_ns: int, equity_ns: int) -> Standing:
+        """Return what the Sentinel judges `made` with. `generated_ns` of its manifest, None where it has none."""
+        running, market_now = self.running, self._market_time.at(now_ns)
+        symbols = {line.symbol for line in made.lines if line.trades}
+        venues = {line.venue for line in made.lines if line.trades and line.venue is not None}
+        own_fills = {}
+        for symbol in symbols:
+            oldest = running.drift.oldest(symbol, market_now)
+            if oldest is not None:
+                own_fills[symbol] = Reference(price=oldest[1], ts_ns=oldest[0])
+        return Standing(
+            market_now_ns=market_now,
+            equity_ns=equity_ns,
+            automatic=automatic,
+            repeats=running.repeats.within(symbols, market_now),
+            disabled=frozenset(running.repeats.disabled),
+            messages_left={venue: running.rates.left_today(venue, now_ns) for venue in venues},
+            turnover_today_base=self._turnover.base_of(
+                market_ns=market_now, rate_of=lambda currency: self._rate(currency, now_ns)
+            ),
+            baseline=running.baseline,
+            volumes=self._volumes,
+            earlier=self._earlier(symbols),
+            own_fills=own_fills,
+            reducing_units=running.reservations.reducing_units(),
+            generated_ns=generated_ns,
+            newest_generated_ns=self._newest_generated_ns,
+            market_limits=self._market_limits,
+        )
+
+    def judged(self, made: Plan, judgement: Judgement) -> None:
+        """Disable symbols that a plan's judgement found repeated too often; a line and an alarm each. Raises `StorageError`."""
+        repeats = self.running.repeats
+        symbols = {line.line: line.symbol for line in made.lines}
+        for verdict in judgement.verdicts:
+            if verdict.control != REPEATED_EXECUTION or verdict.outcome is Outcome.ALLOW or not verdict.line:
+                continue
+            symbol = symbols[verdict.line]
+            if symbol not in repeats.disabled:
+                repeats.disable(symbol)
+                reason = f"{verdict.observed}; limit {verdict.limit}"
+                self._writer.write(records.SwitchLine, action="disable", symbol=symbol, by=REPEATED_EXECUTION, reason=reason)
+                words = f"{symbol} is disabled: {reason}. `sluice enable {symbol} --by NAME --reason WHY` enables it again."
+                self._writer.write(records.Alarm, code=REPEATED_EXECUTION, message=words)
+
+    def approve(self, approvals: Iterable[Approval], *, automatic: bool) -> None:
+        """Reserve what was approved."""
+        with exact_arithmetic():
+            self.running.approve(approvals, automatic=automatic, market_ns=self._market_time.at(self._clock_ns()))
+
+    def ask(
+        self, approval: Approval, *, quantity: Decimal, limit_price: Decimal | None, quote: Quote | None, now_ns: int
+    ) -> tuple[Verdict, ...]:
+        """Return the verdicts on one order of an approved line; see `RunningState.ask`."""
+        market = self._market_time.at(now_ns)
+        return self.running.ask(
+            approval, quantity=quantity, limit_price=limit_price, quote=quote, now_ns=now_ns, market_ns=market
+        )
+
+    def executed(self, order_id: str, context: OrderContext, *, quantity: Decimal, price: Decimal, now_ns: int) -> None:
+        """A fill of ours: it is position and own fill."""
+        market = self._market_time.at(now_ns)
+        with exact_arithmetic():
+            self.running.reservations.fill(order_id, symbol=context.symbol, side=context.side, quantity=quantity)
+            self.running.drift.fill(context.symbol, price, market)
+
+    def ended(self, order_id: str) -> None:
+        """An order is terminal."""
+        with exact_arithmetic():
+            self.running.reservations.end(order_id)
+
+    def _observe(self, equity: Decimal, values: Mapping[str, Decimal], *, now_ns: int) -> None:
+        running, before = self.running, self.running.baseline
+        changed = running.observe(
+            equity_base=equity,
+            positions=self._keeper.positions,
+            values=values,
+            now_ns=now_ns,
+            market_ns=self._market_time.at(now_ns),
+        )
+        after = running.baseline
+        assert after is not None
+        if after != before:
+            self._writer.write(
+                records.EquityLine,
+                equity_base=decimal_text(after.equity_base),
+                day=after.day,
+                day_start_base=decimal_text(after.day_start_base),
+                peak_base=decimal_text(after.peak_base),
+                mode=running.mode.value,
+            )
+        if changed and (before is not None or running.mode is not LossMode.OPEN):
+            seen, limit = running.loss_words
+            words = f"{seen}; limit {limit}." + (" Only reducing orders pass." if running.mode is LossMode.CLOSE_ONLY else "")
+            self._writer.write(records.Alarm, code=running.mode.value, message=words)
+        self._wake_again(now_ns)
+
+    def _wake_again(self, now_ns: int) -> None:
+        if self._wake is not None and not self._ringing and not self._stopped:
+            self._ringing = True
+            self._wake(now_ns + self.every_ns, self._rung)
+
+    def _rung(self) -> None:
+        self._ringing = False
+        self.value()
+        self._wake_again(self._clock_ns())
+
+    def _valuation(self, now_ns: int) -> tuple[Decimal, dict[str, Decimal]] | None:
+        """Equity and what one unit of each held symbol is worth, in base currency; None where something is missing."""
+        equity = ZERO
+        values: dict[str, Decimal] = {}
+        rates: dict[str, Decimal | None] = {}
+        hours = self._hours_of(now_ns)
+        with exact_arithmetic():
+            for amounts in self._keeper.cash.values():
+                for currency, amount in amounts.items():
+                    if amount:
+                        rate = self._rate(currency, now_ns)
+                        if rate is None:
+                            return None
+                        equity += amount * rate
+            for symbol, units in self._keeper.positions.items():
+                listing, market, quote = self._listings[symbol], self._market_limits.get(symbol), self._prices.quote_of(symbol)
+                currency = listing.quote_currency
+                rate = rates[currency] if currency in rates else rates.setdefault(currency, self._rate(currency, now_ns))
+                if rate is None or market is None or quote is None:
+                    return None
+                judged_ns = now_ns if hours is None else judged_at(quote, hours.get(symbol), now_ns=now_ns)
+                if price_fault(quote, now_ns=judged_ns, price_age_max_ns=self._limits.price_age_max_ns) is not None:
+                    return None
+                value = values[symbol] = (quote.bid + quote.ask) / 2 * (market.multiplier * rate)
+                equity += units * value
+        return equity, values
+
+    def _rate(self, currency: str, now_ns: int) -> Decimal | None:
+        if currency == self._base_currency:
+            return ONE
+        rate = self._rates.get(currency)
+        if rate is None or not (rate.as_of_ns <= now_ns <= rate.valid_until_ns and rate.value.is_finite() and rate.value > 0):
+            return None
+        return rate.value
+
+    def _earlier(self, symbols: Iterable[str]) -> dict[str, Reference]:
+        """The mid before the newest one. The first price of a run has none before it and is held against itself."""
+        found = {}
+        for symbol in symbols:
+            quote = self._prices.earlier_of(symbol) or self._prices.quote_of(symbol)
+            if quote is not None:
+                found[symbol] = Reference(price=quote.mid, ts_ns=quote.ts_ns)
+        return found

@@ -1,0 +1,61 @@
+"""What the log says of the Sentinel's counts: messages, automatic parents, switched symbols, own fills, loss baseline.
+
+Part of the fold (`lakehouse.rebuild`): after a kill the engine counts on from here, as if it had never stopped.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from decimal import Decimal
+from typing import Final
+
+from lakehouse.records import AnyLine, EquityLine, Fill, Intent, ManifestLine, Send, SwitchLine
+
+DAY_NS: Final = 86_400 * 1_000_000_000
+REMEMBERED: Final = 1_000  # instants and fills of one symbol: no configured window asks for more
+
+
+class Counted:
+    """One per fold. Its fields are to be read; instants are market time where nothing else is said.
+
+    `messages`: venue -> (UTC day of real time, send attempts of that day, cancels included). `parents`: symbol -> when its
+    automatic parents were approved. `disabled`: symbol -> the line that did it. `own_fills`: symbol -> (when, price).
+    `equity`: the last valuation. `newest_generated_ns`: of all accepted manifests. Turnover of the day is the fold's own.
+    """
+
+    def __init__(self) -> None:
+        self.messages: dict[str, tuple[int, int]] = {}
+        self.parents: dict[str, deque[int]] = {}
+        self.disabled: dict[str, SwitchLine] = {}
+        self.own_fills: dict[str, deque[tuple[int, Decimal]]] = {}
+        self.equity: EquityLine | None = None
+        self.newest_generated_ns: int | None = None
+
+    def apply(self, line: AnyLine, *, operator: bool) -> None:
+        """Take the next line, after its numbers were checked; `operator`: the open cycle is one of the operator's."""
+        match line:
+            case Send():
+                day = line.ts_ns // DAY_NS
+                known, count = self.messages.get(line.venue, (day, 0))
+                self.messages[line.venue] = (day, count + 1 if known == day else 1)
+            case Intent():
+                if not operator and line.parent_client_order_id is None:
+                    self.parents.setdefault(line.symbol, deque(maxlen=REMEMBERED)).append(line.market_ns)
+            case Fill():
+                self.own_fills.setdefault(line.symbol, deque(maxlen=REMEMBERED)).append((line.market_ns, Decimal(line.price)))
+            case EquityLine():
+                self.equity = line
+            case SwitchLine():
+                self._switch(line)
+            case ManifestLine():
+                if line.decision == "ACCEPTED" and line.generated_ns is not None:
+                    self.newest_generated_ns = max(self.newest_generated_ns or 0, line.generated_ns)
+            case _:
+                pass
+
+    def _switch(self, line: SwitchLine) -> None:
+        if line.action == "enable":
+            self.disabled.pop(line.symbol, None)
+            self.parents.pop(line.symbol, None)  # its count begins anew
+        else:
+            self.disabled[line.symbol] = line
