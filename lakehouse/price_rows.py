@@ -65,7 +65,6 @@ class RowChecker:
         self._same: list[Row] = []  # rows of the newest instant
         self._ids: deque[str] = deque(maxlen=TRADE_IDS_KEPT)
         self._known_ids: set[str] = set()
-        self._made = 0
         self._spikes = SpikeWatch(policy.kind)
 
     def begin_at(self, ns: int) -> None:

@@ -37,7 +37,7 @@ type Say = Callable[[str, int, int, int], None]  # file, done, of how much, rows
 class ImportOrder(Record, frozen=True, kw_only=True):
     """What is to be imported and how its files read; nothing of it is guessed. `bar`, `stamp_open`: of bars, else None.
 
-    `quote_size`: units on each side of the quotes made at the closes of a pair of bid and ask files; None: no such quotes.
+    `only`: of a file with a column of symbols, whose rows; `synthetic`: what of the prices is made, in words; None: nothing.
     """
 
     symbol: str
