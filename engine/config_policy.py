@@ -92,5 +92,7 @@ def policy_problems(policy: PolicySection, venues: dict[str, VenueSection]) -> I
             'bounds what spend_residue gives back and nothing else: set spend_residue = true, or "none"'
             " here; sentinel.max_asset_exposure is the limit of every order",
         )
+    if policy.in_flight is InFlight.REPLACE and not policy.top_ups_max:
+        yield ("policy", "top_ups_max"), "must be 1 or more with in_flight replace: what is cancelled is planned anew by a top-up"
     if policy.flips is Flips.SAME_PLAN and all(venue.account is not AccountKind.MARGIN for venue in venues.values()):
         yield ("policy", "flips"), "same_plan is of margin accounts, no venue has one; set next_cycle"

@@ -16,22 +16,23 @@ from engine.drift import DriftGrid, DriftWatch
 from engine.gate import Gate
 from engine.hours import Hours
 from engine.intake import Audited, ManifestIntake
-from engine.plan_desk import PlanDesk, stops_on_error
+from engine.plan_desk import stops_on_error
 from engine.plan_facts import PlanFacts
 from engine.recorder import Recorder
 from engine.regime_watch import RegimeWatch
+from engine.release_desk import ReleaseDesk
 from engine.releases import Releases
 from engine.run_config import RunConfig
 from engine.sentinel_state import SentinelState
 from engine.waiting import Waiting
 from lakehouse import records
 from lakehouse.permission import Permission
-from lakehouse.rebuild import INTERRUPTED, PARTIAL, WAITING, WITHDRAWN, LogFold
+from lakehouse.rebuild import INTERRUPTED, PARTIAL, SUPERSEDED, WAITING, WITHDRAWN, LogFold
 from lakehouse.rebuild import OPERATOR as OPERATOR
 from orders.assumptions import FillAt
 from orders.errors import InputError
 from orders.flatten import Scope, Withdrawal, is_withdrawn, without_withdrawn
-from orders.plan import Approval, Held, Plan, PlanInputs
+from orders.plan import Approval, Held, InFlight, Plan, PlanInputs
 from orders.values import Listing, Quote
 from sentinel.limits import SentinelLimits
 from strategies.desk import DRIFT, NEW_MANIFEST, TOP_UP, Work
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 HELD_RETRIES_MAX: Final = 5  # cycles a manifest gets after held ones; a price that stays away is an alarm, not a loop
 
 
-class ManifestDesk(PlanDesk):
+class ManifestDesk(ReleaseDesk):
     """One per run; the strategy's `Desk`. Runs on the engine's loop only."""
 
     def __init__(
@@ -72,12 +73,19 @@ class ManifestDesk(PlanDesk):
             alarm=lambda code, message: recorder.write(records.Alarm, code=code, message=message),
         )
         super().__init__(
-            limits=limits, facts=facts, regime=regime, state=state, recorder=recorder, gate=gate, clock_ns=clock_ns, halt=halt
+            limits=limits,
+            facts=facts,
+            releases=releases,
+            regime=regime,
+            state=state,
+            recorder=recorder,
+            gate=gate,
+            clock_ns=clock_ns,
+            halt=halt,
         )
         self._hours = hours
         self._waiting = waiting
         self._config = config
-        self._releases = releases
         self._permission = permission
         self.quote_of = quote_of
         self._listings = listings
@@ -140,10 +148,6 @@ class ManifestDesk(PlanDesk):
             schedules=self._config.schedule_by_venue(),
         )
 
-    @stops_on_error(None)
-    def _begin_release(self, approvals: Sequence[Approval], made: Plan, inputs: PlanInputs) -> None:
-        self._releases.begin(approvals, plan=made, inputs=inputs, now_ns=self._clock_ns())
-
     def _work_inputs(self, work: Work, *, cycle: int) -> PlanInputs:
         """The world as it is now, and the targets without what a person has flattened: nobody's any more."""
         manifest, shares = work.outcome, self._intake.shares
@@ -184,27 +188,17 @@ class ManifestDesk(PlanDesk):
         return known
 
     @property
-    def waiting_until_ns(self) -> int | None:
-        """Until when approved orders wait for their turn, on the engine's clock; None when none does."""
-        return self._releases.deadline_ns if self._releases.waiting else None
-
-    @stops_on_error(())
-    def release(self, now_ns: int) -> Sequence[Approval]:
-        """Return the approved orders that go now, each once; where none may go any more the rest is skipped."""
-        chosen = self._releases.next()
-        if not chosen:
-            self._releases.expire(now_ns)
-        return chosen
+    def supersedes(self) -> bool:
+        """Whether a newer manifest is planned beside the orders that still work for the last one."""
+        return self._facts.policy.in_flight is not InFlight.WAIT
 
     @stops_on_error(None)
-    def filled(self, event: Any, *, parent_id: str | None) -> None:
-        """Take a fill event of ours: see `Releases.filled`."""
-        self._releases.filled(event, parent_id=parent_id)
-
-    @stops_on_error(None)
-    def ended(self, client_order_id: str) -> None:
-        """Take the end of an order of ours."""
-        self._releases.ended(client_order_id)
+    def supersede(self, working: Sequence[str]) -> None:
+        """Close the open cycle for a newer manifest's: what waits is given up, `working` goes on as orders in flight."""
+        self._releases.drop(cause=SUPERSEDED)
+        self._gate.disarm(keep=working)
+        self._recorder.close_cycle(manifest_sha256=self._open_manifest, outcome=SUPERSEDED)
+        self.on_cycle_end(self._recorder.cycle_fills, self._recorder.cycle_orders)
 
     @stops_on_error(None)
     def finish(self) -> Work | None:
@@ -322,13 +316,6 @@ class ManifestDesk(PlanDesk):
         """Return when waiting for prices from `now_ns` on ends."""
         return self._intake.deadline_ns(now_ns)
 
-    @stops_on_error(None)
-    def drop(self) -> None:
-        """What was approved and waits for its turn is given up: a flatten cut its cycle off."""
-        self._releases.drop(cause="flattened")
-        if self._outcome == "done":
-            self._outcome = INTERRUPTED
-
     def topped_up(self) -> Work | None:
         """Return the work that is left of a manifest whose cycle a partial flatten cut off, None when nothing is."""
         work = self._decided
@@ -345,6 +332,8 @@ class ManifestDesk(PlanDesk):
     def attach(self, strategy: ManifestStrategy, working: Sequence[str], *, unwatched: Sequence[str] = ()) -> None:
         """After a restart: the strategy follows what still works; with nothing working the open cycle ends here."""
         if self._cut_off is None:
+            if working:  # a kill between a superseded cycle and the next one
+                strategy.adopt(working, unwatched=unwatched, finish=lambda: None)
             return
         self._open_manifest, self._outcome = self._cut_off.manifest_sha256, INTERRUPTED
         strategy.adopt(working, unwatched=unwatched)

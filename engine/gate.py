@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal, localcontext
 from types import MappingProxyType
 from typing import Any, Final
@@ -121,15 +121,18 @@ class Gate:
         self._armed.discard(client_order_id)
         self._forget(client_order_id)
 
-    def disarm(self) -> None:
-        """The cycle is over: take back every approval that no order has used, and count its orders no longer."""
-        for client_order_id in self._armed:
+    def disarm(self, *, keep: Collection[str] = ()) -> None:
+        """The cycle is over: take back every approval that no order has used, and count its orders no longer; but for the orders
+        in `keep`, which go on in the next one.
+        """
+        stays = frozenset(keep)
+        for client_order_id in self._armed - stays:
             del self._approvals[client_order_id]
             self._forget(client_order_id)
-        for client_order_id in self._used:
+        for client_order_id in self._used - stays:
             self.children.forget(client_order_id)
-        self._armed.clear()
-        self._used.clear()
+        self._armed &= stays
+        self._used &= stays
 
     def _forget(self, client_order_id: str) -> None:
         self.children.forget(client_order_id)

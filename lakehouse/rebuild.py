@@ -52,6 +52,7 @@ WAITING: Final = "waiting"  # outcome of a cycle some of whose lines wait for th
 WITHDRAWN: Final = "withdrawn"  # outcome of a cycle whose manifest a person flattened: it is not planned again
 INTERRUPTED: Final = "interrupted"  # outcome of a cycle that a kill cut off: its manifest is not done
 FINANCING_KINDS: Final = frozenset(FinancingKind)
+SUPERSEDED: Final = "superseded"  # outcome of a cycle whose orders go on in a newer manifest's, as orders in flight
 PARTIAL: Final = "partial"  # outcome of a cycle that left something over: a top-up follows, its manifest is not done
 DAY_NS: Final = 86_400 * 1_000_000_000
 DIGITS_MAX: Final = 28  # of a number in the log; Decimal arithmetic keeps 28 significant digits

@@ -88,7 +88,8 @@ class CycleOpened(Line, frozen=True, kw_only=True, gc=False, tag="cycle"):
 class CycleClosed(Line, frozen=True, kw_only=True, gc=False, tag="cycle_end"):
     """Every order of the cycle is terminal, or none was sent.
 
-    `outcome`: done; partial (it left something over): a top-up follows, now or after a restart; held (no plan could be made)
+    `outcome`: done; partial (it left something over): a top-up follows, now or after a restart; superseded (its
+    orders go on in the next cycle, as orders in flight); held (no plan could be made)
     or refused (by a control): a restart plans again; interrupted (a kill or a halt cut it off): a restart tops up.
     """
 

@@ -81,6 +81,20 @@ class Desk(Protocol):
         """Whether a drift cycle would send something; nothing is opened or written by asking."""
         ...
 
+    @property
+    def supersedes(self) -> bool:
+        """Whether a newer manifest is planned beside the orders that still work for the last one."""
+        ...
+
+    def supersede(self, working: Sequence[str]) -> None:
+        """Close the open cycle for a newer manifest's; `working` goes on as orders in flight."""
+        ...
+
+    @property
+    def cancels(self) -> Sequence[str]:
+        """The orders in flight that the plan of the open cycle wants out of its way."""
+        ...
+
     def drop(self) -> None:
         """The open cycle is cut off: what waited for its turn does not go out."""
         ...

@@ -10,18 +10,13 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from nautilus_trader.model.enums import OrderSide, TimeInForce
 from nautilus_trader.model.identifiers import ClientOrderId, InstrumentId
-from nautilus_trader.model.objects import Price, Quantity
 from nautilus_trader.trading.config import StrategyConfig
 from nautilus_trader.trading.strategy import Strategy
 
-from orders.exact import at_places
 from orders.plan import Approval
-from orders.schedule import AT_ONCE
-from orders.values import OrderKind, Side
+from strategies.approved_order import order_of
 from strategies.desk import DRIFT, Desk, Work
-from strategies.schedules.algorithm import algorithm_id
 from strategies.target_portfolio import client_id, data_type
 
 
@@ -79,10 +74,15 @@ class ManifestStrategy(Strategy):
         if work is None:
             self.give_up()
             return
-        if self._trading:
+        if self._trading and not self._may_supersede:
             self._queue.append(work)
         else:
             self._await_prices(work)
+
+    @property
+    def _may_supersede(self) -> bool:
+        """Whether a newer manifest may end the open cycle now: its orders go on, but an operator's cycle is nobody else's."""
+        return self._desk.supersedes and not self._deciding and self._finish == self._desk.finish
 
     def give_up(self) -> None:
         """A manifest that waits or is queued is not traded."""
@@ -123,8 +123,8 @@ class ManifestStrategy(Strategy):
             symbol = self._symbol_of(tick)
             if symbol is not None:
                 self._missing.discard(symbol)
-        if self._trading:
-            return  # an order of the operator works: the manifest is decided when it has ended
+        if self._trading and not self._may_supersede:
+            return  # decided when what works has ended
         if not self._missing or tick.ts_event > work.deadline_ns:
             self._decide()
 
@@ -146,14 +146,23 @@ class ManifestStrategy(Strategy):
         if work.cause == DRIFT and not self._desk.would_trade(work):
             self._watch_prices()
             return
+        if self._trading:
+            self._desk.supersede(tuple(self._working))
         self._trading = self._deciding = True
         self._watch_prices()
         self._desk.decide(work, self._ready)
 
     def _ready(self, approvals: Sequence[Approval]) -> None:
-        """The intents are on disk: what may go goes, what opens or adds waits for its proceeds and its room."""
+        """The intents are on disk: what is in the way is cancelled, what may go goes, what opens waits for proceeds and room."""
         self._deciding = False
+        for order_id in self._desk.cancels:
+            if order_id in self._working:  # ours; its children end with it, and the cycle with the last of them
+                children = self.cache.orders_for_exec_spawn(ClientOrderId(order_id))
+                self._working.update(child.client_order_id.value for child in children if not child.is_closed)
+                self._cancel(order_id)
         self._go_on()
+        if self._queue and self._trading and self._may_supersede:
+            self._await_prices(self._queue.popleft())
 
     def _go_on(self, now_ns: int = 0) -> None:
         """Send what may go now; end the cycle when nothing works and nothing waits. `now_ns`: of the data, where it is known."""
@@ -166,25 +175,7 @@ class ManifestStrategy(Strategy):
 
     def _submit(self, approval: Approval) -> None:
         instrument = self.cache.instrument(self._instruments[approval.symbol])
-        quantity = Quantity.from_decimal(at_places(approval.quantity, instrument.size_precision))
-        assert quantity.as_decimal() == approval.quantity
-        common = {
-            "instrument_id": instrument.id,
-            "order_side": OrderSide.BUY if approval.side is Side.BUY else OrderSide.SELL,
-            "quantity": quantity,
-            "time_in_force": TimeInForce.GTC,
-            "client_order_id": ClientOrderId(approval.client_order_id),
-            "reduce_only": approval.reduce_only,
-        }
-        if approval.schedule != AT_ONCE:
-            common["exec_algorithm_id"] = algorithm_id(approval.schedule)
-        if approval.order_kind is OrderKind.MARKET:
-            self.submit_order(self.order_factory.market(**common))
-            return
-        assert approval.limit_price is not None
-        price = Price.from_decimal(at_places(approval.limit_price, instrument.price_precision))
-        assert price.as_decimal() == approval.limit_price
-        self.submit_order(self.order_factory.limit(**common, price=price))
+        self.submit_order(order_of(approval, instrument, self.order_factory))
 
     def reserve(self, finish: Callable[[], Work | None]) -> bool:
         """Take the strategy for one cycle that is planned elsewhere; False when a cycle is open. `send` must follow.
@@ -230,8 +221,14 @@ class ManifestStrategy(Strategy):
         if order is not None and not order.is_closed:
             self.cancel_order(order)
 
-    def adopt(self, client_order_ids: Sequence[str], *, unwatched: Sequence[str] = ()) -> None:
-        """After a restart: these orders of an open cycle still work; the cycle ends when they do.
+    def adopt(
+        self,
+        client_order_ids: Sequence[str],
+        *,
+        unwatched: Sequence[str] = (),
+        finish: Callable[[], Work | None] | None = None,
+    ) -> None:
+        """After a restart: these orders of an open cycle still work; the cycle ends, by `finish` or the desk's, when they do.
 
         `unwatched`: limit orders among them whose schedule died with the process. Nothing would ever cross or cancel them, so
         they are cancelled as soon as the strategy runs; what they leave is a top-up's.
@@ -239,6 +236,8 @@ class ManifestStrategy(Strategy):
         self._working = set(client_order_ids)
         self._trading = bool(self._working)
         self._unwatched = unwatched
+        if finish is not None:
+            self._finish = finish
 
     def on_order_filled(self, event: Any) -> None:
         order = self.cache.order(event.client_order_id)
