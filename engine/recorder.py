@@ -100,9 +100,9 @@ class Recorder(PlanRecorder):
             records.VerdictLine,
             client_order_id=order.client_order_id.value,
             symbol=listing.symbol if listing is not None else order.instrument_id.value,
-            outcome=verdict.outcome.value,
+            outcome=verdict.outcome,
             code=verdict.code,
-            verdicts=[(v.control, v.outcome.value, v.observed, v.limit) for v in verdict.verdicts],
+            verdicts=[(v.control, v.outcome, v.observed, v.limit) for v in verdict.verdicts],
             limits_sha256=self.facts.limits_sha256,
         )
 

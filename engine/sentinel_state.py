@@ -6,7 +6,7 @@ The counting is `sentinel.running_state`; here are the clocks, the prices, the r
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Final
 
 from engine.day_turnover import DayTurnover
@@ -19,7 +19,7 @@ from lakehouse.rebuild import LogFold
 from orders.book import BookKeeper
 from orders.canonical import decimal_text
 from orders.errors import StorageError
-from orders.exact import exact_arithmetic
+from orders.exact import EXACT, exact_arithmetic
 from orders.plan import Approval, Judgement, Outcome, Plan, Verdict
 from orders.valuation import judged_at, price_fault
 from orders.values import AverageVolume, Listing, MarketHours, MarketLimits, Quote, Rate, Side
@@ -206,13 +206,13 @@ class SentinelState:
     def executed(self, order_id: str, context: OrderContext, *, quantity: Decimal, price: Decimal, now_ns: int) -> None:
         """A fill of ours: it is position and own fill."""
         market = self._market_time.at(now_ns)
-        with exact_arithmetic():
+        with localcontext(EXACT):
             self.running.reservations.fill(order_id, symbol=context.symbol, side=context.side, quantity=quantity)
             self.running.drift.fill(context.symbol, price, market)
 
     def ended(self, order_id: str) -> None:
         """An order is terminal."""
-        with exact_arithmetic():
+        with localcontext(EXACT):
             self.running.reservations.end(order_id)
 
     def _observe(self, equity: Decimal, values: Mapping[str, Decimal], *, now_ns: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from orders.exact import exact_arithmetic
+from orders.exact import EXACT
 from orders.plan import Outcome, Verdict
 
 CONSERVATION: Final = "CONSERVATION"
@@ -59,8 +59,7 @@ class Conservation:
         parent = self._parents.get(parent_id)
         if parent is None:
             return Verdict(control=CONSERVATION, outcome=Outcome.DENY, observed="parent unknown", limit="an approved parent")
-        with exact_arithmetic():
-            fits = quantity.is_finite() and quantity > 0 and parent.committed + quantity <= parent.quantity
+        fits = quantity.is_finite() and quantity > 0 and EXACT.add(parent.committed, quantity) <= parent.quantity
         ok = fits and not parent.disabled
         if not ok:
             parent.disabled = True
@@ -76,8 +75,7 @@ class Conservation:
         """Count a child as open, after `ask` allowed it; the id was not used before."""
         parent = self._parents[parent_id]
         assert child_id not in self._parent_of
-        with exact_arithmetic():
-            parent.committed += quantity
+        parent.committed = EXACT.add(parent.committed, quantity)
         assert parent.committed <= parent.quantity
         parent.children.add(child_id)
         self._parent_of[child_id] = parent_id
@@ -87,8 +85,7 @@ class Conservation:
         """A child that was just counted is not sent after all: its id may be used again."""
         parent = self._parents[self._parent_of.pop(child_id)]
         parent.children.discard(child_id)
-        with exact_arithmetic():
-            parent.committed -= self._open.pop(child_id)
+        parent.committed = EXACT.subtract(parent.committed, self._open.pop(child_id))
 
     def fill(self, child_id: str, quantity: Decimal) -> bool:
         """Count an execution; True while the parent is not exceeded. Children that are not counted here change nothing.
@@ -100,12 +97,13 @@ class Conservation:
         if parent_id is None:
             return True
         parent = self._parents[parent_id]
-        with exact_arithmetic():
-            left = self._open.get(child_id, ZERO)
-            beyond = max(ZERO, quantity - left)
-            parent.filled += quantity
-            parent.committed += beyond
-            self._leave(child_id, left - quantity + beyond)
+        left = self._open.get(child_id, ZERO)
+        parent.filled = EXACT.add(parent.filled, quantity)
+        if quantity <= left:  # it was committed when the child passed
+            self._leave(child_id, EXACT.subtract(left, quantity))
+        else:
+            parent.committed = EXACT.add(parent.committed, EXACT.subtract(quantity, left))
+            self._leave(child_id, ZERO)
         if parent.committed > parent.quantity:
             parent.disabled = True
             return False
@@ -116,8 +114,7 @@ class Conservation:
         left = self._open.pop(child_id, None)
         if left is not None:
             parent = self._parents[self._parent_of[child_id]]
-            with exact_arithmetic():
-                parent.committed -= left
+            parent.committed = EXACT.subtract(parent.committed, left)
 
     def forget(self, parent_id: str) -> None:
         """The cycle is over: the parent sends no more, and its children are not counted any longer."""

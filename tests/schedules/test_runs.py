@@ -92,6 +92,15 @@ def test_a_twap_of_50_children_fills_its_parent(twap):
         assert Decimal(end_of(ran, parent)["filled_quantity"]) == Decimal(parent["quantity"])
 
 
+def test_a_twap_is_one_execution_however_many_children_it_has(twap):
+    """Control 6 counts parents; each child is a message, and the last one finds nothing of its line reserved any more."""
+    _, ran, _ = twap
+    running = ran.assembly.sentinel.running
+    assert running.repeats.within([BTC.symbol, ETH.symbol], 0) == {BTC.symbol: 1, ETH.symbol: 1}
+    assert running.reservations.unsent() == ()
+    assert [line for line in ran.of("verdict") if line["code"]] == []
+
+
 def test_the_parent_itself_reaches_no_venue(twap):
     _, ran, answers = twap
     ids = {parent["client_order_id"] for parent in parents(ran)}
