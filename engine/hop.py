@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from heapq import heappop, heappush
 from typing import Any
 
 from nautilus_trader.common.component import LiveClock
@@ -16,8 +17,9 @@ from nautilus_trader.common.component import LiveClock
 class Hop:
     """One per kernel and use. `post` puts a callback on the loop from any thread (`loop.call_soon_threadsafe`).
 
-    None calls straight through, which only a backtest's clock allows: its timers run on the one thread there is. `name`: of its
-    alerts; no two hops on one clock have the same.
+    None calls straight through, which only a backtest's clock allows: its timers run on the one thread there is. On a loop, work
+    is done in the order of its instants: timers that are due within microseconds ring in any order, and a backtest's do not.
+    `name`: of its alerts; no two hops on one clock have the same.
     """
 
     def __init__(self, clock: Any, *, post: Callable[[Callable[[], None]], Any] | None, name: str = "hop") -> None:
@@ -26,6 +28,7 @@ class Hop:
         self._post = post
         self._name = name
         self._count = 0
+        self._due: list[tuple[int, int, Callable[[], None]]] = []  # a heap, touched on the loop only
 
     def at(self, instant_ns: int, work: Callable[[], None]) -> None:
         """Call `work` on the loop at `instant_ns` of the engine's clock, or as soon as may be when that has passed.
@@ -34,10 +37,22 @@ class Hop:
         """
         self._count += 1
         due = max(instant_ns, self._clock.timestamp_ns() + 1)
-        self._clock.set_time_alert_ns(f"{self._name}-{self._count}", due, partial(self._ring, work))
-
-    def _ring(self, work: Callable[[], None], event: Any) -> None:
-        if self._post is None:
-            work()
+        if self._post is not None:
+            heappush(self._due, (due, self._count, work))
+            ring = partial(self._ring, self._post, due)
         else:
-            self._post(work)
+            ring = partial(_call, work)
+        self._clock.set_time_alert_ns(f"{self._name}-{self._count}", due, ring)
+
+    def _ring(self, post: Callable[[Callable[[], None]], Any], due_ns: int, event: Any) -> None:
+        post(partial(self._run, due_ns))
+
+    def _run(self, due_ns: int) -> None:
+        """Do what is due by now, and by the instant of the timer that rang: it may have rung early."""
+        now = max(due_ns, self._clock.timestamp_ns())
+        while self._due and self._due[0][0] <= now:
+            heappop(self._due)[2]()
+
+
+def _call(work: Callable[[], None], event: Any) -> None:
+    work()
