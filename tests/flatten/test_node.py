@@ -95,3 +95,16 @@ def test_a_copied_request_does_not_flatten_twice(where, tmp_path):
     assert flattens(ran) == [("taken", ""), ("ended", "flat")]
     assert ran.assembly.recorder.keeper.positions[ETH.symbol] > 4
     assert read_request(world.layout) is None
+
+
+@pytest.mark.parametrize("symbols", [(), (BTC.symbol,)], ids=["everything", "one symbol"])
+def test_looks_at_the_drift_do_not_buy_it_back(symbols, tmp_path):
+    """Every second the book is held against a manifest that is done: what was flattened has drifted all the way."""
+    world = quiet_world(tmp_path, count=200, policy="drift_check_s = 1")
+    first = world.save("first.json", manifest_text(WEIGHTS))
+    ran = run_shadow(world, [(60, first)], beside=asks(world, 1_200, scope=Scope(symbols=symbols)))
+    ended = next(line["seq"] for line in ran.of("flatten") if line["stage"] == "ended")
+    assert [line for line in ran.of("intent") if line["seq"] > ended and line["side"] == "BUY"] == []
+    held = ran.assembly.recorder.keeper.positions
+    assert all(held.get(symbol, Decimal(0)) < Decimal("0.001") for symbol in symbols or (BTC.symbol, ETH.symbol))
+    assert verify(world.lakehouse).ok
