@@ -16,11 +16,11 @@ from engine.drift import DriftGrid, DriftWatch
 from engine.gate import Gate
 from engine.hours import Hours
 from engine.intake import Audited, ManifestIntake
+from engine.intake_desk import IntakeDesk
 from engine.plan_desk import stops_on_error
 from engine.plan_facts import PlanFacts
 from engine.recorder import Recorder
 from engine.regime_watch import RegimeWatch
-from engine.release_desk import ReleaseDesk
 from engine.releases import Releases
 from engine.run_config import RunConfig
 from engine.sentinel_state import SentinelState
@@ -31,7 +31,7 @@ from lakehouse.rebuild import INTERRUPTED, PARTIAL, SUPERSEDED, WAITING, WITHDRA
 from lakehouse.rebuild import OPERATOR as OPERATOR
 from orders.assumptions import FillAt
 from orders.errors import InputError
-from orders.flatten import Scope, Withdrawal, is_withdrawn, without_withdrawn
+from orders.flatten import is_withdrawn, without_withdrawn
 from orders.plan import Approval, Held, InFlight, Plan, PlanInputs
 from orders.values import Listing, Quote
 from sentinel.limits import SentinelLimits
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 HELD_RETRIES_MAX: Final = 5  # cycles a manifest gets after held ones; a price that stays away is an alarm, not a loop
 
 
-class ManifestDesk(ReleaseDesk):
+class ManifestDesk(IntakeDesk):
     """One per run; the strategy's `Desk`. Runs on the engine's loop only."""
 
     def __init__(
@@ -180,13 +180,6 @@ class ManifestDesk(ReleaseDesk):
         oldest = self._clock_ns() - self._limits.reference_age_max_ns
         return {symbol: seen for symbol, seen in self._intake.decision.items() if seen[1] >= oldest}
 
-    def audited(self, *, manifest_sha256: str, source_run: str) -> Audited | None:
-        """Return the last accepted manifest if it is this one from this run."""
-        known = self._intake.audited
-        if known is None or known.facts.manifest_sha256 != manifest_sha256 or known.facts.source_run != source_run:
-            return None
-        return known
-
     @property
     def supersedes(self) -> bool:
         """Whether a newer manifest is planned beside the orders that still work for the last one."""
@@ -292,29 +285,6 @@ class ManifestDesk(ReleaseDesk):
             if (known := contexts.get(approval.client_order_id)) is None or known.filled < approval.quantity
         ]
         return self._waiting.left(made, short=short, now_ns=now_ns)
-
-    @property
-    def withdrawals(self) -> Sequence[Withdrawal]:
-        """What a person has flattened of the manifest in force."""
-        return self._intake.withdrawals
-
-    def withdraw(self, withdrawal: Withdrawal) -> None:
-        """From now on this is not opened again until another manifest is accepted. Its log line is the caller's."""
-        self._intake.withdraw(withdrawal)
-
-    def covers(self, scope: Scope, symbol: str) -> bool:
-        """Whether a flatten means this symbol."""
-        listing = self._listings.get(symbol)
-        return scope.covers(symbol, venue=None if listing is None else listing.venue)
-
-    @property
-    def manifest_in_force(self) -> Audited | None:
-        """The manifest that was accepted last, withdrawn or not."""
-        return self._intake.audited
-
-    def deadline_ns(self, now_ns: int) -> int:
-        """Return when waiting for prices from `now_ns` on ends."""
-        return self._intake.deadline_ns(now_ns)
 
     def topped_up(self) -> Work | None:
         """Return the work that is left of a manifest whose cycle a partial flatten cut off, None when nothing is."""
