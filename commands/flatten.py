@@ -14,10 +14,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from commands.flatten_wait import Heard, listen
 from commands.halt_state import is_halted
 from commands.output import Exit, print_json
 from commands.plan import Snapshots, inputs_of, read_snapshots, stretched
+from commands.preview_standing import standing_of
 from engine.run_config import RunConfig, load_config
 from lakehouse.flatten_request import (
     BY_LENGTH_MAX,
@@ -111,6 +114,14 @@ def _plan(config: RunConfig, snapshots: Snapshots, scope: Scope) -> tuple[PlanIn
 
 
 def _judge(config: RunConfig, inputs: PlanInputs, plan: Plan, *, halted: bool) -> Judgement:
+    standing = standing_of(
+        config,
+        plan,
+        inputs=msgspec.structs.replace(inputs, open_orders=()),  # they are cancelled first
+        limits=config.sentinel_limits(),
+        generated_ns=0,
+        real_now_ns=time.time_ns(),
+    )
     facts = SentinelFacts(
         halted=halted,
         grade=Grade.ABSENT,
@@ -123,6 +134,7 @@ def _judge(config: RunConfig, inputs: PlanInputs, plan: Plan, *, halted: bool) -
         open_exposure={},
         now_ns=inputs.now_ns,
         hours=inputs.hours,
+        standing=msgspec.structs.replace(standing, automatic=False),
         reductions_only=True,
     )
     return judge_plan(plan, facts=facts, limits=stretched(config.sentinel_limits(), speed=config.data.market_speed))

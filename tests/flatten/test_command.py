@@ -71,6 +71,7 @@ def test_the_command_shows_the_plan_and_ends_when_the_book_is_flat(flattened):
     assert {line["reason"] for line in answer["plan"]["lines"]} == {"TRADE"}
     assert {line["side"] for line in answer["plan"]["lines"]} == {"SELL"}
     assert len(answer["plan"]["lines"]) == 20
+    assert answer["decision"] == "PLAN"
     report = check_end(world)
     assert report.positions == {}
     assert "flatten everything by ann: the desk is closing" in said
