@@ -32,7 +32,7 @@ from lakehouse.rebuild import OPERATOR as OPERATOR
 from orders.assumptions import FillAt
 from orders.errors import InputError
 from orders.flatten import is_withdrawn, without_withdrawn
-from orders.plan import Approval, Held, InFlight, Plan, PlanInputs
+from orders.plan import Approval, Held, InFlight, Judgement, Plan, PlanInputs
 from orders.values import Listing, Quote
 from sentinel.limits import SentinelLimits
 from strategies.desk import DRIFT, NEW_MANIFEST, TOP_UP, Work
@@ -245,13 +245,21 @@ class ManifestDesk(IntakeDesk):
     def would_trade(self, work: Work) -> bool:
         """Whether a drift cycle would send something, judged on what there is now; no cycle is opened.
 
-        Also True for the first of refusals of one kind: the cycle that is refused then tells it.
+        Also True for the first of refusals of one kind: the cycle that is refused then tells it. Where the book cannot be valued
+        there is no plan: the first look of one kind raises an alarm.
         """
         inputs = self._work_inputs(work, cycle=self._recorder.last_cycle + 1)
         made, audited = made_plan(inputs), self._intake.audited
-        if audited is None or isinstance(made, Held) or not any(line.trades for line in made.lines):
-            return False
-        return self._drift.acts_on(self.foretold(made, inputs=inputs, audited=audited))
+        foretold: Judgement | Held | None = None
+        if isinstance(made, Held):
+            foretold = made
+        elif audited is not None and any(line.trades for line in made.lines):
+            foretold = self.foretold(made, inputs=inputs, audited=audited)
+        held = foretold if isinstance(foretold, Held) else None
+        if self._drift.holds_anew("" if held is None else held.code):
+            assert held is not None
+            self._recorder.write(records.Alarm, code=held.code, message=f"nothing drifts back to its targets: {held.message}")
+        return isinstance(foretold, Judgement) and self._drift.acts_on(foretold)
 
     @property
     def _leaves_over(self) -> bool:

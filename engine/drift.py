@@ -10,7 +10,7 @@ from engine.market_time import MarketTime
 from engine.waiting import Waiting
 from orders.book import BookKeeper
 from orders.flatten import is_withdrawn
-from orders.plan import Held, Judgement
+from orders.plan import Judgement
 from orders.values import Record
 from strategies.desk import DRIFT, Work
 
@@ -39,6 +39,7 @@ class DriftWatch:
         self._keeper = keeper
         self._waiting = waiting
         self._refused = ""  # the code of the last look, where it was a refusal
+        self._held = ""  # the code of the last look, where there was no plan to judge
         self.next_ns: int | None = 0 if grid.every_s else None
 
     def pass_by(self, now_ns: int) -> None:
@@ -70,9 +71,14 @@ class DriftWatch:
             awaited=self._waiting.awaited(symbols, now_ns=now_ns),
         )
 
-    def acts_on(self, judgement: Judgement | Held) -> bool:
+    def acts_on(self, judgement: Judgement) -> bool:
         """Whether a look opens a cycle: something is approved, or it is refused for another reason than the last one was."""
-        if isinstance(judgement, Held):
-            return False
         told, self._refused = self._refused, judgement.code
         return bool(judgement.approvals) or judgement.code != told
+
+    def holds_anew(self, code: str) -> bool:
+        """Whether a look that could not be judged, for this reason, is the first one so since one that could; "" for one that
+        could.
+        """
+        told, self._held = self._held, code
+        return code not in ("", told)

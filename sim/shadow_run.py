@@ -36,6 +36,7 @@ from sim.inputs import Inputs, feed_of, manifests_of, read_inputs
 from sim.narrator import Narrator, day_of
 from sim.price_source import PriceSource, ReplaySource, manifests_left
 from sim.quote_recorder import QuoteRecorder
+from sim.record_checks import refuse_foreign_record
 from sim.shadow_node import ShadowNode, make_shadow_node
 from sim.state_follower import StateFollower
 
@@ -174,7 +175,7 @@ class ShadowRun:
         return ReplaySource(config=config, feed=feed, manifests=manifests, fold=fold, now_ns=time.time_ns())
 
     async def _trade(self, source: PriceSource, fold: LogFold) -> int:
-        self._refuse_untradable(fold)
+        refuse_foreign_record(fold, config=self.config, tradable=self.inputs.market_limits)
         made = self._assemble(fold, source)
         self._causes = take_signals(self._loop, self.finished)  # after Nautilus took them for itself
         node, assembly = made.node, made.assembly
@@ -216,19 +217,6 @@ class ShadowRun:
         alarms = Alarms(policy, environment=self.config.environment, clock_ns=time.time_ns)
         assembly.recorder.on_alarm = alarms.raise_alarm
         return alarms
-
-    def _refuse_untradable(self, fold: LogFold) -> None:
-        """What is held or still open must be among what may be traded: else it could be neither valued nor closed."""
-        wanted = {symbol for symbol, quantity in fold.keeper.positions.items() if quantity}
-        wanted |= {trace.intent.symbol for trace in fold.open_orders.values()}
-        missing = sorted(wanted - self.inputs.market_limits.keys())
-        if missing:
-            raise ConfigError(
-                "HELD_NOT_TRADABLE",
-                expected="every symbol that is held or has an open order in sentinel.allow, the symbol map and market_limits",
-                found=f"none of {', '.join(missing)} there",
-                action=f"Put it back into {self.config.path}, or its files, until it is sold.",
-            )
 
     def _keep(self, work: Callable[[], None]) -> None:
         """Record quotes while the disk takes them; its first no ends the run like that of any other file."""

@@ -148,3 +148,12 @@ def test_a_start_looks_at_the_drift_once_it_has_read_the_manifest_again(tmp_path
     second = run_shadow(world)
     assert causes(second) == ["new_manifest", "drift"]
     assert [line["side"] for line in second.of("fill")][2:] == ["SELL", "BUY"]
+
+
+def test_a_book_that_cannot_be_valued_any_more_is_told_once_and_nothing_drifts(tmp_path: Path) -> None:
+    """A short that rose fourfold has eaten all equity: no weight means anything now, and somebody must hear of it."""
+    margin = [('account = "cash"', 'account = "margin"')]
+    world = drifting(tmp_path, (1_500, 30_000, 0), until_ms=5_400, changes=margin)
+    ran = run_backtest(world, [installed(world, manifest_text({A.symbol: "-0.4", B.symbol: "0.3"}))])
+    assert causes(ran) == ["new_manifest"]
+    assert [line["code"] for line in ran.of("alarm")] == ["EQUITY_NOT_POSITIVE"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -167,10 +168,11 @@ def test_weights_that_no_exact_arithmetic_holds_are_held_and_the_run_goes_on(tmp
     assert [line["outcome"] for line in ran.of("cycle_end")] == ["held"]
 
 
-def traded(root: Path, names: tuple[Any, ...], *manifests: dict[str, str]) -> World:
+def traded(root: Path, names: tuple[Any, ...], *manifests: dict[str, str], changes: Sequence[tuple[str, str]] = ()) -> World:
     world = World(root, names=names, latency_ms="5", jitter_ms="0")
     at(world, *((ms, 0) for ms in range(50, 1000, 50)))
     world.write()
+    configure(world, *changes)
     installed = [
         (60 + 400 * number, world.save(f"{number}.json", manifest_text(weights, generated=f"2025-01-06T13:59:3{number}")))
         for number, weights in enumerate(manifests)
@@ -194,6 +196,37 @@ def test_held_symbol_that_is_allowed_no_more_is_a_config_error(tmp_path: Path) -
         run_shadow(world)
     assert caught.value.code == "HELD_NOT_TRADABLE"
     assert A.symbol in caught.value.found
+
+
+EURO_CASH = ('USD = "100000"', 'USD = "100000"\nEUR = "500"')
+EURO_INTEREST = ("[symbols]", '[assumptions.financing.interest.EUR]\ncredit_fraction = "0"\ndebit_fraction = "0"\n[symbols]')
+EURO_RATE = (
+    "[symbols]",
+    '[rates.EUR]\nvalue = "1.1"\nas_of = 2025-01-06T00:00:00Z\nvalid_until = 2025-01-07T00:00:00Z\n[symbols]',
+)
+
+
+def test_cash_in_a_currency_that_the_config_knows_no_more_is_a_config_error(tmp_path: Path) -> None:
+    """Its book would be valued with a rate that nobody gives any more."""
+    euros = (EURO_CASH, EURO_INTEREST, EURO_RATE)
+    world = traded(tmp_path, (A, B), {A.symbol: "0.3"}, changes=euros)
+    prolong(world)
+    with pytest.raises(ConfigError) as caught:
+        run_shadow(world)
+    assert caught.value.code == "CASH_NOT_CONFIGURED"
+    assert "EUR at US" in caught.value.found
+    configure(world, *euros)
+    assert run_shadow(world).code == 0
+
+
+def test_a_record_in_another_base_currency_is_not_gone_on_with(tmp_path: Path) -> None:
+    """Its peak and its day's start are dollars: held against euros the loss limit would be wrong by the rate."""
+    world = traded(tmp_path, (A, B), {A.symbol: "0.3"})
+    prolong(world)
+    configure(world, ('base_currency = "USD"', 'base_currency = "EUR"'), (EURO_RATE[0], EURO_RATE[1].replace("EUR", "USD")))
+    with pytest.raises(ConfigError) as caught:
+        run_shadow(world)
+    assert caught.value.code == "BASE_CURRENCY_CHANGED"
 
 
 def test_dust_that_base_fees_leave_does_not_keep_the_shadow_from_starting_again(tmp_path: Path) -> None:
