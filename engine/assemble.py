@@ -13,6 +13,7 @@ from nautilus_trader.common.component import LiveClock
 
 from engine.accruals import Accruals
 from engine.base_fees import BaseFees
+from engine.book_valuer import BookValuer
 from engine.child_desk import SchedulesDesk
 from engine.day_turnover import DayTurnover
 from engine.desk import ManifestDesk
@@ -158,22 +159,29 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
     )
     turnover = DayTurnover(parts.fold)
     recorder.fill_listeners.append(turnover.on_fill)
+    valuer = BookValuer(
+        keeper=keeper,
+        prices=prices,
+        listings=parts.listings,
+        market_limits=parts.market_limits,
+        rates=rates,
+        base_currency=policy.base_currency,
+        price_age_max_ns=limits.price_age_max_ns,
+        hours_of=hours.of,
+    )
     state = SentinelState(
         limits=limits,
         writer=recorder,
         keeper=keeper,
         prices=prices,
         market_time=parts.market_time,
-        listings=parts.listings,
         market_limits=parts.market_limits,
-        rates=rates,
-        base_currency=policy.base_currency,
+        valuer=valuer,
         volumes=load_volumes(config),
         turnover=turnover,
         clock_ns=kernel.clock.timestamp_ns,
         interval_ns=config.sentinel.equity_interval_s * NS,
         halt=halt,
-        hours_of=hours.of,
         wake=None if isinstance(kernel.clock, LiveClock) else Hop(kernel.clock, post=None, name="value").at,  # a loop has a task
     )
     state.restore(parts.fold)

@@ -10,6 +10,7 @@ from typing import Any, Final
 from nautilus_trader.model.data import Bar, BarType
 from nautilus_trader.model.identifiers import InstrumentId
 
+from orders.valuation import price_fault
 from orders.values import Quote
 
 BPS = Decimal(10_000)
@@ -76,6 +77,21 @@ class Prices:
             instrument_id = self._ids.get(symbol)
             found = [] if instrument_id is None else [self._cache.quote_tick(instrument_id, place) for place in (0, 1)]
         return next((self._quote(symbol, data) for data in found if data is not None and data.ts_event < instant_ns), None)
+
+    def mark_of(self, symbol: str) -> tuple[Decimal, int] | None:
+        """Return the newest mid, exactly, and when it was true: what `quote_of` says, without making a quote of every bar.
+
+        None where there is none, or it is zero, crossed or not finite.
+        """
+        if self._bar_types is not None:
+            bar = self._bars.get(symbol)
+            if bar is not None:
+                close = bar.close.as_decimal()
+                return (close, bar.ts_event) if close > 0 else None
+        quote = self.quote_of(symbol)
+        if quote is None or price_fault(quote, now_ns=quote.ts_ns, price_age_max_ns=0) is not None:
+            return None
+        return quote.mid, quote.ts_ns
 
     def earlier_of(self, symbol: str) -> Quote | None:
         """Return the price before the newest one; None when there is none since the start."""

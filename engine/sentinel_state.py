@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, localcontext
 from typing import Final
 
+from engine.book_valuer import BookValuer
 from engine.day_turnover import DayTurnover
 from engine.line_writer import LineWriter
 from engine.market_time import MarketTime
@@ -21,16 +22,13 @@ from orders.canonical import decimal_text
 from orders.errors import StorageError
 from orders.exact import EXACT, exact_arithmetic
 from orders.plan import Approval, Judgement, Outcome, Plan, Verdict
-from orders.valuation import judged_at, price_fault
-from orders.values import AverageVolume, Listing, MarketHours, MarketLimits, Quote, Rate, Side
+from orders.values import AverageVolume, MarketLimits, Quote, Side
 from sentinel.limits import SentinelLimits
 from sentinel.loss import Baseline, LossMode
 from sentinel.repeats import REPEATED_EXECUTION
 from sentinel.running_state import RunningState
 from sentinel.standing import Reference, Standing
 
-ZERO: Final = Decimal(0)
-ONE: Final = Decimal(1)
 VALUED_EVERY_MIN_NS: Final = 200_000_000  # real time between two valuations at least, however fast the replay
 
 
@@ -49,16 +47,13 @@ class SentinelState:
         keeper: BookKeeper,
         prices: Prices,
         market_time: MarketTime,
-        listings: Mapping[str, Listing],
         market_limits: Mapping[str, MarketLimits],
-        rates: Mapping[str, Rate],
-        base_currency: str,
+        valuer: BookValuer,
         volumes: Mapping[str, AverageVolume],
         turnover: DayTurnover,
         clock_ns: Callable[[], int],
         interval_ns: int,
         halt: Callable[[str], None],
-        hours_of: Callable[[int], Mapping[str, MarketHours] | None] = lambda now_ns: None,
         wake: Callable[[int, Callable[[], None]], None] | None = None,
     ) -> None:
         self.running = RunningState(limits, positions=keeper.positions)
@@ -68,14 +63,11 @@ class SentinelState:
         self._keeper = keeper
         self._prices = prices
         self._market_time = market_time
-        self._listings = listings
         self._market_limits = market_limits
-        self._rates = rates
-        self._base_currency = base_currency
+        self._valuer = valuer
         self._volumes = volumes
         self._clock_ns = clock_ns
         self._halt = halt
-        self._hours_of = hours_of
         self._wake = wake
         self._ringing = self._stopped = False
         self._turnover = turnover
@@ -123,7 +115,7 @@ class SentinelState:
             for line in made.lines:
                 if line.bid is not None and line.ask is not None and line.unit_value_base is not None:
                     values[line.symbol] = (line.bid + line.ask) / 2 * line.unit_value_base
-        self._observe(made.equity_base, values, now_ns=now_ns)
+        self._observe(made.equity_base, values, now_ns=now_ns, for_orders=True)
 
     def stop(self) -> None:
         """The record is about to be closed: the book is valued no more."""
@@ -137,10 +129,10 @@ class SentinelState:
         if self._stopped or (self.running.baseline is None and not self._keeper.positions):
             return  # nothing was ever at risk here
         now = self._clock_ns()
-        valued = self._valuation(now)
+        valued = self._valuer.value(now)
         if valued is not None:
             try:
-                self._observe(*valued, now_ns=now)
+                self._observe(*valued, now_ns=now, for_orders=False)
             except StorageError as error:
                 self._halt(str(error))
 
@@ -162,7 +154,7 @@ class SentinelState:
             disabled=frozenset(running.repeats.disabled),
             messages_left={venue: running.rates.left_today(venue, now_ns) for venue in venues},
             turnover_today_base=self._turnover.base_of(
-                market_ns=market_now, rate_of=lambda currency: self._rate(currency, now_ns)
+                market_ns=market_now, rate_of=lambda currency: self._valuer.rate(currency, now_ns)
             ),
             baseline=running.baseline,
             volumes=self._volumes,
@@ -215,7 +207,7 @@ class SentinelState:
         with localcontext(EXACT):
             self.running.reservations.end(order_id)
 
-    def _observe(self, equity: Decimal, values: Mapping[str, Decimal], *, now_ns: int) -> None:
+    def _observe(self, equity: Decimal, values: Mapping[str, Decimal], *, now_ns: int, for_orders: bool) -> None:
         running, before = self.running, self.running.baseline
         changed = running.observe(
             equity_base=equity,
@@ -223,6 +215,7 @@ class SentinelState:
             values=values,
             now_ns=now_ns,
             market_ns=self._market_time.at(now_ns),
+            for_orders=for_orders,
         )
         after = running.baseline
         assert after is not None
@@ -250,41 +243,6 @@ class SentinelState:
         self._ringing = False
         self.value()
         self._wake_again(self._clock_ns())
-
-    def _valuation(self, now_ns: int) -> tuple[Decimal, dict[str, Decimal]] | None:
-        """Equity and what one unit of each held symbol is worth, in base currency; None where something is missing."""
-        equity = ZERO
-        values: dict[str, Decimal] = {}
-        rates: dict[str, Decimal | None] = {}
-        hours = self._hours_of(now_ns)
-        with exact_arithmetic():
-            for amounts in self._keeper.cash.values():
-                for currency, amount in amounts.items():
-                    if amount:
-                        rate = self._rate(currency, now_ns)
-                        if rate is None:
-                            return None
-                        equity += amount * rate
-            for symbol, units in self._keeper.positions.items():
-                listing, market, quote = self._listings[symbol], self._market_limits.get(symbol), self._prices.quote_of(symbol)
-                currency = listing.quote_currency
-                rate = rates[currency] if currency in rates else rates.setdefault(currency, self._rate(currency, now_ns))
-                if rate is None or market is None or quote is None:
-                    return None
-                judged_ns = now_ns if hours is None else judged_at(quote, hours.get(symbol), now_ns=now_ns)
-                if price_fault(quote, now_ns=judged_ns, price_age_max_ns=self._limits.price_age_max_ns) is not None:
-                    return None
-                value = values[symbol] = (quote.bid + quote.ask) / 2 * (market.multiplier * rate)
-                equity += units * value
-        return equity, values
-
-    def _rate(self, currency: str, now_ns: int) -> Decimal | None:
-        if currency == self._base_currency:
-            return ONE
-        rate = self._rates.get(currency)
-        if rate is None or not (rate.as_of_ns <= now_ns <= rate.valid_until_ns and rate.value.is_finite() and rate.value > 0):
-            return None
-        return rate.value
 
     def _earlier(self, symbols: Iterable[str]) -> dict[str, Reference]:
         """The mid before the newest one. The first price of a run has none before it and is held against itself."""

@@ -224,6 +224,11 @@ class Reservations:
         return entry.worst(), max(abs(entry.position + buys), abs(entry.position - sells))
 
     @property
+    def at_work(self) -> bool:
+        """Whether anything is reserved or open."""
+        return bool(self._lines or self._open)
+
+    @property
     def gross_base(self) -> Decimal:
         """What is filled and open at its worst, over all symbols and venues, in base currency."""
         return self._gross

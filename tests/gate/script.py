@@ -94,8 +94,8 @@ def another_state(assembly: Assembly) -> SentinelState:
     known = assembly.sentinel
     return SentinelState(
         limits=msgspec.structs.replace(known._limits, equity_age_max_ns=2**63), writer=assembly.recorder,
-        keeper=assembly.recorder.keeper, prices=assembly.prices, market_time=known._market_time, listings=known._listings,
-        market_limits=known._market_limits, rates=known._rates, base_currency="USD", volumes={}, turnover=known._turnover,
+        keeper=assembly.recorder.keeper, prices=assembly.prices, market_time=known._market_time,
+        market_limits=known._market_limits, valuer=known._valuer, volumes={}, turnover=known._turnover,
         clock_ns=assembly.recorder._clock_ns, interval_ns=1, halt=assembly.halt,
     )  # fmt: skip
 
