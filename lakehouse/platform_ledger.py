@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from lakehouse.json_structure import nests_deeper
+from lakehouse.strict_json import nests_deeper
 from orders.values import Record
 
 ZERO_HASH: Final = "0" * 64

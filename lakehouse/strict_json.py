@@ -18,7 +18,6 @@ from typing import Any, Final
 
 import msgspec
 
-from lakehouse.json_structure import members_of, skeleton
 from orders.errors import InputError, NotYet
 from orders.values import Record
 
@@ -37,12 +36,12 @@ _FAST: Final = Context(  # exact or an exception; what it raises on is decided b
     Emin=-_FAST_EXPONENT_MAX,
     traps=[Clamped, Inexact, InvalidOperation, Overflow, Rounded, Subnormal],
 )
-_decoder: Final = msgspec.json.Decoder(float_hook=_FAST.create_decimal)
 
-_UNDECIDED: Final = object()
 _ASK: Final = "Have the writer of the file looked at."
 
 _OPEN_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NOT_STRUCTURE: Final = bytes(byte for byte in range(256) if byte not in b'[]{}"')
+_BRACES_TO_BRACKETS: Final = bytes.maketrans(b"{}", b"[]")
 _SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _CUT_ESCAPE: Final = re.compile(r"\\(u[0-9a-fA-F]{0,4})?\Z")  # the scanner wants one character more after the fourth digit
 _CUT_NUMBERS: Final = frozenset({"", "-", ".", "e", "E", "e+", "e-", "E+", "E-"})
@@ -129,8 +128,7 @@ def parse(data: bytes, *, what: str, size_max: int, depth_max: int = DEPTH_MAX, 
         raise _too_large(what, size_max=size_max, found=f"{len(data)} bytes")
     if not data:
         raise NotYet("EMPTY", expected="a JSON document", found=f"no bytes in {what}", action="Wait for its writer.")
-    seen = skeleton(data, depth_max=depth_max)
-    if seen.too_deep:
+    if nests_deeper(data, depth_max=depth_max):
         raise InputError(
             "TOO_DEEP", expected=f"at most {depth_max} levels", found=f"more in {what}", action="Have its writer looked at."
         )
@@ -142,11 +140,8 @@ def parse(data: bytes, *, what: str, size_max: int, depth_max: int = DEPTH_MAX, 
         raise InputError(
             "NOT_UTF8", expected="UTF-8", found=f"{error.reason} at byte {error.start} of {what}", action=_ASK
         ) from error
-    short = not _has_long_run(data)
     try:
-        value = _decoded(data, members=seen.members) if short else _UNDECIDED
-        if value is _UNDECIDED:
-            value = _loads(text, fast=short, nonfinite=nonfinite)
+        value = _loads(text, fast=not _has_long_run(data), nonfinite=nonfinite)
     except json.JSONDecodeError as error:
         if _ends_early(text, error):
             raise _half_written(what, at=len(text)) from error
@@ -168,19 +163,6 @@ def _has_long_run(data: bytes) -> bool:
     return _LONG_RUN[::_STRIDE][1:] in sampled and _LONG_RUN in data.translate(_NUMBER_RUN)
 
 
-def _decoded(data: bytes, *, members: int) -> Any:
-    """Return the value by the quick decoder, or `_UNDECIDED` where it finds any fault or a name is missing from the value.
-
-    The quick decoder keeps the last of two equal names and takes no NaN: whatever it does not take, or takes with fewer names
-    than `members` in the text, is judged by the slow reading, which has the words for it. No number may be over-long.
-    """
-    try:
-        value = _decoder.decode(data)
-    except (msgspec.DecodeError, DecimalException, RecursionError):
-        return _UNDECIDED
-    return value if members_of(value) == members else _UNDECIDED
-
-
 def _loads(text: str, *, fast: bool, nonfinite: bool) -> Any:
     """`fast`: no number is longer than allowed. An exponent out of the common range is judged in a second, slow reading."""
     constant = Decimal if nonfinite else _refuse_constant
@@ -198,6 +180,26 @@ def _loads(text: str, *, fast: bool, nonfinite: bool) -> Any:
         parse_int=_bounded_integer,
         parse_constant=constant,
     )
+
+
+def nests_deeper(data: bytes, *, depth_max: int) -> bool:
+    """Say whether JSON bytes open more than `depth_max` brackets at once, outside strings; stops at the first excess.
+
+    Bytes that are no JSON get some answer: a parser stops at their first fault, up to which the count is right.
+    """
+    if b"\\" in data:  # an escape begins inside strings only, and a run of backslashes pairs off from its left end
+        data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    structure = data.translate(_BRACES_TO_BRACKETS, _NOT_STRUCTURE)
+    structure = structure.replace(b'""', b"")  # strings without brackets; which quotes open and which close stays the same
+    depth = 0
+    for byte in b"".join(structure.split(b'"')[::2]):
+        if byte == 0x5B:
+            depth += 1
+            if depth > depth_max:
+                return True
+        else:
+            depth -= 1
+    return False
 
 
 def _object_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

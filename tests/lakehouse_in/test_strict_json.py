@@ -16,8 +16,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lakehouse.json_structure import members_of, nests_deeper, skeleton
-from lakehouse.strict_json import parse, read_bounded, read_contained
+from lakehouse.strict_json import nests_deeper, parse, read_bounded, read_contained
 from orders.errors import InputError, NotYet
 
 SIZE_MAX = 1 << 20
@@ -156,21 +155,6 @@ def test_the_scan_counts_the_depth_that_the_parser_sees(value: object, ascii_onl
     depth = depth_of(value)
     assert not nests_deeper(data, depth_max=depth)
     assert depth == 0 or nests_deeper(data, depth_max=depth - 1)
-
-
-@given(value=json_values, ascii_only=st.booleans())
-def test_the_scan_counts_the_names_that_the_parser_sees(value: object, ascii_only: bool) -> None:
-    data = json.dumps(value, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
-    assert skeleton(data, depth_max=99).members == members_of(value)
-
-
-@given(value=json_values, key=st.text(max_size=3), depth=st.integers(0, 5), listed=st.booleans())
-def test_a_name_that_stands_twice_is_refused_wherever_it_stands(value: object, key: str, depth: int, listed: bool) -> None:
-    inner, name = json.dumps(value), json.dumps(key)
-    text = f"{{{name}: {inner}, {name}: {inner}}}"
-    for _ in range(depth):
-        text = f"[{inner}, {text}]" if listed else f'{{"other": {inner}, "in": {text}}}'
-    assert refusal(text.encode()).code in ("DUPLICATE_KEY", "NOT_UTF8")
 
 
 @given(value=json_values)
