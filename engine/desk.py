@@ -35,6 +35,7 @@ from orders.flatten import is_withdrawn, without_withdrawn
 from orders.plan import Approval, Held, InFlight, Judgement, Plan, PlanInputs
 from orders.values import Listing, Quote
 from sentinel.limits import SentinelLimits
+from sentinel.market_sanity import MARKET_SANITY
 from strategies.desk import DRIFT, NEW_MANIFEST, TOP_UP, Work
 from strategies.planner import plan
 
@@ -130,6 +131,7 @@ class ManifestDesk(IntakeDesk):
         cycle = self._recorder.open_cycle(cause=work.cause, manifest_sha256=manifest.manifest_sha256)
         self._open_manifest, self._outcome = manifest.manifest_sha256, "done"
         inputs = self._work_inputs(work, cycle=cycle)
+        self._drift.saw(inputs.quotes)
         made = made_plan(inputs)
         if work.cause == DRIFT:
             audited = _decided_now(audited, inputs)
@@ -245,13 +247,20 @@ class ManifestDesk(IntakeDesk):
     def would_trade(self, work: Work) -> bool:
         """Whether a drift cycle would send something, judged on what there is now; no cycle is opened.
 
-        Also True for the first of refusals of one kind: the cycle that is refused then tells it. Where the book cannot be valued
-        there is no plan: the first look of one kind raises an alarm.
+        Also True for the first of refusals of one kind: the cycle that is refused then tells it. Where the book cannot be valued,
+        or a price has jumped, there is no plan: the first look of one kind raises an alarm.
         """
         inputs = self._work_inputs(work, cycle=self._recorder.last_cycle + 1)
+        jumped = self._drift.jumped(inputs.quotes, most=self._limits.jump_max_fraction)
+        if jumped is None:
+            return False
         made, audited = made_plan(inputs), self._intake.audited
         foretold: Judgement | Held | None = None
-        if isinstance(made, Held):
+        if jumped:
+            foretold = Held(
+                code=MARKET_SANITY, message=f"{jumped}. The next look takes it for the market's if it is still there."
+            )
+        elif isinstance(made, Held):
             foretold = made
         elif audited is not None and any(line.trades for line in made.lines):
             foretold = self.foretold(made, inputs=inputs, audited=audited)

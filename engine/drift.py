@@ -5,13 +5,16 @@ The instants are a grid over market time from 1970 on, so that a backtest, a sha
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from decimal import Decimal
+
 from engine.intake import ManifestIntake
 from engine.market_time import MarketTime
 from engine.waiting import Waiting
 from orders.book import BookKeeper
 from orders.flatten import is_withdrawn
 from orders.plan import Judgement
-from orders.values import Record
+from orders.values import Quote, Record
 from strategies.desk import DRIFT, Work
 
 NS = 1_000_000_000
@@ -40,6 +43,7 @@ class DriftWatch:
         self._waiting = waiting
         self._refused = ""  # the code of the last look, where it was a refusal
         self._held = ""  # the code of the last look, where there was no plan to judge
+        self._mids: Mapping[str, Decimal] = {}  # of the last look or plan
         self.next_ns: int | None = 0 if grid.every_s else None
 
     def pass_by(self, now_ns: int) -> None:
@@ -70,6 +74,28 @@ class DriftWatch:
             deadline_ns=intake.deadline_ns(now_ns),
             awaited=self._waiting.awaited(symbols, now_ns=now_ns),
         )
+
+    def saw(self, quotes: Mapping[str, Quote]) -> None:
+        """A plan was made on these prices: the next look is held against them."""
+        self._mids = {symbol: quote.mid for symbol, quote in quotes.items()}
+
+    def jumped(self, quotes: Mapping[str, Quote], *, most: Decimal) -> str | None:
+        """Return in words which price left that of the last look or plan by more than the fraction `most`; "" for none.
+
+        After a start that is the price the manifest was read at; None: there is none yet for one of them. A look on a price that
+        has jumped would take it for the market's and the equity it makes for real; the next look, an interval later, may.
+        """
+        audited = self._intake.audited
+        before = {**(audited.facts.decision_prices if audited is not None else {}), **self._mids}
+        self.saw(quotes)
+        unknown = False
+        for symbol, mid in sorted(self._mids.items()):
+            known = before.get(symbol)
+            if known is None:
+                unknown = True
+            elif abs(mid - known) > most * known:
+                return f"{symbol} went from {known} to {mid} since it was looked at last, further than {most} of it"
+        return None if unknown else ""
 
     def acts_on(self, judgement: Judgement) -> bool:
         """Whether a look opens a cycle: something is approved, or it is refused for another reason than the last one was."""

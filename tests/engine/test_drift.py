@@ -156,4 +156,18 @@ def test_a_book_that_cannot_be_valued_any_more_is_told_once_and_nothing_drifts(t
     world = drifting(tmp_path, (1_500, 30_000, 0), until_ms=5_400, changes=margin)
     ran = run_backtest(world, [installed(world, manifest_text({A.symbol: "-0.4", B.symbol: "0.3"}))])
     assert causes(ran) == ["new_manifest"]
-    assert [line["code"] for line in ran.of("alarm")] == ["EQUITY_NOT_POSITIVE"]
+    assert [line["code"] for line in ran.of("alarm")] == ["MARKET_SANITY", "EQUITY_NOT_POSITIVE"]
+
+
+@pytest.mark.parametrize("ticks", [90_000, -9_000], ids=["ten times", "a tenth"])
+def test_a_price_that_jumps_is_not_drifted_on_before_the_next_look_finds_it_there(ticks: int, tmp_path: Path) -> None:
+    """On margin ten times the price made equity that was not there, and the other share was bought with it."""
+    wide = [('account = "cash"', 'account = "margin"'), ('max_order_value_base = "60000"', 'max_order_value_base = "600000"')]
+    world = drifting(tmp_path / "back", (1_500, ticks, 0), (2_400, 0, 0), until_ms=5_400, changes=wide)
+    ran = run_backtest(world, [installed(world)])
+    assert causes(ran) == ["new_manifest"]
+    assert [line["code"] for line in ran.of("alarm")] == ["MARKET_SANITY"]
+    assert A.symbol in ran.of("alarm")[0]["message"]
+    stays = drifting(tmp_path / "stays", (1_500, ticks, 0), until_ms=4_400, changes=wide)
+    found = [(line["ts_ns"] - DAY_NS) // SECOND for line in run_backtest(stays, [installed(stays)]).of("cycle")]
+    assert found[:2] == [0, 3]
