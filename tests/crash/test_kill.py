@@ -70,7 +70,7 @@ def test_shadow_killed_at_a_call_that_changes_a_file_goes_on_and_ends_well(call:
     numbers = EVERY[call] if FULL else SAMPLE[call]
     killed = 0
     for number in numbers:
-        world = make_world(tmp_path / f"{call}-{number}", end=date(2022, 4, 5), manifests=(date(2022, 4, 1),), interest="0.02")
+        world = make_world(tmp_path / f"{call}-{number}", end=date(2022, 4, 8), manifests=(date(2022, 4, 1),), interest="0.02")
         inject = f"inject={call}:signal=SIGKILL:when={number}"
         process = start(world, strace, "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", inject)
         text = process.communicate(timeout=END_S)[0]
