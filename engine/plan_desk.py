@@ -17,12 +17,14 @@ from lakehouse import records
 from lakehouse.rebuild import OPERATOR
 from orders.errors import InputError, StorageError
 from orders.plan import Approval, Decision, Held, Judgement, OpenOrder, Plan, PlanInputs, Reason, document_sha256, plan_document
+from sentinel.believed import MARK_JUMPED
 from sentinel.facts import RecentApproval
 from sentinel.guard import AT_ONCE_EVERYWHERE, judge_plan
 from sentinel.limits import SentinelLimits
+from strategies.desk import DRIFT
 from strategies.plan_text import FLIP
 
-PRICE_HOLDS: Final = frozenset({"NO_MARK", "MARK_STALE"})
+PRICE_HOLDS: Final = frozenset({"NO_MARK", "MARK_STALE", MARK_JUMPED})
 UNSETTLED: Final = frozenset({Reason.IN_FLIGHT, Reason.REPLACE})  # lines whose rest is the next cycle's
 
 
@@ -127,6 +129,13 @@ class PlanDesk:
             assert isinstance(exposure, Held)
             self._hold(cycle, sha256, exposure, planned_ns, ready)
             return exposure
+        doubted = (
+            "" if reductions_only or self._recorder.cycle_cause == DRIFT else self._state.doubted(made)
+        )  # a look had its own
+        if doubted:
+            held = Held(code=MARK_JUMPED, message=f"{doubted}. Nothing was sent; what is held stays as it is.")
+            self._hold(cycle, sha256, held, planned_ns, ready)
+            return held
         automatic = self._recorder.cycle_cause != OPERATOR
         if not reductions_only:  # a flatten goes where the book cannot be valued
             self._state.observe_plan(made, now_ns=planned_ns)

@@ -23,6 +23,8 @@ from orders.errors import StorageError
 from orders.exact import EXACT, exact_arithmetic
 from orders.plan import Approval, Judgement, Outcome, Plan, Verdict
 from orders.values import AverageVolume, MarketLimits, Quote, Side
+from sentinel.believed import BelievedValues
+from sentinel.facts import reduces
 from sentinel.limits import SentinelLimits
 from sentinel.loss import Baseline, LossMode
 from sentinel.repeats import REPEATED_EXECUTION
@@ -72,6 +74,7 @@ class SentinelState:
         self._ringing = self._stopped = False
         self._turnover = turnover
         self._newest_generated_ns: int | None = None
+        self._believed = BelievedValues(jump_max=limits.jump_max_fraction, stamp_of=self._stamp_of)
 
     def restore(self, fold: LogFold) -> None:
         """Count on from what the log says: messages of the day, parents, switches, fills, baseline, open orders."""
@@ -108,13 +111,17 @@ class SentinelState:
         """A manifest was accepted; its own stamp in market time."""
         self._newest_generated_ns = max(self._newest_generated_ns or 0, generated_ns)
 
+    def doubted(self, made: Plan) -> str:
+        """Return in words why what a plan that opens or adds was valued at is not believed yet; "" where it is."""
+        if all(reduces(line) for line in made.lines if line.trades):
+            return ""
+        with localcontext(EXACT):
+            return self._believed.doubt(self._keeper.positions, _unit_values(made))
+
     def observe_plan(self, made: Plan, *, now_ns: int) -> None:
         """Take the valuation a plan was made with. Raises `StorageError`."""
-        values = {}
-        with exact_arithmetic():
-            for line in made.lines:
-                if line.bid is not None and line.ask is not None and line.unit_value_base is not None:
-                    values[line.symbol] = (line.bid + line.ask) / 2 * line.unit_value_base
+        with localcontext(EXACT):
+            values = _unit_values(made)
         self._observe(made.equity_base, values, now_ns=now_ns, for_orders=True)
 
     def stop(self) -> None:
@@ -124,6 +131,8 @@ class SentinelState:
     def value(self) -> None:
         """Value the book at the newest prices; where one is missing or stale nothing is observed, and equity grows old.
 
+        So it does where a jump would raise equity and is not believed yet; one that lowers it is taken at once.
+
         Never raises: a journal that fails halts.
         """
         if self._stopped or (self.running.baseline is None and not self._keeper.positions):
@@ -131,6 +140,11 @@ class SentinelState:
         now = self._clock_ns()
         valued = self._valuer.value(now)
         if valued is not None:
+            baseline = self.running.baseline
+            with localcontext(EXACT):
+                doubted = self._believed.doubt(self._keeper.positions, valued[1])
+            if doubted and baseline is not None and valued[0] > baseline.equity_base:
+                return
             try:
                 self._observe(*valued, now_ns=now, for_orders=False)
             except StorageError as error:
@@ -209,6 +223,7 @@ class SentinelState:
 
     def _observe(self, equity: Decimal, values: Mapping[str, Decimal], *, now_ns: int, for_orders: bool) -> None:
         running, before = self.running, self.running.baseline
+        self._believed.believe(values)
         changed = running.observe(
             equity_base=equity,
             positions=self._keeper.positions,
@@ -234,6 +249,10 @@ class SentinelState:
             self._writer.write(records.Alarm, code=running.mode.value, message=words)
         self._wake_again(now_ns)
 
+    def _stamp_of(self, symbol: str) -> int | None:
+        quote = self._prices.quote_of(symbol)
+        return None if quote is None else quote.ts_ns
+
     def _wake_again(self, now_ns: int) -> None:
         if self._wake is not None and not self._ringing and not self._stopped:
             self._ringing = True
@@ -252,3 +271,12 @@ class SentinelState:
             if quote is not None:
                 found[symbol] = Reference(price=quote.mid, ts_ns=quote.ts_ns)
         return found
+
+
+def _unit_values(made: Plan) -> dict[str, Decimal]:
+    """What a plan values one unit of each of its symbols at, in base currency."""
+    return {
+        line.symbol: (line.bid + line.ask) / 2 * line.unit_value_base
+        for line in made.lines
+        if line.bid is not None and line.ask is not None and line.unit_value_base is not None
+    }

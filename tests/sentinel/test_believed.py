@@ -1,0 +1,73 @@
+"""One wrong print of a held symbol is not equity: it is believed when a newer price says the same."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from sentinel.believed import BelievedValues
+
+D = Decimal
+
+
+class Told:
+    """A made feed: each look is one price of A, believed where it is not doubted."""
+
+    def __init__(self, *, first: str | None = "100") -> None:
+        self.stamp: int | None = 0
+        self.values = BelievedValues(jump_max=D("0.5"), stamp_of=lambda symbol: self.stamp)
+        if first is not None:
+            self.values.believe({"A": D(first)})
+
+    def look(self, price: str, *, newer: bool = True) -> bool:
+        """Return whether it is believed."""
+        if newer and self.stamp is not None:
+            self.stamp += 1
+        if self.values.doubt({"A": D(1)}, {"A": D(price)}):
+            return False
+        self.values.believe({"A": D(price)})
+        return True
+
+
+@pytest.mark.parametrize(
+    ("prices", "believed"),
+    [
+        (("150",), (True,)),
+        (("150.01",), (False,)),
+        (("50",), (True,)),
+        (("49.99",), (False,)),
+        (("1000", "1000"), (False, True)),
+        (("1000", "100"), (False, True)),
+        (("1000", "10"), (False, False)),
+        (("1000", "100", "1000"), (False, True, False)),
+        (("1000", "1400", "900"), (False, True, True)),
+    ],
+    ids=[
+        "at the limit", "one step above", "at the limit below", "one step below", "a newer price says the same",
+        "it was one wrong print", "another jump", "a second wrong print is a first one again", "from then on it is the price",
+    ],
+)  # fmt: skip
+def test_a_value_that_has_jumped_is_believed_when_a_newer_price_says_it_again(
+    prices: tuple[str, ...], believed: tuple[bool, ...]
+) -> None:
+    told = Told()
+    assert tuple(told.look(price) for price in prices) == believed
+
+
+def test_the_same_price_looked_at_again_says_nothing_new() -> None:
+    told = Told()
+    assert not told.look("1000")
+    assert not told.look("1000", newer=False)
+    assert not told.look("1000", newer=False)
+    assert told.look("1000")
+
+
+def test_what_was_never_valued_and_what_has_no_value_is_not_doubted_here() -> None:
+    assert Told(first=None).look("1000")
+    assert Told().values.doubt({"A": D(1), "B": D(1)}, {"B": D(5)}) == ""
+
+
+def test_words_name_symbol_values_and_limit() -> None:
+    words = Told().values.doubt({"A": D(-1)}, {"A": D(1000)})
+    assert all(part in words for part in ("A", "100", "1000", "0.5"))
