@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Final
 
 from commands.plan_sums import guard, percent, sums
@@ -13,6 +13,7 @@ from orders.values import Side
 
 HEAD: Final = ("symbol", "target", "have", "Δ qty", "order", "reason", "")
 RIGHT: Final = frozenset({1, 2, 3})
+SHORT: Final = Context(prec=4, rounding=ROUND_HALF_EVEN)
 NS_PER_MINUTE: Final = 60_000_000_000
 
 
@@ -83,7 +84,7 @@ def _table(lines: Sequence[PlanLine], *, more: Sequence[tuple[str, Mapping[str, 
 
 def _cells(line: PlanLine) -> Sequence[str]:
     wanted = line.wanted_quantity
-    delta = "" if wanted is None or not wanted else f"{wanted:+f}"
+    delta = "" if wanted is None or not wanted else f"{_short(wanted):+f}"
     order = "–"
     if line.trades:
         assert line.side is not None
@@ -96,6 +97,11 @@ def _cells(line: PlanLine) -> Sequence[str]:
         if line.after_line is not None:
             order += f", after line {line.after_line}"
     return line.symbol, percent(line.target_weight), percent(line.held_weight), delta, order, str(line.reason), line.detail
+
+
+def _short(wanted: Decimal) -> Decimal:
+    """Return a quantity that is not traded at four significant digits, none cut before the point; --json has all of them."""
+    return SHORT.plus(wanted) if abs(wanted) < 1_000 else wanted.quantize(Decimal(1), rounding=ROUND_HALF_EVEN)
 
 
 def winners_of(plan: Plan) -> dict[str, str]:

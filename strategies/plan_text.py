@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from decimal import ROUND_DOWN, Context, Decimal
 from typing import Final
 
 from orders.canonical import decimal_text
@@ -12,6 +12,7 @@ from orders.plan import OpenOrder, PlanLine, Reason
 from orders.sizing import Dust, TooLarge
 from orders.valuation import Mark
 
+CUT: Final = Context(prec=2, rounding=ROUND_DOWN)  # never up to the band it is smaller than
 BELOW_FLOOR: Final = "Below Floor"  # the specification's words
 FLIP: Final = "closes first; the other side is the next cycle's"
 FLIP_NOW: Final = "closes first; a line of its own opens the other side"
@@ -77,8 +78,8 @@ def too_large(fit: TooLarge) -> str:
 
 
 def within_band(gap: Decimal, *, band: Decimal, equity: Decimal) -> str:
-    """Return the gap and the band in percent of equity; all three are in base currency."""
-    return f"{percent(abs(gap), equity)} < {percent(band, equity)}"
+    """Return the gap, cut to two significant digits, and the band in percent of equity; all three are in base currency."""
+    return f"{decimal_text(CUT.plus(FLOOR.divide(abs(gap) * 100, equity)))} % < {percent(band, equity)}"
 
 
 def percent(part: Decimal, whole: Decimal) -> str:
