@@ -217,6 +217,10 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         turnover=turnover,
         hours=hours,
     )
+
+    def messages_left(venue: str) -> int:
+        return state.running.rates.left_now(venue, kernel.clock.timestamp_ns())
+
     releases = Releases(
         keeper=keeper,
         recorder=recorder,
@@ -228,6 +232,7 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         assumptions=assumptions,
         drift_fraction=policy.cash_drift_fraction,
         wait_ns=config.policy.release_deadline_s * NS // parts.market_time.speed,
+        messages_left=messages_left,
     )
     desk = ManifestDesk(
         config=config,
@@ -292,6 +297,7 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
             cache=kernel.cache,
             clock_ns=kernel.clock.timestamp_ns,
             halt=halt,
+            messages_left=messages_left,
         )
     return Assembly(
         gate=gate,

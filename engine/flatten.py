@@ -8,6 +8,7 @@ A process that dies in between goes on at (3): what is planned is what is held, 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Final
@@ -61,6 +62,7 @@ class FlattenDesk:
         cache: Any,
         clock_ns: Callable[[], int],
         halt: Callable[[str], None],
+        messages_left: Callable[[str], int],
     ) -> None:
         self._layout = layout
         self._environment = environment
@@ -70,6 +72,8 @@ class FlattenDesk:
         self._strategy = strategy
         self._recorder = recorder
         self._permission = permission
+        self._messages_left = messages_left
+        self._messages_max = limits.messages_per_s_max
         self._order_value_max = limits.max_order_value_base / (ONE + limits.price_collar_fraction)
         self._cache = cache
         self._clock_ns = clock_ns
@@ -249,7 +253,7 @@ class FlattenDesk:
         if any(each.trades for each in made.lines):
             if self._fills == 0 or self._cycles >= CYCLES_MAX:
                 self._end(INCOMPLETE, self._left(made, "its last orders filled nothing: see the log"))
-            else:
+            elif self._may_go(made):
                 self._carry_out(made, inputs=inputs, audited=audited, line=line)
             return
         left = stays(made)
@@ -257,6 +261,13 @@ class FlattenDesk:
             self._end(FLAT, "")
         elif now >= self._deadline_ns or not any(each.reason in WAITS for each in left):
             self._end(INCOMPLETE, self._left(made, ""))
+
+    def _may_go(self, made: Plan) -> bool:
+        """Whether every venue takes all of it, or as much as it ever takes in a second; else it is asked again soon. What is over
+        the limit is denied, and the next cycle's.
+        """
+        orders = Counter(each.venue for each in made.lines if each.trades and each.venue is not None)
+        return all(self._messages_left(venue) >= min(number, self._messages_max) for venue, number in orders.items())
 
     def _audited(self, line: records.FlattenLine) -> Audited:
         """The manifest in force, with prices as of now; a person's word stands for its grade."""

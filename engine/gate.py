@@ -121,6 +121,10 @@ class Gate:
         self._armed.discard(client_order_id)
         self._forget(client_order_id)
 
+    def awaits(self, client_order_id: str) -> bool:
+        """Whether an approval of this id waits for its order."""
+        return client_order_id in self._armed
+
     def disarm(self, *, keep: Collection[str] = ()) -> None:
         """The cycle is over: take back every approval that no order has used, and count its orders no longer; but for the orders
         in `keep`, which go on in the next one.

@@ -47,6 +47,11 @@ class ReleaseDesk(PlanDesk):
         """Until when approved orders wait for their turn, on the engine's clock; None when none does."""
         return self._releases.deadline_ns if self._releases.waiting else None
 
+    @property
+    def paced(self) -> bool:
+        """Whether approved orders wait for nothing but the messages their venue takes in a second."""
+        return self._releases.paced
+
     @stops_on_error(())
     def release(self, now_ns: int) -> Sequence[Approval]:
         """Return the approved orders that go now, each once; where none may go any more the rest is skipped."""

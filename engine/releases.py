@@ -15,6 +15,7 @@ from orders.assumptions import Assumptions
 from orders.book import BookKeeper
 from orders.exact import exact_arithmetic
 from orders.plan import Approval, OpenOrder, Plan, PlanInputs
+from orders.schedule import AT_ONCE
 from orders.values import AccountKind, Listing, MarketLimits, OrderKind, Quote, Side
 from strategies.release import Leftover, Pot, Releaser
 from strategies.release_lines import release_lines, unit_cost
@@ -45,6 +46,7 @@ class Releases:
         assumptions: Assumptions,
         drift_fraction: Decimal,
         wait_ns: int,
+        messages_left: Callable[[str], int],
     ) -> None:
         self._keeper = keeper
         self._recorder = recorder
@@ -57,9 +59,12 @@ class Releases:
         with exact_arithmetic():
             self._up = (ONE + drift_fraction) * (ONE + assumptions.slippage_bps / BPS)
         self._wait_ns = wait_ns
+        self._messages_left = messages_left
         self._approvals: dict[str, Approval] = {}
         self._releaser: Releaser | None = None
         self.deadline_ns = 0
+        self._on_the_way: dict[str, str] = {}  # released and not seen by the gate yet -> venue: a node has a queue in between
+        self.paced = False  # something waits for nothing but its venue's messages of the second
         self.left_over = False  # of the open cycle: a line was approved and not sent
 
     @property
@@ -70,6 +75,7 @@ class Releases:
     def begin(self, approvals: Sequence[Approval], *, plan: Plan, inputs: PlanInputs, now_ns: int) -> None:
         """Take the approvals of a cycle, in plan order. Raises `InputError` RELEASE_INVALID; nothing may be sent then."""
         self.left_over = False
+        self._on_the_way.clear()
         self._approvals = {approval.client_order_id: approval for approval in approvals}
         lines = release_lines(
             approvals,
@@ -112,19 +118,41 @@ class Releases:
         return unit_cost(side, price=price * self._up, multiplier=multiplier, listing=listing, fees=self._fees[listing.venue])
 
     def next(self) -> list[Approval]:
-        """Return what goes now, what reduces first, else in plan order; each approval is returned once."""
-        releaser = self._releaser
+        """Return what goes now, what reduces first, else in plan order; each approval is returned once.
+
+        No more of a venue than its messages of this second: the gate would deny the rest, and a denied order is not sent again.
+        """
+        releaser, self.paced = self._releaser, False
         if releaser is None:
             return []
         chosen = releaser.releasable()
         while chosen and self._reprice(releaser, chosen):
             chosen = releaser.releasable()
-        for line_id in chosen:
-            releaser.on_released(line_id)
+        going = [self._approvals[line_id] for line_id in chosen]
+        going = self._at_pace([*(a for a in going if a.reduces), *(a for a in going if not a.reduces)])
+        self.paced = len(going) < len(chosen)
+        for approval in going:
+            releaser.on_released(approval.client_order_id)
         if not releaser.waiting:
             self._releaser = None
-        going = [self._approvals[line_id] for line_id in chosen]
-        return [*(a for a in going if a.reduces), *(a for a in going if not a.reduces)]
+        return going
+
+    def _at_pace(self, going: Sequence[Approval]) -> list[Approval]:
+        """The first of them, as far as messages are left; a parent is no message, its children are."""
+        self._on_the_way = {key: venue for key, venue in self._on_the_way.items() if self._gate.awaits(key)}
+        left: dict[str, int] = {}
+        taken = []
+        for approval in going:
+            venue = approval.venue
+            if approval.schedule == AT_ONCE:
+                if venue not in left:
+                    left[venue] = self._messages_left(venue) - sum(1 for known in self._on_the_way.values() if known == venue)
+                if left[venue] <= 0:
+                    continue
+                left[venue] -= 1
+                self._on_the_way[approval.client_order_id] = venue
+            taken.append(approval)
+        return taken
 
     def _reprice(self, releaser: Releaser, chosen: Sequence[str]) -> bool:
         """Count buys on cash at the far touch of now where it is worse; return whether one costs more than before."""
@@ -167,6 +195,7 @@ class Releases:
 
     def ended(self, order_id: str) -> None:
         """An order of this cycle is terminal."""
+        self._on_the_way.pop(order_id, None)
         if self._releaser is not None and order_id in self._approvals:
             self._releaser.on_terminal(order_id)
 

@@ -72,6 +72,11 @@ class MessageRates:
         used = known.count if known is not None and now_ns // DAY_NS == known.day else 0
         return max(0, self._per_day - used)
 
+    def left_now(self, venue: str, now_ns: int) -> int:
+        """Return how many messages this second has left for a venue, 0 or more: what goes beyond them would be denied."""
+        known = self._venues.get(venue)
+        return self._per_s if known is None else max(0, self._per_s - self._in_second(known, now_ns))
+
     @staticmethod
     def _in_second(known: _Venue, now_ns: int) -> int:
         instants = known.instants

@@ -60,6 +60,11 @@ class Desk(Protocol):
         """Until when approved orders wait for their turn, on the engine's clock; None when none does."""
         ...
 
+    @property
+    def paced(self) -> bool:
+        """Whether approved orders wait for nothing but the messages their venue takes in a second: the next price asks again."""
+        ...
+
     def filled(self, event: Any, *, parent_id: str | None) -> None:
         """Take a fill of an order of ours, or of a child of `parent_id`."""
         ...

@@ -114,7 +114,7 @@ class ManifestStrategy(Strategy):
 
     def _on_price(self, tick: Any) -> None:
         until_ns = self._desk.waiting_until_ns
-        if until_ns is not None and tick.ts_event >= until_ns:
+        if until_ns is not None and (tick.ts_event >= until_ns or self._desk.paced):
             self._go_on(tick.ts_event)
         work = self._work if self._work is not None else self._drift_work(tick.ts_event)
         if work is None:
