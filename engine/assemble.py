@@ -282,7 +282,17 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
     kernel.msgbus.subscribe(topic="events.order.*", handler=recorder.on_event, priority=RECORDER_PRIORITY)
     gate.install()
     if schedules:
-        _add_schedules(kernel, parts, schedules, recorder=recorder, gate=gate, prices=prices, halt=halt, owner=strategy_id)
+        _add_schedules(
+            kernel,
+            parts,
+            schedules,
+            recorder=recorder,
+            gate=gate,
+            prices=prices,
+            halt=halt,
+            owner=strategy_id,
+            messages_left=messages_left,
+        )
     flatten = None
     if parts.requests is not None:
         flatten = FlattenDesk(
@@ -325,6 +335,7 @@ def _add_schedules(
     prices: Prices,
     halt: Callable[[str], None],
     owner: str,
+    messages_left: Callable[[str], int],
 ) -> None:
     """Register an algorithm for each schedule."""
     instrument_ids = {symbol: parts.listings[symbol].instrument_id for symbol in parts.market_limits if symbol in parts.listings}
@@ -339,6 +350,7 @@ def _add_schedules(
         clock_ns=kernel.clock.timestamp_ns,
         wake=Hop(kernel.clock, post=parts.post).at,
         halt=halt,
+        messages_left=messages_left,
     )
     for schedule in schedules.values():
         kernel.trader.add_exec_algorithm(ScheduleAlgorithm(schedule=schedule, desk=desk, owner=owner))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from nautilus_trader.model.identifiers import InstrumentId
 
@@ -17,6 +17,8 @@ from orders.plan import Approval
 from orders.schedule import CHILD_ORDERS_MAX
 from orders.values import MarketLimits, OrderKind, Quote
 from strategies.schedules.profile import VolumeProfile
+
+SECOND_NS: Final = 1_000_000_000
 
 
 class SchedulesDesk:
@@ -38,6 +40,7 @@ class SchedulesDesk:
         clock_ns: Callable[[], int],
         wake: Callable[[int, Callable[[], None]], None],
         halt: Callable[[str], None],
+        messages_left: Callable[[str], int],
     ) -> None:
         self._recorder = recorder
         self._gate = gate
@@ -49,6 +52,8 @@ class SchedulesDesk:
         self._clock_ns = clock_ns
         self._wake = wake
         self._halt = halt
+        self._messages_left = messages_left
+        self._on_the_way: dict[str, tuple[str, int]] = {}  # child id -> venue, when it was written, until the gate has seen it
         self._numbers: dict[str, int] = {}
         self._topics: dict[str, tuple[str, Callable[[Any], None]]] = {}  # parent id -> what it listens to
 
@@ -109,6 +114,17 @@ class SchedulesDesk:
         self._topics[parent.client_order_id] = (topic, listener)
         self._msgbus.subscribe(topic=topic, handler=listener)
 
+    def may_go(self, parent: Approval) -> bool:
+        """Whether the venue takes one more message in this second; a child beyond that would be denied, and end its schedule."""
+        now = self._clock_ns()
+        self._on_the_way = {
+            key: (venue, written)
+            for key, (venue, written) in self._on_the_way.items()
+            if now - written < SECOND_NS and not self._gate.has_passed(key)
+        }
+        on_the_way = sum(1 for venue, _ in self._on_the_way.values() if venue == parent.venue)
+        return self._messages_left(parent.venue) > on_the_way
+
     def write_child(self, parent: Approval, *, quantity: Decimal, limit_price: Decimal | None) -> str | None:
         """Write the intent of the parent's next child and return its id; None: no more may be sent, or the journal failed."""
         parent_id = parent.client_order_id
@@ -118,10 +134,14 @@ class SchedulesDesk:
         self._numbers[parent_id] = number
         kind = OrderKind.MARKET if limit_price is None else OrderKind.LIMIT
         try:
-            return self._recorder.child_intent(parent, number=number, quantity=quantity, order_kind=kind, limit_price=limit_price)
+            child_id = self._recorder.child_intent(
+                parent, number=number, quantity=quantity, order_kind=kind, limit_price=limit_price
+            )
         except StorageError as error:
             self._halt(str(error))
             return None
+        self._on_the_way[child_id] = (parent.venue, self._clock_ns())
+        return child_id
 
     def when_durable(self, parent: Approval, child_id: str, ready: Callable[[], None]) -> None:
         """Announce the child to the gate and call `ready` once its intent is on disk."""

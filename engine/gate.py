@@ -125,6 +125,10 @@ class Gate:
         """Whether an approval of this id waits for its order."""
         return client_order_id in self._armed
 
+    def has_passed(self, client_order_id: str) -> bool:
+        """Whether an order of this id has passed."""
+        return client_order_id in self._passed
+
     def disarm(self, *, keep: Collection[str] = ()) -> None:
         """The cycle is over: take back every approval that no order has used, and count its orders no longer; but for the orders
         in `keep`, which go on in the next one.

@@ -29,6 +29,7 @@ from strategies.schedules.course import DONE, STOPPED, CancelChildren, Course, O
 from strategies.schedules.courses import course_of
 from strategies.schedules.desk import ChildDesk
 
+PACED_NS = 200_000_000  # of the engine's clock: how soon a child is tried again whose venue takes no more messages this second
 ENDS = (OrderDenied, OrderRejected, OrderCanceled, OrderExpired)
 REFUSED = "schedule_refused"  # cause: the parent could not be cut, nothing was sent
 
@@ -41,13 +42,15 @@ def algorithm_id(schedule: str) -> Any:
 class _Running:
     """One parent on its way. `woken_ns`: the offset of the wake-up that is set, None for none."""
 
-    __slots__ = ("began_ns", "course", "moving", "primary", "woken_ns")
+    __slots__ = ("began_ns", "course", "held", "moving", "paced", "primary", "woken_ns")
 
     def __init__(self, primary: Any, course: Course, *, began_ns: int) -> None:
         self.primary = primary
         self.course = course
         self.began_ns = began_ns
         self.woken_ns: int | None = None
+        self.held: Send | None = None  # decided and not sent yet: nothing else is decided before it is
+        self.paced = False  # it waits for its venue's next second
         self.moving = False  # a step is being carried out: what it causes at once is looked at by the same loop
 
 
@@ -130,6 +133,22 @@ class ScheduleAlgorithm(ExecAlgorithm):
             running.woken_ns = None
         self._move(running)
 
+    def _send_held(self, running: _Running, step: Send) -> bool:
+        """Send what was decided as soon as the venue takes another message; not where the course was stopped meanwhile."""
+        if not running.course.stopped and not self._desk.may_go(running.course.approval):
+            if not running.paced:
+                running.paced = True
+                self._desk.wake_at(self._desk.now_ns() + PACED_NS, partial(self._paced, running))
+            return False
+        running.held = None
+        if not running.course.stopped:
+            self._send(running, step)
+        return True
+
+    def _paced(self, running: _Running) -> None:
+        running.paced = False
+        self._move(running)
+
     def _move(self, running: _Running) -> None:
         """Carry out steps until the course waits or is over."""
         if running.moving or running.course.approval.client_order_id not in self._running or not self.is_running:
@@ -144,11 +163,13 @@ class ScheduleAlgorithm(ExecAlgorithm):
     def _carry_out(self, running: _Running) -> bool:
         """Do the next step; False when there is none to do now."""
         course = running.course
+        if running.held is not None:
+            return self._send_held(running, running.held)
         elapsed_ns = (self._desk.now_ns() - running.began_ns) * self._desk.market_speed
         step = course.step(elapsed_ns, quote=self._desk.quote_of(course.approval.symbol))
         match step:
             case Send():
-                self._send(running, step)
+                running.held = step
                 return True
             case CancelChildren():
                 for child_id in course.open_children:

@@ -16,9 +16,9 @@ NAMES = shares(12)
 TWELVE = manifest_text({name.symbol: "0.08" for name in NAMES})
 
 
-def narrow(root: Path, *, until_ms: int, policy: str = "") -> World:
+def narrow(root: Path, *, until_ms: int, policy: str = "", schedules: str = "") -> World:
     """A venue that takes five messages a second; every name is quoted ten times a second."""
-    world = World(root, names=NAMES, latency_ms="5", jitter_ms="0", policy=policy)
+    world = World(root, names=NAMES, latency_ms="5", jitter_ms="0", policy=policy, schedules=schedules)
     world.quotes = [quote(name, ms) for ms in range(20, until_ms, 100) for name in NAMES]
     text = world.write().config_path.read_text()
     world.config_path.write_text(text.replace("messages_per_s_max = 1000", "messages_per_s_max = 5"))

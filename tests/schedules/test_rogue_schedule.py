@@ -74,7 +74,7 @@ def desk_of(kernel: Any, assembly: Any) -> SchedulesDesk:
     return SchedulesDesk(
         recorder=assembly.recorder, gate=assembly.gate, prices=assembly.prices, msgbus=kernel.msgbus, limits={},
         instrument_ids=assembly.instrument_ids, profiles={}, clock_ns=kernel.clock.timestamp_ns,
-        wake=lambda instant, work: None, halt=assembly.halt,
+        wake=lambda instant, work: None, halt=assembly.halt, messages_left=lambda venue: 1_000,
     )  # fmt: skip
 
 
