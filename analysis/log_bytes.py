@@ -10,29 +10,37 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
 from fsspec import AbstractFileSystem
 
-from lakehouse.rebuild import amount, decode_line
+from analysis.log_columns import NAMES, check_numbers
+from lakehouse.rebuild import decode_line
+from lakehouse.records import LOG_VERSION
 from lakehouse.strict_json import open_regular
 from orders.errors import InputError, RecordCorrupt
 
 LINE_BYTES_MAX: Final = 16 << 20  # DuckDB's own bound of one JSON object; a plan of 10,000 lines has 5 MB
 TAIL_CHUNK: Final = 1 << 20
+HEAD_BYTES: Final = 80
 PROTOCOL: Final = "logslice"
 
-_SEQ: Final = re.compile(rb'"seq":(\d+)')
+_HEAD: Final = re.compile(rb'\{"type":"([a-z_]+)","v":%d,"seq":(\d+),' % LOG_VERSION)
 
 
 @dataclass(frozen=True, slots=True)
 class LogExtent:
-    """A log as it was when it was opened: `whole` bytes of whole lines, then `torn` bytes without a newline."""
+    """A log as it was when it was opened: `whole` bytes of whole lines, then `torn` bytes without a newline.
+
+    `lines`: the number its last whole line gives itself; 0 where it gives none.
+    """
 
     path: Path
     whole: int
     torn: int
+    lines: int
 
 
 def extent_of(path: Path) -> LogExtent:
@@ -43,18 +51,25 @@ def extent_of(path: Path) -> LogExtent:
     fd = open_regular(path)
     try:
         size = os.fstat(fd).st_size
-        end = size
-        while end > 0:
-            start = max(0, end - TAIL_CHUNK)
-            newline = os.pread(fd, end - start, start).rfind(b"\n")
-            if newline >= 0:
-                return LogExtent(path=path, whole=start + newline + 1, torn=size - start - newline - 1)
-            end = start
-            if size - end > LINE_BYTES_MAX:
-                raise too_long(path, "the last line")
-        return LogExtent(path=path, whole=0, torn=size)
+        whole = _line_start(fd, size, path=path)
+        head = _HEAD.match(os.pread(fd, HEAD_BYTES, _line_start(fd, whole - 1, path=path))) if whole else None
+        return LogExtent(path=path, whole=whole, torn=size - whole, lines=0 if head is None else int(head[2]))
     finally:
         os.close(fd)
+
+
+def _line_start(fd: int, before: int, *, path: Path) -> int:
+    """Return where the line begins that byte `before` is part of: after the last newline before it, or 0."""
+    end = before
+    while end > 0:
+        start = max(0, end - TAIL_CHUNK)
+        newline = os.pread(fd, end - start, start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
+        end = start
+        if before - end > LINE_BYTES_MAX:
+            raise too_long(path, "its last lines")
+    return 0
 
 
 def too_long(path: Path, line: str) -> InputError:
@@ -87,41 +102,96 @@ def find_fault(path: Path, *, start: int, end: int, first_line: int) -> InputErr
 
     `first_line`: number of the line at `start`. Slow (one line at a time): asked once a fast read has failed.
     """
-    from analysis.log_columns import check_numbers
-
-    number = first_line
-    for number, raw in enumerate(whole_lines(path, start=start, end=end), start=first_line):
-        try:
-            line = decode_line(raw)
-            check_numbers(line)
-        except RecordCorrupt as error:
-            return RecordCorrupt(
-                error.code,
-                expected=f"{error.expected} in line {number} of {path}",
-                found=error.found,
-                action="Run `sluice verify`; a log is mended from a copy, never by hand.",
-            )
-        if line.seq != number:
-            return RecordCorrupt(
-                "LOG_SEQ",
-                expected=f"seq {number} in line {number} of {path}",
-                found=f"seq {line.seq}",
-                action="Lines are missing, doubled or in another order. Run `sluice verify`.",
-            )
+    try:
+        for number, raw in enumerate(whole_lines(path, start=start, end=end), start=first_line):
+            _judged(raw, number=number, path=path)
+    except (InputError, RecordCorrupt) as fault:
+        return fault
     return None
 
 
+def check_lines(extent: LogExtent) -> None:
+    """Read the whole log and raise what `find_fault` returns where its lines are not numbered from 1 without gaps."""
+    at, number = 0, 1
+    with extent.path.open("rb") as file:
+        while at < extent.whole:
+            data = os.pread(file.fileno(), min(LINE_BYTES_MAX + 1, extent.whole - at), at)
+            end = data.rfind(b"\n") + 1
+            if end == 0:
+                raise too_long(extent.path, f"line {number}")
+            data = data[:end]
+            lines_by_tag(data, path=extent.path, first_line=number)
+            at, number = at + end, number + data.count(b"\n")
+
+
+def _judged(raw: bytes, *, number: int, path: Path) -> str:
+    """Return the type of a line that is right; its number is `number`."""
+    try:
+        line = decode_line(raw)
+        check_numbers(line)
+    except RecordCorrupt as error:
+        raise RecordCorrupt(
+            error.code,
+            expected=f"{error.expected} in line {number} of {path}",
+            found=error.found,
+            action="Run `sluice verify`; a log is mended from a copy, never by hand.",
+        ) from error
+    if line.seq != number:
+        raise RecordCorrupt(
+            "LOG_SEQ",
+            expected=f"seq {number} in line {number} of {path}",
+            found=f"seq {line.seq}",
+            action="Lines are missing, doubled or in another order. Run `sluice verify`.",
+        )
+    return str(line.__struct_config__.tag)
+
+
+def lines_by_tag(data: bytes, *, path: Path, first_line: int) -> dict[str, bytes]:
+    """Return the whole lines in `data` by their type, each group joined again; every line's number is checked.
+
+    What begins as Sluice writes it is not decoded here. Raises what `find_fault` returns.
+    """
+    groups: dict[str, list[bytes]] = {}
+    lines = data.split(b"\n")
+    assert not lines[-1], "data ends with a newline"
+    for number, line in enumerate(lines[:-1], start=first_line):
+        head = _HEAD.match(line)
+        tag = head[1].decode() if head is not None and int(head[2]) == number else ""
+        if tag not in NAMES:
+            tag = _judged(line, number=number, path=path)
+        groups.setdefault(tag, []).append(line)
+    return {tag: b"\n".join(group) + b"\n" for tag, group in groups.items()}
+
+
 class LogSlices(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
-    """Byte ranges of local files under names DuckDB can open; see `slice_name`."""
+    """Byte ranges of local files, and bytes held in memory, under names DuckDB can open; see `slice_name` and `hold`."""
 
     protocol = PROTOCOL
     cachable = False
 
-    def open(self, path: str, mode: str = "rb", **_: Any) -> LogSlice:
+    def __init__(self) -> None:
+        super().__init__()
+        self._held: dict[str, bytes] = {}
+
+    def hold(self, name: str, data: bytes) -> str:
+        """Keep `data` readable under the returned name until `drop`."""
+        full = f"{PROTOCOL}://held-{name}"
+        self._held[full] = data
+        return full
+
+    def drop(self) -> None:
+        """Forget all that is held."""
+        self._held.clear()
+
+    def open(self, path: str, mode: str = "rb", **_: Any) -> LogSlice | BytesIO:
+        if path in self._held:
+            return BytesIO(self._held[path])
         file, start, end = _parsed(path)
         return LogSlice(file, start=start, end=end)
 
     def info(self, path: str, **_: Any) -> dict[str, Any]:
+        if path in self._held:
+            return {"name": path, "size": len(self._held[path]), "type": "file"}
         _file, start, end = _parsed(path)
         return {"name": path, "size": end - start, "type": "file"}
 

@@ -44,19 +44,22 @@ DIGITS: Final = 38  # of a DECIMAL in DuckDB: 128 bits
 PLAIN: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 PRICES: Final = frozenset(
-    "price limit_price decision_price arrival_bid arrival_ask arrival_mid fill_bid fill_ask bid ask".split()
+    ["price", "limit_price", "decision_price", "arrival_bid", "arrival_ask", "arrival_mid", "fill_bid", "fill_ask", "bid", "ask"]
 )
-QUANTITIES: Final = frozenset("quantity order_quantity filled_quantity multiplier held_quantity".split())
-MONIES: Final = frozenset("fee amount rate".split())
-NOTIONALS: Final = frozenset("notional_quote basis".split())
+QUANTITIES: Final = frozenset(["quantity", "order_quantity", "filled_quantity", "multiplier", "held_quantity"])
+MONIES: Final = frozenset(["fee", "amount", "rate"])
+NOTIONALS: Final = frozenset(["notional_quote", "basis"])
 COMPUTED: Final = frozenset(
-    "forecast_fee_base notional_base fee_base wanted_quantity unit_value_base target_weight held_weight crossed_weight".split()
-)
+    [
+        "forecast_fee_base", "notional_base", "fee_base", "wanted_quantity", "unit_value_base", "target_weight", "held_weight",
+        "crossed_weight",
+    ]
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `required`: a line without it is broken; otherwise a missing one reads as `default` (JSON text; None: NULL)."""
+    """One column. `required`: a line without it is broken; otherwise a missing one reads as `default` (as text; None: NULL)."""
 
     name: str
     kind: Kind
@@ -109,8 +112,9 @@ def _columns(line: Any) -> tuple[Column, ...]:
         required = field.required and not optional and field.name != "plan"
         default = None
         if not field.required:
-            value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()  # type: ignore[operator]
-            default = None if value is None else msgspec.json.encode(value).decode()
+            value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+            plain = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+            default = None if value is None else plain
         found.append(Column(name=field.name, kind=kind, required=required, default=default))
     return tuple(found)
 
@@ -131,38 +135,6 @@ PLAN_LINE_COLUMNS: Final[Mapping[str, Kind]] = {
 }  # fmt: skip
 
 
-def number(text: str, *, kind: Kind, name: str, required: bool) -> str:
-    """Return SQL that makes the VARCHAR expression `text` a DECIMAL, or raises in the query what `expression` says."""
-    places = kind.places
-    assert places is not None
-    cast = f"CAST({text} AS {kind.sql})"
-    inexact = (
-        f"contains({text}, 'e') OR contains({text}, 'E') OR contains({text}, '_')"
-        + ("" if kind.rounded else f" OR (contains({text}, '.') AND length({text}) - strpos({text}, '.') > {places})")
-    )  # fmt: skip
-    missing = f"WHEN {text} IS NULL THEN error('LOG_FIELD {name}') " if required else ""
-    return f"CASE {missing}WHEN {inexact} THEN error('LOG_NUMBER {name}') ELSE {cast} END"
-
-
-def expression(column: Column) -> str:
-    """Return the SQL of a column over the raw one of the same name; a missing required value raises in the query."""
-    name = f'"{column.name}"'
-    if column.kind.places is not None:
-        return number(name, kind=column.kind, name=column.name, required=column.required)
-    if column.required:
-        return f"CASE WHEN {name} IS NULL THEN error('LOG_FIELD {column.name}') ELSE {name} END"
-    if column.default is None:
-        return name
-    text = msgspec.json.decode(column.default) if column.kind is Kind.TEXT else column.default
-    literal = "'" + str(text).replace("'", "''") + "'"
-    return f"coalesce({name}, CAST({literal} AS {column.kind.sql}))"
-
-
-def raw_type(column: Column) -> str:
-    """Return the type a column is read from JSON as: numbers as the text they are."""
-    return "VARCHAR" if column.kind.places is not None else column.kind.sql
-
-
 def check_numbers(line: records.AnyLine) -> None:
     """Raise `RecordCorrupt` LOG_NUMBER when a number of `line` is none, or has more digits than its column holds."""
     for column in BY_NAME[NAMES[str(line.__struct_config__.tag)]].columns:
@@ -181,7 +153,7 @@ def check_numbers(line: records.AnyLine) -> None:
         if not fits:
             raise RecordCorrupt(
                 "LOG_NUMBER",
-                expected=f"{column.name} with at most {DIGITS - places} digits before the point and {places} after it, no exponent",
+                expected=f"{column.name} with at most {DIGITS - places} digits before its point and {places} behind, no exponent",
                 found=repr(text[:60]),
                 action="Run `sluice verify`.",
             )

@@ -1,7 +1,8 @@
 """Questions to a log in SQL: its lines as typed DuckDB views, larger than memory, exact, read only.
 
 `open_log` is the door. Each line type is a view with the columns of `lakehouse.records` (`analysis.log_columns` says types), and
-`plan_lines` has a row for each line of each plan. Nothing is loaded that a question does not need.
+`plan_lines` has a row for each line of each plan. The views read the Parquet copy beside the log (`analysis.log_copy`), which is
+extended first, or the log itself. Nothing is loaded that a question does not need.
 """
 
 from __future__ import annotations
@@ -13,23 +14,64 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import duckdb
+import pyarrow as pa
 
-from analysis.log_bytes import LogExtent, LogSlices, extent_of, find_fault, slice_name
-from analysis.log_columns import PLAN_LINE_COLUMNS, TABLES, Column, Table, expression, number, raw_type
-from lakehouse.records import LOG_VERSION
-from orders.errors import InputError
+from analysis.log_bytes import LogExtent, LogSlices, check_lines, extent_of, find_fault, slice_name
+from analysis.log_columns import TABLES
+from analysis.log_copy import CopyUnusable, LogCopy, copy_directory, open_copy
+from analysis.log_sql import PLAN_LINES_TABLE, filter_sql, json_select, parquet_select, plain_path, plan_lines_select
+from orders.errors import InputError, NotYet
 
-MEMORY_MB: Final = 700  # so that the process stays below 1 GB
+MEMORY_MB: Final = 600  # of DuckDB; the process stays below 1 GB with what it holds besides
 THREADS: Final = 2
 
 
-class LogStore:
-    """An open log. `connection` has the views; `notes` says in words what of the file is not in them."""
+class SeqWatch:
+    """Sees the `seq` of every line a query passes, in runs of neighbours, and says whether they were all of the log in order."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, *, extent: LogExtent, notes: Sequence[str]) -> None:
+    def __init__(self) -> None:
+        self._runs: list[tuple[int, int]] = []
+        self._broken = False
+
+    def __call__(self, seqs: pa.Array) -> pa.Array:
+        """Note a vector of neighbouring lines; always true. DuckDB calls it from its threads."""
+        values = seqs.to_numpy(zero_copy_only=False)
+        first, last = int(values[0]), int(values[-1])
+        self._runs.append((first, last))
+        if last - first != len(values) - 1 or bool((values[1:] - values[:-1] != 1).any()):
+            self._broken = True
+        return pa.repeat(pa.scalar(True), len(values))
+
+    def saw_all(self, lines: int) -> bool:
+        """Say whether the runs are 1 to `lines`, each line once."""
+        expected = 1
+        for first, last in sorted(self._runs):
+            if first != expected:
+                return False
+            expected = last + 1
+        return expected == lines + 1 and not self._broken
+
+
+class LogStore:
+    """An open log. `connection` has the views; `notes` says in words what of the file is not in them.
+
+    Ask through `rows` or within `named_faults`: only then an error names the line that is to blame.
+    """
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        *,
+        extent: LogExtent | None,
+        notes: Sequence[str],
+        copy: LogCopy | None,
+        watch: SeqWatch | None,
+    ) -> None:
         self.connection = connection
         self.extent = extent
         self.notes = tuple(notes)
+        self._copy = copy
+        self._watch = watch
 
     def rows(self, sql: str, parameters: Sequence[object] | None = None) -> list[tuple[Any, ...]]:
         """Return all rows of a query. Raises `RecordCorrupt` or `InputError` that names the line when the log is broken."""
@@ -38,18 +80,38 @@ class LogStore:
 
     @contextmanager
     def named_faults(self) -> Iterator[None]:
-        """Turn an error of DuckDB into one that names the broken line, where the log is to blame."""
+        """Turn an error of DuckDB into one that names the broken line or the broken copy, where they are to blame.
+
+        Where the log itself is read, the first block also sees to the order of its lines: for nothing when all of it was read.
+        """
+        extent = self.extent
         try:
             yield
         except duckdb.Error as error:
-            fault = find_fault(self.extent.path, start=0, end=self.extent.whole, first_line=1)
-            if fault is None:
+            if extent is None:
                 raise
-            raise fault from error
+            if self._copy is None:
+                fault = find_fault(extent.path, start=0, end=extent.whole, first_line=1)
+                if fault is not None:
+                    raise fault from error
+            elif isinstance(error, duckdb.IOException | duckdb.InvalidInputException) and "arquet" in str(error):
+                raise InputError(
+                    "COPY_UNREADABLE",
+                    expected=f"Parquet files as they were written in {copy_directory(extent.path)}",
+                    found=str(error).splitlines()[0],
+                    action="Delete that directory; it is made again from the log.",
+                ) from error
+            raise
+        if self._watch is not None and extent is not None:
+            if not self._watch.saw_all(extent.lines):
+                check_lines(extent)
+            self._watch = None
 
     def close(self) -> None:
         """Let go of the files and the memory; closing twice is allowed."""
         self.connection.close()
+        if self._copy is not None:
+            self._copy.close()
 
     def __enter__(self) -> Self:
         return self
@@ -70,12 +132,12 @@ def open_log(
 ) -> LogStore:
     """Return the log at `path` as views, of one run and of market time `from_ns` <= t < `to_ns` where given.
 
-    A torn last line is left out and noted. Raises `NotYet` (VANISHED, EMPTY), `InputError` and `RecordCorrupt` with the
-    number of the broken line.
+    A torn last line is left out and noted. `copy=False` keeps and reads no Parquet copy; where none can be kept, that is noted.
+    Raises `NotYet` (VANISHED, EMPTY), `InputError` and `RecordCorrupt`, with the number of the broken line.
     """
     extent = extent_of(path)
     if extent.whole == 0:
-        raise InputError(
+        raise NotYet(
             "EMPTY",
             expected=f"a log with at least one whole line at {path}",
             found=f"{extent.torn} bytes without a newline" if extent.torn else "an empty file",
@@ -84,74 +146,59 @@ def open_log(
     notes = []
     if extent.torn:
         notes.append(f"The last line of {path} is torn ({extent.torn} bytes without a newline) and left out.")
+    slices = LogSlices()
     connection = connect(memory_mb=memory_mb, threads=threads)
-    connection.register_filesystem(LogSlices())
-    store = LogStore(connection, extent=extent, notes=notes)
-    where = _filter(run=run, from_ns=from_ns, to_ns=to_ns)
-    source = slice_name(path, start=0, end=extent.whole)
-    for table in TABLES:
-        connection.execute(f"CREATE TEMP VIEW {table.name} AS {_json_select(table, source)}{where}")
-    connection.execute(f"CREATE TEMP VIEW plan_lines AS {PLAN_LINES}")
-    return store
+    connection.register_filesystem(slices)
+    try:
+        kept = None
+        if copy:
+            try:
+                kept = open_copy(extent, connection=connection, slices=slices)
+            except CopyUnusable as error:
+                notes.append(f"No Parquet copy is kept ({error}); the log itself is read.")
+        watch = None
+        condition = filter_sql(run=run, from_ns=from_ns, to_ns=to_ns)
+        if kept is not None:
+            _copy_views(connection, kept, condition)
+        else:
+            watch = SeqWatch()
+            _log_views(connection, extent, condition, watch)
+        return LogStore(connection, extent=extent, notes=notes, copy=kept, watch=watch)
+    except BaseException:
+        connection.close()
+        raise
 
 
 def connect(*, memory_mb: int, threads: int) -> duckdb.DuckDBPyConnection:
-    """Return an in-memory DuckDB within bounds: at most `memory_mb` MB and `threads` threads, no network, no extension fetched."""
+    """Return an in-memory DuckDB of at most `memory_mb` MB and `threads` threads; it fetches no extension and no file.
+
+    What does not fit in memory goes to the system's temporary directory and is removed with the connection.
+    """
     connection = duckdb.connect(
         config={
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
             "memory_limit": f"{memory_mb}MB",
             "threads": str(threads),
-            "temp_directory": tempfile.gettempdir(),  # spills; DuckDB removes them. Its own choice is the working directory
+            "temp_directory": tempfile.gettempdir(),
         }
     )
     connection.execute("SET TimeZone = 'UTC'")
     return connection
 
 
-def _filter(*, run: str | None, from_ns: int | None, to_ns: int | None) -> str:
-    parts = []
-    if run is not None:
-        parts.append("run_id = '" + run.replace("'", "''") + "'")
-    if from_ns is not None:
-        parts.append(f"market_ns >= {int(from_ns)}")
-    if to_ns is not None:
-        parts.append(f"market_ns < {int(to_ns)}")
-    return "".join(f" AND {part}" for part in parts)
+def _copy_views(connection: duckdb.DuckDBPyConnection, copy: LogCopy, condition: str) -> None:
+    for name in [*(table.name for table in TABLES), PLAN_LINES_TABLE]:
+        files = [
+            str(file) if plain_path(file) else slice_name(file, start=0, end=file.stat().st_size) for file in copy.files(name)
+        ]
+        connection.execute(f"CREATE TEMP VIEW {name} AS SELECT * FROM ({parquet_select(name, files)}) WHERE {condition}")
 
 
-def _json_select(table: Table, source: str) -> str:
-    columns = ", ".join(f'{expression(column)} AS "{column.name}"' for column in table.columns)
-    return f"SELECT {columns} FROM {_read_json(source, table.columns)} WHERE {GUARD} AND \"type\" = '{table.tag}'"
-
-
-def _read_json(source: str, columns: Sequence[Column]) -> str:
-    typed = ", ".join([f"'{column.name}': '{raw_type(column)}'" for column in columns] + ["'type': 'VARCHAR'"])
-    return f"read_json('{source}', format = 'newline_delimited', columns = {{{typed}}})"
-
-
-_TAGS: Final = ", ".join(f"'{table.tag}'" for table in TABLES)
-GUARD: Final = (
-    f"CASE WHEN v <> {LOG_VERSION} THEN error('LOG_VERSION') "
-    f'WHEN "type" IS NULL OR "type" NOT IN ({_TAGS}) THEN error(\'LOG_LINE\') ELSE true END'
-)
-
-
-def _plan_lines() -> str:
-    fields = []
-    for name, kind in PLAN_LINE_COLUMNS.items():
-        text = f"(one ->> '{name}')"
-        if kind.places is not None:
-            fields.append(f'{number(text, kind=kind, name=name, required=False)} AS "{name}"')
-        elif kind.sql == "JSON":
-            fields.append(f"(one -> '{name}') AS \"{name}\"")
-        else:
-            fields.append(f'CAST({text} AS {kind.sql}) AS "{name}"')
-    return (
-        f"SELECT run_id, seq, ts_ns, market_ns, cycle, plan_sha256, manifest_sha256, planned_ns, {', '.join(fields)} FROM "
-        "(SELECT *, unnest(CAST(plan -> 'lines' AS JSON[])) AS one FROM plans WHERE plan IS NOT NULL AND plan_sha256 IS NOT NULL)"
-    )
-
-
-PLAN_LINES: Final = _plan_lines()
+def _log_views(connection: duckdb.DuckDBPyConnection, extent: LogExtent, condition: str, watch: SeqWatch) -> None:
+    connection.create_function("in_order", watch, ["BIGINT"], "BOOLEAN", type="arrow", side_effects=True)  # type: ignore[call-overload]
+    source = slice_name(extent.path, start=0, end=extent.whole)
+    for table in TABLES:
+        select = json_select(table, source, watch="in_order(seq)")
+        connection.execute(f"CREATE TEMP VIEW {table.name} AS SELECT * FROM ({select}) WHERE {condition}")
+    connection.execute(f"CREATE TEMP VIEW {PLAN_LINES_TABLE} AS {plan_lines_select('plans')}")
