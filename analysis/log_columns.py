@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, Final, get_args, get_type_hints
@@ -41,7 +40,7 @@ class Kind(Enum):
 
 
 DIGITS: Final = 38  # of a DECIMAL in DuckDB: 128 bits
-PLAIN: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+PLAIN: Final = re.compile(r"-?([0-9]+)(?:\.([0-9]+))?")
 
 PRICES: Final = frozenset(
     ["price", "limit_price", "decision_price", "arrival_bid", "arrival_ask", "arrival_mid", "fill_bid", "fill_ask", "bid", "ask"]
@@ -139,27 +138,26 @@ def check_numbers(line: records.AnyLine) -> None:
     """Raise `RecordCorrupt` LOG_NUMBER when a number of `line` is none, or has more digits than its column holds."""
     for column in BY_NAME[NAMES[str(line.__struct_config__.tag)]].columns:
         text = getattr(line, column.name)
-        if column.kind.places is None or text is None:
-            continue
-        value = _decimal(text)
-        exponent = value.as_tuple().exponent if value is not None else None
-        places = column.kind.places
-        fits = (
-            value is not None
-            and isinstance(exponent, int)
-            and (column.kind.rounded or -exponent <= places)
-            and value.adjusted() < DIGITS - places
-        )
-        if not fits:
+        if column.kind.places is not None and text is not None and not fits(text, column.kind):
             raise RecordCorrupt(
                 "LOG_NUMBER",
-                expected=f"{column.name} with at most {DIGITS - places} digits before its point and {places} behind, no exponent",
+                expected=f"{digits_of(column.kind)} in {column.name}",
                 found=repr(text[:60]),
                 action="Run `sluice verify`.",
             )
 
 
-def _decimal(text: str) -> Decimal | None:
-    if not PLAIN.fullmatch(text):
-        return None
-    return Decimal(text)
+def fits(text: str, kind: Kind) -> bool:
+    """Say whether `text` is a plain number that a column of `kind` holds as it is (of a rounded kind: up to its places)."""
+    assert kind.places is not None
+    parts = PLAIN.fullmatch(text)
+    if parts is None:
+        return False
+    whole, fraction = parts[1].lstrip("0"), parts[2] or ""
+    return len(whole) <= DIGITS - kind.places and (kind.rounded or len(fraction) <= kind.places)
+
+
+def digits_of(kind: Kind) -> str:
+    """Return what `fits` asks for, in words."""
+    assert kind.places is not None
+    return f"a plain number of at most {DIGITS - kind.places} digits before its point and {kind.places} behind"

@@ -265,7 +265,9 @@ def _write_table(directory: Path, name: str, select: str, connection: duckdb.Duc
     path = directory / name
     new = directory / f"{name}.tmp-{os.getpid()}"
     target = str(new).replace("'", "''")
-    row = connection.execute(f"COPY ({select}) TO '{target}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION V2)").fetchone()
+    row = connection.execute(
+        f"COPY ({select}) TO '{target}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION V2)"
+    ).fetchone()
     assert row is not None
     os.replace(new, path)
     return PartFile(name=name, rows=int(row[0]), bytes=path.stat().st_size)
