@@ -22,7 +22,8 @@ from analysis.log_store import MEMORY_MB, THREADS, LogStore, connect
 FOREIGN_RUN: Final = "foreign"  # the run_id of all rows
 QUOTE_AGE_MAX_NS: Final = 60 * 10**9  # a book that did not change for a minute is likelier a feed that stopped
 FILL_KINDS: Final[Mapping[str, Kind]] = {
-    "time": Kind.INTEGER, **dict.fromkeys(FILL_TEXTS, Kind.TEXT), **FILL_NUMBERS, **FILL_OPTIONAL, "notional_quote": Kind.NOTIONAL,
+    "time": Kind.INTEGER, **dict.fromkeys(FILL_TEXTS, Kind.TEXT), **FILL_NUMBERS, **FILL_OPTIONAL,
+    "notional_quote": Kind.NOTIONAL,
 }  # fmt: skip
 QUOTE_KINDS: Final[Mapping[str, Kind]] = {
     "time": Kind.INTEGER, "symbol": Kind.TEXT, "bid": Kind.PRICE, "ask": Kind.PRICE, "bid_size": Kind.QUANTITY,
@@ -92,14 +93,13 @@ def open_foreign(
         _load(connection, "foreign_fills", FILL_KINDS, read_fills(fills))
         _load(connection, "foreign_quotes_told", QUOTE_KINDS, read_quotes(quotes) if quotes is not None else ())
         latest = ", ".join(f'arg_max("{name}", line) AS "{name}"' for name in QUOTE_KINDS if name not in ("time", "symbol"))
-        connection.execute(
-            f'CREATE TEMP TABLE foreign_quotes AS SELECT "time", symbol, {latest} FROM foreign_quotes_told GROUP BY "time", symbol'
-        )
+        latest = f'SELECT "time", symbol, {latest} FROM foreign_quotes_told GROUP BY "time", symbol'
+        connection.execute(f"CREATE TEMP TABLE foreign_quotes AS {latest}")
         connection.execute("DROP TABLE foreign_quotes_told")
         connection.execute(ORDERS.format(age=QUOTE_AGE_MAX_NS))
         connection.execute(FILLS.format(age=QUOTE_AGE_MAX_NS))
         _views(connection, filter_sql(run=None, from_ns=from_ns, to_ns=to_ns))
-        return LogStore(connection, extent=None, notes=_notes(connection, fills), copy=None, watch=None)
+        return LogStore(connection, extent=None, notes=_notes(connection, fills))
     except BaseException:
         connection.close()
         raise

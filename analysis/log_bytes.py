@@ -25,6 +25,7 @@ from orders.errors import InputError, RecordCorrupt
 LINE_BYTES_MAX: Final = 16 << 20  # DuckDB's own bound of one JSON object; a plan of 10,000 lines has 5 MB
 TAIL_CHUNK: Final = 1 << 20
 HEAD_BYTES: Final = 80
+READ_AHEAD: Final = 64 << 20  # DuckDB asks for 16 MiB at a time
 PROTOCOL: Final = "logslice"
 
 _HEAD: Final = re.compile(rb'\{"type":"([a-z_]+)","v":%d,"seq":(\d+),' % LOG_VERSION)
@@ -155,6 +156,8 @@ def lines_by_tag(data: bytes, *, path: Path, first_line: int) -> dict[str, bytes
     lines = data.split(b"\n")
     assert not lines[-1], "data ends with a newline"
     for number, line in enumerate(lines[:-1], start=first_line):
+        if len(line) > LINE_BYTES_MAX:
+            raise too_long(path, f"line {number}")
         head = _HEAD.match(line)
         tag = head[1].decode() if head is not None and int(head[2]) == number else ""
         if tag not in NAMES:
@@ -230,6 +233,8 @@ class LogSlice:
 
     def read(self, size: int = -1) -> bytes:
         left = self._size - self._at
+        if left > 0:  # readers take turns at a file object: let the disk work meanwhile
+            os.posix_fadvise(self._fd, self._start + self._at, min(READ_AHEAD, left), os.POSIX_FADV_WILLNEED)
         data = os.pread(self._fd, left if size < 0 else min(size, left), self._start + self._at)
         self._at += len(data)
         return data

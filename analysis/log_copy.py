@@ -16,7 +16,7 @@ import fcntl
 import hashlib
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -26,54 +26,24 @@ import msgspec
 
 from analysis.log_bytes import LogExtent, LogSlices, find_fault, lines_by_tag
 from analysis.log_columns import TABLES
+from analysis.log_parts import (
+    COPY_VERSION,
+    PART_BYTES,
+    Index,
+    Part,
+    PartFile,
+    kept_parts,
+    read_index,
+    remove_unnamed,
+    samples_of,
+    seen_as,
+    without_small,
+    write_index,
+)
 from analysis.log_sql import COLUMNS_SHA256, PLAN_LINES_TABLE, json_select, plan_lines_select
 
-COPY_VERSION: Final = 1
-PART_BYTES: Final = 64 << 20  # of the log; its lines and a copy of them by type are in memory at a time
-SMALL_PARTS_MAX: Final = 16  # more of them at the end are read once more and become few
-FULL_CHECK_BYTES: Final = 1 << 30  # of a log that grew, compared by hash in about a second; older parts by samples
-SAMPLES: Final = 16  # blocks of a part, besides its first and last
-SAMPLE_BYTES: Final = 4096
 WAIT_S: Final = 600  # for another process that extends the same copy
 POLL_S: Final = 0.1
-
-
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """What told the log apart when it was last compared."""
-
-    inode: int
-    size: int
-    modified_ns: int
-    changed_ns: int
-
-
-class PartFile(msgspec.Struct, frozen=True, kw_only=True):
-    """One table of a part."""
-
-    name: str
-    rows: int
-    bytes: int
-
-
-class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """Lines `first_line` and `lines` - 1 more: bytes `start` to `end` of the log, table name -> file."""
-
-    start: int
-    end: int
-    first_line: int
-    lines: int
-    sha256: str
-    sample_sha256: str
-    files: Mapping[str, PartFile]
-
-
-class Index(msgspec.Struct, frozen=True, kw_only=True):
-    """`copy.json`."""
-
-    version: int
-    columns_sha256: str
-    seen: Seen
-    parts: Sequence[Part]
 
 
 class CopyUnusable(Exception):
@@ -125,10 +95,10 @@ def open_copy(extent: LogExtent, *, connection: duckdb.DuckDBPyConnection, slice
 def _extended(
     directory: Path, extent: LogExtent, log: int, *, connection: duckdb.DuckDBPyConnection, slices: LogSlices
 ) -> list[Part]:
-    old = _read_index(directory)
-    seen = _seen(log)
-    kept = _kept(directory, extent, log, old=old, seen=seen)
-    parts = list(_without_small(kept)) if kept and kept[-1].end < extent.whole else list(kept)
+    old = read_index(directory)
+    seen = seen_as(log)
+    kept = kept_parts(directory, extent, log, old=old, seen=seen)
+    parts = list(without_small(kept)) if kept and kept[-1].end < extent.whole else list(kept)
     at = parts[-1].end if parts else 0
     first_line = parts[-1].first_line + parts[-1].lines if parts else 1
     while at < extent.whole:
@@ -139,75 +109,9 @@ def _extended(
         parts.pop()
     new = Index(version=COPY_VERSION, columns_sha256=COLUMNS_SHA256, seen=seen, parts=parts)
     if new != old:
-        _write_index(directory, new)
-        _remove_unnamed(directory, parts)
+        write_index(directory, new)
+        remove_unnamed(directory, parts)
     return parts
-
-
-# --- what is still right ---
-
-
-def _read_index(directory: Path) -> Index | None:
-    try:
-        index = msgspec.json.decode((directory / "copy.json").read_bytes(), type=Index)
-    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    return index if index.version == COPY_VERSION and index.columns_sha256 == COLUMNS_SHA256 else None
-
-
-def _seen(log: int) -> Seen:
-    stat = os.fstat(log)
-    return Seen(inode=stat.st_ino, size=stat.st_size, modified_ns=stat.st_mtime_ns, changed_ns=stat.st_ctime_ns)
-
-
-def _kept(directory: Path, extent: LogExtent, log: int, *, old: Index | None, seen: Seen) -> list[Part]:
-    """Return the parts from the first on that are whole and of the log as it is now."""
-    if old is None:
-        return []
-    grew = seen.inode == old.seen.inode and seen.size > old.seen.size
-    full_from = max(0, old.parts[-1].end - FULL_CHECK_BYTES) if grew and old.parts else 0
-    kept: list[Part] = []
-    at = 0
-    for part in old.parts:
-        if part.start != at or part.end > extent.whole or not _files_whole(directory, part):
-            break
-        if seen != old.seen:
-            same = _sha256(log, part) == part.sha256 if part.end > full_from else _samples(log, part) == part.sample_sha256
-            if not same:
-                break
-        kept.append(part)
-        at = part.end
-    return kept
-
-
-def _files_whole(directory: Path, part: Part) -> bool:
-    try:
-        return all((directory / file.name).stat().st_size == file.bytes for file in part.files.values())
-    except OSError:
-        return False
-
-
-def _without_small(parts: Sequence[Part]) -> Sequence[Part]:
-    small = 0
-    while small < len(parts) and parts[-1 - small].end - parts[-1 - small].start < PART_BYTES // 2:
-        small += 1
-    return parts[: len(parts) - small] if small >= SMALL_PARTS_MAX else parts
-
-
-def _sha256(log: int, part: Part) -> str:
-    digest = hashlib.sha256()
-    for at in range(part.start, part.end, 1 << 22):
-        digest.update(os.pread(log, min(1 << 22, part.end - at), at))
-    return digest.hexdigest()
-
-
-def _samples(log: int, part: Part) -> str:
-    digest = hashlib.sha256()
-    last = max(part.start, part.end - SAMPLE_BYTES)
-    for number in range(SAMPLES + 2):
-        at = part.start + (last - part.start) * number // (SAMPLES + 1)
-        digest.update(os.pread(log, min(SAMPLE_BYTES, part.end - at), at))
-    return digest.hexdigest()
 
 
 # --- what is added ---
@@ -258,7 +162,7 @@ def _make_part(
         start=at, end=at + end, first_line=first_line, lines=lines, sha256=sha256, sample_sha256="",
         files={name: file for name, file in files.items() if file.rows},
     )  # fmt: skip
-    return msgspec.structs.replace(part, sample_sha256=_samples(log, part))
+    return msgspec.structs.replace(part, sample_sha256=samples_of(log, part))
 
 
 def _write_table(directory: Path, name: str, select: str, connection: duckdb.DuckDBPyConnection) -> PartFile:
@@ -271,28 +175,6 @@ def _write_table(directory: Path, name: str, select: str, connection: duckdb.Duc
     assert row is not None
     os.replace(new, path)
     return PartFile(name=name, rows=int(row[0]), bytes=path.stat().st_size)
-
-
-def _write_index(directory: Path, index: Index) -> None:
-    new = directory / f"copy.json.tmp-{os.getpid()}"
-    new.write_bytes(msgspec.json.format(msgspec.json.encode(index), indent=1))
-    os.replace(new, directory / "copy.json")
-
-
-def _remove_unnamed(directory: Path, parts: Sequence[Part]) -> None:
-    """Remove files of ours that no part names, unless somebody may be reading them."""
-    named = {file.name for part in parts for file in part.files.values()}
-    fd = os.open(directory / "reading.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return
-        for path in directory.glob("*.parquet*"):
-            if path.name not in named:
-                path.unlink(missing_ok=True)
-    finally:
-        os.close(fd)
 
 
 # --- locks ---

@@ -64,8 +64,8 @@ class LogStore:
         *,
         extent: LogExtent | None,
         notes: Sequence[str],
-        copy: LogCopy | None,
-        watch: SeqWatch | None,
+        copy: LogCopy | None = None,
+        watch: SeqWatch | None = None,
     ) -> None:
         self.connection = connection
         self.extent = extent
@@ -156,14 +156,15 @@ def open_log(
                 kept = open_copy(extent, connection=connection, slices=slices)
             except CopyUnusable as error:
                 notes.append(f"No Parquet copy is kept ({error}); the log itself is read.")
-        watch = None
         condition = filter_sql(run=run, from_ns=from_ns, to_ns=to_ns)
-        if kept is not None:
-            _copy_views(connection, kept, condition)
-        else:
+        if kept is None:
             watch = SeqWatch()
             _log_views(connection, extent, condition, watch)
-        return LogStore(connection, extent=extent, notes=notes, copy=kept, watch=watch)
+            return LogStore(connection, extent=extent, notes=notes, watch=watch)
+        store = LogStore(connection, extent=extent, notes=notes, copy=kept)
+        with store.named_faults():
+            _copy_views(connection, kept, condition)
+        return store
     except BaseException:
         connection.close()
         raise
