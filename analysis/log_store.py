@@ -14,42 +14,16 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import duckdb
-import pyarrow as pa
 
-from analysis.log_bytes import LogExtent, LogSlices, check_lines, extent_of, find_fault, slice_name
+from analysis.log_bytes import LogExtent, LogSlices, extent_of, find_fault, slice_name
 from analysis.log_columns import TABLES
 from analysis.log_copy import CopyUnusable, LogCopy, copy_directory, open_copy
-from analysis.log_sql import PLAN_LINES_TABLE, filter_sql, json_select, parquet_select, plain_path, plan_lines_select
+from analysis.log_direct import DirectLog
+from analysis.log_sql import PLAN_LINES_TABLE, filter_sql, parquet_select, plain_path
 from orders.errors import InputError, NotYet
 
 MEMORY_MB: Final = 600  # of DuckDB; the process stays below 1 GB with what it holds besides
 THREADS: Final = 2
-
-
-class SeqWatch:
-    """Sees the `seq` of every line a query passes, in runs of neighbours, and says whether they were all of the log in order."""
-
-    def __init__(self) -> None:
-        self._runs: list[tuple[int, int]] = []
-        self._broken = False
-
-    def __call__(self, seqs: pa.Array) -> pa.Array:
-        """Note a vector of neighbouring lines; always true. DuckDB calls it from its threads."""
-        values = seqs.to_numpy(zero_copy_only=False)
-        first, last = int(values[0]), int(values[-1])
-        self._runs.append((first, last))
-        if last - first != len(values) - 1 or bool((values[1:] - values[:-1] != 1).any()):
-            self._broken = True
-        return pa.repeat(pa.scalar(True), len(values))
-
-    def saw_all(self, lines: int) -> bool:
-        """Say whether the runs are 1 to `lines`, each line once."""
-        expected = 1
-        for first, last in sorted(self._runs):
-            if first != expected:
-                return False
-            expected = last + 1
-        return expected == lines + 1 and not self._broken
 
 
 class LogStore:
@@ -65,13 +39,13 @@ class LogStore:
         extent: LogExtent | None,
         notes: Sequence[str],
         copy: LogCopy | None = None,
-        watch: SeqWatch | None = None,
+        direct: DirectLog | None = None,
     ) -> None:
         self.connection = connection
         self.extent = extent
         self.notes = tuple(notes)
         self._copy = copy
-        self._watch = watch
+        self._direct = direct
 
     def rows(self, sql: str, parameters: Sequence[object] | None = None) -> list[tuple[Any, ...]]:
         """Return all rows of a query. Raises `RecordCorrupt` or `InputError` that names the line when the log is broken."""
@@ -82,7 +56,7 @@ class LogStore:
     def named_faults(self) -> Iterator[None]:
         """Turn an error of DuckDB into one that names the broken line or the broken copy, where they are to blame.
 
-        Where the log itself is read, the first block also sees to the order of its lines: for nothing when all of it was read.
+        Where the log itself is read, what `DirectLog.judge` raises is raised at the block's end.
         """
         extent = self.extent
         try:
@@ -102,10 +76,8 @@ class LogStore:
                     action="Delete that directory; it is made again from the log.",
                 ) from error
             raise
-        if self._watch is not None and extent is not None:
-            if not self._watch.saw_all(extent.lines):
-                check_lines(extent)
-            self._watch = None
+        if self._direct is not None:
+            self._direct.judge()
 
     def close(self) -> None:
         """Let go of the files and the memory; closing twice is allowed."""
@@ -158,9 +130,8 @@ def open_log(
                 notes.append(f"No Parquet copy is kept ({error}); the log itself is read.")
         condition = filter_sql(run=run, from_ns=from_ns, to_ns=to_ns)
         if kept is None:
-            watch = SeqWatch()
-            _log_views(connection, extent, condition, watch)
-            return LogStore(connection, extent=extent, notes=notes, watch=watch)
+            direct = DirectLog(connection, extent=extent, condition=condition)
+            return LogStore(connection, extent=extent, notes=notes, direct=direct)
         store = LogStore(connection, extent=extent, notes=notes, copy=kept)
         with store.named_faults():
             _copy_views(connection, kept, condition)
@@ -194,12 +165,3 @@ def _copy_views(connection: duckdb.DuckDBPyConnection, copy: LogCopy, condition:
             str(file) if plain_path(file) else slice_name(file, start=0, end=file.stat().st_size) for file in copy.files(name)
         ]
         connection.execute(f"CREATE TEMP VIEW {name} AS SELECT * FROM ({parquet_select(name, files)}) WHERE {condition}")
-
-
-def _log_views(connection: duckdb.DuckDBPyConnection, extent: LogExtent, condition: str, watch: SeqWatch) -> None:
-    connection.create_function("in_order", watch, ["BIGINT"], "BOOLEAN", type="arrow", side_effects=True)  # type: ignore[call-overload]
-    source = slice_name(extent.path, start=0, end=extent.whole)
-    for table in TABLES:
-        select = json_select(table, source, watch="in_order(seq)")
-        connection.execute(f"CREATE TEMP VIEW {table.name} AS SELECT * FROM ({select}) WHERE {condition}")
-    connection.execute(f"CREATE TEMP VIEW {PLAN_LINES_TABLE} AS {plan_lines_select('plans')}")

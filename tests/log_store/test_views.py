@@ -15,18 +15,16 @@ from hypothesis import strategies as st
 from analysis.log_columns import BY_NAME, TABLES, Kind
 from analysis.log_store import LogStore, open_log
 from orders.errors import RecordCorrupt
+from tests.log_store.conftest import Reader
 from tests.log_store.made import LINE_TYPES, START_NS, encoded, fill, line_of, start, write
 
-BOTH = pytest.mark.parametrize("copy", [True, False], ids=["from the copy", "from the log"])
 
-
-@BOTH
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-def test_every_field_of_every_line_type_is_read_as_it_was_written(tmp_path: Path, table: Any, copy: bool) -> None:
+def test_every_field_of_every_line_type_is_read_as_it_was_written(tmp_path: Path, table: Any, read: Reader) -> None:
     lines = [start(), *(line_of(table.tag, seq=seq) for seq in (2, 3))]
     if table.tag == "run_start":
         lines = lines[:1]
-    with open_log(write(tmp_path / "log", *lines), copy=copy) as store:
+    with read(write(tmp_path / "log", *lines)) as store:
         told = store.rows(f"SELECT {', '.join(chr(34) + column.name + chr(34) for column in table.columns)} FROM {table.name}")
     wanted = [line for line in lines if line.__struct_config__.tag == table.tag]
     assert [as_written(table.columns, row) for row in told] == [
@@ -46,10 +44,9 @@ def as_written(columns: Any, row: tuple[Any, ...]) -> dict[str, Any]:
     return fields | {"type": next(table.tag for table in TABLES if table.columns == columns)}
 
 
-@BOTH
-def test_a_plan_has_a_row_for_each_of_its_lines(tmp_path: Path, copy: bool) -> None:
+def test_a_plan_has_a_row_for_each_of_its_lines(tmp_path: Path, read: Reader) -> None:
     log = write(tmp_path / "log", start(), line_of("plan", seq=2), line_of("plan", seq=3, plan=None, plan_sha256=None))
-    with open_log(log, copy=copy) as store:
+    with read(log) as store:
         told = store.rows(
             "SELECT seq, line, symbol, quantity, notional_base, limit_price, reduce_only FROM plan_lines ORDER BY line"
         )
@@ -59,14 +56,13 @@ def test_a_plan_has_a_row_for_each_of_its_lines(tmp_path: Path, copy: bool) -> N
     ]
 
 
-@BOTH
-def test_a_line_of_an_older_version_of_sluice_reads_with_its_defaults(tmp_path: Path, copy: bool) -> None:
+def test_a_line_of_an_older_version_of_sluice_reads_with_its_defaults(tmp_path: Path, read: Reader) -> None:
     old = json.loads(encoded(line_of("intent", seq=2)))
     for name in ("schedule", "parent_client_order_id", "child", "attribution"):
         del old[name]
     log = tmp_path / "log"
     log.write_bytes(encoded(start()) + json.dumps(old).encode() + b"\n")
-    with open_log(log, copy=copy) as store:
+    with read(log) as store:
         assert store.rows("SELECT schedule, parent_client_order_id, child, attribution FROM intents") == [
             ("at_once", None, 0, "{}")
         ]
@@ -80,20 +76,18 @@ def digits(places: int) -> st.SearchStrategy[str]:
     ).map(lambda part: f"{part[0]}{part[1]}" + ("" if part[2] is None else f".{part[2]}"))
 
 
-@BOTH
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.tuples(digits(10), digits(15), digits(18), digits(24)), min_size=1, max_size=8))
-def test_a_number_that_fits_is_read_to_its_last_digit(tmp_path: Path, copy: bool, rows: list[tuple[str, ...]]) -> None:
+def test_a_number_that_fits_is_read_to_its_last_digit(tmp_path: Path, read: Reader, rows: list[tuple[str, ...]]) -> None:
     lines = [
         fill(seq, quantity=quantity, price=price, fee=fee, notional_quote=notional)
         for seq, (quantity, price, fee, notional) in enumerate(rows, start=2)
     ]
-    with open_log(write(tmp_path / "log", start(), *lines), copy=copy) as store:
+    with read(write(tmp_path / "log", start(), *lines)) as store:
         told = store.rows("SELECT quantity, price, fee, notional_quote FROM fills ORDER BY seq")
     assert told == [tuple(Decimal(text) for text in row) for row in rows]
 
 
-@BOTH
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -103,9 +97,9 @@ def test_a_number_that_fits_is_read_to_its_last_digit(tmp_path: Path, copy: bool
     ids=["too many places", "too many digits", "a place more", "an exponent", "a small exponent", "NaN", "nothing", "a word",
          "infinite", "a comma"],
 )  # fmt: skip
-def test_a_number_that_does_not_fit_is_refused_with_its_line(tmp_path: Path, name: str, text: str, copy: bool) -> None:
+def test_a_number_that_does_not_fit_is_refused_with_its_line(tmp_path: Path, name: str, text: str, read: Reader) -> None:
     log = write(tmp_path / "log", start(), fill(2), fill(3, **{name: text}), fill(4))
-    with pytest.raises(RecordCorrupt, match=f"LOG_NUMBER: .*{name} in line 3 of "), open_log(log, copy=copy) as store:
+    with pytest.raises(RecordCorrupt, match=f"LOG_NUMBER: .*{name} in line 3 of "), read(log) as store:
         store.rows(f"SELECT sum({name}) FROM fills")
 
 
@@ -121,13 +115,12 @@ def test_every_line_type_has_a_view() -> None:
     assert sorted(table.tag for table in TABLES) == sorted(LINE_TYPES)
 
 
-@BOTH
-def test_a_run_and_a_span_of_market_time_are_all_that_is_seen(tmp_path: Path, copy: bool) -> None:
+def test_a_run_and_a_span_of_market_time_are_all_that_is_seen(tmp_path: Path, read: Reader) -> None:
     lines = [start(), *(fill(seq, run_id="run-1" if seq < 5 else "run-2") for seq in range(2, 8))]
     log = write(tmp_path / "log", *lines)
 
     def seen(**given: Any) -> list[int]:
-        with open_log(log, copy=copy, **given) as store:
+        with read(log, **given) as store:
             return [seq for (seq,) in store.rows("SELECT seq FROM fills ORDER BY seq")]
 
     assert seen(run="run-2") == [5, 6, 7]
@@ -135,19 +128,17 @@ def test_a_run_and_a_span_of_market_time_are_all_that_is_seen(tmp_path: Path, co
     assert seen(from_ns=START_NS + 3 * 10**9, to_ns=START_NS + 5 * 10**9) == [3, 4]
 
 
-@BOTH
-def test_a_log_of_one_fill_without_its_order_is_read(tmp_path: Path, copy: bool) -> None:
-    with open_log(write(tmp_path / "log", fill(1)), copy=copy) as store:
+def test_a_log_of_one_fill_without_its_order_is_read(tmp_path: Path, read: Reader) -> None:
+    with read(write(tmp_path / "log", fill(1))) as store:
         assert store.rows("SELECT count(*) FROM fills") == [(1,)]
         assert store.rows("SELECT count(*) FROM intents") == [(0,)]
 
 
-@BOTH
 @pytest.mark.parametrize("name", ["with 'quotes'", "star * and [brackets]", "späße", "a%20b"])
-def test_any_name_of_a_directory_will_do(tmp_path: Path, name: str, copy: bool) -> None:
+def test_any_name_of_a_directory_will_do(tmp_path: Path, name: str, read: Reader) -> None:
     directory = tmp_path / name
     directory.mkdir()
-    with open_log(write(directory / "log", start(), fill(2)), copy=copy) as store:
+    with read(write(directory / "log", start(), fill(2))) as store:
         assert store.rows("SELECT seq FROM fills") == [(2,)]
         assert not store.notes
 
