@@ -232,14 +232,15 @@ def template(rng: random.Random, *, group: int, mid: int, places: int) -> bytes:
     bid, ask = arrival - unit / 2, arrival + unit / 2
     line = Fill(
         ts_ns=2, market_ns=3, run_id="20261126T111018-9036", client_order_id="%032x", venue_order_id="S%032x",
-        trade_id="T-%016x-001", venue=venue, account=f"{venue}-001", symbol=f"{venue}:{ticker}", instrument_id=f"{ticker}.{venue}",
-        side=rng.choice((Side.BUY, Side.SELL)), quantity=text(quantity), price=text(price), multiplier="1",
+        trade_id="T-%016x-001", venue=venue, account=f"{venue}-001", symbol=f"{venue}:{ticker}",
+        instrument_id=f"{ticker}.{venue}", side=rng.choice((Side.BUY, Side.SELL)), quantity=text(quantity), price=text(price), multiplier="1",
         notional_quote=text(notional), quote_currency="USDT", base_currency=ticker[:4], fee=text(round(notional / 1_000, 8)),
         fee_currency="USDT", liquidity=rng.choice(("maker", "taker")), order_kind="MARKET", order_quantity=text(quantity),
         filled_quantity=text(quantity), strategy_id="SLUICE-003", cycle=1, line=group, source_run="20250107-bars-decree",
-        run_ledger_head="e9" * 32, manifest_sha256="70" * 32, plan_sha256="3a" * 32, config_sha256="5f" * 32, limits_sha256="dc" * 32,
-        market_limits_sha256="51" * 32, assumptions_sha256="d0" * 32, environment="bench", decision_price=text(arrival - 3 * unit),
-        arrival_bid=text(bid), arrival_ask=text(ask), arrival_mid=text(arrival), arrival_ns=7, fill_bid=text(bid), fill_ask=text(ask),
+        run_ledger_head="e9" * 32, manifest_sha256="70" * 32, plan_sha256="3a" * 32, config_sha256="5f" * 32,
+        limits_sha256="dc" * 32, market_limits_sha256="51" * 32, assumptions_sha256="d0" * 32, environment="bench",
+        decision_price=text(arrival - 3 * unit), arrival_bid=text(bid), arrival_ask=text(ask), arrival_mid=text(arrival),
+        arrival_ns=7, fill_bid=text(bid), fill_ask=text(ask),
         manifest_written_ns=8, manifest_read_ns=9, planned_ns=10, approved_ns=11, intent_durable_ns=12, sent_ns=14, acked_ns=13,
         event_ns=15, attribution={"custom/hrp": text(quantity)},
     )  # fmt: skip
