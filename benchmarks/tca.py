@@ -233,7 +233,8 @@ def template(rng: random.Random, *, group: int, mid: int, places: int) -> bytes:
     line = Fill(
         ts_ns=2, market_ns=3, run_id="20261126T111018-9036", client_order_id="%032x", venue_order_id="S%032x",
         trade_id="T-%016x-001", venue=venue, account=f"{venue}-001", symbol=f"{venue}:{ticker}",
-        instrument_id=f"{ticker}.{venue}", side=rng.choice((Side.BUY, Side.SELL)), quantity=text(quantity), price=text(price), multiplier="1",
+        instrument_id=f"{ticker}.{venue}", side=rng.choice((Side.BUY, Side.SELL)), quantity=text(quantity),
+        price=text(price), multiplier="1",
         notional_quote=text(notional), quote_currency="USDT", base_currency=ticker[:4], fee=text(round(notional / 1_000, 8)),
         fee_currency="USDT", liquidity=rng.choice(("maker", "taker")), order_kind="MARKET", order_quantity=text(quantity),
         filled_quantity=text(quantity), strategy_id="SLUICE-003", cycle=1, line=group, source_run="20250107-bars-decree",
