@@ -24,7 +24,7 @@ from typing import Final
 import duckdb
 import msgspec
 
-from analysis.log_bytes import LogExtent, LogSlices, find_fault, lines_by_tag
+from analysis.log_bytes import LogExtent, LogSlices, extent_of, find_fault, lines_by_tag
 from analysis.log_columns import TABLES
 from analysis.log_parts import (
     COPY_VERSION,
@@ -51,10 +51,11 @@ class CopyUnusable(Exception):
 
 
 class LogCopy:
-    """A copy that holds all of `extent`; files stay until `close`."""
+    """A copy that holds all whole lines of `extent`; its files stay until `close`."""
 
-    def __init__(self, directory: Path, parts: Sequence[Part], reading: int) -> None:
+    def __init__(self, directory: Path, *, extent: LogExtent, parts: Sequence[Part], reading: int) -> None:
         self.directory = directory
+        self.extent = extent
         self.parts = parts
         self._reading = reading
 
@@ -74,20 +75,22 @@ def copy_directory(log: Path) -> Path:
     return log.with_name(log.name + ".parquet")
 
 
-def open_copy(extent: LogExtent, *, connection: duckdb.DuckDBPyConnection, slices: LogSlices) -> LogCopy:
-    """Return the copy of the log, extended to `extent`.
+def open_copy(path: Path, *, connection: duckdb.DuckDBPyConnection, slices: LogSlices) -> LogCopy:
+    """Return the copy of the log at `path`, extended to its last whole line.
 
+    Where the log ends is looked up under the lock, so that of two readers the later one never takes back what the other added.
     Raises `CopyUnusable` when none can be kept, and what `find_fault` says when a line that was not copied yet is broken.
     """
-    directory = copy_directory(extent.path)
+    directory = copy_directory(path)
     try:
         directory.mkdir(exist_ok=True)
         if directory.is_symlink() or not directory.is_dir():
             raise CopyUnusable(f"{directory} is no directory")
-        with extent.path.open("rb") as log, _locked(directory / "writing.lock"):
+        with _locked(directory / "writing.lock"), path.open("rb") as log:
+            extent = extent_of(path)
             parts = _extended(directory, extent, log.fileno(), connection=connection, slices=slices)
             reading = _lock(directory / "reading.lock", fcntl.LOCK_SH)
-        return LogCopy(directory, parts, reading)
+        return LogCopy(directory, extent=extent, parts=parts, reading=reading)
     except OSError as error:
         raise CopyUnusable(f"{directory}: {error.strerror or error}") from error
 

@@ -116,8 +116,6 @@ def open_log(
             action="Run `sluice shadow` or `sluice backtest` first, or name another log.",
         )
     notes = []
-    if extent.torn:
-        notes.append(f"The last line of {path} is torn ({extent.torn} bytes without a newline) and left out.")
     slices = LogSlices()
     connection = connect(memory_mb=memory_mb, threads=threads)
     connection.register_filesystem(slices)
@@ -125,9 +123,12 @@ def open_log(
         kept = None
         if copy:
             try:
-                kept = open_copy(extent, connection=connection, slices=slices)
+                kept = open_copy(path, connection=connection, slices=slices)
+                extent = kept.extent
             except CopyUnusable as error:
                 notes.append(f"No Parquet copy is kept ({error}); the log itself is read.")
+        if extent.torn:
+            notes.append(f"The last line of {path} is torn ({extent.torn} bytes without a newline) and left out.")
         condition = filter_sql(run=run, from_ns=from_ns, to_ns=to_ns)
         if kept is None:
             direct = DirectLog(connection, extent=extent, condition=condition)
