@@ -17,7 +17,7 @@ from analysis.log_sql import COLUMNS_SHA256
 COPY_VERSION: Final = 1
 PART_BYTES: Final = 64 << 20  # of the log; its lines and a copy of them by type are in memory at a time
 SMALL_PARTS_MAX: Final = 16  # more of them at the end are read once more and become few
-FULL_CHECK_BYTES: Final = 1 << 30  # of a log that grew, compared by hash in about a second; older parts by samples
+FULL_CHECK_BYTES: Final = 256 << 20  # of a log that grew, compared by hash in a third of a second; older parts by samples
 SAMPLES: Final = 16  # blocks of a part, besides its first and last
 SAMPLE_BYTES: Final = 4096
 
