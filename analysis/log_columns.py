@@ -51,7 +51,7 @@ NOTIONALS: Final = frozenset(["notional_quote", "basis"])
 COMPUTED: Final = frozenset(
     [
         "forecast_fee_base", "notional_base", "fee_base", "wanted_quantity", "unit_value_base", "target_weight", "held_weight",
-        "crossed_weight",
+        "crossed_weight", "equity_base", "day_start_base", "peak_base",
     ]
 )  # fmt: skip
 
@@ -80,6 +80,7 @@ NAMES: Final[Mapping[str, str]] = {
     "ack": "acks", "send": "sends", "received": "received", "unknown": "unknowns", "plan": "plans", "manifest": "manifests",
     "cycle": "cycles", "cycle_end": "cycle_ends", "run_start": "runs", "run_stop": "run_stops", "financing": "financing",
     "alarm": "alarms", "halt": "halts", "flatten": "flattens", "reconcile": "reconciles", "recovery": "recoveries",
+    "equity": "equities", "switch": "switches",
 }  # fmt: skip
 
 

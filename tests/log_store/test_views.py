@@ -111,6 +111,12 @@ def test_types_are_those_of_the_page() -> None:
     assert "DOUBLE" not in {column.kind.sql for table in TABLES for column in table.columns}
 
 
+def test_no_number_of_a_line_is_read_as_text() -> None:
+    words = ("quantity", "price", "_base", "_quote", "_bid", "_ask", "_mid", "fee", "amount", "multiplier", "notional")
+    texts = {column.name for table in TABLES for column in table.columns if column.kind is Kind.TEXT}
+    assert {name for name in texts if name.endswith(words)} == set()
+
+
 def test_every_line_type_has_a_view() -> None:
     assert sorted(table.tag for table in TABLES) == sorted(LINE_TYPES)
 
