@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from analysis.capacity import Capacity, CapacityRow
 from analysis.cost_stress import StressRun
 from analysis.performance import Day, Month
 from analysis.run_summary import RunSummary
@@ -16,9 +17,18 @@ from orders.caveats import StatedCaveat
 from orders.values import Record
 
 
-def tables(summary: RunSummary, *, stress: Sequence[StressRun], caveats: Sequence[StatedCaveat] | None) -> Mapping[str, str]:
-    """Return file name without ending -> CSV text: equity (by day), monthly, costs (by multiple), winners, caveats."""
+def tables(
+    summary: RunSummary,
+    *,
+    stress: Sequence[StressRun],
+    caveats: Sequence[StatedCaveat] | None,
+    capacity: Capacity | None = None,
+) -> Mapping[str, str]:
+    """Return file name without ending -> CSV text: equity (by day), monthly, costs (by multiple), winners, caveats, and capacity
+    (by multiple of the capital) where it was asked for.
+    """
     return {
+        **({} if capacity is None else {"capacity": _table(CapacityRow, capacity.rows)}),
         "equity": _table(Day, summary.performance.days),
         "monthly": _table(Month, summary.performance.months),
         "costs": _table(StressRun, stress),

@@ -14,9 +14,20 @@ def run(
     tearsheet: Path | None,
     no_tearsheet: bool,
     csv: Path | None,
+    capacity: str | None,
+    impact: str | None,
 ) -> int:
     """Run the backtest; `output` None: a directory of its own below data/backtests. Return the exit code."""
     from sim.backtest_report import Wanted, run_backtest
 
-    wanted = Wanted(as_json=as_json, output=output, multiples=multiples, tearsheet=tearsheet, no_tearsheet=no_tearsheet, csv=csv)
+    wanted = Wanted(
+        as_json=as_json,
+        output=output,
+        multiples=multiples,
+        tearsheet=tearsheet,
+        no_tearsheet=no_tearsheet,
+        csv=csv,
+        capacity=capacity,
+        impact=impact,
+    )
     return run_backtest(config, wanted)

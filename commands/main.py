@@ -59,6 +59,8 @@ def _backtest(given: argparse.Namespace) -> int:
         tearsheet=given.tearsheet,
         no_tearsheet=given.no_tearsheet,
         csv=given.csv,
+        capacity=given.capacity,
+        impact=given.impact,
     )
 
 
@@ -168,6 +170,14 @@ def parser() -> Parser:
     )
     backtest.add_argument("--no-tearsheet", action="store_true", help="draw none")
     backtest.add_argument("--csv", type=Path, metavar="DIR", help="write the result's tables there")
+    backtest.add_argument(
+        "--capacity",
+        nargs="?",
+        const="1,3,10,30,100",
+        metavar="MULTIPLES",
+        help="what these trades would cost at multiples of the capital (1,3,10,30,100); CONFIG stands before it",
+    )
+    backtest.add_argument("--impact", metavar="Y", help="impact coefficient of --capacity: a number, or a file of `calibrate`")
 
     verify = _command(names, "verify", _verify, "prove that log, ledger and state agree, or name the first line that does not")
     verify.add_argument("directory", nargs="?", type=Path, metavar="DIR", help="the data directory; the same as --lakehouse")

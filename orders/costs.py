@@ -1,12 +1,27 @@
-"""What a trade costs. One function forecasts in the plan and charges in the simulated venue."""
+"""What a trade costs. `fee_for` forecasts in the plan and charges in the simulated venue.
+
+What a trade moves the market by is charged by nobody here: impact serves calibration and the capacity of a backtest.
+"""
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from enum import StrEnum
+from typing import Final
 
+from orders.errors import InputError
 from orders.exact import EXACT
-from orders.values import FeeSchedule, Side
+from orders.values import FeeSchedule, Record, Side
+
+POWERS: Final = Context(prec=34, rounding=ROUND_HALF_EVEN)
+EXACT_ROUNDED: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)  # room for 12 places behind any market number
+IMPACT_PLACES: Final = Decimal("1e-12")
+BPS: Final = Decimal(10_000)
+SQUARE_ROOT: Final = Decimal("0.5")
+ALMGREN_GAMMA: Final = Decimal("0.314")
+ALMGREN_ETA: Final = Decimal("0.142")
+ALMGREN_POWER: Final = Decimal("0.6")
+ALMGREN_SHARES_POWER: Final = Decimal("0.25")
 
 
 class Liquidity(StrEnum):
@@ -37,3 +52,73 @@ def fee_for(
     if schedule.base_on_buys and has_base_currency and side is Side.BUY:
         return fee, True
     return EXACT.multiply(EXACT.multiply(fee, price), multiplier), False
+
+
+def square_root_impact_bps(
+    *, coefficient: Decimal, volatility_fraction: Decimal, quantity: Decimal, daily_volume: Decimal
+) -> Decimal:
+    """Return Y sigma sqrt(Q/V) in bps of notional, rounded half-even to 12 places.
+
+    `coefficient` is Y >= 0; `volatility_fraction` of one day >= 0; `quantity` of the whole parent order and `daily_volume` in
+    units, above 0. The square-root law: Toth et al. (2011), "Anomalous price impact". Raises `InputError` IMPACT_INPUT.
+    """
+    _usable(coefficient=coefficient, volatility_fraction=volatility_fraction)
+    _usable(above=True, quantity=quantity, daily_volume=daily_volume)
+    root = POWERS.sqrt(POWERS.divide(quantity, daily_volume))
+    return _bps(POWERS.multiply(POWERS.multiply(coefficient, volatility_fraction), root))
+
+
+class AlmgrenCost(Record, frozen=True, kw_only=True):
+    """In bps of notional: `permanent` is how far the price stays moved, `temporary` what is paid on top while trading.
+
+    `cost` = permanent / 2 + temporary: a parent pays half of what it moves.
+    """
+
+    permanent: Decimal
+    temporary: Decimal
+    cost: Decimal
+
+
+def almgren_2005(
+    *,
+    volatility_fraction: Decimal,
+    quantity: Decimal,
+    daily_volume: Decimal,
+    shares_outstanding: Decimal,
+    duration_days: Decimal,
+) -> AlmgrenCost:
+    """Return the impact of US shares by Almgren, Thum, Hauptmann and Li (2005), "Direct estimation of equity market impact".
+
+    permanent = gamma sigma (X/V) (Theta/V)^1/4, temporary = eta sigma (X/(V T))^3/5, gamma 0.314, eta 0.142, each rounded to 12
+    places. `duration_days`: T, in days of volume. Their coefficients, of their orders: never ours.
+    Raises `InputError` IMPACT_INPUT.
+    """
+    _usable(volatility_fraction=volatility_fraction)
+    _usable(
+        above=True,
+        quantity=quantity,
+        daily_volume=daily_volume,
+        shares_outstanding=shares_outstanding,
+        duration_days=duration_days,
+    )
+    part = POWERS.divide(quantity, daily_volume)
+    turnover = POWERS.power(POWERS.divide(shares_outstanding, daily_volume), ALMGREN_SHARES_POWER)
+    pace = POWERS.power(POWERS.divide(part, duration_days), ALMGREN_POWER)
+    permanent = _bps(POWERS.multiply(POWERS.multiply(ALMGREN_GAMMA * volatility_fraction, part), turnover))
+    temporary = _bps(POWERS.multiply(ALMGREN_ETA * volatility_fraction, pace))
+    return AlmgrenCost(permanent=permanent, temporary=temporary, cost=permanent / 2 + temporary)
+
+
+def _usable(*, above: bool = False, **given: Decimal) -> None:
+    for name, value in given.items():
+        if not value.is_finite() or value < 0 or (above and value == 0):
+            raise InputError(
+                "IMPACT_INPUT",
+                expected=f"{name} {'above 0' if above else 'of 0 or more'}",
+                found=str(value),
+                action="Look where it comes from; what is not known has no impact that could be told.",
+            )
+
+
+def _bps(part: Decimal) -> Decimal:
+    return POWERS.multiply(part, BPS).quantize(IMPACT_PLACES, context=EXACT_ROUNDED)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from analysis.capacity import Capacity, capacity_lines
 from analysis.cost_stress import ESTIMATE, StressRun, break_even_multiple
 from analysis.result_tables import tables
 from analysis.result_text import caveat_lines, month_lines, stress_lines, summary_lines, winner_lines
@@ -24,6 +25,7 @@ from orders.canonical import plain
 from orders.errors import ConfigError
 from orders.values import Record
 from sim.backtest_run import backtest, read_feed
+from sim.capacity import capacity_of, parse_capital, parse_impact
 from sim.cost_stress import parse_multiples, stress
 from sim.feed import FeedQuote
 from sim.inputs import Inputs, read_inputs
@@ -36,6 +38,7 @@ class Wanted(Record, frozen=True, kw_only=True):
     """What the command line asks for. `output` None: `data/backtests/<run id>`. `multiples`: of costs, as text; None: no stress.
 
     `tearsheet` None: `tearsheet.html` beside the record, unless `no_tearsheet`. `csv` None: no tables.
+    `capacity`: multiples of the starting capital, as text; None: no curve. `impact`: its coefficient, a number or a file.
     """
 
     as_json: bool
@@ -44,6 +47,8 @@ class Wanted(Record, frozen=True, kw_only=True):
     tearsheet: Path | None = None
     no_tearsheet: bool = False
     csv: Path | None = None
+    capacity: str | None = None
+    impact: str | None = None
 
 
 class Result(Record, frozen=True, kw_only=True):
@@ -56,6 +61,7 @@ class Result(Record, frozen=True, kw_only=True):
     stress: tuple[StressRun, ...]
     synthetic: tuple[str, ...]
     tearsheet: Path | None
+    capacity: Capacity | None = None
 
 
 def run_backtest(config_path: Path, wanted: Wanted) -> int:
@@ -65,6 +71,8 @@ def run_backtest(config_path: Path, wanted: Wanted) -> int:
     """
     config = load_config(config_path)
     multiples = None if wanted.multiples is None else parse_multiples(wanted.multiples)
+    capitals = None if wanted.capacity is None else parse_capital(wanted.capacity)
+    impact = None if wanted.impact is None else parse_impact(wanted.impact)
     inputs = read_inputs(config)
     quotes = read_feed(config, inputs)
     run_id = time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + f"-{os.getpid()}"
@@ -90,6 +98,10 @@ def run_backtest(config_path: Path, wanted: Wanted) -> int:
             look=lambda engine: None if tearsheet is None else figures.append(_figures(engine)),
         )
         rows = () if multiples is None else _stressed(config, inputs, quotes, run_id, multiples, base, progress=progress)
+        curve = None
+        if capitals is not None:
+            progress.note("asking how much capital these trades bear")
+            curve = capacity_of(config, layout=layout, summary=base[0], quotes=quotes, multiples=capitals, impact=impact)
         result = Result(
             config=config,
             directory=layout.directory,
@@ -98,6 +110,7 @@ def run_backtest(config_path: Path, wanted: Wanted) -> int:
             stress=rows,
             synthetic=inputs.synthetic,
             tearsheet=tearsheet,
+            capacity=curve,
         )
         if tearsheet is not None:
             from sim.tearsheet import write_tearsheet  # here: it imports pandas and plotly
@@ -149,6 +162,7 @@ def result_document(result: Result) -> dict[str, Any]:
         "cost_stress": list(result.stress),
         "break_even_multiple": break_even_multiple(result.stress),
         "break_even_note": ESTIMATE,
+        "capacity": result.capacity,
         "tearsheet": None if result.tearsheet is None else str(result.tearsheet),
     }
 
@@ -160,6 +174,7 @@ def result_lines(result: Result) -> list[str]:
         summary_lines(summary, title=f"backtest · {result.config.environment}"),
         [*caveat_lines(result.config.caveats()), *(f"synthetic      {text}" for text in result.synthetic)],
         stress_lines(result.stress, base_currency=summary.base_currency),
+        [] if result.capacity is None else capacity_lines(result.capacity, base_currency=summary.base_currency),
         winner_lines(summary),
         month_lines(summary),
     ]
@@ -178,7 +193,9 @@ def write_tables(directory: Path, result: Result) -> None:
     """Write the result's tables as CSV files into `directory`, each whole or not at all. Raises `StorageError`."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        for name, text in tables(result.summary, stress=result.stress, caveats=result.config.caveats()).items():
+        for name, text in tables(
+            result.summary, stress=result.stress, caveats=result.config.caveats(), capacity=result.capacity
+        ).items():
             replace_file(directory / f"{name}.csv", text.encode())
     except OSError as error:
         raise storage_error(error, directory) from error
