@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from pydantic import Field, PrivateAttr, ValidationError
 
 from engine.config_checks import cross_problems
+from engine.config_include import with_assumptions
 from engine.config_policy import PolicySection, plan_policy
 from engine.config_problems import ConfigInvalid, Problem, shape_problems, valid_sections
 from engine.config_schedules import schedule_of
@@ -309,6 +310,9 @@ def load_config(path: Path) -> RunConfig:
     except RecursionError as error:
         raise ConfigInvalid(path, (Problem(line=1, key="(file)", message="is nested too deeply"),)) from error
     found: list[tuple[tuple[str, ...], str]] = []
+    document, unnamed = with_assumptions(document)
+    if unnamed:
+        raise _invalid(path, text, unnamed)
     config: RunConfig | None = None
     try:
         config = RunConfig.model_validate(document)
@@ -319,10 +323,14 @@ def load_config(path: Path) -> RunConfig:
     else:
         found += cross_problems({field.alias or name: getattr(config, name) for name, field in RunConfig.model_fields.items()})
     if found or config is None:
-        lines = key_lines(text)
-        problems = [Problem(line=line_of(lines, key), key=dotted(key), message=message) for key, message in found]
-        raise ConfigInvalid(path, tuple(sorted(problems, key=lambda problem: problem.line)))
+        raise _invalid(path, text, found)
     return config.read_from(path, sha256=sha256_hex(data))
+
+
+def _invalid(path: Path, text: str, found: list[tuple[tuple[str, ...], str]]) -> ConfigInvalid:
+    lines = key_lines(text)
+    problems = [Problem(line=line_of(lines, key), key=dotted(key), message=message) for key, message in found]
+    return ConfigInvalid(path, tuple(sorted(problems, key=lambda problem: problem.line)))
 
 
 def _bytes(path: Path) -> bytes:
