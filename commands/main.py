@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from commands import calibrate as calibrate_command
 from commands.data_options import add_data_commands
 from commands.limits_parser import add_limits
 from commands.output import Exit, exit_code, print_error
@@ -178,6 +179,9 @@ def parser() -> Parser:
         help="what these trades would cost at multiples of the capital (1,3,10,30,100); CONFIG stands before it",
     )
     backtest.add_argument("--impact", metavar="Y", help="impact coefficient of --capacity: a number, or a file of `calibrate`")
+
+    calibrate = _command(names, "calibrate", calibrate_command.run, "fit assumptions from own fills, into a new file")
+    calibrate_command.add(calibrate, default=DEFAULT_CONFIG)
 
     verify = _command(names, "verify", _verify, "prove that log, ledger and state agree, or name the first line that does not")
     verify.add_argument("directory", nargs="?", type=Path, metavar="DIR", help="the data directory; the same as --lakehouse")

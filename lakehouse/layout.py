@@ -105,6 +105,11 @@ class Layout:
         """Nautilus' tearsheet of a backtest, one HTML page that fetches nothing."""
         return self.directory / "tearsheet.html"
 
+    @property
+    def calibrations(self) -> Path:
+        """Directory of calibrated assumptions, numbered, each with its report (`lakehouse.assumptions_file`)."""
+        return self.directory / "calibrations"
+
     def torn(self, file: Path, *, size: int, run_id: str) -> Path:
         """Where run `run_id` saves the torn last line it cut from `file` at `size` bytes. Raises `InputError` on an unsafe id."""
         return self.directory / f"{file.name}.torn-{size}-{safe_name(run_id)}"

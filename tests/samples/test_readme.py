@@ -37,7 +37,20 @@ def _help(command: str) -> str:
 
 
 def test_the_readme_names_every_command() -> None:
-    expected = {"plan", "shadow", "backtest", "verify", "status", "doctor", "halt", "resume", "flatten", "enable", "config check"}
+    expected = {
+        "plan",
+        "shadow",
+        "backtest",
+        "calibrate",
+        "verify",
+        "status",
+        "doctor",
+        "halt",
+        "resume",
+        "flatten",
+        "enable",
+        "config check",
+    }
     expected |= {"data import", "data fetch", "data show", "data check"}
     expected |= {"limits hours", "limits fetch", "limits import", "limits show", "limits volumes"}
     assert {_command(line) for line in LINES} == expected
