@@ -27,7 +27,7 @@ def run(given: Namespace) -> int:
     from analysis.calibration_text import anything_fitted, calibration_document, calibration_lines
     from engine.run_config import load_config
     from engine.volumes_in import load_volumes
-    from lakehouse.layout import Layout
+    from lakehouse.layout import Layout, safe_name
     from orders.assumptions import FillRule
 
     config = load_config(given.config)
@@ -41,8 +41,16 @@ def run(given: Namespace) -> int:
         )
     if given.quotes is not None and given.fills is None:
         raise ConfigError("USAGE", expected="--quotes beside --fills", found="--quotes alone", action="Name both.")
+    if given.run is not None and given.fills is not None:
+        raise ConfigError("USAGE", expected="--run or --fills", found="both", action="Fills of another system have no run.")
+    if given.name is not None:
+        safe_name(given.name)  # the same characters as a name in a config
     layout = Layout(directory=config.lakehouse.directory if given.lakehouse is None else given.lakehouse)
     with _store(given, layout) as store:
+        if given.run is not None and not store.rows("SELECT 1 FROM runs LIMIT 1"):
+            raise ConfigError(
+                "RUN_UNKNOWN", expected=f"a run of {layout.log}", found=given.run, action="Name another with --run, or none."
+            )
         volumes = load_volumes(config)
         volatilities = _volatilities(config, store, layout, volumes=volumes, foreign=given.fills is not None)
         seen = observe(store, volumes=volumes, volatilities=volatilities, foreign=given.fills is not None)

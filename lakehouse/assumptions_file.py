@@ -66,6 +66,7 @@ def write_assumptions(
         for version in range(_last(directory) + 1, VERSIONS_MAX + 1):
             path = directory / f"assumptions-{version:04d}.toml"
             data = _toml(version, assumptions=assumptions, made=made, parameters=parameters)
+            assert tomllib.loads(data.decode())["assumptions"] == assumptions, "what is read back is what was meant"
             try:
                 _create(path, data)
             except FileExistsError:
@@ -130,8 +131,10 @@ def _key(name: str) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(_value(item) for item in value)}]"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)  # a seed may be larger than JSON's integers, which `plain` makes text of
     shown = plain(value)
-    return json.dumps(shown, ensure_ascii=True)
+    return json.dumps(shown, ensure_ascii=False).replace("\x7f", "\\u007f")  # JSON's escapes are TOML's but for pairs and this
 
 
 def _invalid(path: Path, expected: str, found: str) -> InputError:

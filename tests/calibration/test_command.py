@@ -11,7 +11,7 @@ import pytest
 from commands.main import run
 from engine.config_problems import ConfigInvalid
 from engine.run_config import load_config
-from lakehouse.assumptions_file import write_assumptions
+from lakehouse.assumptions_file import read_assumptions, write_assumptions
 from orders.canonical import canonical_sha256
 from orders.errors import ConfigError
 from sim.capacity import parse_impact
@@ -140,13 +140,20 @@ def test_a_changed_file_is_refused(lakehouse: Path, tmp_path: Path, capsys: pyte
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
-        (["--quotes", "x.csv"], "USAGE"), (["--lakehouse", "nowhere"], "VANISHED"), (["--fills", "nowhere.csv"], "FILE_MISSING"),
+        (["--quotes", "x.csv"], "USAGE"), (["--run", "r", "--fills", "x.csv"], "USAGE"), (["--name", "a/b"], "UNSAFE_NAME"),
+        (["--lakehouse", "nowhere"], "VANISHED"), (["--fills", "nowhere.csv"], "FILE_MISSING"),
     ],
-    ids=["quotes without fills", "no log", "no fills"],
+    ids=["quotes without fills", "a run of fills", "no name", "no log", "no fills"],
 )  # fmt: skip
 def test_what_cannot_be_calibrated_is_one_error(arguments: list[str], code: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["calibrate", CONFIG, *arguments]) in (1, 2)
     assert code in capsys.readouterr().err
+
+
+def test_a_run_that_is_not_in_the_log_is_refused(lakehouse: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["calibrate", CONFIG, "--lakehouse", str(lakehouse), "--run", "nobody"]) == 2
+    assert "RUN_UNKNOWN" in capsys.readouterr().err
+    assert run(["calibrate", CONFIG, "--lakehouse", str(lakehouse), "--run", "run-1"]) == 0
 
 
 def test_perfect_fills_have_nothing_to_calibrate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -171,3 +178,15 @@ def test_a_fitted_coefficient_serves_a_capacity_with_the_end_of_its_interval(tmp
     found = parse_impact(str(file))
     assert (found.value, found.high) == (Decimal("0.91"), Decimal("1.2"))
     assert "300 parent orders" in found.source
+
+
+def test_a_table_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    table = {
+        "seed": 2**63 - 1,
+        "own_consumption": True,
+        "name": 'odd "\\ \x7f \U0001f600',
+        "fees": {"A.B": {"maker_fraction": "0.0001"}},
+        "financing": {"borrow": {"NASDAQ:AAPL": "0"}, "funding": {}},
+    }
+    file, sha256 = write_assumptions(tmp_path, assumptions=table, made={"run": None}, parameters={}, report={})
+    assert read_assumptions(file, sha256=sha256) == table
