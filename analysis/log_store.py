@@ -47,6 +47,11 @@ class LogStore:
         self._copy = copy
         self._direct = direct
 
+    @property
+    def in_columns(self) -> bool:
+        """Whether the views read a copy in columns, so that a question reads only what it names, instead of the log's text."""
+        return self._copy is not None
+
     def rows(self, sql: str, parameters: Sequence[object] | None = None) -> list[tuple[Any, ...]]:
         """Return all rows of a query. Raises `RecordCorrupt` or `InputError` that names the line when the log is broken."""
         with self.named_faults():

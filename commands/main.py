@@ -18,6 +18,7 @@ from commands import calibrate as calibrate_command
 from commands.data_options import add_data_commands
 from commands.limits_parser import add_limits
 from commands.output import Exit, exit_code, print_error
+from commands.report_parser import add_report
 from orders.errors import ConfigError, SluiceError
 
 DEFAULT_CONFIG: Final = Path("data/configs/shadow.toml")
@@ -63,6 +64,12 @@ def _backtest(given: argparse.Namespace) -> int:
         capacity=given.capacity,
         impact=given.impact,
     )
+
+
+def _report(given: argparse.Namespace) -> int:
+    from commands import report
+
+    return report.run(report.asked_of(given))
 
 
 def _verify(given: argparse.Namespace) -> int:
@@ -213,6 +220,7 @@ def parser() -> Parser:
     flatten.add_argument("--yes", action="store_true", help="do not ask; needed where nobody can be asked")
     flatten.add_argument("--queue", action="store_true", help="nothing runs: let the next start carry it out, within a day")
 
+    add_report(names, command=_command, lakehouse=DEFAULT_LAKEHOUSE, work=_report)
     doctor = _command(names, "doctor", _doctor, "check Python, packages, clock, disk, keys, config and the age of data")
     _config(doctor, DEFAULT_CONFIG)
     add_limits(names, command=_command, group=_group)

@@ -41,6 +41,7 @@ def test_the_readme_names_every_command() -> None:
         "plan",
         "shadow",
         "backtest",
+        "report",
         "calibrate",
         "verify",
         "status",

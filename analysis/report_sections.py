@@ -1,0 +1,180 @@
+"""Bodies of the page's parts: each chart drawn wide and narrow, the stories of orders, what was refused."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from functools import partial
+from html import escape
+from typing import Any, Final
+
+from analysis.report_charts import GROUPS_DRAWN, costs_of_groups, latency_costs, markout_curves, refusal_bars
+from analysis.report_charts_time import (
+    latency_histogram_of,
+    latency_ranges,
+    latency_waterfall,
+    price_chart,
+    tracking_error,
+    weight_dumbbells,
+)
+from analysis.report_document import Report
+from analysis.report_html import html_table
+from analysis.report_text import bps, instant, money, percent, span, words_of
+
+WIDE_PX: Final = 920
+NARROW_PX: Final = 350
+SMALL_PX: Final = 430
+HISTOGRAMS_MAX: Final = 13
+
+type Draw = Callable[[Report, float], str]
+
+
+def figure(report: Report, draw: Draw, *, small: bool = False) -> str:
+    """Return a chart twice, wide and narrow, or once where it is `small` anyway; nothing where nothing was drawn."""
+    wide = draw(report, SMALL_PX if small else WIDE_PX)
+    if not wide:
+        return ""
+    if small:
+        return f"<figure>{wide}</figure>"
+    return f"<figure><div class='wide'>{wide}</div><div class='narrow'>{draw(report, NARROW_PX)}</div></figure>"
+
+
+def groupings(report: Report) -> list[str]:
+    """Return the names of the tables of costs by keys."""
+    return [name for name in report.tables if name.startswith("costs_by_")]
+
+
+def markouts(report: Report) -> list[str]:
+    """Return the markouts, or why there are none."""
+    drawn = figure(report, markout_curves)
+    if drawn or not report.table("markouts"):
+        return [drawn]
+    return ["<p>No mid is known at any of these times after a fill: the recorded quotes lie too far apart.</p>"]
+
+
+def where(report: Report) -> list[str]:
+    """Return the costs by venue, instrument and what was asked besides."""
+    made = []
+    for name in groupings(report):
+        columns = report.tables[name].columns
+        keys = columns[: columns.index("orders")]
+        drawn = figure(report, partial(costs_of_groups, name=name, keys=keys))
+        title = f"By {' and '.join(words_of(key) for key in keys)}".replace("symbol", "instrument")
+        more = len(report.tables[name].rows) - GROUPS_DRAWN
+        beside = f", the largest {GROUPS_DRAWN} of {more + GROUPS_DRAWN:,}" if more > 0 else ""
+        made.append(f"<h3>{escape(title)}{beside}</h3>{drawn}" if drawn else "")
+    return made
+
+
+def prices(report: Report) -> str:
+    """Return a small price chart of each of the instruments traded most."""
+    symbols = dict.fromkeys(row["symbol"] for row in report.table("fills"))
+    drawn = "".join(figure(report, partial(price_chart, symbol=symbol), small=True) for symbol in symbols)
+    return f"<div class='pair'>{drawn}</div>" if drawn else ""
+
+
+def latency(report: Report) -> list[str]:
+    """Return the stages, their spread, the histograms of groups with something to tell apart, and the drift."""
+    groups = list(dict.fromkeys((row["by"], row["group"]) for row in report.table("latency_histogram")))
+    kinds = Counter(by for by, _ in groups)
+    told = [(by, group) for by, group in groups if by == "all" or kinds[by] > 1]  # one venue alone is all orders once more
+    drawn = "".join(
+        figure(report, partial(latency_histogram_of, by=by, group=group), small=True) for by, group in told[:HISTOGRAMS_MAX]
+    )
+    waterfall, drift = figure(report, latency_waterfall), figure(report, latency_costs)
+    if not waterfall:
+        return []
+    return [
+        "<h3>On average, one stage after the other</h3>" + waterfall,
+        "<h3>From the median to the slowest</h3>" + figure(report, latency_ranges),
+        f"<h3>Plan to first fill, by group</h3><div class='pair'>{drawn}</div>",
+        "<h3>What the waiting cost: the drift of the mid against us</h3>" + drift if drift else "",
+    ]
+
+
+def tracking(report: Report) -> list[str]:
+    """Return the tracking error over time and the weights of the last plan."""
+    first = figure(report, tracking_error)
+    second = figure(report, weight_dumbbells)
+    return [f"<h3>Distance to the targets</h3>{first}" if first else "", f"<h3>The last plan</h3>{second}" if second else ""]
+
+
+def worst(report: Report) -> str:
+    """Return the orders that cost most, the first one opened."""
+    told: dict[str, list[Mapping[str, Any]]] = {}
+    for row in report.table("stories"):
+        told.setdefault(row["order_id"], []).append(row)
+    return "".join(
+        _order(report, row, number, told.get(row["order_id"], [])) for number, row in enumerate(report.table("worst_orders"), 1)
+    )
+
+
+def _order(report: Report, row: Mapping[str, Any], number: int, story: Sequence[Mapping[str, Any]]) -> str:
+    parts = [name for name in row if name.endswith("_base") and name not in ("total_base", "decision_notional_base")]
+    told = [f"{words_of(name.removesuffix('_base'))} {money(row[name])}" for name in parts if row[name]]
+    worth = money(row["decision_notional_base"], report.base_currency)
+    what = f"{row['side']} {row['symbol']} · {worth} · {row['venue']} · {row['state']}"
+    start = story[0]["ts_ns"] if story else 0
+    lines = "".join(
+        f"<li><span class='no'>line {event['log_line']}</span><span class='at'>{_after(event['ts_ns'] - start)}</span>"
+        f"<span class='words'>{escape(event['words'])}</span></li>"
+        for event in story
+    )
+    tip = escape(
+        f"order {row['order_id']}\nintent in log line {row['log_line']}\nplan #{row['cycle']}, {instant(row['market_ns'])}"
+    )
+    cost = f"{money(row['total_base'], report.base_currency)} · {bps(row['total_bps'])}"
+    opened = " open" if number == 1 else ""
+    return (
+        f"<details class='order'{opened}><summary data-tip=\"{tip}\"><span class='rank'>{number}</span>"
+        f"<span>{escape(what)}</span>"
+        f"<span class='num'>{escape(cost)}</span></summary><p class='note'>{escape(', '.join(told) or 'no cost')} "
+        f"{escape(report.base_currency)} · order {escape(row['order_id'])}</p><ol class='story'>{lines}</ol></details>"
+    )
+
+
+def _after(ns: int) -> str:
+    return "start" if ns == 0 else f"+{span(ns)}"
+
+
+def refused(report: Report) -> list[str]:
+    """Return refusals, ratios and plan lines that were not traded."""
+    drawn = figure(report, refusal_bars)
+    if not drawn and not report.table("order_ratios") and not report.table("not_traded"):
+        return []
+    rows = [
+        (
+            str(row["venue"]),
+            f"{row['planned']:,}",
+            f"{row['orders']:,}",
+            f"{row['filled']:,}",
+            percent(row["filled_fraction"]),
+            *(_share(row[name], row[f"{name}_fraction"]) for name in ("denied", "rejected", "unknown")),
+            percent(row["maker_fraction"]),
+            "too small to judge" if row["too_small"] else "",
+        )
+        for row in report.table("order_ratios")
+    ]
+    head = ("venue", "planned", "orders", "filled in full", "filled value", "denied", "rejected", "unknown", "maker share", "")
+    ratio = html_table(head, rows, left=1) if rows else ""
+    none = "" if drawn else "<p>Nothing was refused.</p>"
+    left = [
+        (
+            words_of(row["reason"].lower()),
+            f"{row['lines']:,}",
+            money(row["notional_base"]),
+            f"{row['first_line']}",
+            row["first_text"],
+        )
+        for row in report.table("not_traded")
+    ]
+    alone = ""
+    if left:
+        names = ("reason", "plan lines", f"notional {report.base_currency}", "first line", "first of them")
+        alone = "<h3>Plan lines not traded</h3>" + html_table(names, left, left=1, words=4)
+    return [none, drawn, f"<h3>What became of the orders</h3>{ratio}" if ratio else "", alone]
+
+
+def _share(count: int, fraction: Decimal | None) -> str:
+    return f"{count:,} ({percent(fraction)})" if count else "0"

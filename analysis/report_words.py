@@ -1,0 +1,206 @@
+"""What a report says before its pictures: five sentences for a portfolio manager, and what limits the results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from analysis.intervals import GROUP_MIN
+from analysis.latency import WHOLE
+from analysis.log_store import LogStore
+from analysis.report_costs import left_out
+from analysis.report_text import bps, counted, day, money, span, words_of
+
+if TYPE_CHECKING:
+    from analysis.report_document import Caveat, Report
+
+ZERO: Final = Decimal(0)
+LEAVES_SAID: Final = 3
+
+
+def sentences(report: Report) -> tuple[str, ...]:
+    """Return five sentences: what was paid, where that came from, how late we were, what was not done, how near the targets."""
+    return (_paid(report), _where(report), _late(report), _undone(report), _near(report))
+
+
+def _paid(report: Report) -> str:
+    if report.first_ns is None or report.last_ns is None:
+        return "The log is empty: nothing has run yet."
+    when = day(report.first_ns)
+    if day(report.last_ns) != when:
+        when = f"{when} to {day(report.last_ns)}"
+    venues = report.table("costs_by_venue")
+    symbols = report.table("costs_by_symbol")
+    orders = sum(row["orders"] for row in venues)
+    traded = sum((row["traded_base"] for row in venues), ZERO)
+    if not orders:
+        return f"From {when} no order was meant to be sent, so nothing was traded and nothing was paid."
+    tree = {row["node"]: row for row in report.table("cost_tree")}
+    total = tree["total"]
+    paid = "paid" if total["amount_base"] >= 0 else "gained"
+    sure = ""
+    if len(venues) == 1 and venues[0]["low_bps"] is not None:
+        ends = f"{bps(venues[0]['low_bps'], unit='')} and {bps(venues[0]['high_bps'])}"
+        sure = f" (95 % of resampled sets of these orders lie between {ends})"
+    return (
+        f"From {when} we traded {money(traded, report.base_currency)} in {counted(orders, 'order')} of "
+        f"{counted(len(symbols), 'instrument')} at {counted(len(venues), 'venue')} and {paid} "
+        f"{bps(abs(total['cost_bps'] or ZERO))} of the decision value against the decision prices, "
+        f"{money(abs(total['amount_base']), report.base_currency)}{sure}."
+    )
+
+
+def _where(report: Report) -> str:
+    tree = {row["node"]: row for row in report.table("cost_tree")}
+    if not tree or not any(row["amount_base"] for row in tree.values() if row["node"] != "decision notional"):
+        return "There is no cost to explain."
+    parents = {row["below"] for row in tree.values()}
+    leaves = [
+        row for row in tree.values() if row["below"] not in ("", "beside") and row["node"] not in parents and row["amount_base"]
+    ]
+    leaves.sort(key=lambda row: -abs(row["amount_base"]))
+    told = [f"{words_of(row['node'])} {bps(row['cost_bps'], signed=True)}" for row in leaves[:LEAVES_SAID]]
+    rest = sum((row["cost_bps"] or ZERO for row in leaves[LEAVES_SAID:]), ZERO)
+    more = f", everything else {bps(rest, signed=True)}" if len(leaves) > LEAVES_SAID else ""
+    trading = (tree["trading"]["cost_bps"] or ZERO) + (tree["fees"]["cost_bps"] or ZERO)
+    forecast = next((row for row in report.table("forecast") if row["group"] == "all"), None)
+    against = ""
+    if forecast is not None and forecast["forecast_bps"] is not None and forecast["realised_bps"] is not None:
+        gap = forecast["realised_bps"] - forecast["forecast_bps"]
+        against = f", which is {bps(forecast['realised_bps'])} of what was traded, {_gap_words(gap)} forecast"
+    return (
+        f"By size that is {', '.join(told)}{more}; what was in our own hands, trading and fees, came to "
+        f"{bps(trading, signed=True)}{against}."
+    )
+
+
+def _gap_words(gap: Decimal) -> str:
+    if abs(gap) < Decimal("0.005"):
+        return "just the"
+    return f"{bps(abs(gap))} {'more' if gap > 0 else 'less'} than the"
+
+
+def _late(report: Report) -> str:
+    rows = {row["stage"]: row for row in report.table("latency_stages") if row["by"] == "all"}
+    whole = rows.get(WHOLE)
+    if whole is None or not whole["orders"]:
+        return "No order was filled, so there is no latency to tell."
+    inner = [
+        row
+        for name, row in rows.items()
+        if name != WHOLE and row["mean_ns"] is not None and not name.startswith("manifest") and "last fill" not in name
+    ]
+    longest = max(inner, key=lambda row: row["mean_ns"])
+    tail = (
+        f"one in twenty took {span(whole['p95_ns'])} or more"
+        if whole["p95_ns"] is not None
+        else f"the slowest {span(whole['max_ns'])}"
+    )
+    return (
+        f"From plan to first fill the middle order took {span(whole['p50_ns'])} and {tail}; "
+        f"the longest stage was {longest['stage']}, {span(longest['mean_ns'])} on average."
+    )
+
+
+def _undone(report: Report) -> str:
+    ended: dict[str, int] = {}
+    for row in report.table("order_states"):
+        ended[row["state"]] = ended.get(row["state"], 0) + row["orders"]
+    orders, filled = sum(ended.values()), ended.get("filled", 0)
+    parts = [f"{count:,} {state}" for state, count in sorted(ended.items()) if state != "filled"]
+    unknown = sum(row["unknown"] for row in report.table("order_ratios"))
+    parts += [f"{unknown:,} without an answer for some time"] if unknown else []
+    said = f"{filled:,} of {counted(orders, 'order')} filled in full" if orders else "There were no orders"
+    said += f"; {', '.join(parts)}" if parts else ""
+    lines = report.table("not_traded")
+    if lines:
+        why = ", ".join(f"{row['lines']:,} {words_of(row['reason'].lower())}" for row in lines[:3])
+        said += f"; {counted(sum(row['lines'] for row in lines), 'plan line')} {_were(lines)} not traded ({why})"
+    refused = [
+        row for row in report.table("refusals") if row["what"] in ("manifest", "plan") and row["code"] != "MANIFEST_VANISHED"
+    ]
+    if refused:
+        what = ", ".join(f"{row['code']} {row['count']}" for row in refused[:3])
+        count = sum(row["count"] for row in refused)
+        said += f"; {counted(count, 'manifest or plan', 'manifests or plans')} refused or held ({what})"
+    return said + "."
+
+
+def _were(rows: Sequence[Mapping[str, Any]]) -> str:
+    return "was" if sum(row["lines"] for row in rows) == 1 else "were"
+
+
+def _near(report: Report) -> str:
+    tracking = [row for row in report.table("tracking_error") if row["achieved_bps"] is not None]
+    if not tracking:
+        return "There is no plan that could be valued, so there is no distance to a target."
+    last = tracking[-1]
+    mean = sum((row["achieved_bps"] for row in tracking), ZERO) / len(tracking)
+    missed = last["achieved_bps"] - (last["planned_bps"] or ZERO)
+    end = f", {bps(missed)} more than planned" if missed > Decimal("0.05") else ", as planned"
+    return (
+        f"After the orders of the last of {counted(len(tracking), 'plan')} the book stood {bps(last['achieved_bps'])} of equity "
+        f"from its targets{end}; the mean over all plans is {bps(mean)}."
+    )
+
+
+def caveats_of(store: LogStore, report: Report) -> tuple[Caveat, ...]:
+    """Return what the log itself says against its results: simulated fills, synthetic data, clocks, lines left out."""
+    from analysis.report_document import Caveat
+
+    made = [Caveat(part="all", words=note) for note in store.notes]
+    for kind in sorted({run.kind for run in report.runs} & {"shadow", "backtest"}):
+        rules = " and ".join(sorted({run.fill_rule for run in report.runs if run.kind == kind}))
+        made.append(
+            Caveat(part="all", words=f"Fills of a {kind} are simulated (fill rule {rules}): no real market took the other side.")
+        )
+    seen: set[str] = set()
+    for (synthetic,) in store.rows("SELECT synthetic FROM runs ORDER BY seq"):
+        for words in msgspec.json.decode(synthetic) if synthetic else ():
+            if words not in seen:
+                seen.add(words)
+                made.append(Caveat(part="all", words=f"Synthetic: {words}."))
+    made += [Caveat(part="latency", words=words) for words in _clocks(report)]
+    made += [Caveat(part="costs", words=words) for words in left_out(store)]
+    made.append(
+        Caveat(
+            part="costs",
+            words=f"Groups of fewer than {GROUP_MIN} orders are shown hollow: they are too small to judge, and have no interval.",
+        )
+    )
+    if "markouts" in report.tables:
+        missing = sum(row["missing"] for row in report.table("markouts") if row["group"] == "all")
+        if missing:
+            words = (
+                f"{missing:,} mids after fills are not recorded, or older than a minute: they are in no figure, not filled in."
+            )
+            made.append(Caveat(part="markouts", words=words))
+    shown = "the recorded quotes, thinned" if "markouts" in report.tables else "those the log saw at plans, arrivals and fills"
+    made.append(Caveat(part="prices", words=f"Prices are {shown}; between two points nothing is known."))
+    made.append(
+        Caveat(
+            part="tracking",
+            words="Weights are at each plan's own prices; how the book drifted between plans is in the next plan's start.",
+        )
+    )
+    return tuple(made)
+
+
+def _clocks(report: Report) -> list[str]:
+    said = ["Intervals are differences of one process's clock; a venue's own time is not mixed in."]
+    if any(run.kind == "backtest" for run in report.runs):
+        said.append("A backtest's clock is simulated: its latencies are what the assumptions say, computing takes no time in it.")
+    speeds = sorted({run.market_speed for run in report.runs if run.kind == "shadow" and run.market_speed != 1})
+    if speeds:
+        factor = ", ".join(f"{speed:,}" for speed in speeds)
+        said.append(
+            f"The market was replayed {factor} times as fast as real: latencies are in real time, so that prices moved "
+            f"{factor} times as far in each as they would have. What a delay cost is overstated by that, and manifest read to "
+            "planned is the wait for a price."
+        )
+    if any(row["negative"] for row in report.table("latency_stages")):
+        said.append("Some stages end before they begin: a clock was set back, or an answer was told after the fill it led to.")
+    return said

@@ -1,0 +1,88 @@
+"""A report's tables as files: one CSV or one Parquet file a table, written whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import io
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from analysis.report_table import Table
+from lakehouse.layout import replace_file, safe_name, storage_error
+from orders.canonical import plain
+from orders.exact import ROUNDED
+
+PARQUET_PLACES: Final = 18  # of every decimal there; CSV and JSON are exact
+DECIMAL_ENDINGS: Final = ("_base", "_bps", "_weight", "_fraction", "price", "quantity", "mid")
+COUNTS: Final = frozenset(
+    [
+        "orders", "wishes", "fills", "lines", "count", "cycle", "negative", "not_logged", "no_quote", "log_line", "first_line",
+        "last_line", "planned", "filled", "denied", "rejected", "unknown", "unpriced", "missing",
+    ]
+)  # fmt: skip
+FLAGS: Final = frozenset(["too_small", "told_apart"])
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write `content` whole or not at all, its directory made where it is missing. Raises `StorageError`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, content)
+    except OSError as error:
+        raise storage_error(error, path) from error
+
+
+def write_csv(directory: Path, tables: list[Table]) -> list[Path]:
+    """Write one CSV a table, exact, an unknown value as an empty cell; return the files. Raises `StorageError`."""
+    made = []
+    for table in tables:
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(table.columns)
+        writer.writerows(["" if value is None else plain(value) for value in row] for row in table.rows)
+        made.append(directory / f"{safe_name(table.name)}.csv")
+        write_file(made[-1], text.getvalue().encode())
+    return made
+
+
+def write_parquet(directory: Path, tables: list[Table]) -> list[Path]:
+    """Write one Parquet file a table, with the same types whatever is in it; return the files. Raises `StorageError`."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    made = []
+    for table in tables:
+        columns = []
+        for number, name in enumerate(table.columns):
+            kind = kind_of(name)
+            values = [_stored(row[number], kind) for row in table.rows]
+            typed = {
+                "integer": pa.int64(),
+                "decimal": pa.decimal128(38, PARQUET_PLACES),
+                "flag": pa.bool_(),
+                "text": pa.string(),
+            }
+            columns.append(pa.array(values, typed[kind]))
+        sink = pa.BufferOutputStream()
+        pq.write_table(pa.table(columns, names=list(table.columns)), sink)
+        made.append(directory / f"{safe_name(table.name)}.parquet")
+        write_file(made[-1], sink.getvalue().to_pybytes())
+    return made
+
+
+def kind_of(column: str) -> str:
+    """Return integer, decimal, flag or text: what a column of this name holds in Parquet."""
+    if column in FLAGS:
+        return "flag"
+    if column.endswith("_ns") or column in COUNTS:
+        return "integer"
+    return "decimal" if column.endswith(DECIMAL_ENDINGS) else "text"
+
+
+def _stored(value: Any, kind: str) -> Any:
+    if value is None or kind in ("flag", "integer"):
+        return value
+    if kind == "decimal":
+        return Decimal(value).quantize(Decimal(1).scaleb(-PARQUET_PLACES), context=ROUNDED)
+    return value if isinstance(value, str) else str(plain(value))
