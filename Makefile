@@ -35,8 +35,10 @@ runtime: $(BOOTSTRAP)
 	@.venv/bin/python -m compileall -q $(ROOMS)
 	@echo "setting up: done"
 
-paper: runtime ## Run the shadow loop on the bundled sample; ends by itself within three minutes.
+paper: runtime ## Run the shadow loop on the bundled sample and report on it; ends by itself within three minutes.
 	@.venv/bin/sluice shadow data/configs/shadow.toml
+	@echo
+	@.venv/bin/sluice report --config data/configs/shadow.toml
 
 test: setup ## Run the whole test suite.
 	$(PYTEST)
