@@ -6,11 +6,11 @@ plan would need. A plan values by `orders.valuation`, which says why it cannot.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, localcontext
 from typing import Final
 
-from engine.prices import Prices
+from engine.prices import RAW_PLACES, Prices
 from orders.book import BookKeeper
 from orders.exact import EXACT
 from orders.values import Listing, MarketHours, MarketLimits, Rate
@@ -43,6 +43,100 @@ class BookValuer:
         self._price_age_max_ns = price_age_max_ns
         self._hours_of = hours_of
         self._units: dict[str, tuple[str, Decimal | None]] = {}  # symbol -> quote currency, multiplier
+        self._held: dict[str, tuple[Decimal, int, int]] = {}  # symbol -> its units in the book, place in `_groups`, whole number
+        self._groups: list[tuple[str, int]] = []  # currency and decimal places, of what the whole numbers count
+        self._raws: dict[str, int] = {}  # by symbol, the close last believed, as Nautilus has it
+        self._all_read = True
+
+    def quiet_equity(self, now_ns: int, *, jump_max: Decimal) -> Decimal | None:
+        """Equity, what `value` says of it, of prices that are bars and lie within `jump_max` of those last believed.
+
+        In whole numbers, with no value made of any symbol: `unread` makes them of the newest such prices when they are wanted.
+        None, and nothing is believed, where a price is missing, stale, no bar, or not within; `value` has the answer then.
+        """
+        bars, held, believed = self._prices.bars, self._held, self._raws
+        sums, oldest_ns, fresh = [0] * len(self._groups), now_ns - self._price_age_max_ns, {}
+        most, whole = jump_max.as_integer_ratio()
+        for symbol, units in self._keeper.positions.items():
+            known, bar, before = held.get(symbol), bars.get(symbol), believed.get(symbol)
+            if known is None or known[0] is not units:
+                known = self._hold(symbol, units)
+                sums.extend([0] * (len(self._groups) - len(sums)))
+            if bar is None or before is None or known is None or not oldest_ns <= bar.ts_event <= now_ns:
+                return None
+            raw = fresh[symbol] = bar.close.raw
+            if raw <= 0 or abs(raw - before) * whole > most * before:
+                return None
+            sums[known[1]] += known[2] * raw
+        equity = self._summed(sums, now_ns)
+        if equity is not None:
+            believed.update(fresh)
+            self._all_read = False
+        return equity
+
+    def _summed(self, sums: Sequence[int], now_ns: int) -> Decimal | None:
+        with localcontext(EXACT):
+            equity = self._cash(now_ns)
+            for group, total in enumerate(sums):
+                if total or any(self._held[symbol][1] == group for symbol in self._keeper.positions):
+                    currency, places = self._groups[group]
+                    rate = self.rate(currency, now_ns)
+                    if equity is None or rate is None:
+                        return None
+                    equity += Decimal(total).scaleb(-places - RAW_PLACES) * rate
+        return equity
+
+    def unread(self) -> dict[str, Decimal]:
+        """Return the values that `quiet_equity` believed since this was last asked, as `value` would have given them then."""
+        if self._all_read:
+            return {}
+        self._all_read = True
+        with localcontext(EXACT):
+            return {symbol: Decimal(raw).scaleb(-RAW_PLACES) * self._factor(symbol) for symbol, raw in self._raws.items()}
+
+    def _factor(self, symbol: str) -> Decimal:
+        """Multiplier x rate of a symbol whose rate held when it was valued; rates do not change in a run."""
+        currency, multiplier = self._units[symbol]
+        assert multiplier is not None
+        return multiplier if currency == self._base_currency else multiplier * self._rates[currency].value
+
+    def believe(self, values: Mapping[str, Decimal]) -> None:
+        """What `value` just returned is believed: the bars it looked at are what the next ones are held against."""
+        bars = self._prices.bars
+        self._raws = {symbol: bars[symbol].close.raw for symbol in values if symbol in bars}
+
+    def forget(self) -> None:
+        """The values of a plan are believed: the next valuation looks at every symbol by itself."""
+        self._raws = {}
+
+    def _hold(self, symbol: str, units: Decimal) -> tuple[Decimal, int, int] | None:
+        """Remember units x multiplier as a whole number of its last decimal place; None where the multiplier is not known."""
+        currency, multiplier = self._units.get(symbol) or self._units.setdefault(symbol, self._unit_of(symbol))
+        if multiplier is None:
+            return None
+        with localcontext(EXACT):
+            amount = units * multiplier
+            exponent = amount.as_tuple().exponent
+            assert isinstance(exponent, int)
+            places = max(0, -exponent)
+            whole = int(amount.scaleb(places))
+        group = (currency, places)
+        if group not in self._groups:
+            self._groups.append(group)
+        known = self._held[symbol] = (units, self._groups.index(group), whole)
+        return known
+
+    def _cash(self, now_ns: int) -> Decimal | None:
+        """Cash in base currency, inside an exact context; None when no rate holds."""
+        cash = ZERO
+        for amounts in self._keeper.cash.values():
+            for currency, amount in amounts.items():
+                if amount:
+                    rate = self.rate(currency, now_ns)
+                    if rate is None:
+                        return None
+                    cash += amount * rate
+        return cash
 
     def value(self, now_ns: int) -> tuple[Decimal, dict[str, Decimal]] | None:
         """Equity and what one unit of each held symbol is worth, in base currency; None where something is missing or stale."""
@@ -50,14 +144,9 @@ class BookValuer:
         rates: dict[str, Decimal] = {self._base_currency: ONE}
         hours, oldest_ns, mark_of = self._hours_of(now_ns), now_ns - self._price_age_max_ns, self._prices.mark_of
         with localcontext(EXACT):
-            equity = ZERO
-            for amounts in self._keeper.cash.values():
-                for currency, amount in amounts.items():
-                    if amount:
-                        rate = self.rate(currency, now_ns)
-                        if rate is None:
-                            return None
-                        equity += amount * rate
+            equity = self._cash(now_ns)
+            if equity is None:
+                return None
             for symbol, units in self._keeper.positions.items():
                 unit = self._unit_value(symbol, rates, now_ns)
                 mark = mark_of(symbol)

@@ -9,11 +9,13 @@ from typing import Any, Final
 
 from nautilus_trader.model.data import Bar, BarType
 from nautilus_trader.model.identifiers import InstrumentId
+from nautilus_trader.model.objects import FIXED_PRECISION
 
 from orders.valuation import price_fault
 from orders.values import Quote
 
 BPS = Decimal(10_000)
+RAW_PLACES: Final = int(FIXED_PRECISION)  # a Nautilus price is a whole number of this decimal place: its `raw`
 QUOTES: Final = "data.quotes.*"
 BAR_PRIORITY: Final = 30  # before the recorder and any strategy: who acts on a bar must find it here
 
@@ -77,6 +79,11 @@ class Prices:
             instrument_id = self._ids.get(symbol)
             found = [] if instrument_id is None else [self._cache.quote_tick(instrument_id, place) for place in (0, 1)]
         return next((self._quote(symbol, data) for data in found if data is not None and data.ts_event < instant_ns), None)
+
+    @property
+    def bars(self) -> Mapping[str, Any]:
+        """The newest bar by symbol, of those that came since the start; empty where prices are quotes."""
+        return self._bars
 
     def mark_of(self, symbol: str) -> tuple[Decimal, int] | None:
         """Return the newest mid, exactly, and when it was true: what `quote_of` says, without making a quote of every bar.

@@ -115,6 +115,7 @@ class SentinelState:
         """Return in words why what a plan that opens or adds was valued at is not believed yet; "" where it is."""
         if all(reduces(line) for line in made.lines if line.trades):
             return ""
+        self._read_up()
         with localcontext(EXACT):
             return self._believed.doubt(self._keeper.positions, _unit_values(made))
 
@@ -122,7 +123,7 @@ class SentinelState:
         """Take the valuation a plan was made with. Raises `StorageError`."""
         with localcontext(EXACT):
             values = _unit_values(made)
-        self._observe(made.equity_base, values, now_ns=now_ns, for_orders=True)
+        self._observe(made.equity_base, values, now_ns=now_ns)
 
     def stop(self) -> None:
         """The record is about to be closed: the book is valued no more."""
@@ -138,17 +139,32 @@ class SentinelState:
         if self._stopped or (self.running.baseline is None and not self._keeper.positions):
             return  # nothing was ever at risk here
         now = self._clock_ns()
-        valued = self._valuer.value(now)
-        if valued is not None:
-            baseline = self.running.baseline
-            with localcontext(EXACT):
-                doubted = self._believed.doubt(self._keeper.positions, valued[1])
-            if doubted and baseline is not None and valued[0] > baseline.equity_base:
+        equity, values = None, None
+        if not self.running.reservations.at_work:  # no order is judged by values: equity is enough where nothing has jumped
+            equity = self._valuer.quiet_equity(now, jump_max=self._limits.jump_max_fraction)
+        if equity is None:
+            valued = self._valuer.value(now)
+            if valued is None or self._jumped_up(*valued):
                 return
-            try:
-                self._observe(*valued, now_ns=now, for_orders=False)
-            except StorageError as error:
-                self._halt(str(error))
+            equity, values = valued
+        try:
+            self._observe(equity, values, now_ns=now)
+        except StorageError as error:
+            self._halt(str(error))
+        if values is not None:
+            self._valuer.believe(values)
+
+    def _jumped_up(self, equity: Decimal, values: Mapping[str, Decimal]) -> bool:
+        baseline = self.running.baseline
+        self._read_up()
+        with localcontext(EXACT):
+            doubted = self._believed.doubt(self._keeper.positions, values)
+        return bool(doubted) and baseline is not None and equity > baseline.equity_base
+
+    def _read_up(self) -> None:
+        """Believe what the valuations since the last look believed."""
+        if unread := self._valuer.unread():
+            self._believed.believe(unread)
 
     def standing(self, made: Plan, *, automatic: bool, generated_ns: int | None, now_ns: int, equity_ns: int) -> Standing:
         """Return what the Sentinel judges `made` with. `generated_ns` of its manifest, None where it has none."""
@@ -221,16 +237,18 @@ class SentinelState:
         with localcontext(EXACT):
             self.running.reservations.end(order_id)
 
-    def _observe(self, equity: Decimal, values: Mapping[str, Decimal], *, now_ns: int, for_orders: bool) -> None:
+    def _observe(self, equity: Decimal, values: Mapping[str, Decimal] | None, *, now_ns: int) -> None:
         running, before = self.running, self.running.baseline
-        self._believed.believe(values)
+        if values is not None:
+            self._read_up()
+            self._believed.believe(values)
+            self._valuer.forget()
         changed = running.observe(
             equity_base=equity,
             positions=self._keeper.positions,
             values=values,
             now_ns=now_ns,
             market_ns=self._market_time.at(now_ns),
-            for_orders=for_orders,
         )
         after = running.baseline
         assert after is not None

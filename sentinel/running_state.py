@@ -62,16 +62,15 @@ class RunningState:
         *,
         equity_base: Decimal,
         positions: Mapping[str, Decimal],
-        values: Mapping[str, Decimal],
+        values: Mapping[str, Decimal] | None,
         now_ns: int,
         market_ns: int,
-        for_orders: bool = True,
     ) -> bool:
         """Take a valuation of the book (see `Reservations.mark`); return whether the loss mode changed by it.
 
-        `for_orders`: orders are about to be judged by it. Without it, and with none reserved or open, only equity is looked at.
+        `values` None: no order is reserved, open or about to be judged, and only equity is looked at.
         """
-        if for_orders or self.reservations.at_work:
+        if values is not None:
             self.reservations.mark(positions=positions, values=values, equity_base=equity_base, equity_ns=now_ns)
         return self.hold_against(observe(self.baseline, equity_base=equity_base, market_ns=market_ns))
 
