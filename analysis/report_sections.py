@@ -88,7 +88,7 @@ def latency(report: Report) -> list[str]:
     return [
         "<h3>On average, one stage after the other</h3>" + waterfall,
         "<h3>From the median to the slowest</h3>" + figure(report, latency_ranges),
-        f"<h3>Plan to first fill, by group</h3><div class='pair'>{drawn}</div>",
+        f"<h3>Plan to first fill, by group</h3><div class='pair'>{drawn}</div>" if drawn else "",
         "<h3>What the waiting cost: the drift of the mid against us</h3>" + drift if drift else "",
     ]
 

@@ -86,23 +86,23 @@ def _gap_words(gap: Decimal) -> str:
 def _late(report: Report) -> str:
     rows = {row["stage"]: row for row in report.table("latency_stages") if row["by"] == "all"}
     whole = rows.get(WHOLE)
-    if whole is None or not whole["orders"]:
-        return "No order was filled, so there is no latency to tell."
     inner = [
         row
         for name, row in rows.items()
         if name != WHOLE and row["mean_ns"] is not None and not name.startswith("manifest") and "last fill" not in name
     ]
+    if whole is None or not inner:
+        return "No order was filled, so there is no latency to tell." if not whole else "The times of its stages are not known."
     longest = max(inner, key=lambda row: row["mean_ns"])
+    slowest = f"the longest stage was {longest['stage']}, {span(longest['mean_ns'])} on average"
+    if not whole["orders"]:
+        return f"When orders were planned is not known; {slowest}."
     tail = (
         f"one in twenty took {span(whole['p95_ns'])} or more"
         if whole["p95_ns"] is not None
         else f"the slowest {span(whole['max_ns'])}"
     )
-    return (
-        f"From plan to first fill the middle order took {span(whole['p50_ns'])} and {tail}; "
-        f"the longest stage was {longest['stage']}, {span(longest['mean_ns'])} on average."
-    )
+    return f"From plan to first fill the middle order took {span(whole['p50_ns'])} and {tail}; {slowest}."
 
 
 def _undone(report: Report) -> str:

@@ -149,7 +149,7 @@ def _place(asked: Asked) -> tuple[Path, tuple[Caveat, ...]]:
 
     config = load_config(asked.config)
     stated = config.caveats() or ()
-    said = [f"{caveat.words[:1].upper()}{caveat.words[1:]} — {caveat.meaning}." for caveat in stated]
+    said = [f"{caveat.words} — {caveat.meaning}." for caveat in stated]
     return config.lakehouse.directory, tuple(Caveat(part="all", words=words) for words in said)
 
 

@@ -172,3 +172,4 @@ def test_fills_of_another_system_give_the_same_page(tmp_path: Path, capsys: pyte
     said = " ".join(capsys.readouterr().out.split())
     assert "1 order of 1 instrument" in said
     assert "1 of 1 order filled in full" in said
+    assert "No order was filled" not in said
