@@ -11,6 +11,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -70,6 +71,20 @@ def _report(given: argparse.Namespace) -> int:
     from commands import report
 
     return report.run(report.asked_of(given))
+
+
+def _replay(given: argparse.Namespace) -> int:
+    from commands import replay
+
+    return replay.run(
+        given.lakehouse,
+        run_id=given.run,
+        config=given.config,
+        output=given.output,
+        orders_max_fraction=given.orders_max_fraction,
+        price_max_bps=given.price_max_bps,
+        as_json=given.json,
+    )
 
 
 def _verify(given: argparse.Namespace) -> int:
@@ -136,6 +151,17 @@ def _seconds(text: str) -> int:
     return int(text)
 
 
+def _not_negative(text: str) -> Decimal:
+    """A finite number of 0 or more."""
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        value = Decimal(-1)
+    if not value.is_finite() or value < 0:
+        raise argparse.ArgumentTypeError(f"a number of 0 or more was expected, was {text!r}")
+    return value
+
+
 def parser() -> Parser:
     """Return the whole command line."""
     top = Parser(
@@ -190,6 +216,17 @@ def parser() -> Parser:
     calibrate = _command(names, "calibrate", calibrate_command.run, "fit assumptions from own fills, into a new file")
     calibrate_command.add(calibrate, default=DEFAULT_CONFIG)
 
+    replay = _command(names, "replay", _replay, "play a recorded shadow run through the backtest, and say what differs and why")
+    replay.add_argument("run", nargs="?", metavar="RUN", help="the run's id (the last one)")
+    replay.add_argument("--config", type=Path, metavar="FILE", help="another config than the run's own: what would it change?")
+    replay.add_argument("--output", type=Path, metavar="DIR", help="keep the replay's own record there, a new directory")
+    replay.add_argument(
+        "--orders-max-fraction", type=_not_negative, metavar="FRACTION", help="share of orders that may differ (the config's)"
+    )
+    replay.add_argument(
+        "--price-max-bps", type=_not_negative, metavar="BPS", help="how far an order's price may be off (the config's)"
+    )
+
     verify = _command(names, "verify", _verify, "prove that log, ledger and state agree, or name the first line that does not")
     verify.add_argument("directory", nargs="?", type=Path, metavar="DIR", help="the data directory; the same as --lakehouse")
     status = _command(names, "status", _status, "say what runs, what is open or halted, and how old each fact is")
@@ -202,7 +239,7 @@ def parser() -> Parser:
     enable.add_argument("--by", required=True, metavar="NAME", help="who says so; goes into the log")
     for command in (halt, resume, enable):
         command.add_argument("--reason", required=True, metavar="TEXT", help="why; goes into the log")
-    for command in (verify, status, halt, resume, enable):
+    for command in (replay, verify, status, halt, resume, enable):
         command.add_argument(
             "--lakehouse", type=Path, default=DEFAULT_LAKEHOUSE, metavar="DIR", help="the data directory (%(default)s)"
         )

@@ -38,6 +38,7 @@ from lakehouse import records
 from lakehouse.layout import Layout
 from lakehouse.permission import Permission
 from lakehouse.rebuild import LogFold
+from lakehouse.run_inputs import InputsWriter
 from lakehouse.volumes_snapshot import volumes_sha256
 from orders.book import BookKeeper
 from orders.canonical import canonical_sha256, plain
@@ -59,7 +60,8 @@ class Parts:
 
     `bar_spec` None: prices are quotes. `on_halt(reason)` is called once per halt, after sending has been blocked. `post`: puts a
     callback on the loop from any thread; a live kernel with schedules needs it, a backtest has none (`engine.hop`). `requests`:
-    the data directory in which a person's request to flatten may appear; None: nobody asks.
+    the data directory in which a person's request to flatten may appear; None: nobody asks. `inputs`: where manifests and
+    judgements are kept before they are used; None: they are not.
     """
 
     config: RunConfig
@@ -77,6 +79,7 @@ class Parts:
     on_fill: Callable[[], None] = lambda: None
     post: Callable[[Callable[[], None]], Any] | None = None
     requests: Layout | None = None
+    inputs: InputsWriter | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -381,4 +384,5 @@ def write_run_start(assembly: Assembly, parts: Parts, *, kind: str, version: str
         base_currency=config.capital.base_currency,
         hours_sha256=assembly.hours_sha256,
         volumes_sha256=volumes_sha256(venue.volumes for venue in config.venues.values() if venue.volumes is not None),
+        inputs_sha256=None if parts.inputs is None else parts.inputs.sha256,
     )

@@ -251,6 +251,16 @@ class AlarmsSection(Section):
         return self
 
 
+class ReplaySection(Section):
+    """How much of a run a replay of it may do otherwise; without this table nothing.
+
+    `orders_max_fraction`: of its orders, and of its plan lines; `price_max_bps`: an order's average price.
+    """
+
+    orders_max_fraction: Annotated[Decimal, number(at_least="0", at_most="1", hint=FRACTION_HINT)]
+    price_max_bps: Bps
+
+
 class SymbolsSection(Section):
     map: FilePath
 

@@ -26,7 +26,8 @@ def portfolio_of(outcome: ManifestOutcome, *, now_ns: int) -> TargetPortfolio:
 class LakehouseDataClient(LiveDataClient):
     """`judge()` reads and judges the files once; this client calls it at each change and publishes changed outcomes.
 
-    `on_poll()` is called on the loop before each look: what else is to be looked at in the data directory.
+    `on_poll()` is called on the loop before each look: what else is to be looked at in the data directory. `on_publish(outcome,
+    now_ns)` is called before an outcome is published: what cannot be kept is not used.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class LakehouseDataClient(LiveDataClient):
         poll_interval_s: float,
         halt: Callable[[str], None],
         on_poll: Callable[[], None] = lambda: None,
+        on_publish: Callable[[ManifestOutcome, int], None] = lambda outcome, now_ns: None,
     ) -> None:
         super().__init__(loop=loop, client_id=client_id(), venue=None, msgbus=msgbus, cache=cache, clock=clock)
         self._paths = tuple(paths)
@@ -48,6 +50,7 @@ class LakehouseDataClient(LiveDataClient):
         self._poll_interval_s = poll_interval_s
         self._halt = halt
         self._on_poll = on_poll
+        self._on_publish = on_publish
         self._task: asyncio.Task[None] | None = None
         self._published: tuple[str | None, str] | None = None
 
@@ -83,13 +86,16 @@ class LakehouseDataClient(LiveDataClient):
         """Judge once, publish if it says something new; return whether the file need not be read again until it changes."""
         try:
             outcome = self._judge()
+            key = (outcome.manifest_sha256, "ACCEPTED" if isinstance(outcome, AuditedManifest) else outcome.code)
+            now = self._clock.timestamp_ns()
+            if key != self._published:
+                self._on_publish(outcome, now)
         except Exception as error:
             self._halt(f"LAKEHOUSE_FAILED: {type(error).__name__}: {error}")
             return True
-        key = (outcome.manifest_sha256, "ACCEPTED" if isinstance(outcome, AuditedManifest) else outcome.code)
         if key != self._published:
             self._published = key
-            self._handle_data(as_custom(portfolio_of(outcome, now_ns=self._clock.timestamp_ns())))
+            self._handle_data(as_custom(portfolio_of(outcome, now_ns=now)))
         return not isinstance(outcome, ManifestHeld)
 
     def _signature(self) -> Signature:

@@ -25,6 +25,7 @@ from engine.config_sections import (
     DataSection,
     LakehouseSection,
     RateSection,
+    ReplaySection,
     ScheduleSection,
     SentinelSection,
     SnapshotsSection,
@@ -74,6 +75,7 @@ class RunConfig(Section):
     data: DataSection
     snapshots: SnapshotsSection
     alarms: AlarmsSection | None = None
+    replay: ReplaySection | None = None
 
     _sha256: str = PrivateAttr(default="")
     _path: Path = PrivateAttr(default=Path())

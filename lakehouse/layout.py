@@ -101,6 +101,16 @@ class Layout:
         return self.directory / "trades"
 
     @property
+    def inputs(self) -> Path:
+        """Directory of what runs worked on: bytes by their sha256, and a list for each run (`lakehouse.run_inputs`)."""
+        return self.directory / "inputs"
+
+    @property
+    def reports(self) -> Path:
+        """Directory of results about runs: `replay-<run id>.json` (`analysis.replay_result`)."""
+        return self.directory / "reports"
+
+    @property
     def tearsheet(self) -> Path:
         """Nautilus' tearsheet of a backtest, one HTML page that fetches nothing."""
         return self.directory / "tearsheet.html"

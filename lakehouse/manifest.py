@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -132,7 +132,14 @@ class ManifestRefused(Record, frozen=True, kw_only=True):
 ManifestOutcome = AuditedManifest | ManifestHeld | ManifestRefused
 
 
-def read_manifest(path: Path, *, policy: ManifestPolicy, market_now_ns: int, provenance: ProvenancePolicy) -> ManifestOutcome:
+def read_manifest(
+    path: Path,
+    *,
+    policy: ManifestPolicy,
+    market_now_ns: int,
+    provenance: ProvenancePolicy,
+    keep: Callable[[bytes], object] = lambda data: None,
+) -> ManifestOutcome:
     """Read, parse and judge the manifest at `path`; `market_now_ns` is what its age is counted to.
 
     (1) the file: regular, inside `policy.root`, bounded; (2) strict JSON; (3) the shape, by content; (4) every winner's rows;
@@ -140,12 +147,13 @@ def read_manifest(path: Path, *, policy: ManifestPolicy, market_now_ns: int, pro
     `<runs_directory>/<run>/…` it really lies in; (7) age; (8) provenance, of a meta portfolio also that of every sleeve's run.
     The first step that fails decides. HOLD: MANIFEST_VANISHED, MANIFEST_EMPTY, MANIFEST_HALF_WRITTEN, NO_WINNERS,
     MANIFEST_STALE, MANIFEST_FROM_FUTURE, ALL_TARGETS_ZERO; all else is refused. Never raises on content. `written_ns` of a
-    held or refused file is None where it could not be read.
+    held or refused file is None where it could not be read. `keep` gets the bytes before anything is made of them.
     """
     try:
         file = read_contained(path, root=Path(policy.root), size_max=policy.size_max)
     except InputError as error:
         return stopped(error, sha256=None, written_ns=None)
+    keep(file.data)
     try:
         manifest = parse_file(file, policy=policy, provenance=provenance, what=str(path))
     except InputError as error:

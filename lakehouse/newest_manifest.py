@@ -5,7 +5,7 @@ The platform moved its output path without moving its readers, so an old copy ma
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -41,7 +41,12 @@ class _Found(Record, frozen=True, kw_only=True):
 
 
 def read_newest(
-    paths: Sequence[Path], *, policy: ManifestPolicy, market_now_ns: int, provenance: ProvenancePolicy
+    paths: Sequence[Path],
+    *,
+    policy: ManifestPolicy,
+    market_now_ns: int,
+    provenance: ProvenancePolicy,
+    keep: Callable[[bytes], object] = lambda data: None,
 ) -> ManifestOutcome:
     """Judge the newest of the manifests at `paths` as `read_manifest` does; the older ones are named in a note.
 
@@ -49,11 +54,11 @@ def read_newest(
     (half written, malformed, no winners, no stamp) decides the outcome of all: it may be the newest one. The newest counts
     even where it is refused or held: no older one steps in. The same stamp on different bytes is refused, MANIFESTS_CONFLICT;
     on the same bytes the first in the order of `paths` counts, and with it the directory that a file without a run of its own
-    takes its run from.
+    takes its run from. `keep` gets the bytes of every file that was read.
     """
     assert 0 < len(paths) <= PATHS_MAX
     if len(paths) == 1:
-        return read_manifest(paths[0], policy=policy, market_now_ns=market_now_ns, provenance=provenance)
+        return read_manifest(paths[0], policy=policy, market_now_ns=market_now_ns, provenance=provenance, keep=keep)
     found: list[_Found] = []
     for path in paths:
         try:
@@ -62,6 +67,7 @@ def read_newest(
             if error.code == "VANISHED":
                 continue
             return stopped(error, sha256=None, written_ns=None)
+        keep(file.data)
         try:
             manifest = parse_file(file, policy=policy, provenance=provenance, what=str(path))
             generated_ns = _stamp_of(manifest, what=str(path))

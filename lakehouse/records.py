@@ -48,11 +48,13 @@ class RunStart(Line, frozen=True, kw_only=True, gc=False, tag="run_start"):
     base_currency: str
     hours_sha256: str | None = None  # of the market hours files; None: hours are not judged
     volumes_sha256: str | None = None  # of the volumes files; None: there are none
+    inputs_sha256: str | None = None  # of the list of inputs so far (`lakehouse.run_inputs`); None: they were not kept
 
 
 class RunStop(Line, frozen=True, kw_only=True, gc=False, tag="run_stop"):
     cause: str
     open_orders: int
+    inputs_sha256: str | None = None  # of the whole list of inputs; None: they were not kept
 
 
 class ManifestLine(Line, frozen=True, kw_only=True, gc=False, tag="manifest"):

@@ -19,8 +19,9 @@ from nautilus_trader.model.identifiers import TraderId
 from nautilus_trader.portfolio.config import PortfolioConfig
 
 from engine.assemble import Assembly, Parts, assemble
+from engine.instruments import instrument_of
 from engine.node import RISK_RATE, TRADER_ID
-from engine.restore import balances_of
+from engine.restore import Restored, Restorer, balances_of
 from orders.errors import RecordCorrupt
 from sim.backtest_venue import add_simulated_venue
 from strategies.target_portfolio import as_instant, client_id
@@ -72,6 +73,7 @@ class Backtest:
         self.assembly: Assembly = assemble(self.engine.kernel, parts)
         self.assembly.gate.own_thread()
         assumptions = config.assumptions()
+        self.restored = restored = self._restore(parts)
         self.clients: dict[str, GuardedSimulatedClient] = {
             venue: add_simulated_venue(
                 self.engine,
@@ -84,7 +86,7 @@ class Backtest:
                     account=section.account,
                     listings=parts.listings,
                     limits=parts.market_limits,
-                    carried={},
+                    carried={} if restored is None else restored.carried,
                 ),
                 assumptions=assumptions,
                 listings=parts.listings,
@@ -92,6 +94,23 @@ class Backtest:
             )
             for venue, section in config.venues.items()
         }
+
+    def _restore(self, parts: Parts) -> Restored | None:
+        """Put what an earlier run left into the cache: a replay of a later run; of a backtest there is nothing."""
+        if parts.fold.run is None:
+            return None
+        cache = self.engine.kernel.cache
+        for symbol in sorted(parts.market_limits):
+            cache.add_instrument(instrument_of(parts.listings[symbol], parts.market_limits[symbol]))
+        restorer = Restorer(
+            cache=cache,
+            trader_id=TRADER_ID,
+            strategy_id=self.assembly.strategy.id.value,
+            listings=parts.listings,
+            limits=parts.market_limits,
+            recorder=self.assembly.recorder,
+        )
+        return restorer.restore(parts.fold)
 
     def feed(self, prices: Iterable[Any], portfolios: Sequence[Any] = ()) -> None:
         """Run one step over prices (ticks or bars) and portfolios (custom data), merged by time.
@@ -124,6 +143,10 @@ class Backtest:
         last_ns = self.engine.kernel.clock.timestamp_ns()
         self._run(start=last_ns, end=last_ns + TAIL_NS)
         self._check()
+
+    def stop(self) -> None:
+        """End the run where it is: what is on its way stays there."""
+        self.engine.end()
 
     def dispose(self) -> None:
         """Give the engine's memory back."""

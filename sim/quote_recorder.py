@@ -1,6 +1,7 @@
 """Records the market a shadow consumed: a Nautilus Parquet catalog, and beside it quotes and trades as plain Parquet.
 
-Plain quotes have columns ts_ns and market_ns (int64), symbol, bid, ask, bid_size, ask_size (decimals as strings); plain trades
+Plain quotes have columns ts_ns and market_ns (int64), symbol, bid, ask, bid_size, ask_size (decimals as strings), received_ns, in
+the order in which they came; plain trades
 ts_ns, received_ns, market_ns, symbol, trade_id, price, quantity, aggressor. Books are in the catalog only. Everything is written
 in batches, so a crash loses at most the batch in memory; the journal, not this, is the record of trading.
 """
@@ -19,6 +20,8 @@ from nautilus_trader.persistence.catalog import ParquetDataCatalog
 
 from engine.market_time import MarketTime
 from lakehouse.layout import storage_error
+from lakehouse.run_inputs import InputsWriter
+from orders.canonical import sha256_hex
 
 BATCH_QUOTES_MAX: Final = 5_000  # of one kind
 BATCH_AGE_NS_MAX: Final = 60_000_000_000  # a quiet live market is written once a minute all the same
@@ -36,8 +39,11 @@ class QuoteRecorder:
         run_id: str,
         market_time: MarketTime,
         symbol_of: Callable[[Any], str | None],
+        inputs: InputsWriter | None = None,
     ) -> None:
-        """Raise `StorageError` when the directories cannot be made. `trades` is made with the first trade."""
+        """Raise `StorageError` when the directories cannot be made. `trades` is made with the first trade.
+
+        `inputs` lists the batches of quotes."""
         try:
             catalog.mkdir(parents=True, exist_ok=True)
             plain.mkdir(parents=True, exist_ok=True)
@@ -49,6 +55,7 @@ class QuoteRecorder:
         self._run_id = run_id
         self._market_time = market_time
         self._symbol_of = symbol_of
+        self._inputs = inputs
         self._ticks: dict[type[Any], list[Any]] = {}
         self._batch = 0
         self.recorded = 0
@@ -76,6 +83,9 @@ class QuoteRecorder:
         try:
             if kind is QuoteTick:
                 pq.write_table(self._quotes_table(ticks), self._plain / name)
+                if self._inputs is not None:
+                    sha256 = sha256_hex((self._plain / name).read_bytes())
+                    self._inputs.market(name=name, sha256=sha256, rows=len(ticks))
             elif kind is TradeTick:
                 self._trades.mkdir(parents=True, exist_ok=True)
                 pq.write_table(self._trades_table(ticks), self._trades / name)
@@ -99,6 +109,7 @@ class QuoteRecorder:
                 "ask": [str(tick.ask_price) for tick in ticks],
                 "bid_size": [str(tick.bid_size) for tick in ticks],
                 "ask_size": [str(tick.ask_size) for tick in ticks],
+                "received_ns": pa.array([tick.ts_init for tick in ticks], pa.int64()),
             }
         )
 

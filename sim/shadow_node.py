@@ -13,6 +13,7 @@ from engine.node import TRADER_ID, MakeClient, build, make_node
 from engine.restore import Restored, Restorer, balances_of
 from engine.run_config import RunConfig
 from lakehouse.newest_manifest import read_newest
+from lakehouse.run_inputs import InputsWriter
 from sim.price_source import PriceSource
 from strategies.target_portfolio import LAKEHOUSE_CLIENT
 from venues.simulated.shadow import ShadowExecutionClient
@@ -45,7 +46,7 @@ def make_shadow_node(parts: Parts, *, loop: asyncio.AbstractEventLoop, source: P
         recorder=assembly.recorder,
     )
     data_makers: dict[str, MakeClient] = {venue: source.maker(venue) for venue in config.venues}
-    data_makers[LAKEHOUSE_CLIENT] = _lakehouse_maker(config, assembly)
+    data_makers[LAKEHOUSE_CLIENT] = _lakehouse_maker(config, assembly, parts.inputs)
     restored = restorer.restore(fold)
     assembly.gate.restore_passed(order for order, _ in restored.requeue)
     exec_makers = {venue: _exec_maker(venue, node, parts, assembly, restored) for venue in config.venues}
@@ -53,13 +54,14 @@ def make_shadow_node(parts: Parts, *, loop: asyncio.AbstractEventLoop, source: P
     return ShadowNode(node=node, assembly=assembly, restored=restored)
 
 
-def _lakehouse_maker(config: RunConfig, assembly: Assembly) -> MakeClient:
+def _lakehouse_maker(config: RunConfig, assembly: Assembly, inputs: InputsWriter | None) -> MakeClient:
     def judge() -> Any:
         return read_newest(
             config.manifest_paths(),
             policy=config.manifest_policy(),
             market_now_ns=assembly.recorder.market_now_ns(),
             provenance=config.provenance_policy(),
+            keep=(lambda data: None) if inputs is None else inputs.put,
         )
 
     def make(loop: asyncio.AbstractEventLoop, msgbus: Any, cache: Any, clock: Any) -> Any:
@@ -73,6 +75,9 @@ def _lakehouse_maker(config: RunConfig, assembly: Assembly) -> MakeClient:
             poll_interval_s=config.lakehouse.poll_interval_ms / 1_000,
             halt=assembly.halt,
             on_poll=(lambda: None) if assembly.flatten is None else assembly.flatten.poll,
+            on_publish=(lambda outcome, now: None)
+            if inputs is None
+            else (lambda outcome, now: inputs.published(outcome, ts_ns=now)),
         )
 
     return make

@@ -33,6 +33,7 @@ from lakehouse.state import own_states
 from orders.errors import ConfigError, SluiceError, StorageError
 from sim.ccxt_source import open_ccxt_source, with_live_data
 from sim.inputs import Inputs, feed_of, manifests_of, read_inputs
+from sim.kept_inputs import keep_inputs
 from sim.narrator import Narrator, day_of
 from sim.price_source import PriceSource, ReplaySource, manifests_left
 from sim.quote_recorder import QuoteRecorder
@@ -137,9 +138,11 @@ class ShadowRun:
         if source is None:
             return 0
         self._source = source
+        kept = self._kept = keep_inputs(self.config, self.layout, run_id=self.run_id)
         try:
             return await self._trade(source, fold)
         finally:
+            kept.close()
             await source.close()
 
     async def _open_source(self, fold: LogFold) -> PriceSource | None:
@@ -189,6 +192,7 @@ class ShadowRun:
             run_id=self.run_id,
             market_time=source.market_time,
             symbol_of=assembly.prices.symbol_of,
+            inputs=self._kept,
         )
         for topic in RECORDED_TOPICS:
             node.kernel.msgbus.subscribe(topic=topic, handler=lambda tick: self._keep(lambda: quotes.record(tick)))
@@ -244,6 +248,7 @@ class ShadowRun:
             on_fill=lambda: self._state.on_fill(),
             post=self._loop.call_soon_threadsafe,
             requests=self.layout,
+            inputs=self._kept,
         )
         made = make_shadow_node(self._parts, loop=self._loop, source=source)
         assembly = self.assembly = made.assembly
@@ -424,6 +429,7 @@ class ShadowRun:
             records.RunStop,
             cause=cause,
             open_orders=len(node.kernel.cache.orders_open()) + len(node.kernel.cache.orders_inflight()),
+            inputs_sha256=self._kept.sha256,
         )
         self.journal.flush()
         self._state.write()

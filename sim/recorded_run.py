@@ -1,0 +1,155 @@
+"""A recorded shadow run as a replay needs it: its lines, the record before them, its config, manifests and quotes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from engine.market_time import MarketTime
+from engine.run_config import RunConfig
+from lakehouse import records
+from lakehouse.examine import examine
+from lakehouse.layout import Layout
+from lakehouse.manifest import ManifestOutcome
+from lakehouse.rebuild import LogFold, decode_line
+from lakehouse.run_inputs import InputLine, MarketFile, Published, judged_of, read_input, read_list, starts_with
+from orders.canonical import sha256_hex
+from orders.errors import InputError
+from sim.kept_inputs import kept_config
+
+QUOTE_COLUMNS: Final = ("ts_ns", "received_ns", "symbol", "bid", "ask", "bid_size", "ask_size")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecordedRun:
+    """One run out of a log. `fold`: what the log said before it. `end_ns`: real time of its last line.
+
+    `finished`: it ended by itself; of another one the last batch of quotes may not have been written.
+    """
+
+    layout: Layout
+    start: records.RunStart
+    lines: Sequence[records.AnyLine]
+    fold: LogFold
+    config: RunConfig
+    published: Sequence[tuple[int, ManifestOutcome]]
+    market: Sequence[MarketFile]
+    finished: bool
+    end_ns: int
+
+    @property
+    def market_time(self) -> MarketTime:
+        """The run's own: real time is what its clock said then."""
+        start = self.start
+        return MarketTime(real_epoch_ns=start.real_epoch_ns, market_epoch_ns=start.market_epoch_ns, speed=start.market_speed)
+
+
+def read_run(layout: Layout, run_id: str | None) -> RecordedRun:
+    """Return a shadow run of the log; None: the last one. Checks log, ledger and kept inputs on the way.
+
+    Raises `InputError`: RUN_UNKNOWN, RUN_NOT_SHADOW, INPUTS_NOT_KEPT (it was recorded before inputs were), RUN_CARRIED_ORDERS
+    (orders of an earlier run were still working when it began), INPUT_MISSING, INPUT_ALTERED; `BadLine`, `StorageError`.
+    """
+    examine(layout)
+    raws = layout.log.read_bytes().split(b"\n")[:-1] if layout.log.exists() else []
+    lines = [decode_line(raw) for raw in raws]
+    start = _start_of(lines, run_id, layout=layout)
+    fold = LogFold()
+    for line in lines[: start.seq - 1]:
+        fold.apply(line)
+    if sent := [order_id for order_id, trace in fold.open_orders.items() if trace.received is not None]:
+        raise InputError(
+            "RUN_CARRIED_ORDERS",
+            expected=f"a run that began with nothing working, {start.run_id}",
+            found=f"{len(sent)} orders of an earlier run, {sent[0]} first",
+            action="Replay another run; orders that outlive a process are not replayed.",
+        )
+    own = [line for line in lines[start.seq - 1 :] if line.run_id == start.run_id]
+    kept = _kept(layout, own, start=start)
+    stop = own[-1] if isinstance(own[-1], records.RunStop) else None
+    return RecordedRun(
+        layout=layout,
+        start=start,
+        lines=own,
+        fold=fold,
+        config=kept_config(layout, kept),
+        published=[(one.ts_ns, judged_of(read_input(layout, one.judged_sha256))) for one in kept if isinstance(one, Published)],
+        market=[one for one in kept if isinstance(one, MarketFile)],
+        finished=stop is not None,
+        end_ns=own[-1].ts_ns,
+    )
+
+
+def _start_of(lines: Sequence[records.AnyLine], run_id: str | None, *, layout: Layout) -> records.RunStart:
+    starts = [line for line in lines if isinstance(line, records.RunStart)]
+    found = [line for line in starts if run_id is None or line.run_id == run_id]
+    if not found:
+        raise InputError(
+            "RUN_UNKNOWN",
+            expected=f"run {run_id} in {layout.log}" if run_id else f"a run in {layout.log}",
+            found=f"{', '.join(line.run_id for line in starts[-5:]) or 'none'}",
+            action="Name a run that is there, or another directory with --lakehouse.",
+        )
+    start = found[-1]
+    if start.kind != "shadow":
+        raise InputError(
+            "RUN_NOT_SHADOW",
+            expected="a shadow run",
+            found=f"{start.run_id}, a {start.kind}",
+            action="Name a run of `sluice shadow`.",
+        )
+    if start.inputs_sha256 is None:
+        raise InputError(
+            "INPUTS_NOT_KEPT",
+            expected=f"inputs_sha256 in the first line of run {start.run_id}",
+            found="none: config, symbol map, limits and manifests of that run were not kept, only their sha256",
+            action="Runs of this version keep them; an older one cannot be replayed.",
+        )
+    return start
+
+
+def _kept(layout: Layout, own: Sequence[records.AnyLine], *, start: records.RunStart) -> tuple[InputLine, ...]:
+    assert start.inputs_sha256 is not None
+    stop = own[-1]
+    kept = read_list(layout, run_id=start.run_id, sha256=stop.inputs_sha256 if isinstance(stop, records.RunStop) else None)
+    if not starts_with(layout, run_id=start.run_id, sha256=start.inputs_sha256):
+        raise InputError(
+            "INPUTS_ALTERED",
+            expected=f"a list of inputs of run {start.run_id} that begins as its first line says",
+            found="another beginning",
+            action="Change nothing and keep a copy; a person must look.",
+        )
+    for one in kept:
+        if isinstance(one, Published) and one.manifest_sha256 is not None:
+            read_input(layout, one.manifest_sha256)
+    return kept
+
+
+def read_quotes(layout: Layout, file: MarketFile) -> Any:
+    """Return a batch as a pyarrow table, in the order in which quotes came. Raises `InputError` MARKET_MISSING, _UNREADABLE."""
+    path: Path = layout.top_of_book / file.name
+    try:
+        return pq.read_table(path, columns=list(QUOTE_COLUMNS))
+    except FileNotFoundError as error:
+        action = "Put it back, or replay another run: without its quotes nothing can be compared."
+        raise InputError("MARKET_MISSING", expected=f"recorded quotes in {path}", found="no file", action=action) from error
+    except (OSError, pa.ArrowException, KeyError) as error:
+        raise InputError(
+            "MARKET_UNREADABLE",
+            expected=f"recorded quotes with columns {', '.join(QUOTE_COLUMNS)} in {path}",
+            found=str(error)[:200],
+            action="Change nothing and keep a copy; a person must look.",
+        ) from error
+
+
+def altered_files(layout: Layout, files: Sequence[MarketFile]) -> Iterator[str]:
+    """Yield the name of each batch that is not what was recorded."""
+    for file in files:
+        path = layout.top_of_book / file.name
+        if path.exists() and sha256_hex(path.read_bytes()) != file.sha256:
+            yield file.name

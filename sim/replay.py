@@ -1,0 +1,155 @@
+"""A recorded shadow run once more, through a backtest: the same inputs at the instants at which the node had them.
+
+The backtest's clock runs in the real time of the run, and market time is the run's own function of it: latencies, price ages and
+rates mean what they meant, at any speed. What differs from the run is then the engine, or what took it time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Final
+
+from nautilus_trader.model.data import QuoteTick
+from nautilus_trader.model.identifiers import InstrumentId
+from nautilus_trader.model.objects import Price, Quantity
+
+from engine.assemble import Parts, write_run_start
+from engine.lakehouse_client import portfolio_of
+from engine.run_config import RunConfig
+from lakehouse import records
+from lakehouse.layout import Layout
+from lakehouse.opening import open_journal
+from lakehouse.permission import HaltNote, MemoryPermission
+from lakehouse.rebuild import decode_line
+from sim.backtest import Backtest
+from sim.inputs import Inputs, read_inputs
+from sim.recorded_run import RecordedRun, read_quotes
+from strategies.target_portfolio import as_custom
+
+ENGINE: Final = "engine"  # who halts by itself; any other name is a person's
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Replayed:
+    """What a replay wrote, and why the engine halted itself, if it did."""
+
+    lines: Sequence[records.AnyLine]
+    halts: Sequence[str]
+
+
+class RecordedHalts(MemoryPermission):
+    """A person's halts, at the instants at which the run saw them; nobody resumes while a run goes on."""
+
+    def __init__(self, halts: Sequence[records.HaltLine]) -> None:
+        super().__init__()
+        self._waiting = [HaltNote(by=line.by, reason=line.reason, ts_ns=line.ts_ns) for line in halts]
+        self.clock_ns: Callable[[], int] = lambda: 0
+
+    def may_send(self) -> bool:
+        while self._waiting and self._waiting[0].ts_ns <= self.clock_ns():
+            note = self._waiting.pop(0)
+            self.halt(by=note.by, reason=note.reason, now_ns=note.ts_ns)
+        return super().may_send()
+
+
+def persons_halts(run: RecordedRun) -> list[records.HaltLine]:
+    """Return the halts of a run that a person asked for; one that was in force when it began counts from its beginning."""
+    halts = [line for line in run.lines if isinstance(line, records.HaltLine) and line.action == "halt" and line.by != ENGINE]
+    return halts if run.fold.halt is None else [run.fold.halt, *halts]
+
+
+def replay(
+    run: RecordedRun,
+    *,
+    layout: Layout,
+    config: RunConfig | None = None,
+    say: Callable[[int, int], None] = lambda done, total: None,
+) -> Replayed:
+    """Play the run into a new record at `layout` and return its lines. `config` None: the run's own.
+
+    `say(done, total)` is called after each batch of quotes. Raises `InputError`, `ConfigError`, `StorageError`.
+    """
+    config = config or run.config
+    inputs = read_inputs(config)
+    journal = open_journal(layout, now_ns=run.start.ts_ns, run_id=run.start.run_id, durable=False)
+    failures: list[str] = []
+    permission = RecordedHalts(persons_halts(run))
+    parts = Parts(
+        config=config,
+        run_id=run.start.run_id,
+        listings=inputs.listings,
+        market_limits=inputs.market_limits,
+        market_limits_sha256=inputs.market_limits_sha256,
+        journal=journal,
+        durable=False,
+        permission=permission,
+        market_time=run.market_time,
+        fold=run.fold,
+        bar_spec=None,
+        on_halt=failures.append,
+    )
+    test = Backtest(parts)
+    permission.clock_ns = test.engine.kernel.clock.timestamp_ns
+    try:
+        _play(test, parts, run, inputs=inputs, say=say)
+        test.stop()
+        test.assembly.recorder.write(records.RunStop, cause="finished", open_orders=len(test.engine.kernel.cache.orders_open()))
+        journal.flush()
+    finally:
+        journal.close()
+        test.dispose()
+    return Replayed(lines=[decode_line(raw) for raw in layout.log.read_bytes().splitlines()], halts=failures)
+
+
+def _play(test: Backtest, parts: Parts, run: RecordedRun, *, inputs: Inputs, say: Callable[[int, int], None]) -> None:
+    clock = test.engine.kernel.clock
+    clock.set_time(run.start.ts_ns)
+    write_run_start(
+        test.assembly,
+        parts,
+        kind="replay",
+        version=version("sluice"),
+        data_source=f"replay of run {run.start.run_id}",
+        synthetic=list(inputs.synthetic),
+    )
+    if test.restored is not None:
+        for order_id, cause in test.restored.dead:
+            trace = run.fold.open_orders[order_id]
+            test.assembly.recorder.withdraw(order_id, cause=cause, venue=trace.intent.venue, filled=trace.filled)
+        test.assembly.desk.attach(test.assembly.strategy, ())
+    instruments = {
+        symbol: test.engine.kernel.cache.instrument(InstrumentId.from_str(text))
+        for symbol, text in test.assembly.instrument_ids.items()
+    }
+    portfolios = [(ts_ns, as_custom(portfolio_of(outcome, now_ns=ts_ns))) for ts_ns, outcome in run.published]
+    for number, file in enumerate(run.market, start=1):
+        ticks = list(_ticks(read_quotes(run.layout, file), instruments))
+        last_ns = ticks[-1].ts_init if ticks else 0
+        due = [custom for ts_ns, custom in portfolios if ts_ns <= last_ns]
+        portfolios = portfolios[len(due) :]
+        test.feed(ticks, due)
+        say(number, len(run.market))
+    test.feed((), [custom for _, custom in portfolios])
+    if (left_ns := run.end_ns - clock.timestamp_ns()) > 0:
+        test.advance(left_ns)
+
+
+def _ticks(table: Any, instruments: Any) -> Iterator[Any]:
+    """Yield a batch's quotes of instruments that are traded, stamped as they were."""
+    columns = (
+        table.column(name).to_pylist() for name in ("ts_ns", "received_ns", "symbol", "bid", "ask", "bid_size", "ask_size")
+    )
+    for ts_ns, received_ns, symbol, bid, ask, bid_size, ask_size in zip(*columns, strict=True):
+        instrument = instruments.get(symbol)
+        if instrument is not None:
+            yield QuoteTick(
+                instrument_id=instrument.id,
+                bid_price=Price.from_str(bid),
+                ask_price=Price.from_str(ask),
+                bid_size=Quantity.from_str(bid_size),
+                ask_size=Quantity.from_str(ask_size),
+                ts_event=ts_ns,
+                ts_init=received_ns,
+            )

@@ -1,0 +1,114 @@
+"""`sluice replay`: read a run, play it again, compare, attribute, judge by the budget, leave the result beside the record."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from analysis.replay_cause import changed_inputs
+from analysis.replay_course import course_of
+from analysis.replay_diff import Comparer
+from analysis.replay_result import Budget, ReplayResult, result_bytes, result_of
+from engine.run_config import RunConfig, load_config
+from lakehouse import records
+from lakehouse.layout import Layout, replace_file, safe_name, storage_error
+from orders.errors import ConfigError
+from sim.recorded_market import RecordedMarket
+from sim.recorded_run import RecordedRun, read_run
+from sim.replay import replay
+
+UNKEPT: Final = "was not kept: the replay read it where it lies today"
+
+
+def run_replay(
+    lakehouse: Path,
+    *,
+    run_id: str | None,
+    config_path: Path | None = None,
+    output: Path | None = None,
+    orders_max_fraction: Decimal | None = None,
+    price_max_bps: Decimal | None = None,
+    say: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[ReplayResult, Path]:
+    """Replay a run and write the result; return it and its file. `run_id` None: the last one.
+
+    `config_path`: another config instead of the run's own, to see what it would have changed. `output`: where the replay's own
+    record stays, a new directory; None: it is thrown away. The budget is the config's `[replay]` where no argument says other.
+
+    Raises what `read_run` and `replay` raise, and `ConfigError` OUTPUT_EXISTS.
+    """
+    layout = Layout(lakehouse)
+    run = read_run(layout, run_id)
+    config = run.config if config_path is None else load_config(config_path)
+    budget = budget_of(config)
+    if orders_max_fraction is not None:
+        budget = msgspec.structs.replace(budget, orders_max_fraction=orders_max_fraction)
+    if price_max_bps is not None:
+        budget = msgspec.structs.replace(budget, price_max_bps=price_max_bps)
+    if output is not None and output.exists():
+        raise ConfigError("OUTPUT_EXISTS", expected="a new directory", found=str(output), action="Name another one.")
+    with tempfile.TemporaryDirectory(prefix="sluice-replay-") as scratch:
+        result = compared(run, config=config, record=Layout(output or Path(scratch) / "record"), budget=budget, say=say)
+    path = layout.reports / f"replay-{safe_name(run.start.run_id)}.json"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, result_bytes(result))
+    except OSError as error:
+        raise storage_error(error, path) from error
+    return result, path
+
+
+def budget_of(config: RunConfig) -> Budget:
+    """Return the config's budget; one without `[replay]` allows nothing to differ."""
+    section = config.replay
+    if section is None:
+        return Budget()
+    return Budget(orders_max_fraction=section.orders_max_fraction, price_max_bps=section.price_max_bps)
+
+
+def compared(
+    run: RecordedRun,
+    *,
+    config: RunConfig,
+    record: Layout,
+    budget: Budget,
+    say: Callable[[int, int], None] = lambda done, total: None,
+) -> ReplayResult:
+    """Play `run` with `config` into `record` and return the judged comparison."""
+    market = RecordedMarket(run.layout, run.market)
+    replayed = replay(run, layout=record, config=config, say=say)
+    one, other = course_of(run.lines), course_of(replayed.lines)
+    remarks = [*_remarks(run, config, market), *(f"the replay halted itself: {reason}" for reason in replayed.halts)]
+    return result_of(
+        one,
+        Comparer(one, other, market=market).compare(),
+        budget=budget,
+        finished=run.finished,
+        changed=changed_inputs(one.start, other.start),
+        remarks=remarks,
+    )
+
+
+def _remarks(run: RecordedRun, config: RunConfig, market: RecordedMarket) -> list[str]:
+    """What limits the comparison, in words."""
+    remarks = [f"top_of_book/{name} is not what was recorded" for name in market.altered_names]
+    if not run.finished:
+        remarks.append("the run did not end by itself: quotes of its last minute may not have been written")
+    if config.lakehouse.regime_audit is not None:
+        remarks.append(f"the regime log {config.lakehouse.regime_audit} {UNKEPT}")
+    remarks += [
+        f"the catalog of schedule {name} {UNKEPT}"
+        for name, section in sorted(config.schedules_section.items())
+        if section.catalog is not None
+    ]
+    if any(section.participation_max is not None for section in config.schedules_section.values()):
+        remarks.append("public trades are not replayed: what a schedule took of the market's volume may differ")
+    halts = sum(isinstance(line, records.HaltLine) and line.by == "engine" for line in run.lines)
+    if halts:
+        remarks.append(f"the run halted itself {halts} times: what it did not send after that, the replay may")
+    return remarks
