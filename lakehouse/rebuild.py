@@ -43,6 +43,7 @@ from lakehouse.withdrawals import Flattens
 from orders.book import ZERO, BookKeeper
 from orders.errors import RecordCorrupt
 from orders.financing import FinancingKind
+from orders.values import Record
 
 FillKey = tuple[str, str, str, str]  # venue, account, symbol, trade id
 FinancingKey = tuple[str, str, str]  # venue, kind, symbol or currency
@@ -71,6 +72,14 @@ def decode_line(raw: bytes) -> AnyLine:
     if line.v != LOG_VERSION:
         raise _corrupt("LOG_VERSION", f"a line of version {LOG_VERSION}", f"version {line.v}")
     return line
+
+
+class KeptInputs(Record, frozen=True, kw_only=True):
+    """What the log says of a run's list of inputs: the line that names it first, its beginning, and all of it at the end."""
+
+    line: int
+    begins: str
+    whole: str | None = None  # None: the run has not ended, or was cut off
 
 
 class OrderTrace:
@@ -140,6 +149,7 @@ class LogFold:
         self.day_traded: dict[str, Decimal] = {}
         self.partials = 0
         self.halt: HaltLine | None = None  # the halt in force, None after a resume
+        self.inputs: dict[str, KeptInputs] = {}  # by run, of those that kept theirs
         self.saved_torn: set[str] = set()
         self.flattens = Flattens()
         self.counted = Counted()
@@ -200,6 +210,8 @@ class LogFold:
                 self._start(line)
             case RunStop():
                 self.run_finished = True
+                if line.inputs_sha256 is not None and line.run_id in self.inputs:
+                    self.inputs[line.run_id] = msgspec.structs.replace(self.inputs[line.run_id], whole=line.inputs_sha256)
             case FlattenLine():
                 self.flattens.apply(line)
             case HaltLine():
@@ -228,6 +240,8 @@ class LogFold:
             raise _corrupt("ENVIRONMENT_MIXED", f"environment {self.environment}, the log's", line.environment)
         self.run = line
         self.run_finished = False
+        if line.inputs_sha256 is not None:
+            self.inputs[line.run_id] = KeptInputs(line=self.log_line, begins=line.inputs_sha256)
         if self.financing_from_ns is None and "financing" in line.assumptions:
             self.financing_from_ns = max(line.market_ns, line.market_epoch_ns)  # a replay's epoch is its first price
 

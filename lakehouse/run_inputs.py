@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, assert_never
 
 import msgspec
 
@@ -160,6 +160,56 @@ def read_list(layout: Layout, *, run_id: str, sha256: str | None) -> tuple[Input
     if not isinstance(head, InputsOf) or head.v != INPUTS_VERSION or head.run_id != run_id:
         raise _malformed(f"a list of inputs of version {INPUTS_VERSION} of run {run_id} at {path}", repr(head))
     return found
+
+
+def check_list(layout: Layout, *, run_id: str, begins: str, whole: str | None) -> tuple[InputLine, ...]:
+    """Return a run's list when it, all bytes it names, and the recorded quotes that are still there, are what the log says.
+
+    Raises `InputError` INPUTS_MISSING, INPUTS_ALTERED, INPUT_MISSING, INPUT_ALTERED, MARKET_ALTERED, INPUT_MALFORMED.
+    """
+    kept = read_list(layout, run_id=run_id, sha256=whole)
+    if not starts_with(layout, run_id=run_id, sha256=begins):
+        raise _altered(f"{run_id}.jsonl", sha256=f"{begins} of its beginning", found="another beginning")
+    for sha256 in hashes_of(kept):
+        read_input(layout, sha256)
+    for name in altered_quotes(layout, kept):
+        raise InputError(
+            "MARKET_ALTERED",
+            expected=f"top_of_book/{name} as it was recorded",
+            found="another content",
+            action="Change nothing and keep a copy; a person must look.",
+        )
+    return kept
+
+
+def hashes_of(kept: Iterable[InputLine]) -> Iterator[str]:
+    """Yield the sha256 of all bytes that a list names, each once."""
+    seen: dict[str, None] = {}
+    for one in kept:
+        match one:
+            case InputFile():
+                seen[one.sha256] = None
+            case Published():
+                seen |= dict.fromkeys(filter(None, (one.manifest_sha256, one.judged_sha256)))
+            case InputsOf() | MarketFile():
+                pass
+            case never:
+                assert_never(never)
+    yield from seen
+
+
+def altered_quotes(layout: Layout, kept: Iterable[InputLine]) -> Iterator[str]:
+    """Yield the name of each batch of quotes that is there and is not what was recorded."""
+    for one in kept:
+        if isinstance(one, MarketFile):
+            path = layout.top_of_book / safe_name(one.name)
+            if path.exists() and sha256_hex(path.read_bytes()) != one.sha256:
+                yield one.name
+
+
+def missing_quotes(layout: Layout, kept: Iterable[InputLine]) -> list[str]:
+    """Return the names of batches of quotes that are not there any more."""
+    return [one.name for one in kept if isinstance(one, MarketFile) and not (layout.top_of_book / safe_name(one.name)).exists()]
 
 
 def starts_with(layout: Layout, *, run_id: str, sha256: str) -> bool:

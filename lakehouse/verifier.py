@@ -5,7 +5,7 @@ Shares the format (`ledger_format`, `records`) and the fold (`rebuild`) with the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +15,7 @@ from lakehouse.layout import Layout
 from lakehouse.ledger_format import BadLine
 from lakehouse.lock import current_holder
 from lakehouse.rebuild import LogFold
+from lakehouse.run_inputs import check_list, missing_quotes
 from lakehouse.state import OwnState, own_states
 from orders.book import Book
 from orders.canonical import decimal_text
@@ -73,7 +74,8 @@ def verify(directory: Path) -> VerifyReport:
 
     (1) log and ledger, as `lakehouse.examine`; (2) no torn tail, no fill without its record, unless a run is active or the
     last one was killed (no `run_stop`): then it is a note, the next start mends it; (3) the state equals positions, cash, fees
-    and financing of the log up to the line it names, and no fill or financing comes after that line, with the same exception.
+    and financing of the log up to the line it names, and no fill or financing comes after that line, with the same exception;
+    (4) what runs kept of their inputs is what the log says, and so are recorded quotes that are still there.
 
     Raises `InputError` LAKEHOUSE_MISSING or NOTHING_RECORDED, `StorageError` when a file cannot be read.
     """
@@ -101,13 +103,15 @@ def verify(directory: Path) -> VerifyReport:
     except BadLine as error:
         return _bad(BadPlace(file=error.file, line=error.line, code=error.code, what=error.what), run_active=run_active)
     open_end = run_active or not found.fold.run_finished
+    gone: list[str] = []
     state = states.get(found.fold.environment or "")
     bad = (
         _tail(layout, found, open_end=open_end)
         or (None if state is None else _state(layout, state, found, books, open_end=open_end))
         or (_state_absent(layout, found, open_end=open_end) if state is None else None)
+        or _inputs(layout, found, gone)
     )
-    return _report(bad, found, state, run_active=run_active)
+    return _report(bad, found, state, run_active=run_active, gone=gone)
 
 
 def _tail(layout: Layout, found: Examination, *, open_end: bool) -> BadPlace | None:
@@ -162,6 +166,17 @@ def _state_absent(layout: Layout, found: Examination, *, open_end: bool) -> BadP
     return BadPlace(file=layout.state.name, line=0, code="STATE_MISSING", what=what)
 
 
+def _inputs(layout: Layout, found: Examination, gone: list[str]) -> BadPlace | None:
+    """Hold what runs kept against the log; `gone` takes the batches of quotes that are not there any more."""
+    for run_id, kept in found.fold.inputs.items():
+        try:
+            gone += missing_quotes(layout, check_list(layout, run_id=run_id, begins=kept.begins, whole=kept.whole))
+        except InputError as error:
+            what = f"{error.expected} was expected, found {error.found}; log line {kept.line} is of run {run_id}"
+            return BadPlace(file=layout.inputs.name, line=0, code=error.code, what=what)
+    return None
+
+
 def _texts(amounts: Mapping[str, Decimal]) -> dict[str, str]:
     return {key: decimal_text(value) for key, value in amounts.items() if value}
 
@@ -170,7 +185,7 @@ def _flat(rows: Mapping[str, Mapping[str, Decimal]], word: str = "at") -> dict[s
     return {f"{currency} {word} {name}": amount for name, row in rows.items() for currency, amount in row.items()}
 
 
-def _notes(found: Examination, state: OwnState | None, *, run_active: bool) -> tuple[str, ...]:
+def _notes(found: Examination, state: OwnState | None, *, run_active: bool, gone: Sequence[str]) -> tuple[str, ...]:
     fold = found.fold
     notes = []
     if run_active:
@@ -190,6 +205,8 @@ def _notes(found: Examination, state: OwnState | None, *, run_active: bool) -> t
             f"of log lines {found.anchored_line + 1} to {fold.log_line} the ledger hashes only what was"
             " booked, halts and recoveries"
         )
+    if gone:
+        notes.append(f"{len(gone)} batches of recorded quotes are gone, {gone[0]} first: those runs cannot be replayed")
     if fold.flattens.open is not None:
         notes.append(f"a flatten by {fold.flattens.open.by} has not ended: the run, or the next start, goes on with it")
     if fold.unexplained_fills:
@@ -197,12 +214,14 @@ def _notes(found: Examination, state: OwnState | None, *, run_active: bool) -> t
     return tuple(notes)
 
 
-def _report(bad: BadPlace | None, found: Examination, state: OwnState | None, *, run_active: bool) -> VerifyReport:
+def _report(
+    bad: BadPlace | None, found: Examination, state: OwnState | None, *, run_active: bool, gone: Sequence[str] = ()
+) -> VerifyReport:
     fold = found.fold
     return VerifyReport(
         ok=bad is None,
         first_bad=bad,
-        notes=_notes(found, state, run_active=run_active),
+        notes=_notes(found, state, run_active=run_active, gone=gone),
         environment=fold.environment,
         run_active=run_active,
         log_lines=fold.log_line,

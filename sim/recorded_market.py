@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow.compute as pc
 
 from lakehouse.layout import Layout
-from lakehouse.run_inputs import MarketFile
-from sim.recorded_run import altered_files, read_quotes
+from lakehouse.run_inputs import MarketFile, altered_quotes
+from sim.recorded_run import read_quotes
 
 
 class RecordedMarket:
@@ -20,9 +20,8 @@ class RecordedMarket:
     def __init__(self, layout: Layout, files: Sequence[MarketFile]) -> None:
         self._layout = layout
         self._files = files
-        self.altered_names = tuple(altered_files(layout, files))
+        self.altered_names = tuple(altered_quotes(layout, files))
         self.altered = bool(self.altered_names)
-        self.rows = 0
         self.until_ns = 0
         if files:
             last = read_quotes(layout, files[-1]).column("received_ns")

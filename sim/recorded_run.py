@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,8 +17,7 @@ from lakehouse.examine import examine
 from lakehouse.layout import Layout
 from lakehouse.manifest import ManifestOutcome
 from lakehouse.rebuild import LogFold, decode_line
-from lakehouse.run_inputs import InputLine, MarketFile, Published, judged_of, read_input, read_list, starts_with
-from orders.canonical import sha256_hex
+from lakehouse.run_inputs import InputLine, MarketFile, Published, hashes_of, judged_of, read_input, read_list, starts_with
 from orders.errors import InputError
 from sim.kept_inputs import kept_config
 
@@ -124,9 +123,8 @@ def _kept(layout: Layout, own: Sequence[records.AnyLine], *, start: records.RunS
             found="another beginning",
             action="Change nothing and keep a copy; a person must look.",
         )
-    for one in kept:
-        if isinstance(one, Published) and one.manifest_sha256 is not None:
-            read_input(layout, one.manifest_sha256)
+    for sha256 in hashes_of(kept):
+        read_input(layout, sha256)
     return kept
 
 
@@ -145,11 +143,3 @@ def read_quotes(layout: Layout, file: MarketFile) -> Any:
             found=str(error)[:200],
             action="Change nothing and keep a copy; a person must look.",
         ) from error
-
-
-def altered_files(layout: Layout, files: Sequence[MarketFile]) -> Iterator[str]:
-    """Yield the name of each batch that is not what was recorded."""
-    for file in files:
-        path = layout.top_of_book / file.name
-        if path.exists() and sha256_hex(path.read_bytes()) != file.sha256:
-            yield file.name

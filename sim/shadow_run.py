@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -138,11 +139,11 @@ class ShadowRun:
         if source is None:
             return 0
         self._source = source
-        kept = self._kept = keep_inputs(self.config, self.layout, run_id=self.run_id)
         try:
-            return await self._trade(source, fold)
+            refuse_foreign_record(fold, config=self.config, tradable=self.inputs.market_limits)
+            with closing(keep_inputs(self.config, self.layout, run_id=self.run_id)) as self._kept:
+                return await self._trade(source, fold)
         finally:
-            kept.close()
             await source.close()
 
     async def _open_source(self, fold: LogFold) -> PriceSource | None:
@@ -178,7 +179,6 @@ class ShadowRun:
         return ReplaySource(config=config, feed=feed, manifests=manifests, fold=fold, now_ns=time.time_ns())
 
     async def _trade(self, source: PriceSource, fold: LogFold) -> int:
-        refuse_foreign_record(fold, config=self.config, tradable=self.inputs.market_limits)
         made = self._assemble(fold, source)
         self._causes = take_signals(self._loop, self.finished)  # after Nautilus took them for itself
         node, assembly = made.node, made.assembly

@@ -43,6 +43,7 @@ def test_the_readme_names_every_command() -> None:
         "backtest",
         "report",
         "calibrate",
+        "replay",
         "verify",
         "status",
         "doctor",
