@@ -19,6 +19,7 @@ from orders.values import Record
 
 BPS: Final = Decimal(10_000)
 HALT: Final = "HALT"
+TOGETHER_NS: Final = 100_000_000  # plans closer than this had one trigger: a node is late by milliseconds, a busy one by tens
 
 
 class Difference(Record, frozen=True, kw_only=True):
@@ -108,8 +109,10 @@ class Comparer:
                 one.fills[0].event_ns - other.fills[0].event_ns if one.fills and other.fills else 0,
             )
         )
+        if left.symbol != right.symbol:  # an id counts plan lines, and the plan is another one
+            return self._difference(key, one, other, "order", self._plan_priced(left.cycle), _size(one), _size(other))
         if (left.arrival_bid, left.arrival_ask) != (right.arrival_bid, right.arrival_ask):
-            cause = self._priced(one)
+            cause = self._priced(one, other)
             return self._difference(key, one, other, "order", cause, f"decided on {_book(left)}", f"decided on {_book(right)}")
         size = (left.side, left.quantity, left.order_kind, left.limit_price)
         if size != (right.side, right.quantity, right.order_kind, right.limit_price):
@@ -148,13 +151,18 @@ class Comparer:
         cause = next(iter(self._changed.values()), Cause.UNEXPLAINED)
         return (Cause.MANUAL if cause is Cause.UNEXPLAINED and self._one.manual else cause), ""
 
-    def _priced(self, one: OrderCourse) -> Cause:
+    def _priced(self, one: OrderCourse, other: OrderCourse) -> Cause | None:
         """Two different quotes: the recorded one is in the feed (the engine looked at another instant) or it is not."""
         intent = one.intent
         shown = self._market.shown(
             intent.symbol, intent.arrival_bid, intent.arrival_ask, from_ns=intent.arrival_ns, to_ns=intent.planned_ns
         )
-        return Cause.CLOCK if shown else Cause.DATA
+        return self._looked(intent.planned_ns, other.intent.planned_ns) if shown else Cause.DATA
+
+    def _looked(self, one_ns: int, other_ns: int) -> Cause | None:
+        """Another instant of the same feed: the clock's doing, unless what came before had the engine look at another time."""
+        moved = any(found.moves_book for found in self._found.differences)
+        return None if moved and abs(one_ns - other_ns) > TOGETHER_NS else Cause.CLOCK
 
     def _sized(self, one: OrderCourse, other: OrderCourse) -> Cause | None:
         """Another quantity on the same price: another price of the plan, the step, a resize, or the book."""
@@ -168,6 +176,12 @@ class Comparer:
                 return cause
         return None
 
+    def _same_cycle(self, cycle: int) -> bool:
+        """Whether a number means the same in both: after a difference the replay may have opened one more, or one less."""
+        plans = self._one.plans[cycle], self._other.plans[cycle]
+        same = plans[0].manifest_sha256 == plans[1].manifest_sha256
+        return same and self._one.causes.get(cycle) == self._other.causes.get(cycle)
+
     def _plan_priced(self, cycle: int) -> Cause | None:
         """Whether a plan was made on another price of any of its lines, and then why."""
         plans = self._one.plans.get(cycle), self._other.plans.get(cycle)
@@ -180,7 +194,7 @@ class Comparer:
                 shown = self._market.shown(
                     line["symbol"], line["bid"], line["ask"], from_ns=plans[0].plan["prices_ns"], to_ns=plans[0].planned_ns
                 )
-                return Cause.CLOCK if shown else Cause.DATA
+                return self._looked(plans[0].planned_ns, plans[1].planned_ns) if shown else Cause.DATA
         return None
 
     def _judged(self, one: OrderCourse, other: OrderCourse) -> Cause:
@@ -204,7 +218,7 @@ class Comparer:
     def _line_cause(self, cycle: int, line: int) -> Cause | None:
         """Why a plan line of a cycle trades in one run and not in the other; None: the plans do not say."""
         plans = self._one.plans.get(cycle), self._other.plans.get(cycle)
-        if plans[0] is None or plans[1] is None:
+        if plans[0] is None or plans[1] is None or not self._same_cycle(cycle):
             return None
         if (cause := self._plan_priced(cycle)) is not None:
             return cause

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from importlib.metadata import version
 from typing import Any, Final
 
-from nautilus_trader.model.data import QuoteTick
 from nautilus_trader.model.identifiers import InstrumentId
-from nautilus_trader.model.objects import Price, Quantity
 
 from engine.assemble import Parts, write_run_start
 from engine.lakehouse_client import portfolio_of
@@ -24,8 +23,10 @@ from lakehouse.opening import open_journal
 from lakehouse.permission import HaltNote, MemoryPermission
 from lakehouse.rebuild import decode_line
 from sim.backtest import Backtest
+from sim.feed import FeedQuote
 from sim.inputs import Inputs, read_inputs
 from sim.recorded_run import RecordedRun, read_quotes
+from sim.replay_client import tick_of
 from strategies.target_portfolio import as_custom
 
 ENGINE: Final = "engine"  # who halts by itself; any other name is a person's
@@ -144,12 +145,12 @@ def _ticks(table: Any, instruments: Any) -> Iterator[Any]:
     for ts_ns, received_ns, symbol, bid, ask, bid_size, ask_size in zip(*columns, strict=True):
         instrument = instruments.get(symbol)
         if instrument is not None:
-            yield QuoteTick(
-                instrument_id=instrument.id,
-                bid_price=Price.from_str(bid),
-                ask_price=Price.from_str(ask),
-                bid_size=Quantity.from_str(bid_size),
-                ask_size=Quantity.from_str(ask_size),
-                ts_event=ts_ns,
-                ts_init=received_ns,
+            quote = FeedQuote(
+                market_ns=ts_ns,
+                symbol=symbol,
+                bid=Decimal(bid),
+                ask=Decimal(ask),
+                bid_size=Decimal(bid_size),
+                ask_size=Decimal(ask_size),
             )
+            yield tick_of(quote, instrument, ts_ns=ts_ns, received_ns=received_ns)

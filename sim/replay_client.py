@@ -55,8 +55,11 @@ class ReplayDataClient(LiveMarketDataClient):
         self._handle_data(tick)
 
 
-def tick_of(quote: FeedQuote, instrument: Any, *, ts_ns: int) -> Any:
-    """Return the Nautilus tick of a feed quote, on the instrument's own precisions; sizes are floored."""
+def tick_of(quote: FeedQuote, instrument: Any, *, ts_ns: int, received_ns: int | None = None) -> Any:
+    """Return the Nautilus tick of a feed quote, on the instrument's own precisions; sizes are floored.
+
+    `received_ns` None: at `ts_ns`.
+    """
     return QuoteTick(
         instrument_id=instrument.id,
         bid_price=_price(quote.bid, instrument),
@@ -64,7 +67,7 @@ def tick_of(quote: FeedQuote, instrument: Any, *, ts_ns: int) -> Any:
         bid_size=_floored(quote.bid_size, instrument),
         ask_size=_floored(quote.ask_size, instrument),
         ts_event=ts_ns,
-        ts_init=ts_ns,
+        ts_init=ts_ns if received_ns is None else received_ns,
     )
 
 
