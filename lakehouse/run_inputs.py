@@ -67,7 +67,10 @@ _lines = msgspec.json.Decoder(InputsOf | InputFile | Published | MarketFile)
 
 
 class InputsWriter:
-    """Writes the list of one run and the bytes it names. One thread. Raises `StorageError`, after which nothing is written."""
+    """Writes the list of one run and the bytes it names. One thread. Raises `StorageError`, after which nothing is written.
+
+    Made a second time for a run id: `InputError` RUN_ID_USED.
+    """
 
     def __init__(self, layout: Layout, *, run_id: str) -> None:
         self._layout = layout
@@ -79,6 +82,10 @@ class InputsWriter:
             layout.inputs.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(path, flags, 0o644)
             sync_directory(layout.inputs)
+        except FileExistsError as error:
+            raise InputError(
+                "RUN_ID_USED", expected=f"no list of inputs at {path}", found="one", action="Start again under another run id."
+            ) from error
         except OSError as error:
             raise storage_error(error, path) from error
         self._append(InputsOf(run_id=run_id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -161,12 +162,13 @@ def run_live(root: Path, act: Callable[[Running, Market], Awaitable[None]], **se
         config = load_config(live.world.config_path)
         said: list[str] = []
         layout = Layout(config.lakehouse.directory)
-        with DataDirectoryLock(layout, run_id="live"):
+        run_id = f"live-{os.urandom(4).hex()}"  # of one start: a run id is used once
+        with DataDirectoryLock(layout, run_id=run_id):
             run = ShadowRun(
                 config=config,
                 inputs=read_inputs(config),
                 layout=layout,
-                run_id="live",
+                run_id=run_id,
                 as_json=False,
                 say=said.append,
                 on_assembled=lambda kernel, assembly: setattr(running, "kernel", kernel),

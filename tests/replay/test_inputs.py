@@ -14,7 +14,7 @@ from lakehouse.manifest import ManifestHeld
 from lakehouse.run_inputs import InputFile, InputsWriter, Published, judged_bytes, judged_of, read_input, read_list
 from lakehouse.verifier import verify
 from orders.canonical import sha256_hex
-from orders.errors import InputError, SluiceError
+from orders.errors import InputError
 from sim.recorded_run import read_run
 
 HELD = ManifestHeld(code="MANIFEST_EMPTY", message="nothing", manifest_sha256=None, written_ns=5)
@@ -148,7 +148,7 @@ def test_bytes_are_kept_once_and_a_judgement_reads_back(tmp_path: Path) -> None:
     assert isinstance(line, Published)
     assert (line.ts_ns, judged_of(read_input(layout, line.judged_sha256))) == (7, HELD)
     assert len(list(layout.inputs.iterdir())) == 3
-    with pytest.raises(SluiceError):
+    with pytest.raises(InputError, match="RUN_ID_USED"):
         InputsWriter(layout, run_id="run")
 
 
