@@ -41,7 +41,7 @@ SHORT: Final = Context(prec=6, rounding=ROUND_HALF_EVEN, traps=_FAULTS)
 _BEYOND: Final = (Inexact, InvalidOperation, Overflow, Subnormal, Underflow, Clamped)
 
 
-class exact_arithmetic:  # reads as the function it stands for; a generator would cost three times as much
+class exact_arithmetic:  # reads as the function it stands for; cheaper to enter than a generator
     """Make operators exact within the block; serves one block at a time.
 
     Raises `InputError` NUMBER_RANGE when a sum, a product or a whole quotient needs more than 400 digits.
