@@ -7,6 +7,7 @@ same bytes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -16,7 +17,8 @@ from analysis.latency_cost import latency_cost
 from analysis.log_store import LogStore
 from analysis.report_base import make_base
 from analysis.report_costs import cost_tree, costs_by, make_costs, worst_orders
-from analysis.report_market import forecast_rows, markout_rows, paper_words, ratio_rows, state_rows
+from analysis.report_market import benchmark_rows, forecast_rows, markout_rows, paper_words, ratio_rows, state_rows
+from analysis.report_replay import Replays, replay_tables
 from analysis.report_story import stories
 from analysis.report_table import Table
 from analysis.report_trading import fills_drawn, not_traded, price_points, refusals, weights
@@ -80,10 +82,14 @@ def build_report(
     filters: Mapping[str, str] | None = None,
     caveats: Sequence[Caveat] = (),
     quotes: bool = False,
+    trades: Path | None = None,
+    replays: Replays | None = None,
     seed: int = SEED,
 ) -> Report:
     """Return the report of an open log. `by`: groupings beside venue and symbol. `source`: how the log is named on the page.
     `quotes`: the recorded market has been loaded (`quotes.load_quotes`); without it the log's own prices must do.
+    `trades`: the directory of its recorded public trades, used beside quotes. `replays`: what replays found, by run; None: not
+    asked for.
 
     Raises `ConfigError` (BY_UNKNOWN, BASE_CURRENCIES: the runs count in different ones), and what the store raises.
     """
@@ -111,6 +117,7 @@ def build_report(
         state_rows(store),
         forecast_rows(store),
         *([markout_rows(store, seed=seed)] if quotes else []),
+        *([benchmark_rows(store, trades=trades, own_are_public=not _simulated(runs))] if quotes else []),
         refusals(store),
         not_traded(store),
         *weights(store),
@@ -118,6 +125,7 @@ def build_report(
         fills_drawn(store),
         worst,
         stories(store, [row["order_id"] for row in worst.records()]),
+        *(replay_tables(store, replays) if replays is not None else []),
     ]
     first, last, lines = _extent(store)
     report = Report(

@@ -1,13 +1,17 @@
-"""Parts of a report measured against the market and the forecast: markouts, ratios, forecast, paper check."""
+"""Parts of a report measured against the market and the forecast: markouts, benchmarks, ratios, forecast, paper check."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
 from typing import Any, Final
 
+from analysis.exact_inputs import ratio_bps
 from analysis.execution_ratios import ForecastGap, Ratios, execution_ratios, forecast_gaps
 from analysis.intervals import UNITS_MAX, Interval, ratio_interval, too_small
 from analysis.log_store import LogStore
+from analysis.order_benchmarks import order_benchmarks
 from analysis.paper_check import check_paper
 from analysis.quotes import mark_fills, markouts
 from analysis.report_table import Table, table
@@ -24,6 +28,42 @@ numbered AS (SELECT *, (row_number() OVER (PARTITION BY quote_currency ORDER BY 
 SELECT quote_currency, list(gained ORDER BY unit), list(worth ORDER BY unit) FROM
   (SELECT quote_currency, unit, sum(gained) AS gained, sum(worth) AS worth FROM numbered GROUP BY ALL) GROUP BY quote_currency
 """
+
+# sums are of DECIMALs, so that their order is nothing; a benchmark counts with the units that were filled in its interval
+BENCHMARKED: Final = """
+WITH one AS (SELECT b.*, r.quote_currency, CASE WHEN b.side = 'BUY' THEN 1 ELSE -1 END AS sign,
+    CAST(b.filled AS DOUBLE) * CAST(r.multiplier AS DOUBLE) AS units,
+    CAST(r.traded AS DOUBLE) * CAST(r.multiplier AS DOUBLE) AS worth
+  FROM order_benchmarks b JOIN cost_rows r USING (seq) WHERE r.fills > 0)
+SELECT {group} AS grouped, quote_currency, count(*), {sums}, round(median(participation), 6), round(max(participation), 6)
+FROM one GROUP BY ALL ORDER BY grouped, quote_currency
+"""
+BENCHMARK_SUMS: Final = ", ".join(
+    f"count({name}), sum(CAST(sign * (worth - {name} * units) AS DECIMAL(38,10))), sum(CAST({name} * units AS DECIMAL(38,10)))"
+    for name in ("twap", "vwap_all", "vwap_others")
+)
+
+
+def benchmark_rows(store: LogStore, *, trades: Path | None, own_are_public: bool) -> Table:
+    """Return filled orders against what the market did meanwhile (`order_benchmarks`), all and by venue, a quote currency apart.
+
+    `twap_bps`, `vwap_bps` (own fills in it), `vwap_others_bps` (without): average price against it, of its value, above 0 is
+    a cost. `without_*`: orders of which it is not known: they are in no figure. `participation_*`: own of all volume.
+    After `make_costs`; quotes are loaded. Raises `InputError` TRADES_UNREADABLE.
+    """
+    order_benchmarks(store, trades=trades, own_are_public=own_are_public)
+    rows: list[Sequence[Any]] = []
+    for group in ("'all'", "venue"):
+        for found in store.rows(BENCHMARKED.format(group=group, sums=BENCHMARK_SUMS)):
+            name, currency, orders, *sums, median, largest = found
+            parts = [sums[start : start + 3] for start in (0, 3, 6)]
+            counts = [orders - known for known, _, _ in parts]
+            measures = [ratio_bps(gap, worth) if known and worth else None for known, gap, worth in parts]
+            shares = [None if share is None else Decimal(repr(share)) for share in (median, largest)]
+            rows.append((name, currency, orders, *counts, *measures, *shares, too_small(orders)))
+    names = ("group", "quote_currency", "orders", "without_twap", "without_vwap", "without_vwap_others")
+    measured = ("twap_bps", "vwap_bps", "vwap_others_bps", "participation_median_fraction", "participation_max_fraction")
+    return table("benchmarks", (*names, *measured, "too_small"), rows)
 
 
 def markout_rows(store: LogStore, *, seed: int) -> Table:

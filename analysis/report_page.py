@@ -17,7 +17,7 @@ from analysis.report_charts import (
 )
 from analysis.report_document import Report
 from analysis.report_html import html_table, table_details
-from analysis.report_sections import figure, groupings, latency, markouts, prices, refused, tracking, where, worst
+from analysis.report_sections import figure, groupings, latency, markouts, prices, refused, replayed, tracking, where, worst
 from analysis.report_style import POLICY, SCRIPT, STYLE
 from analysis.report_text import counted, instant
 
@@ -35,7 +35,7 @@ PARTS: Final[Mapping[str, tuple[str, str, Sequence[str]]]] = {
     "markouts": (
         "Were the fills good?",
         "How the mid moved after a fill, seen from our side: above zero the trade was right.",
-        ("markouts",),
+        ("markouts", "benchmarks"),
     ),
     "prices": (
         "When did we trade?",
@@ -58,6 +58,11 @@ PARTS: Final[Mapping[str, tuple[str, str, Sequence[str]]]] = {
         "By the lakehouse's checks, by controls, by venues; and what the planner left alone.",
         ("refusals", "not_traded", "order_ratios"),
     ),
+    "replays": (
+        "Does the backtest say the same?",
+        "Each shadow run's own inputs once more, through the backtest: the same orders, or why not.",
+        ("replays", "replay_causes", "replay_differences"),
+    ),
 }
 """Part -> its title, what one sees there, and the tables under it."""
 
@@ -75,6 +80,7 @@ def page(report: Report) -> str:
         "tracking": tracking(report),
         "worst": [worst(report)],
         "refused": refused(report),
+        "replays": replayed(report),
     }
     parts = [
         _part(name, title, lead, bodies[name], report, tables=(*tables, *groupings(report)) if name == "where" else tables)

@@ -20,12 +20,15 @@ from analysis.report_charts_time import (
 )
 from analysis.report_document import Report
 from analysis.report_html import html_table
-from analysis.report_text import bps, instant, money, percent, span, words_of
+from analysis.report_replay import replay_words
+from analysis.report_text import UNKNOWN, bps, instant, money, percent, span, words_of
 
 WIDE_PX: Final = 920
 NARROW_PX: Final = 350
 SMALL_PX: Final = 430
 HISTOGRAMS_MAX: Final = 13
+DIFFERENCES_SHOWN: Final = 8  # of a replay; the table beneath has all
+ONE: Final = Decimal(1)
 
 type Draw = Callable[[Report, float], str]
 
@@ -48,9 +51,40 @@ def groupings(report: Report) -> list[str]:
 def markouts(report: Report) -> list[str]:
     """Return the markouts, or why there are none."""
     drawn = figure(report, markout_curves)
-    if drawn or not report.table("markouts"):
-        return [drawn]
-    return ["<p>No mid is known at any of these times after a fill: the recorded quotes lie too far apart.</p>"]
+    none = "<p>No mid is known at any of these times after a fill: the recorded quotes lie too far apart.</p>"
+    return [drawn if drawn or not report.table("markouts") else none, _benchmarks(report)]
+
+
+def _benchmarks(report: Report) -> str:
+    found = report.table("benchmarks")
+    several = len({row["group"] for row in found}) > 2  # one venue alone is all orders once more
+    rows = [
+        (
+            row["group"],
+            row["quote_currency"],
+            f"{row['orders']:,}",
+            *(_known(row, name) for name in ("twap", "vwap", "vwap_others")),
+            percent(row["participation_median_fraction"]),
+            percent(row["participation_max_fraction"]),
+            "too small to judge" if row["too_small"] else "",
+        )
+        for row in found
+        if several or row["group"] == "all"
+    ]
+    if not rows:
+        return ""
+    head = ("group", "quote", "orders", "TWAP", "VWAP", "VWAP of others", "median share of volume", "largest", "")
+    lead = (
+        "Our average price against the market from arrival to last fill, in basis points, above zero is a cost. TWAP is of mids, "
+        "VWAP of trades. In brackets: orders without it, quotes or trades not recorded or too far apart; they are in no figure."
+    )
+    return f"<h3>Against the market meanwhile</h3><p class='lead'>{lead}</p>{html_table(head, rows, left=2)}"
+
+
+def _known(row: Mapping[str, Any], name: str) -> str:
+    """Return a measure, and how many orders are not in it."""
+    missing = row[f"without_{name}"]
+    return bps(row[f"{name}_bps"], unit="") + (f" ({missing:,} without)" if missing else "")
 
 
 def where(report: Report) -> list[str]:
@@ -174,6 +208,50 @@ def refused(report: Report) -> list[str]:
         names = ("reason", "plan lines", f"notional {report.base_currency}", "first line", "first of them")
         alone = "<h3>Plan lines not traded</h3>" + html_table(names, left, left=1, words=4)
     return [none, drawn, f"<h3>What became of the orders</h3>{ratio}" if ratio else "", alone]
+
+
+def replayed(report: Report) -> list[str]:
+    """Return what the replays of the runs found: one sentence, runs, causes, the first differences with their log lines."""
+    rows = report.table("replays")
+    words = replay_words(rows)
+    if words is None:
+        return []
+    runs = [
+        (
+            row["run_id"],
+            row["state"].removesuffix(" the budget"),
+            f"{row['orders_differing']:,} of {row['orders']:,}",
+            percent(row["same_fraction"], places=2),
+            percent(ONE - row["allowed_fraction"], places=2),
+            f"{row['lines_differing']:,} of {row['lines']:,}",
+            f"{row['plans_same']:,} of {row['plans']:,}",
+            bps(row["differ_max_bps"], unit=""),
+        )
+        for row in rows
+        if row["orders"] is not None
+    ]
+    head = ("run", "budget", "orders differ", "same", "at least", "plan lines differ", "plans same", "price off, bp")
+    made = [f"<p>{escape(words)}</p>", html_table(head, runs, left=2) if runs else ""]
+    made += [f"<p class='note'>{escape(row['run_id'])}: {escape(row['over'])}.</p>" for row in rows if row["over"]]
+    causes: Counter[str] = Counter()
+    for row in report.table("replay_causes"):
+        causes[row["cause"]] += row["count"]
+    if causes:
+        told = [(cause, f"{count:,}") for cause, count in causes.most_common()]
+        made.append("<h3>Why they differ</h3>" + html_table(("cause", "differences"), told, left=1))
+    found = report.table("replay_differences")
+    lines = [
+        (
+            UNKNOWN if row["log_line"] is None else f"{row['log_line']}",
+            row["symbol"], row["stage"], row["cause"], f"{row['recorded']} | {row['replayed']}",
+        )
+        for row in found[:DIFFERENCES_SHOWN]
+    ]  # fmt: skip
+    if lines:
+        title = f"The first {len(lines)} of {sum(causes.values()):,}" if sum(causes.values()) > len(lines) else "Each of them"
+        names = ("log line", "instrument", "stage", "cause", "the run | its replay")
+        made.append(f"<h3>{title}</h3>" + html_table(names, lines, left=4, words=4))
+    return made
 
 
 def _share(count: int, fraction: Decimal | None) -> str:

@@ -6,6 +6,7 @@ import textwrap
 from typing import Final
 
 from analysis.report_document import Report
+from analysis.report_replay import replay_words
 from analysis.report_text import bps, money, words_of
 
 WIDTH: Final = 110
@@ -25,6 +26,9 @@ def summary_lines(report: Report) -> list[str]:
             continue
         name = ("  " if deep else "") + words_of(row["node"])
         lines.append(f"{name:<18}{bps(row['cost_bps'], unit=''):>10}{money(row['amount_base']):>16}")
+    replayed = replay_words(report.table("replays"))
+    if replayed is not None:
+        lines += textwrap.wrap(replayed, WIDTH, initial_indent="replay  ", subsequent_indent="        ")
     for caveat in report.caveats:
         if caveat.part == "all":
             lines += textwrap.wrap(caveat.words, WIDTH, initial_indent="  note: ", subsequent_indent="        ")

@@ -178,6 +178,8 @@ def caveats_of(store: LogStore, report: Report) -> tuple[Caveat, ...]:
                 f"{missing:,} mids after fills are not recorded, or older than a minute: they are in no figure, not filled in."
             )
             made.append(Caveat(part="markouts", words=words))
+    if report.filters.keys() & {"from", "to"} and report.table("replays"):
+        made.append(Caveat(part="replays", words="A replay is of the whole run: --from and --to do not cut it."))
     shown = "the recorded quotes, thinned" if "markouts" in report.tables else "those the log saw at plans, arrivals and fills"
     made.append(Caveat(part="prices", words=f"Prices are {shown}; between two points nothing is known."))
     made.append(

@@ -15,7 +15,7 @@ from analysis.report_document import Caveat, Report, build_report, empty_report
 from analysis.report_page import page
 from analysis.report_terminal import summary_lines
 from commands.output import Exit, print_json
-from commands.report_files import write_csv, write_file, write_parquet
+from commands.report_files import read_replays, write_csv, write_file, write_parquet
 from lakehouse.layout import NAME_PATTERN, Layout
 from orders.errors import ConfigError, InputError
 
@@ -107,6 +107,8 @@ def _reported(asked: Asked, stack: ExitStack) -> Report:
         filters=filters,
         caveats=caveats,
         quotes=_recorded(store, Layout(lakehouse)),
+        trades=Layout(lakehouse).trades,
+        replays=read_replays(Layout(lakehouse).reports, [run_id for (run_id,) in store.rows("SELECT DISTINCT run_id FROM runs")]),
     )
 
 
@@ -125,7 +127,18 @@ def _compared(asked: Asked, stack: ExitStack) -> Report:
         if not inside:
             _known(store, name)
         sides.append(
-            (name, store, build_report(store, title=_title(store), source=str(log), by=asked.by, quotes=_recorded(store, layout)))
+            (
+                name,
+                store,
+                build_report(
+                    store,
+                    title=_title(store),
+                    source=str(log),
+                    by=asked.by,
+                    quotes=_recorded(store, layout),
+                    trades=layout.trades,
+                ),
+            )
         )
     return compare_reports(sides[0], sides[1], filters=_filters(asked), caveats=caveats)
 

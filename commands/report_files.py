@@ -1,16 +1,20 @@
-"""A report's tables as files: one CSV or one Parquet file a table, written whole or not at all."""
+"""A report's tables as files: one CSV or one Parquet file a table, written whole or not at all; and results of replays read."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from analysis.replay_result import ReplayResult, read_result
+from analysis.report_replay import Replays
 from analysis.report_table import Table
-from lakehouse.layout import replace_file, safe_name, storage_error
+from lakehouse.layout import NAME_PATTERN, replace_file, safe_name, storage_error
 from orders.canonical import plain
+from orders.errors import InputError
 from orders.exact import ROUNDED
 
 PARQUET_PLACES: Final = 18  # of every decimal there; CSV and JSON are exact
@@ -18,10 +22,32 @@ DECIMAL_ENDINGS: Final = ("_base", "_bps", "_weight", "_fraction", "price", "qua
 COUNTS: Final = frozenset(
     [
         "orders", "wishes", "fills", "lines", "count", "cycle", "negative", "not_logged", "no_quote", "log_line", "first_line",
-        "last_line", "planned", "filled", "denied", "rejected", "unknown", "unpriced", "missing",
+        "last_line", "planned", "plans", "plans_same", "orders_differing", "lines_differing", "differences", "without_twap",
+        "without_vwap", "without_vwap_others", "filled", "denied", "rejected", "unknown", "unpriced", "missing",
     ]
 )  # fmt: skip
 FLAGS: Final = frozenset(["too_small", "told_apart"])
+
+
+def read_replays(directory: Path, run_ids: Sequence[str]) -> Replays:
+    """Return what `sluice replay` left in `directory` about each run; None of a file that is damaged, or about another run.
+
+    Raises `StorageError` of a file that cannot be opened.
+    """
+    found: dict[str, ReplayResult | None] = {}
+    for run_id in run_ids:
+        path = directory / f"replay-{run_id}.json"
+        if NAME_PATTERN.fullmatch(run_id) is None or not path.exists():
+            continue
+        try:
+            result = read_result(path.read_bytes())
+        except InputError:
+            found[run_id] = None
+        except OSError as error:
+            raise storage_error(error, path) from error
+        else:
+            found[run_id] = result if result.run_id == run_id else None
+    return found
 
 
 def write_file(path: Path, content: bytes) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from analysis.log_store import LogStore, open_log
+from analysis.replay_cause import Cause
+from analysis.replay_diff import Difference
+from analysis.replay_result import Budget, ReplayResult
 from analysis.report_document import Report, build_report
 from lakehouse import records
 from orders.values import Side
@@ -88,6 +93,29 @@ def opened(log: Log, directory: Path) -> Iterator[LogStore]:
 def reported(log: Log, directory: Path, **given: Any) -> Report:
     with opened(log, directory) as store:
         return build_report(store, title="Made", source="execution_logs.jsonl", **given)
+
+
+def replayed(run: str = "run-1", *differences: Difference, **given: Any) -> ReplayResult:
+    """What a replay of 25 orders found, all the same but for `differences` of orders."""
+    causes = Counter(one.cause.value for one in differences)
+    over = (f"{len(differences)} orders differ",) if differences else ()
+    fields: dict[str, Any] = {
+        "run_id": run, "environment": "made", "sluice_version": "0", "from_ns": START_NS, "to_ns": START_NS, "market_speed": 1,
+        "finished": True, "manifests": 1, "plans": 3, "plans_same": 2, "lines": 30, "lines_differing": 0, "orders": 25,
+        "orders_differing": len(differences), "fills": 25, "orders_share": Decimal(len(differences)) / 25,
+        "lines_share": Decimal(0), "price_max_bps": Decimal("1.5"), "planned_skew_us": None, "filled_skew_us": None,
+        "causes": {cause.value: causes[cause.value] for cause in Cause}, "differences": differences, "left_out": 0,
+        "manual": (), "remarks": (), "changed": {}, "budget": Budget(orders_max_fraction=Decimal("0.02")), "over": over,
+    }  # fmt: skip
+    return ReplayResult(**(fields | given))
+
+
+def difference(key: str, *, cause: Cause = Cause.LATENCY, **given: Any) -> Difference:
+    fields: dict[str, Any] = {
+        "symbol": "NYSE:GE", "cycle": 1, "line": 1, "stage": "fill", "follows": "", "recorded": "10 at 101.1",
+        "replayed": "10 at 101.2",
+    }  # fmt: skip
+    return Difference(key=key, cause=cause, **(fields | given))
 
 
 def many(count: int, **given: Any) -> Log:

@@ -156,7 +156,7 @@ def test_every_table_is_documented_with_its_columns(made: Report, tmp_path: Path
     leaves = {f"{name}_base" for name in COMPONENTS}
     with open_log(many(1).write(tmp_path), copy=False) as store:
         store.connection.execute(QUOTE_EACH_FILL)
-        quoted = build_report(store, title="", source="", quotes=True)
+        quoted = build_report(store, title="", source="", quotes=True, replays={})
         both = compare_reports(("a", store, quoted), ("b", store, quoted), filters={})
     tables = dict(made.tables) | dict(quoted.tables) | {"compared": both.tables["compared"]}
     tables = {name: table for name, table in tables.items() if name != "costs_by_winner"}
