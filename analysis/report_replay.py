@@ -22,8 +22,8 @@ WITHIN: Final = "within the budget"
 OVER: Final = "over the budget"
 ONE: Final = Decimal(1)
 RUN_COLUMNS: Final = (
-    "run_id", "state", "orders", "orders_differing", "same_fraction", "allowed_fraction", "lines", "lines_differing", "plans",
-    "plans_same", "fills", "differ_max_bps", "allowed_bps", "differences", "over",
+    "run_id", "state", "finished", "orders", "orders_differing", "same_fraction", "allowed_fraction", "lines",
+    "lines_differing", "plans", "plans_same", "fills", "differ_max_bps", "allowed_bps", "differences", "over",
 )  # fmt: skip
 DIFFERENCE_COLUMNS: Final = (
     "run_id", "log_line", "cycle", "symbol", "stage", "cause", "recorded", "replayed", "price_bps", "key", "follows",
@@ -61,7 +61,7 @@ def _run(run_id: str, replays: Replays) -> Sequence[Any]:
     if one is None:
         return (run_id, UNREADABLE if run_id in replays else NONE, *[None] * (len(RUN_COLUMNS) - 2))
     return (
-        run_id, WITHIN if one.ok else OVER, one.orders, one.orders_differing, ONE - one.orders_share,
+        run_id, WITHIN if one.ok else OVER, one.finished, one.orders, one.orders_differing, ONE - one.orders_share,
         one.budget.orders_max_fraction, one.lines, one.lines_differing, one.plans, one.plans_same, one.fills, one.price_max_bps,
         one.budget.price_max_bps, len(one.differences) + one.left_out, "; ".join(one.over),
     )  # fmt: skip
@@ -98,6 +98,8 @@ def replay_words(rows: Sequence[Mapping[str, Any]]) -> str | None:
     same = orders - sum(row["orders_differing"] for row in told)
     over = [str(row["run_id"]) for row in told if row["state"] == OVER]
     judged = f"over the budget: {', '.join(over)}" if over else "within the budget"
+    cut = [str(row["run_id"]) for row in told if not row["finished"]]
+    part = f" Cut off, or still running, when it was replayed: {', '.join(cut)}." if cut else ""
     without = sum(row["state"] == NONE for row in rows)
     left = f" No replay of {without:,} of {len(rows):,} runs." if without else ""
-    return f"{same:,} of {orders:,} orders are the same in the backtest, {judged}.{left}{bad}"
+    return f"{same:,} of {orders:,} orders are the same in the backtest, {judged}.{part}{left}{bad}"

@@ -26,7 +26,7 @@ COUNTS: Final = frozenset(
         "without_vwap", "without_vwap_others", "filled", "denied", "rejected", "unknown", "unpriced", "missing",
     ]
 )  # fmt: skip
-FLAGS: Final = frozenset(["too_small", "told_apart"])
+FLAGS: Final = frozenset(["too_small", "told_apart", "finished"])
 
 
 def read_replays(directory: Path, run_ids: Sequence[str]) -> Replays:

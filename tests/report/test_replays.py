@@ -64,6 +64,13 @@ def test_a_result_that_agrees_says_how_much_was_compared(tmp_path: Path) -> None
     assert "Why they differ" not in page(report)
 
 
+def test_a_run_replayed_before_its_end_is_told_as_that(tmp_path: Path) -> None:
+    report = reported(many(25), tmp_path, replays={"run-1": replayed(finished=False)})
+    said = "within the budget. Cut off, or still running, when it was replayed: run-1."
+    assert said in page(report)
+    assert said not in page(reported(many(25), tmp_path, replays={"run-1": replayed()}))
+
+
 def test_differences_stand_by_cause_with_the_log_line_of_their_order(tmp_path: Path) -> None:
     log = many(25)
     found = (
