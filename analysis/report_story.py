@@ -82,8 +82,9 @@ def _words(event: str, facts: Sequence[str]) -> str:
             price = f" limit {_number(limit)}" if limit else ""
             wanted = f"; decision price {_number(decision)}" if decision else "; no decision price"
             how = "" if schedule == "at_once" else f", schedule {schedule}"
-            book = f"book {_number(bid)} / {_number(ask)}"
-            return f"{what}{side} {_number(quantity)} {kind}{price}{how}; {book} on arrival{wanted}."
+            book = f"book {_number(bid)} / {_number(ask)}" if bid and ask else "no book known"
+            size = _number(quantity) if quantity else "an unknown quantity"
+            return f"{what}{side} {size} {kind or 'of unknown kind'}{price}{how}; {book} on arrival{wanted}."
         case "verdict":
             outcome, code, count = facts
             return f"Gate: {outcome}{f' {code}' if code else ''}, {counted(int(count), 'control')} asked."

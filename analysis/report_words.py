@@ -28,6 +28,10 @@ def sentences(report: Report) -> tuple[str, ...]:
 
 def _paid(report: Report) -> str:
     if report.first_ns is None or report.last_ns is None:
+        if "from" in report.filters or "to" in report.filters:
+            return "Nothing lies within the time asked for: no manifest, plan, order or fill."
+        if report.runs:
+            return "A run has started, but read no manifest: nothing was planned, so nothing was traded."
         return "The log is empty: nothing has run yet."
     when = day(report.first_ns)
     if day(report.last_ns) != when:
@@ -40,21 +44,26 @@ def _paid(report: Report) -> str:
         return f"From {when} no order was meant to be sent, so nothing was traded and nothing was paid."
     tree = {row["node"]: row for row in report.table("cost_tree")}
     total = tree["total"]
+    where = f"{counted(orders, 'order')} of {counted(len(symbols), 'instrument')} at {counted(len(venues), 'venue')}"
+    if total["cost_bps"] is None:
+        sums = f"{money(traded, report.base_currency)} traded, fees {money(tree['fees']['amount_base'])}; " if traded else ""
+        return f"From {when} we had {where}, none with a price to judge it by that could be valued: {sums}the cost is not known."
     paid = "paid" if total["amount_base"] >= 0 else "gained"
     sure = ""
     if len(venues) == 1 and venues[0]["low_bps"] is not None:
         ends = f"{bps(venues[0]['low_bps'], unit='')} and {bps(venues[0]['high_bps'])}"
         sure = f" (95 % of resampled sets of these orders lie between {ends})"
     return (
-        f"From {when} we traded {money(traded, report.base_currency)} in {counted(orders, 'order')} of "
-        f"{counted(len(symbols), 'instrument')} at {counted(len(venues), 'venue')} and {paid} "
-        f"{bps(abs(total['cost_bps'] or ZERO))} of the decision value against the decision prices, "
+        f"From {when} we traded {money(traded, report.base_currency)} in {where} and {paid} "
+        f"{bps(abs(total['cost_bps']))} of the decision value against the decision prices, "
         f"{money(abs(total['amount_base']), report.base_currency)}{sure}."
     )
 
 
 def _where(report: Report) -> str:
     tree = {row["node"]: row for row in report.table("cost_tree")}
+    if tree and tree["total"]["cost_bps"] is None and report.table("costs_by_venue"):
+        return "What is missing stands in the notes."
     if not tree or not any(row["amount_base"] for row in tree.values() if row["node"] != "decision notional"):
         return "There is no cost to explain."
     parents = {row["below"] for row in tree.values()}
@@ -164,7 +173,7 @@ def caveats_of(store: LogStore, report: Report) -> tuple[Caveat, ...]:
                 seen.add(words)
                 made.append(Caveat(part="all", words=f"Synthetic: {words}."))
     made += [Caveat(part="latency", words=words) for words in _clocks(report)]
-    made += [Caveat(part="costs", words=words) for words in left_out(store)]
+    made += [Caveat(part="all" if "not in the sums" in words else "costs", words=words) for words in left_out(store)]
     made.append(
         Caveat(
             part="costs",

@@ -63,7 +63,7 @@ def implementation_shortfall(
     `arrival_price` may be None where nothing was filled, `end_price` where nothing was left.
 
     Raises `InputError`: SIDE_INVALID, NUMBER_INVALID (a float, NaN, an infinity), NOT_POSITIVE (a price, a quantity),
-    OVERFILLED (fills beyond `quantity`), ARRIVAL_PRICE_MISSING, END_PRICE_MISSING.
+    FILLS_INVALID (no pairs), OVERFILLED (fills beyond `quantity`), NUMBER_RANGE, ARRIVAL_PRICE_MISSING, END_PRICE_MISSING.
     """
     sign = side_of(side).sign
     wanted = positive(quantity, name="quantity")
@@ -93,10 +93,14 @@ def implementation_shortfall(
                 raise _missing("END_PRICE_MISSING", "end_price", f"{left} of {wanted} were not filled")
             opportunity = sign * left * (end - decision)
         total = delay + trading + opportunity + paid
-        base = wanted * decision
-    return Shortfall(
-        delay=delay, trading=trading, opportunity=opportunity, fees=paid, total=total, total_bps=ratio_bps(total, base)
-    )
+        return Shortfall(
+            delay=delay,
+            trading=trading,
+            opportunity=opportunity,
+            fees=paid,
+            total=total,
+            total_bps=ratio_bps(total, wanted * decision),
+        )
 
 
 def split_trading(
@@ -137,7 +141,16 @@ def arrival_slippage_bps(*, side: Side | str, fills: Sequence[tuple[Decimal, Dec
 
 
 def _checked(fills: Sequence[tuple[Decimal, Decimal]]) -> list[tuple[Decimal, Decimal]]:
-    return [(positive(units, name="fill quantity"), positive(price, name="fill price")) for units, price in fills]
+    try:
+        pairs = [(units, price) for units, price in fills]
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            "FILLS_INVALID",
+            expected="fills as pairs of quantity and price",
+            found=repr(fills)[:60],
+            action="Give a sequence of (quantity, price), empty where nothing was filled.",
+        ) from error
+    return [(positive(units, name="fill quantity"), positive(price, name="fill price")) for units, price in pairs]
 
 
 def _missing(code: str, name: str, found: str) -> InputError:

@@ -7,6 +7,7 @@ which alone took a quarter of what `verify` may take.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 import traceback
@@ -285,6 +286,8 @@ def _config(command: Parser, default: Path) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; no traceback is shown without `--debug`, which may stand anywhere."""
+    if sys.stdout is None:  # closed by who started us
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  as long as the process
     debug = "--debug" in arguments
     rest = [argument for argument in arguments if argument != "--debug"]
     if rest in ([], ["config"], ["data"], ["limits"]):
@@ -307,6 +310,10 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EIO):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            print(f"error    OUTPUT  an output that can be written to was expected, found {error.strerror}.", file=sys.stderr)
+            return Exit.FAILED
         words = f"a mistake in Sluice: {type(error).__name__}: {error}. Run it again with --debug and report it."
         print(f"error    INTERNAL  {words}", file=sys.stderr)
         return Exit.FAILED

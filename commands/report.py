@@ -21,6 +21,9 @@ from orders.errors import ConfigError, InputError
 
 REPORTS: Final = Path("data/reports")
 NS_PER_S: Final = 1_000_000_000
+NS_DIGITS_MIN: Final = 17  # from 1973 on: 20220501 is meant as a day, 1651363200 as seconds, and neither is taken for 1970
+NS_DIGITS_MAX: Final = 21
+LAST_S: Final = 253_402_300_800  # the end of the year 9999
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,20 @@ def run(asked: Asked) -> int:
             expected="--fills without --run, --config and --compare",
             found="both",
             action="Fills of another system have no runs.",
+        )
+    if asked.compare is not None and (asked.run is not None or not all(asked.compare)):
+        raise ConfigError(
+            "USAGE",
+            expected="--compare with two names, without --run",
+            found=f"--run {asked.run}" if asked.run is not None else "an empty name",
+            action="--compare names both of its runs itself.",
+        )
+    if asked.from_ns is not None and asked.to_ns is not None and asked.from_ns >= asked.to_ns:
+        raise ConfigError(
+            "TIME",
+            expected="--from before --to",
+            found=f"{_iso(asked.from_ns)} and {_iso(asked.to_ns)}",
+            action="Swap them; --to itself is left out of the time between.",
         )
     with ExitStack() as stack:
         report = _compared(asked, stack) if asked.compare is not None else _reported(asked, stack)
@@ -221,17 +238,20 @@ def asked_of(given: argparse.Namespace) -> Asked:
 
 
 def _keys(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+    keys = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not keys:
+        raise ConfigError("BY_UNKNOWN", expected="a key", found=repr(text), action="Such as --by venue,symbol.")
+    return keys
 
 
 def instant(text: str | None, option: str) -> int | None:
     """Return market nanoseconds of a day, an ISO time with its zone, or nanoseconds. Raises `ConfigError` TIME."""
     if text is None:
         return None
-    if text.isascii() and text.isdigit():
+    if text.isascii() and text.isdigit() and NS_DIGITS_MIN <= len(text) <= NS_DIGITS_MAX and int(text) // NS_PER_S < LAST_S:
         return int(text)
     try:
-        if len(text) == 10:
+        if len(text) == 10 and not text.isdigit():
             return _ns(datetime.combine(date.fromisoformat(text), time(), UTC))
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is not None:

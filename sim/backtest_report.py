@@ -73,6 +73,8 @@ def run_backtest(config_path: Path, wanted: Wanted) -> int:
     multiples = None if wanted.multiples is None else parse_multiples(wanted.multiples)
     capitals = None if wanted.capacity is None else parse_capital(wanted.capacity)
     impact = None if wanted.impact is None else parse_impact(wanted.impact)
+    if impact is not None and capitals is None:
+        raise ConfigError("USAGE", expected="--impact beside --capacity", found="--impact alone", action="Name both.")
     inputs = read_inputs(config)
     quotes = read_feed(config, inputs)
     run_id = time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + f"-{os.getpid()}"

@@ -210,6 +210,9 @@ GOOD: dict[str, Any] = {
         ({"fills": [(D(-4), D(5))]}, "NOT_POSITIVE"),
         ({"fills": [(D(4), D("NaN"))]}, "NUMBER_INVALID"),
         ({"fills": [(D(6), D(102)), (D(5), D(102))]}, "OVERFILLED"),
+        ({"fills": None}, "FILLS_INVALID"),
+        ({"fills": [D(4)]}, "FILLS_INVALID"),
+        ({"fills": [(D(4), D(102), D(1))]}, "FILLS_INVALID"),
         ({"end_price": None}, "END_PRICE_MISSING"),
         ({"end_price": D(-3)}, "NOT_POSITIVE"),
         ({"fees": D("NaN")}, "NUMBER_INVALID"),
@@ -231,6 +234,12 @@ def test_prices_that_nothing_needs_may_be_missing() -> None:
 def test_numbers_no_exact_arithmetic_holds_are_refused() -> None:
     with pytest.raises(InputError, match="NUMBER_RANGE"):
         implementation_shortfall(**{**GOOD, "quantity": D("1e300"), "end_price": D("1e-300")})
+
+
+def test_a_ratio_beyond_arithmetic_is_refused_where_the_sum_is_not() -> None:
+    free = {**GOOD, "fills": [(D(10), GOOD["decision_price"])], "arrival_price": GOOD["decision_price"]}
+    with pytest.raises(InputError, match="NUMBER_RANGE"):
+        implementation_shortfall(**{**free, "fees": D("1e999999")})
 
 
 def test_slippage_of_nothing_is_refused() -> None:

@@ -88,3 +88,12 @@ def test_multiples_that_are_none_are_refused(text: str) -> None:
 def test_a_coefficient_that_cannot_be_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="IMPACT_UNKNOWN"):
         parse_impact(text)
+
+
+def test_an_impact_without_a_curve_is_refused_before_anything_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from commands.main import run
+
+    out = tmp_path / "out"
+    assert run(["backtest", "data/configs/backtest.toml", "--impact", "1", "--output", str(out)]) == 2
+    assert "--impact beside --capacity was expected" in capsys.readouterr().err
+    assert not out.exists()
