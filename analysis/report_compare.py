@@ -51,14 +51,19 @@ def compare_reports(a: Side, b: Side, *, filters: Mapping[str, str], caveats: Se
         for name, one in report.tables.items():
             made[f"{letter}_{name}"] = Table(name=f"{letter}_{name}", columns=one.columns, rows=one.rows)
     said = {(caveat.part, caveat.words): caveat for caveat in (*caveats, *first.caveats, *second.caveats)}
+    apart = first.base_currency != second.base_currency
+    if apart:
+        words = (
+            f"A counts in {first.base_currency or 'no currency'}, B in {second.base_currency or 'no currency'}: amounts are each "
+        )
+        one_each = Caveat(part="all", words=f"{words}in its own and bear no sign of it; compare the basis points.")
+        said[one_each.part, one_each.words] = one_each
     spans = [ns for ns in (first.first_ns, second.first_ns) if ns is not None]
     ends = [ns for ns in (first.last_ns, second.last_ns) if ns is not None]
     return Report(
         title=f"{name_a} against {name_b}",
         source=f"A: {first.source} {name_a}; B: {second.source} {name_b}",
-        base_currency=first.base_currency
-        if first.base_currency == second.base_currency
-        else f"{first.base_currency}, {second.base_currency}",
+        base_currency="" if apart else first.base_currency,
         first_ns=min(spans, default=None),
         last_ns=max(ends, default=None),
         lines=first.lines + second.lines,

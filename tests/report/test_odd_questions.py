@@ -114,3 +114,16 @@ def test_an_output_that_takes_nothing_is_no_mistake_of_ours(tmp_path: Path, outp
     assert done.stderr.startswith(words)
     assert "INTERNAL" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_runs_of_two_base_currencies_are_compared_without_a_common_unit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    euros = Log(base="EUR")
+    euros.order("a", quote_currency="EUR", fee_currency="EUR")
+    euros.write(tmp_path / "a")
+    many(1).write(tmp_path / "b")
+    page = tmp_path / "x.html"
+    assert run(["report", "--compare", str(tmp_path / "a"), str(tmp_path / "b"), "--html", str(page)]) == 0
+    assert "A counts in EUR, B in USD" in capsys.readouterr().out
+    assert "EUR, USD" not in page.read_text()
