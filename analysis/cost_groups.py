@@ -44,6 +44,28 @@ COUNTS: Final[Mapping[str, str]] = {
     "undecided": "count(*) FILTER (NOT decided)",
     "unsplit_fills": "coalesce(sum(fills - split_fills), 0)",
 }
+DONE: Final[Mapping[str, str]] = {
+    "planned_rows": "count(*) FILTER (planned > 0)",
+    "filled_rows": "count(*) FILTER (state = 'filled')",
+    "denied_rows": "count(*) FILTER (denied)",
+    "rejected_rows": "count(*) FILTER (rejected)",
+    "unknown_rows": "count(*) FILTER (unknown)",
+    "planned_sum": "sum(planned_notional)",
+    "filled_sum": "sum(filled_notional)",
+    "traded_sum": "sum(traded)",
+    "maker_sum": "sum(maker_traded)",
+}
+"""What `execution_ratios` are made of, beside `fills` and `orders` of `COUNTS`."""
+CELL_KEYS: Final = ("venue", "symbol")
+_KNOWN: Final = [f'sum("{name}") FILTER (delay IS NOT NULL AND fees IS NOT NULL)' for name in MONEY]
+CELLS: Final = f"""
+CREATE OR REPLACE TEMP TABLE cost_cells AS
+SELECT {", ".join(CELL_KEYS)}, {", ".join(f'{known} AS "{name}"' for known, name in zip(_KNOWN, MONEY, strict=True))},
+  {", ".join(f"{count} AS {name}" for name, count in COUNTS.items())},
+  {", ".join(f"{asked} AS {name}" for name, asked in DONE.items())}
+FROM order_costs GROUP BY {", ".join(CELL_KEYS)}
+"""
+"""Sums by venue and symbol: a table of `cost_tree.order_costs`, from which coarser sums are taken without its rows."""
 
 
 class CostGroup(Record, frozen=True, kw_only=True):
@@ -97,9 +119,12 @@ def group_costs(store: LogStore, *, by: Sequence[str] = (), view: str = "order_c
                 "BY_UNKNOWN", expected=f"one of {', '.join((*KEYS, WINNER))}", found=asked, action="Name others after --by."
             )
     keys = ["quote_currency", *by] if view == "order_costs_quote" else list(by)
-    names = [f'CASE WHEN delay IS NULL OR fees IS NULL THEN NULL ELSE "{name}" END' for name in MONEY]
+    names, counts_of = _KNOWN, list(COUNTS.values())
+    if view == "order_costs" and set(by) <= set(CELL_KEYS):
+        view, names = "cost_cells", [f'sum("{name}")' for name in MONEY]
+        counts_of = [f"coalesce(sum({name}), 0)" for name in COUNTS]
     columns = [_by_winner() if key == WINNER else f'"{key}"' for key in keys]
-    told = ", ".join([*columns, *(f"sum({name})" for name in names), *COUNTS.values()])
+    told = ", ".join([*columns, *names, *counts_of])
     grouped = f"GROUP BY {', '.join(str(number) for number in range(1, len(keys) + 1))}" if keys else ""
     found = store.rows(f"SELECT {told} FROM {view} {grouped}")
     groups: dict[tuple[Any, ...], _Sums] = {}

@@ -20,38 +20,59 @@ FACTS: Final = """count(*) AS fills, sum(units) AS filled, count(*) FILTER (book
   sum(CASE WHEN booked THEN moved * (paid - arrived) END) AS split,
   sum(CASE WHEN NOT coalesce(booked, false) THEN moved * (paid - arrived) END) AS unsplit,
   sum(fee) AS fee_quote, min(seq) AS first_seq, min(market_ns) AS first_fill_ns, max(market_ns) AS last_fill_ns"""
+OF_ONE: Final = """CAST(1 AS BIGINT) AS fills, units AS filled, CAST(coalesce(booked, false) AS BIGINT) AS split_fills,
+  CAST(arrival_mid IS NULL AS BIGINT) AS unarrived_fills, CAST(coalesce(NOT takes, false) AS BIGINT) AS maker_fills,
+  units * paid AS traded,
+  CASE WHEN takes THEN NULL ELSE units * paid END AS maker_traded,
+  units * arrived AS at_arrival, arrived,
+  CASE WHEN booked THEN paying * (high - low) END AS spread_twice,
+  CASE WHEN booked THEN moved * (paid - touch) END AS impact,
+  CASE WHEN booked THEN moved * (paid - arrived) END AS split,
+  CASE WHEN NOT coalesce(booked, false) THEN moved * (paid - arrived) END AS unsplit,
+  fee AS fee_quote, seq AS first_seq, market_ns AS first_fill_ns, market_ns AS last_fill_ns"""
+"""`FACTS` of a single fill."""
 TAKEN: Final = """
 CREATE OR REPLACE TEMP TABLE cost_taken AS
 SELECT seq, market_ns, run_id, client_order_id, cycle, line, venue, symbol, side, quantity, price, multiplier, quote_currency,
   base_currency, fee, fee_currency, liquidity, source_run, decision_price, arrival_mid, fill_bid, fill_ask FROM fills
 """
+PASSING: Final = ("cost_taken", "cost_lines", "cost_fates", "cost_fills", "cost_fees", "cost_ends")
+"""Tables that `cost_rows` is made of and nobody reads afterwards: a million orders need their memory."""
 CHILDREN: Final = "(SELECT client_order_id, parent_client_order_id FROM cost_intents WHERE child > 0)"
 
 
 def fills_sql(places: Places, *, fills: str) -> tuple[str, ...]:
     """Return SQL of table `cost_fills`: sums over the fills of each plan line, or of each order that belongs to none.
 
-    Texts come by the first fill's `seq`, not through the sums: a million orders of one fill each stay in memory that way. Fees
+    A fill that is alone under the hash of its line or order, as nearly all are, is only projected: grouping a million takes
+    several times as long. Texts of the others come by the first fill's `seq`, not through the sums, to save memory. Fees
     that are not in quote currency are few; `cost_fees` has them apart.
     """
     price, bid, ask = (places.of_price(f"f.{name}") for name in ("price", "fill_bid", "fill_ask"))
+    texts = ("symbol", "venue", "side", "quote_currency", "multiplier", "decision_price", "source_run", "run_id")
+    told = ", ".join(f"f.{name}" for name in texts)
     signed = f"""
   SELECT *, CASE WHEN buys THEN units ELSE -units END AS moved, CASE WHEN takes THEN units ELSE -units END AS paying,
     CASE WHEN buys = takes THEN high ELSE low END AS touch, low <= high AND arrived IS NOT NULL AS booked
   FROM (SELECT f.seq, f.market_ns, f.client_order_id, f.cycle, f.line, f.arrival_mid, {places.of_quantity("f.quantity")} AS units,
       {price} AS paid, {bid} AS low, {ask} AS high, {places.of_price("coalesce(f.arrival_mid, f.decision_price)")} AS arrived,
-      f.side = 'BUY' AS buys, f.liquidity = 'taker' AS takes, CASE WHEN f.fee_currency = f.quote_currency THEN f.fee END AS fee
+      f.side = 'BUY' AS buys, f.liquidity = 'taker' AS takes, CASE WHEN f.fee_currency = f.quote_currency THEN f.fee END AS fee,
+      {told}
     FROM {fills} f {{how}} JOIN cost_lines k ON k.cycle = f.cycle AND k.line = f.line)"""
     return (
         f"""
 CREATE OR REPLACE TEMP TABLE cost_fills AS
-WITH sums AS (
-  SELECT cycle, line, CAST(NULL AS VARCHAR) AS loose_id, {FACTS} FROM ({signed.format(how="SEMI")}) GROUP BY cycle, line
+WITH each AS (
+  SELECT * EXCLUDE client_order_id, CAST(NULL AS VARCHAR) AS loose_id, hash(cycle, line) AS h FROM ({signed.format(how="SEMI")})
   UNION ALL BY NAME
-  SELECT coalesce(c.parent_client_order_id, s.client_order_id) AS loose_id, {FACTS} FROM ({signed.format(how="ANTI")}) s
-  LEFT JOIN {CHILDREN} c USING (client_order_id) GROUP BY 1)
-SELECT s.*, f.symbol, f.venue, f.side, f.quote_currency, f.multiplier, f.decision_price, f.source_run, f.run_id
-FROM sums s JOIN {fills} f ON f.seq = s.first_seq""",
+  SELECT s.* EXCLUDE (client_order_id, cycle, line), coalesce(c.parent_client_order_id, s.client_order_id) AS loose_id,
+    hash(coalesce(c.parent_client_order_id, s.client_order_id)) AS h
+  FROM ({signed.format(how="ANTI")}) s LEFT JOIN {CHILDREN} c USING (client_order_id)),
+several AS (SELECT h FROM each GROUP BY h HAVING count(*) > 1),
+sums AS (SELECT cycle, line, loose_id, {FACTS} FROM each SEMI JOIN several USING (h) GROUP BY cycle, line, loose_id)
+SELECT cycle, line, loose_id, {OF_ONE}, {", ".join(texts)} FROM each ANTI JOIN several USING (h)
+UNION ALL BY NAME
+SELECT s.*, {told} FROM sums s JOIN {fills} f ON f.seq = s.first_seq""",
         f"""
 CREATE OR REPLACE TEMP TABLE cost_fees AS
 SELECT order_id, sum(CASE WHEN in_asset THEN valued END) AS fee_units,
@@ -149,14 +170,15 @@ def views_sql(*, amounts: str, name: str, unit: str, fees: str) -> str:
         left = [f"CASE WHEN {side}_name = '{why}' THEN raw_left_{side} ELSE 0 END" for side in ("plan", "order")]
         parts.append(f"({left[0]} + {left[1]}) * {unit} AS opportunity_{why}")
     assert len(parts) + 1 == len(COMPONENTS)
-    notionals = {
-        "decision_notional": "raw_notional",
-        "planned_notional": "planned * paper",
-        "filled_notional": "filled * paper",
-        "traded": "traded",
-        "maker_traded": "maker_traded",
-    }
-    parts += [f"CAST(coalesce({raw}, 0) * {unit} AS {NOTIONAL}) AS {told}" for told, raw in notionals.items()]
+    planned, filled, maker = (_notional(raw, unit) for raw in ("planned * paper", "filled * paper", "maker_traded"))
+    parts += [  # rounding 38 digits is slow: what equals a notional that is rounded already is not rounded again
+        "rounded_wanted AS decision_notional",
+        f"CASE WHEN planned = wanted THEN rounded_wanted ELSE {planned} END AS planned_notional",
+        f"CASE WHEN filled = wanted THEN rounded_wanted ELSE {filled} END AS filled_notional",
+        "rounded_traded AS traded",
+        f"CASE WHEN maker_traded = a.traded THEN rounded_traded WHEN maker_traded <> 0 THEN {maker} "
+        f"ELSE CAST(0 * {unit} AS {NOTIONAL}) END AS maker_traded",
+    ]
     counts = ", ".join(f"coalesce({name}, 0) AS {name}" for name in ("fills", "split_fills", "unarrived_fills", "maker_fills"))
     marks = ", ".join(f"coalesce({name}, false) AS {name}" for name in ("rejected", "unknown"))
     return f"""
@@ -165,8 +187,13 @@ SELECT order_id, seq, market_ns, run_id, cycle, line, symbol, venue, side, sched
   attribution, decision IS NOT NULL AS decided, priced, endless, {counts}, {marks},
   planned > 0 AND order_name = 'denied' AS denied,
   filled, planned, wanted, quote_currency, first_fill_ns, last_fill_ns, {unit} AS unit, {", ".join(parts)}, {fees} AS fees
-FROM {amounts}
+FROM (SELECT *, {_notional("raw_notional", unit)} AS rounded_wanted, {_notional("traded", unit)} AS rounded_traded
+  FROM {amounts}) a
 """
+
+
+def _notional(raw: str, unit: str) -> str:
+    return f"CAST(coalesce({raw}, 0) * {unit} AS {NOTIONAL})"
 
 
 NOTIONAL: Final = "DECIMAL(38,12)"  # of notionals, which only ratios are made of: rounded half away from zero at the 12th place

@@ -18,8 +18,7 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
-from analysis import cost_rows_sql, cost_sql
-from analysis.cost_names import COMPONENTS
+from analysis import cost_groups, cost_rows_sql, cost_sql
 from analysis.cost_sql import Places
 from analysis.exact_inputs import positive
 from analysis.log_store import LogStore
@@ -79,6 +78,8 @@ def order_costs(
                     found=str(second).splitlines()[0][:200],
                     action="Look for an absurd price or quantity, or analyse fewer runs at once (--run).",
                 ) from second
+        for table in cost_rows_sql.PASSING:
+            store.connection.execute(f"DROP TABLE IF EXISTS {table}")
 
 
 def _reads_json(store: LogStore) -> bool:
@@ -108,9 +109,8 @@ def _make(store: LogStore, places: Places, *, fills: str, quotes: str | None, ra
     run(cost_rows_sql.views_sql(amounts=joined, name="order_costs", unit="unit", fees=fees))
     own = "coalesce(fee_quote, 0) + coalesce(fee_units, 0) * times + CASE WHEN coalesce(fee_other, 0) = 0 THEN 0 END"
     run(cost_rows_sql.views_sql(amounts=joined, name="order_costs_quote", unit="times", fees=own))
-    run(
-        f"SELECT {', '.join(f'sum({name})' for name in ('decision_notional', *COMPONENTS))} FROM order_costs"
-    )  # overflows now or never
+    run(cost_groups.CELLS)  # works out every amount: overflows now or never
+    run(f"SELECT {', '.join(f'sum({name})' for name in cost_groups.MONEY)} FROM cost_cells")
 
 
 def _make_units(store: LogStore, rates: Mapping[str, Decimal]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from analysis.cost_groups import KEYS
+from analysis.cost_groups import CELL_KEYS, COUNTS, DONE, KEYS
 from analysis.exact_inputs import ratio_bps
 from analysis.log_store import LogStore
 from orders.errors import ConfigError
@@ -17,6 +17,10 @@ from orders.exact import exact_arithmetic, fraction
 from orders.values import Record
 
 ZERO: Final = Decimal(0)
+RATIO_SUMS: Final = (
+    "planned_rows", "orders", "fills", "filled_rows", "denied_rows", "rejected_rows", "unknown_rows", "planned_sum", "filled_sum",
+    "traded_sum", "maker_sum",
+)  # fmt: skip
 
 
 class Ratios(Record, frozen=True, kw_only=True):
@@ -70,24 +74,21 @@ class ForecastGap(Record, frozen=True, kw_only=True):
 
 def execution_ratios(store: LogStore, *, by: Sequence[str] = ()) -> list[Ratios]:
     """Return the ratios of each value of the keys `by` (of `cost_groups.KEYS`). Raises `ConfigError` BY_UNKNOWN."""
-    rows = _grouped(
-        store,
-        by,
-        """count(*) FILTER (planned > 0), count(*) FILTER (order_id IS NOT NULL), coalesce(sum(fills), 0),
-        count(*) FILTER (state = 'filled'), count(*) FILTER (denied), count(*) FILTER (rejected), count(*) FILTER (unknown),
-        sum(planned_notional), sum(filled_notional), sum(traded), sum(maker_traded)""",
-        "order_costs",
-    )
+    asked, source = {**COUNTS, **DONE}, "order_costs"
+    if set(by) <= set(CELL_KEYS):
+        asked, source = {name: f"sum({name})" for name in asked}, "cost_cells"
+    rows = _grouped(store, by, ", ".join(asked[name] for name in RATIO_SUMS), source)
     return [_ratios(key, told) for key, told in rows]
 
 
 def _ratios(key: tuple[Any, ...], told: Sequence[Any]) -> Ratios:
-    planned, orders, fills, filled, denied, rejected, unknown, wanted, done, traded, made = told
+    planned, orders, fills, filled, denied, rejected, unknown = (int(count or 0) for count in told[:7])
+    wanted, done, traded, made = told[7:]
     return Ratios(
         key=key,
         planned=planned,
         orders=orders,
-        fills=int(fills),
+        fills=fills,
         filled=filled,
         denied=denied,
         rejected=rejected,

@@ -45,20 +45,22 @@ SAME: Final = (
 """What all fills of an order say alike."""
 ORDER_INSTANTS: Final = f"""
 CREATE OR REPLACE TEMP TABLE order_instants AS
-WITH several AS (SELECT client_order_id FROM report_fills GROUP BY client_order_id HAVING count(*) > 1),
-each AS (SELECT client_order_id, seq, event_ns AS first_fill_ns, event_ns AS last_fill_ns, venue, symbol, order_kind, schedule,
+WITH several AS (SELECT hash(client_order_id) AS h FROM report_fills GROUP BY h HAVING count(*) > 1),
+each AS (SELECT client_order_id, hash(client_order_id) AS h, seq, event_ns AS first_fill_ns, event_ns AS last_fill_ns,
+    venue, symbol, order_kind, schedule,
     side, run_id, order_id, manifest_read_ns, planned_ns, approved_ns, intent_durable_ns, sent_ns, acked_ns, {MEASURES},
     CASE WHEN run_id NOT IN (SELECT run_id FROM runs WHERE kind = 'backtest') THEN manifest_written_ns END AS manifest_written_ns
   FROM report_fills)
 SELECT client_order_id, seq, first_fill_ns, last_fill_ns, units, notional, at_fill, {", ".join(SAME)}
-FROM each ANTI JOIN several USING (client_order_id)
+FROM each ANTI JOIN several USING (h)
 UNION ALL
 SELECT client_order_id, min(seq), min(first_fill_ns), max(last_fill_ns), sum(units), sum(notional),
   arg_min(at_fill, first_fill_ns),
   {", ".join(f"any_value({name})" for name in SAME)}
-FROM each SEMI JOIN several USING (client_order_id) GROUP BY client_order_id
+FROM each SEMI JOIN several USING (h) GROUP BY client_order_id
 """
-# Orders of one fill, nearly all of them, are only projected: grouping them takes several times as long.
+# Orders of one fill, nearly all of them, are only projected: grouping them takes several times as long. They are told by a hash;
+# an order that shares another's is grouped all the same.
 # A backtest's manifest was written when its file was made, on another clock than all that follows.
 
 

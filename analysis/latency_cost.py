@@ -31,16 +31,15 @@ found AS (SELECT m.client_order_id, m.number,
   FROM moments m ASOF LEFT JOIN {quotes} q ON q.symbol = m.symbol AND q.market_ns <= m.market_ns)
 SELECT client_order_id, {mids} FROM found GROUP BY client_order_id
 """
-LOG_MIDS: Final = """
-CREATE OR REPLACE TEMP TABLE instant_mids AS
-SELECT client_order_id, decision AS m1, arrival AS m2, at_fill AS m7 FROM order_instants
-"""
+LOG_MIDS: Final = "(SELECT *, decision AS m1, arrival AS m2, at_fill AS m7 FROM order_instants)"
+QUOTED_MIDS: Final = "(SELECT o.*, m.* EXCLUDE client_order_id FROM order_instants o JOIN instant_mids m USING (client_order_id))"
 DRIFTS: Final = """
 WITH rates AS (SELECT o.order_id, any_value(c.traded) / nullif(sum(o.notional), 0) AS rate
   FROM order_instants o JOIN cost_slim c USING (order_id) GROUP BY o.order_id),
 one AS (SELECT (row_number() OVER (ORDER BY o.seq) - 1) % {units} AS unit,
-    CASE o.side WHEN 'BUY' THEN 1 ELSE -1 END * o.units * r.rate AS signed, o.units * r.rate AS worth, m.*
-  FROM order_instants o JOIN instant_mids m USING (client_order_id) LEFT JOIN rates r USING (order_id))
+    CASE o.side WHEN 'BUY' THEN 1 ELSE -1 END * o.units * r.rate AS signed, o.units * r.rate AS worth,
+    COLUMNS('m[0-9]+')
+  FROM {marked} o LEFT JOIN rates r USING (order_id))
 SELECT {sums} FROM one GROUP BY unit ORDER BY unit
 """
 """What was filled, in base currency at the mids of both ends of a stage; an order's rate is what its fills were valued at."""
@@ -54,9 +53,10 @@ def latency_cost(store: LogStore, *, quotes: str | None, seed: int) -> Table:
     """
     names = stage_names()
     if quotes is None:
-        store.connection.execute(LOG_MIDS)
+        marked = LOG_MIDS
         spans = [("manifest read to planned", 1, 2), (WHOLE, 2, 7)]
     else:
+        marked = QUOTED_MIDS
         values = ", ".join(f"({number}, o.{column})" for number, (_, column) in enumerate(INSTANTS))
         mids = ", ".join(f"max(mid) FILTER (number = {number}) AS m{number}" for number in range(len(INSTANTS)))
         with store.named_faults():
@@ -67,7 +67,7 @@ def latency_cost(store: LogStore, *, quotes: str | None, seed: int) -> Table:
         f"count(signed * (m{end} - m{begin})), count(*)"
         for _, begin, end in spans
     )
-    found = store.rows(DRIFTS.format(units=UNITS_MAX, sums=sums))
+    found = store.rows(DRIFTS.format(units=UNITS_MAX, sums=sums, marked=marked))
     rows = [
         _row(stage, [row[4 * number : 4 * number + 4] for row in found], quotes=quotes, seed=seed)
         for number, (stage, _, _) in enumerate(spans)

@@ -20,30 +20,28 @@ ZERO: Final = Decimal(0)
 INTERVALS_MAX: Final = 24  # groups that get an interval, the largest first: as many as are drawn
 WORST: Final = 10
 OPPORTUNITIES: Final = tuple(name for name in COMPONENTS if name.startswith("opportunity_"))
-TOTAL: Final = " + ".join(f'CAST("{name}" AS DOUBLE)' for name in COMPONENTS)
-"""Only orders rows and resamples by it; what is shown is summed exactly."""
-HELD: Final = (
-    "CREATE OR REPLACE TEMP TABLE cost_held AS SELECT * FROM order_costs",
-    "DROP VIEW order_costs",
-    "ALTER TABLE cost_held RENAME TO order_costs",
-    f"""
+TOTAL: Final = (
+    f"coalesce(TRY(CAST({' + '.join(COMPONENTS)} AS DOUBLE)), {' + '.join(f'CAST({name} AS DOUBLE)' for name in COMPONENTS)})"
+)
+"""Only orders rows and resamples by it; what is shown is summed exactly. Made a DOUBLE once, because that is slow; part by part
+where the exact sum needs more digits than there are."""
+SLIM: Final = f"""
 CREATE OR REPLACE TEMP TABLE cost_slim AS
 SELECT {", ".join(KEYS)}, seq, line, {TOTAL} AS total, CAST(decision_notional AS DOUBLE) AS notional,
   CAST(traded AS DOUBLE) AS traded
 FROM order_costs
-""",
-)
+"""
 
 
 def make_costs(store: LogStore, *, quotes: str | None) -> None:
     """Make `order_costs`, and of it the table `cost_slim`: its keys and rounded sums, to sort, resample and weigh by.
 
-    `order_costs` is a view over joins; what needs no exact amounts should not join again. `quotes`: as `cost_tree.order_costs`.
+    `order_costs` is a view; its exact amounts as a table take half a kilobyte an order, more than working them out again where
+    one is asked for. `quotes`: as `cost_tree.order_costs`.
     """
     order_costs(store, quotes=quotes)
     with store.named_faults():
-        for statement in HELD:
-            store.connection.execute(statement)
+        store.connection.execute(SLIM)
 
 
 def cost_tree(store: LogStore) -> Table:
@@ -115,12 +113,13 @@ def worst_orders(store: LogStore) -> Table:
     """Return the ten orders that cost most in base currency, the worst first; `log_line`: of the intent."""
     columns = ", ".join(f'"{name}"' for name in COMPONENTS)
     worst = store.rows(
-        f"SELECT order_id FROM cost_slim WHERE order_id IS NOT NULL ORDER BY total DESC NULLS LAST, seq LIMIT {WORST}"
+        f"SELECT order_id, seq FROM cost_slim WHERE order_id IS NOT NULL ORDER BY total DESC NULLS LAST, seq LIMIT {WORST}"
     )
-    rank = {order_id: number for number, (order_id,) in enumerate(worst)}
+    rank = {order_id: number for number, (order_id, _) in enumerate(worst)}
+    lines = ", ".join(str(seq) for _, seq in worst) or "NULL"  # told as numbers: only these rows' amounts are worked out
     found = store.rows(
         f"""SELECT order_id, seq, market_ns, cycle, symbol, venue, side, schedule, state, decision_notional, {columns}
-            FROM order_costs WHERE order_id IN (SELECT unnest(CAST(? AS VARCHAR[])))""",
+            FROM order_costs WHERE seq IN ({lines}) AND order_id IN (SELECT unnest(CAST(? AS VARCHAR[])))""",
         [list(rank)],
     )
     found.sort(key=lambda row: rank[row[0]])

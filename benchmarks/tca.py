@@ -8,13 +8,19 @@ ratio is between the shortest times of two over the rounds, because a busy machi
 answers of ours, of the copy and of `read_json` with DECIMAL must be equal to the digit. Below a million fills what it costs to
 open a log is all that is seen.
 
+The whole of `sluice report`, from the start of its process and with the copy there, is measured against our reader's grouping of
+the same log; that log has a million fills (fewer where fewer are asked for).
+
 Run: .venv/bin/python benchmarks/tca.py [--fills N] [--rounds N] [--directory DIR]
-Last lines: `ratio tca_jsonl X` (bound 1.5), `ratio tca_parquet X` (bound 0.35), `peak tca_jsonl_mb X` (bound 1000).
+Last lines: `ratio tca_jsonl X` (bound 1.5), `ratio tca_parquet X` (bound 0.35), `ratio report_over_grouping X` (bound 5), `peak
+tca_jsonl_mb X` (bound 1000), `peak report_mb X` (bound 1000).
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
 import random
 import re
@@ -37,7 +43,8 @@ from analysis.log_store import MEMORY_MB, THREADS, connect, open_log
 from lakehouse.records import Fill, Recovery
 from orders.values import Side
 
-BOUNDS: Final = {"tca_jsonl": 1.5, "tca_parquet": 0.35}
+BOUNDS: Final = {"tca_jsonl": 1.5, "tca_parquet": 0.35, "report_over_grouping": 5}
+REPORT_FILLS: Final = 1_000_000
 PEAK_MB_MAX: Final = 1000
 FILLS: Final = 10_000_000
 VENUES: Final = ("BINANCE", "KRAKEN", "OKX")
@@ -75,9 +82,14 @@ def main() -> None:
         make_log(log, fills=options.fills)
         print(f"made {options.fills} fills, {log.stat().st_size / 1e9:.2f} GB in {time.perf_counter() - begin:.1f} s", flush=True)
         told = measure(log, rounds=options.rounds)
+        lakehouse = Path(folder) / "lakehouse"
+        lakehouse.mkdir()
+        make_log(lakehouse / log.name, fills=min(options.fills, REPORT_FILLS))
+        told |= measure_report(lakehouse, rounds=options.rounds)
     for name, bound in BOUNDS.items():
         print(f"ratio {name} {told[name]:.3f} (bound {bound})")
     print(f"peak tca_jsonl_mb {told['peak_mb']:.0f} (bound {PEAK_MB_MAX})")
+    print(f"peak report_mb {told['report_mb']:.0f} (bound {PEAK_MB_MAX})")
 
 
 def measure(log: Path, *, rounds: int) -> dict[str, float]:
@@ -89,7 +101,7 @@ def measure(log: Path, *, rounds: int) -> dict[str, float]:
         file.write(b"".join(fill_lines(random.Random(SEED + 1), first_seq=lines, count=1_000)))
     extended = run("make_copy", log)
     print(f"copy extended by 1,000 fills in {extended['seconds']:.2f} s", flush=True)
-    told: dict[str, list[dict[str, Any]]] = {name: [] for name in READERS if name != "make_copy"}
+    told: dict[str, list[dict[str, Any]]] = {name: [] for name in READERS if name not in ("make_copy", "report")}
     for number in range(rounds):
         for name in told if number % 2 == 0 else reversed(told):
             told[name].append(run(name, log))
@@ -108,6 +120,21 @@ def measure(log: Path, *, rounds: int) -> dict[str, float]:
         "tca_parquet": best["parquet"] / best["jsonl"],
         "peak_mb": max(one["peak_mb"] for name in ("jsonl", "parquet") for one in told[name]),
     }
+
+
+def measure_report(lakehouse: Path, *, rounds: int) -> dict[str, float]:
+    """Return the shortest time of `sluice report` over our reader's shortest, in turn on one log, and the report's peak."""
+    log = lakehouse / "execution_logs.jsonl"
+    run("make_copy", log)
+    grouping, reports, peaks = [], [], []
+    for _ in range(rounds):
+        grouping.append(run("jsonl", log)["seconds"])
+        begin = time.perf_counter()
+        peaks.append(run("report", log)["peak_mb"])
+        reports.append(time.perf_counter() - begin)
+    for name, all_seconds in (("grouping", grouping), ("report", reports)):
+        print(f"{name}: {', '.join(f'{seconds:.2f}' for seconds in all_seconds)} s")
+    return {"report_over_grouping": min(reports) / min(grouping), "report_mb": max(peaks)}
 
 
 def run(reader: str, log: Path) -> dict[str, Any]:
@@ -154,6 +181,18 @@ def parquet(log: Path) -> list[Any]:
         return store.rows(QUESTION.format(source="fills"))
 
 
+def report(log: Path) -> list[Any]:
+    """Make the page as the command does; no rows."""
+    from commands import main as sluice
+
+    command = ["report", "--lakehouse", str(log.parent), "--html", str(log.parent / "report.html")]
+    with contextlib.redirect_stdout(io.StringIO()):
+        ended = sluice.run(command)
+    if ended:
+        sys.exit(f"sluice report ended with {ended}")
+    return []
+
+
 def read_json(log: Path) -> list[Any]:
     return plain(log, {name: f"DECIMAL(38,{DECIMALS[name]})" for name in NUMBERS})
 
@@ -176,6 +215,7 @@ READERS: Final = {
     "jsonl": jsonl,
     "parquet": parquet,
     "make_copy": parquet,
+    "report": report,
 }
 
 
