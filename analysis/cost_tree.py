@@ -26,20 +26,6 @@ from orders.errors import InputError
 from orders.exact import ROUNDED, exact_arithmetic
 
 ZERO: Final = Decimal(0)
-KEYS: Final = (
-    "order_id",
-    "plan_sha256",
-    "cycle",
-    "symbol",
-    "venue",
-    "side",
-    "schedule",
-    "source_run",
-    "run_id",
-    "state",
-    "reason",
-)
-"""What costs may be grouped by, beside "winner"."""
 RATE_PLACES: Final = Decimal("1e-18")
 
 

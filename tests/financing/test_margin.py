@@ -160,7 +160,9 @@ def test_a_fee_in_the_base_asset_is_paid_in_a_node_too(tmp_path: Path) -> None:
     ran = run_shadow(world, prepare=watch_account(gaps, venue="BINANCE", code="USDT"))
     assert {("BUY", "BTC"), ("BUY", "ETH")} <= {(line["side"], line["fee_currency"]) for line in ran.of("fill")}
     assert len(gaps) > 2
-    assert max(abs(gap) for gap in gaps[-2:]) < 1, gaps  # an earlier one may stand between a fill's cash and its position
+    apart = [gap for gap in gaps if abs(gap) >= 1]
+    assert len(apart) <= 1, gaps  # one that was booked between a fill's cash and its position, on a busy machine
+    assert abs(gaps[-1]) < 1, gaps
     assert not ran.of("reject", "halt")
 
 
