@@ -35,3 +35,9 @@ def test_only_the_edges_know_nautilus() -> None:
 
 def test_every_room_has_one_sentence_about_itself() -> None:
     assert [room for room in ROOMS if len((ROOT / room / "__init__.py").read_text().strip()) < 30] == []
+
+
+def test_tests_start_processes_in_one_place_which_kills_and_reaps_them() -> None:
+    """What a failed test leaves running writes on, and its warning fails whichever test is next."""
+    starters = [path for path in sorted((ROOT / "tests").rglob("*.py")) if "subprocess.Popen(" in path.read_text()]
+    assert [str(path.relative_to(ROOT)) for path in starters if path != Path(__file__)] == ["tests/children.py"]

@@ -14,6 +14,7 @@ import pytest
 from lakehouse.catalog_view import problems
 from sim.catalog.store import CatalogStore
 from tests.catalog.made import bar_lines, files_of, order, put, write_csv
+from tests.children import child
 
 BARS = 3_000  # of a file
 FILES = 4
@@ -63,11 +64,10 @@ def test_an_import_killed_again_and_again_ends_as_an_unkilled_one(tmp_path: Path
     ]
     imports = tmp_path / "c" / "imports"
     for done in range(FILES - 1):
-        process = subprocess.Popen(command, cwd=pytestconfig.rootpath, stdout=subprocess.DEVNULL)
-        while process.poll() is None and (len(list(imports.glob("*.json"))) < done or not list(imports.glob("staging/*/*"))):
-            time.sleep(0.0005)  # until so many are done and the next one is on its way
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
+        with child(command, cwd=pytestconfig.rootpath, stdout=subprocess.DEVNULL) as process:
+            while process.poll() is None and (len(list(imports.glob("*.json"))) < done or not list(imports.glob("staging/*/*"))):
+                time.sleep(0.0005)  # until so many are done and the next one is on its way
+        assert process.returncode == -signal.SIGKILL
     subprocess.run(command, cwd=pytestconfig.rootpath, check=True, stdout=subprocess.DEVNULL)
     assert files_of(tmp_path / "c") == files_of(tmp_path / "whole")
     assert problems(tmp_path / "c") == []

@@ -16,6 +16,7 @@ from orders.errors import ConfigError, InputError
 from sim.ccxt_source import STALE_MS, with_live_data
 from sim.rehearsal.binance_public import BinancePublic, act, random_walk, read_script
 from tests.ccxt_public.world import LiveWorld, Market
+from tests.children import END_S, child
 from tests.gate.world import ROOT
 
 RUN = "import sys; from commands.main import main; sys.argv[0] = 'sluice'; sys.exit(main())"
@@ -25,18 +26,24 @@ def started(*arguments: str) -> list[str]:
     return [sys.executable, "-c", RUN, *arguments]
 
 
+async def said_by(process: subprocess.Popen[str]) -> str:
+    """What a process prints until it ends, while this loop goes on serving it."""
+    out, _ = await asyncio.to_thread(process.communicate, timeout=END_S)
+    return out
+
+
 def test_the_command_trades_the_live_market_for_some_seconds_and_ends(tmp_path):
     async def whole() -> tuple[int, str]:
         market = await Market.open()
         LiveWorld(tmp_path).write(market.endpoint)
         config = str(tmp_path / "made.toml")
         command = started("shadow", config, "--data", f"ccxt:binance@{market.endpoint}", "--for", "1")
-        process = await asyncio.create_subprocess_exec(
-            *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=ROOT
-        )
-        out, _ = await process.communicate()
-        await market.close()
-        return process.returncode or 0, out.decode()
+        try:
+            with child(command, cwd=ROOT) as process:
+                out = await said_by(process)
+        finally:
+            await market.close()
+        return process.returncode, out
 
     code, out = asyncio.run(whole())
     assert code == 0, out
@@ -48,20 +55,17 @@ def test_an_interrupt_ends_a_live_run_as_any_other(tmp_path):
     async def whole() -> tuple[int, str]:
         market = await Market.open()
         live = LiveWorld(tmp_path).write(market.endpoint)
-        process = await asyncio.create_subprocess_exec(
-            *started("shadow", str(tmp_path / "made.toml")),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            cwd=ROOT,
-        )
-        async with asyncio.timeout(20):
-            while market.server.subscribed("bookTicker") < 2:
-                await asyncio.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        out, _ = await process.communicate()
-        await market.close()
+        try:
+            with child(started("shadow", str(tmp_path / "made.toml")), cwd=ROOT) as process:
+                async with asyncio.timeout(END_S):
+                    while market.server.subscribed("bookTicker") < 2:
+                        await asyncio.sleep(0.05)
+                process.send_signal(signal.SIGINT)
+                out = await said_by(process)
+        finally:
+            await market.close()
         assert live.world.lines()[-1]["type"] == "run_stop"
-        return process.returncode or 0, out.decode()
+        return process.returncode, out
 
     code, out = asyncio.run(whole())
     assert code == 0, out
@@ -69,7 +73,7 @@ def test_an_interrupt_ends_a_live_run_as_any_other(tmp_path):
 
 def test_a_venue_that_does_not_answer_stops_the_start_within_seconds(tmp_path):
     LiveWorld(tmp_path).write("http://127.0.0.1:9")
-    done = subprocess.run(started("shadow", str(tmp_path / "made.toml")), capture_output=True, text=True, cwd=ROOT, timeout=30)
+    done = subprocess.run(started("shadow", str(tmp_path / "made.toml")), capture_output=True, text=True, cwd=ROOT, timeout=END_S)
     assert done.returncode == 1
     assert "VENUE_UNREACHABLE" in done.stderr + done.stdout
     assert "Traceback" not in done.stderr

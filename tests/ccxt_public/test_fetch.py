@@ -19,6 +19,7 @@ from lakehouse.price_kinds import Kind
 from sim.catalog.fetcher import BARS_A_WINDOW
 from tests.catalog.made import files_of, refused, stored
 from tests.ccxt_public.past import MINUTE_MS, START_MS, Past, bars, beside, fetch, series
+from tests.children import child
 from venues.ccxt.history import TRIES
 
 PAGES = 2_500  # minutes: three pages
@@ -220,13 +221,12 @@ def test_a_fetch_killed_again_and_again_makes_the_catalog_of_one_that_was_not(
         imports = tmp_path / "c" / "imports"
         for done in range(2):
             asked = past.server.requests["klines"]
-            process = subprocess.Popen(command("c"), cwd=pytestconfig.rootpath, stdout=subprocess.DEVNULL)
-            while process.poll() is None and (
-                len(list(imports.glob("*.json"))) < done or past.server.requests["klines"] < asked + 2
-            ):
-                time.sleep(0.001)  # until so many windows are done and the next one has begun
-            process.send_signal(signal.SIGKILL)
-            assert process.wait() == -signal.SIGKILL
+            with child(command("c"), cwd=pytestconfig.rootpath, stdout=subprocess.DEVNULL) as process:
+                while process.poll() is None and (
+                    len(list(imports.glob("*.json"))) < done or past.server.requests["klines"] < asked + 2
+                ):
+                    time.sleep(0.001)  # until so many windows are done and the next one has begun
+            assert process.returncode == -signal.SIGKILL
         subprocess.run(command("c"), cwd=pytestconfig.rootpath, check=True, stdout=subprocess.DEVNULL)
     assert files_of(tmp_path / "c") == files_of(tmp_path / "whole")
     assert problems(tmp_path / "c") == []

@@ -6,12 +6,12 @@ import hashlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -20,11 +20,11 @@ from typing import Any
 
 from lakehouse.layout import Layout
 from lakehouse.verifier import VerifyReport, verify
+from tests.children import END_S, child
 
 ROOT = Path(__file__).parents[2]
 FIRST_MANIFEST = ROOT / "data/samples/sp500/manifests/2022-03-31.json"
 FULL = os.environ.get("SLUICE_CAMPAIGN") == "full"
-END_S = 90.0  # far more than any of these runs takes
 
 
 @dataclass(frozen=True)
@@ -90,29 +90,15 @@ def turned(day: date, *, turn: int) -> str:
     return json.dumps(manifest)
 
 
-def start(world: World, *prefix: str) -> subprocess.Popen[str]:
-    """Start `sluice shadow` in a process group of its own."""
-    return subprocess.Popen(
-        [*prefix, *world.command("shadow", str(world.config))],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def kill(process: subprocess.Popen[str]) -> str:
-    """SIGKILL the process and what it started; return what it had printed."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-    return process.communicate(timeout=END_S)[0]
+def started(world: World, *prefix: str) -> AbstractContextManager[subprocess.Popen[str]]:
+    """`sluice shadow` as a process that lives no longer than the block."""
+    return child([*prefix, *world.command("shadow", str(world.config))], cwd=ROOT)
 
 
 def run_to_end(world: World) -> str:
     """Run the shadow until it ends by itself; return what it printed."""
-    process = start(world)
-    text = process.communicate(timeout=END_S)[0]
+    with started(world) as process:
+        text = process.communicate(timeout=END_S)[0]
     assert process.returncode == 0, text
     assert "Traceback" not in text, text
     return text

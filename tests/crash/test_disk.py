@@ -11,17 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.children import END_S, remove_from_under
 from tests.crash.harness import (
-    END_S,
     World,
     check,
     check_end,
-    kill,
     lines_of,
     make_world,
     run_to_end,
     sluice,
-    start,
+    started,
     targets_are_reached,
     wait_for_lines,
 )
@@ -81,8 +80,8 @@ def test_full_lakehouse_is_refused_in_one_line(mounted: Callable[[str], World]) 
 
 def failed_in_the_middle(world: World, *prefix: str) -> str:
     """Run the shadow on a disk that will fail; return what it printed."""
-    process = start(world, *prefix)
-    text = process.communicate(timeout=END_S)[0]
+    with started(world, *prefix) as process:
+        text = process.communicate(timeout=END_S)[0]
     assert process.returncode == 1, text
     assert text.count("HALTED  ") == 1, text
     assert "DISK_" in text, text
@@ -124,13 +123,11 @@ def test_failed_sync_while_trading_stops_trading(number: int, tmp_path: Path) ->
 
 def test_data_directory_removed_while_running_ends_the_run(tmp_path: Path) -> None:
     world = make_world(tmp_path, end=date(2022, 6, 2), manifests=(date(2022, 4, 8),))
-    process = start(world)
-    wait_for_lines(world, 60, process)
-    shutil.rmtree(world.lake)
-    try:
+    with started(world) as process:
+        wait_for_lines(world, 60, process)
+        assert process.poll() is None, process.communicate()[0]
+        remove_from_under(world.lake)
         text = process.communicate(timeout=END_S)[0]
-    finally:
-        kill(process)
     assert process.returncode == 1, text
     assert "HALTED" in text
     assert "Traceback" not in text, text

@@ -10,18 +10,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.children import END_S, kill
 from tests.crash.harness import (
-    END_S,
     FULL,
     World,
     check,
     check_end,
-    kill,
     line_count,
     make_world,
     run_to_end,
     sluice,
-    start,
+    started,
     targets_are_reached,
     wait_for_lines,
 )
@@ -47,11 +46,11 @@ def test_shadow_killed_again_and_again_ends_with_the_book_of_its_last_manifest(t
     dice = random.Random(20221123)  # the instants differ from run to run in any case
     kills = 0
     for _ in range(KILLS):
-        process = start(world)
-        wait_for_lines(world, line_count(world) + dice.randint(1, 140), process)
-        time.sleep(dice.random() * dice.choice((0, 0, 0.05)))
-        running = process.poll() is None
-        text = kill(process)
+        with started(world) as process:
+            wait_for_lines(world, line_count(world) + dice.randint(1, 140), process)
+            time.sleep(dice.random() * dice.choice((0, 0, 0.05)))
+            running = process.poll() is None
+            text = kill(process)
         assert "Traceback" not in text, text
         kills += running
         assert sluice("verify", str(world.lake)).returncode == 0
@@ -72,8 +71,8 @@ def test_shadow_killed_at_a_call_that_changes_a_file_goes_on_and_ends_well(call:
     for number in numbers:
         world = make_world(tmp_path / f"{call}-{number}", end=date(2022, 4, 8), manifests=(date(2022, 4, 1),), interest="0.02")
         inject = f"inject={call}:signal=SIGKILL:when={number}"
-        process = start(world, strace, "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", inject)
-        text = process.communicate(timeout=END_S)[0]
+        with started(world, strace, "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", inject) as process:
+            text = process.communicate(timeout=END_S)[0]
         if "ptrace" in text.lower():
             pytest.skip(f"strace may not trace here: {text.strip()[:80]}")
         killed += process.returncode != 0

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from subprocess import Popen
 
 import pytest
 
 from lakehouse.flatten_request import write_request
 from lakehouse.rebuild import LogFold, decode_line
 from lakehouse.verifier import verify
-from tests.crash.harness import END_S, FULL, World, check, check_end, kill, lines_of, make_world, run_to_end, sluice, start
+from tests.children import END_S
+from tests.crash.harness import FULL, World, check, check_end, lines_of, make_world, run_to_end, sluice, started
 from tests.flatten.made import request_of
 
 ENVIRONMENT = "paper-sp500"
@@ -39,26 +42,27 @@ def bought(world: World) -> bool:
     return world.layout.log.exists() and b'"type":"cycle_end"' in world.layout.log.read_bytes()
 
 
-def running(world: World, until: Callable[[World], bool] = bought):
+@contextmanager
+def running(world: World, until: Callable[[World], bool] = bought) -> Iterator[Popen[str]]:
     """A shadow that has bought its book."""
-    process = start(world)
-    end = time.monotonic() + END_S
-    while not until(world) and process.poll() is None and time.monotonic() < end:
-        time.sleep(0.02)
-    assert process.poll() is None, process.communicate()[0]
-    return process
+    with started(world) as process:
+        end = time.monotonic() + END_S
+        while not until(world) and process.poll() is None and time.monotonic() < end:
+            time.sleep(0.02)
+        assert process.poll() is None, process.communicate()[0]
+        yield process
 
 
 @pytest.fixture(scope="module")
 def flattened(tmp_path_factory: pytest.TempPathFactory):
     """A replay of two months at a day in a second and a half, flattened from another process, and run to its end."""
     world = make_world(tmp_path_factory.mktemp("flatten"), end=date(2022, 4, 22), speed=86_400)
-    process = running(world, held_and_quiet)
-    before = sluice("plan", "--config", str(world.config), "--json")
-    unasked = sluice("flatten", str(world.config), *WHO)
-    done = flatten(world, "--yes")
-    status = sluice("status", "--lakehouse", str(world.lake), "--json")
-    said = process.communicate(timeout=END_S)[0]
+    with running(world, held_and_quiet) as process:
+        before = sluice("plan", "--config", str(world.config), "--json")
+        unasked = sluice("flatten", str(world.config), *WHO)
+        done = flatten(world, "--yes")
+        status = sluice("status", "--lakehouse", str(world.lake), "--json")
+        said = process.communicate(timeout=END_S)[0]
     assert process.returncode == 0, said
     return world, before, unasked, done, status, said
 
@@ -177,8 +181,8 @@ def test_halted_it_cannot_flatten_and_says_what_to_do(tmp_path):
     assert not world.layout.flatten_request.exists()
     write_request(world.layout, request_of(environment=ENVIRONMENT))
     world.configure("end = 2022-04-05", "end = 2022-04-08")
-    process = start(world)
-    process.communicate(timeout=END_S)
+    with started(world) as process:
+        process.communicate(timeout=END_S)
     assert [line["code"] for line in lines_of(world) if line["type"] == "alarm"][-1] == "FLATTEN_HALTED"
     assert [line for line in lines_of(world) if line["type"] == "flatten"] == []
     assert len(check(world).positions) == 20
@@ -186,15 +190,14 @@ def test_halted_it_cannot_flatten_and_says_what_to_do(tmp_path):
 
 def killed_at(world: World, kind: str, count: int) -> None:
     """Flatten a running shadow and kill it once the log has `count` more lines of a kind."""
-    process = running(world)
-    before = sum(line["type"] == kind for line in lines_of(world))
-    write_request(world.layout, request_of(environment=ENVIRONMENT))
-    end = time.monotonic() + END_S
-    while process.poll() is None and time.monotonic() < end:
-        raw = world.layout.log.read_bytes()
-        if raw.count(f'"type":"{kind}"'.encode()) >= before + count:
-            break
-    kill(process)
+    with running(world) as process:
+        before = sum(line["type"] == kind for line in lines_of(world))
+        write_request(world.layout, request_of(environment=ENVIRONMENT))
+        end = time.monotonic() + END_S
+        while process.poll() is None and time.monotonic() < end:
+            raw = world.layout.log.read_bytes()
+            if raw.count(f'"type":"{kind}"'.encode()) >= before + count:
+                break
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from lakehouse.layout import Layout, safe_name
 from lakehouse.lock import DataDirectoryLock, current_holder
 from lakehouse.permission import FilePermission, MemoryPermission, read_halt
 from orders.errors import InputError, LockHeld, StorageError
+from tests.children import child
 
 ROOT = Path(__file__).parents[2]
 HOLD = """
@@ -25,11 +26,10 @@ with DataDirectoryLock(Layout(pathlib.Path(sys.argv[1])), run_id="theirs"):
 @pytest.fixture
 def other_process(layout):
     command = [sys.executable, "-c", HOLD, str(layout.directory)]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "held\n"
-        yield child
-        child.kill()
+    with child(command, cwd=ROOT, stdin=subprocess.PIPE, stderr=None) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
 
 
 def test_second_process_is_refused_and_told_the_pid(layout, other_process):

@@ -1,7 +1,6 @@
 """Opening after a kill: mended and noted. Opening after anything else: refused, nothing changed."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from lakehouse.rebuild import decode_line
 from lakehouse.records import Recovery
 from lakehouse.verifier import verify
 from orders.errors import InputError, RecordCorrupt, StorageError
+from tests.children import child
 
 ROOT = Path(__file__).parents[2]
 
@@ -176,13 +176,13 @@ def killed_writers(directory, rounds):
     told = 0
     for number in range(rounds):
         command = [sys.executable, "-c", WRITER, str(directory), str(ROOT), f"run-{number}"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-            assert child.stdout is not None
+        with child(command, stderr=None) as process:
+            assert process.stdout is not None
             for _ in range(3 + number * 11 % 40):
-                word = child.stdout.readline()
+                word = process.stdout.readline()
                 told = max(told, int(word))
-            child.kill()
-            rest = child.stdout.read().split("\n")
+            process.kill()
+            rest = process.stdout.read().split("\n")
         told = max([told, *(int(word) for word in rest[:-1])])
         report = verify(directory)
         assert report.first_bad is None, report.first_bad
@@ -214,14 +214,13 @@ def test_durable_opening_needs_no_state_file(layout, lines):
 
 def test_verify_is_not_disturbed_by_a_run_that_writes_meanwhile(layout):
     command = [sys.executable, "-c", WRITER, str(layout.directory), str(ROOT), "run-0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout is not None
-        child.stdout.readline()
+    with child(command, stderr=None) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
         reports = []
         for _ in range(40):
             reports.append(verify(layout.directory))
-            child.stdout.readline()
-        child.kill()
+            process.stdout.readline()
     assert [report.first_bad for report in reports] == [None] * 40
     assert all(report.run_active for report in reports)
     assert reports[-1].fills > reports[0].fills

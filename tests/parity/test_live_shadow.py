@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
+from tests.children import END_S, child
 from tests.gate.world import BTC, ETH, ROOT, SOL, Ran, World, manifest_text, quote, run_shadow
 
 FIRST = manifest_text({BTC.symbol: "0.3", ETH.symbol: "0.3"})
 SECOND = manifest_text({ETH.symbol: "0.1", SOL.symbol: "0.4"})
 SLUICE = Path(sys.executable).with_name("sluice")
-START_S_MAX = 30.0
 
 
 def live_world(root: Path, *, ms: int = 1_300) -> World:
@@ -109,20 +109,13 @@ def running(tmp_path: Path) -> Iterator[tuple[World, subprocess.Popen[str]]]:
     """A shadow in a process of its own that has traded its first manifest and would go on for a minute."""
     world = live_world(tmp_path, ms=60_000)
     world.install(FIRST)
-    process = subprocess.Popen(
-        [SLUICE, "shadow", str(world.config_path)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    deadline = time.monotonic() + START_S_MAX
-    while not (world.layout.log.exists() and b'"type":"cycle_end"' in world.layout.log.read_bytes()):
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline, "no cycle ended in time"
-        time.sleep(0.05)
-    try:
+    with child([SLUICE, "shadow", str(world.config_path)], cwd=ROOT) as process:
+        deadline = time.monotonic() + END_S
+        while not (world.layout.log.exists() and b'"type":"cycle_end"' in world.layout.log.read_bytes()):
+            assert process.poll() is None, process.communicate()[0]
+            assert time.monotonic() < deadline, "no cycle ended in time"
+            time.sleep(0.05)
         yield world, process
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
 
 
 def verify(world: World) -> subprocess.CompletedProcess[str]:
@@ -136,7 +129,7 @@ def verify(world: World) -> subprocess.CompletedProcess[str]:
 def test_a_signal_stops_it_cleanly_and_the_record_verifies(number, running):
     world, process = running
     process.send_signal(number)
-    said, _ = process.communicate(timeout=20)
+    said, _ = process.communicate(timeout=END_S)
     last = json.loads(world.layout.log.read_bytes().splitlines()[-1])
     checked = verify(world)
     assert process.returncode == 0, said
@@ -150,10 +143,10 @@ def test_a_second_shadow_on_the_same_directory_is_turned_away_with_the_pid_of_th
     world, process = running
     before = world.layout.ledger.stat().st_ino
     second = subprocess.run(
-        [SLUICE, "shadow", str(world.config_path)], cwd=ROOT, capture_output=True, text=True, timeout=START_S_MAX, check=False
+        [SLUICE, "shadow", str(world.config_path)], cwd=ROOT, capture_output=True, text=True, timeout=END_S, check=False
     )
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=20)
+    process.communicate(timeout=END_S)
     assert second.returncode != 0
     assert "LOCK_HELD" in second.stderr + second.stdout
     assert f"pid {process.pid}" in second.stderr + second.stdout

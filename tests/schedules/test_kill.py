@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
 from collections import defaultdict
+from contextlib import AbstractContextManager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from lakehouse.verifier import verify
-from tests.crash.harness import END_S, FULL, ROOT
+from tests.children import END_S, child, kill
+from tests.crash.harness import FULL, ROOT
 from tests.flatten.made import quiet_world
 from tests.gate.world import BTC, ETH, World, manifest_text
 
@@ -34,16 +35,9 @@ sys.exit(main(Path(sys.argv[1])))
 """
 
 
-def start(world: World) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", SHADOW, str(world.config_path)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+def started(world: World) -> AbstractContextManager[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", SHADOW, str(world.config_path)]
+    return child(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
 
 def works_of(world: World) -> int:
@@ -100,21 +94,19 @@ def test_a_schedule_killed_again_and_again_reaches_its_targets_once(name: str, t
     world.install(manifest_text({BTC.symbol: "0.3", ETH.symbol: "0.3"}))
     dice = random.Random(f"20221123 {name}")  # the instants differ from run to run in any case
     for _ in range(KILLS):
-        process = start(world)
-        wanted = works_of(world) + dice.randint(1, 4 if "passive" in name else 12)
-        end = time.monotonic() + END_S
-        while process.poll() is None and time.monotonic() < end:
-            if works_of(world) >= wanted:
-                break
-            time.sleep(0.002)
-        time.sleep(dice.random() * dice.choice((0, 0.05)))
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        said = process.communicate(timeout=END_S)[0]
+        with started(world) as process:
+            wanted = works_of(world) + dice.randint(1, 4 if "passive" in name else 12)
+            end = time.monotonic() + END_S
+            while process.poll() is None and time.monotonic() < end:
+                if works_of(world) >= wanted:
+                    break
+                time.sleep(0.002)
+            time.sleep(dice.random() * dice.choice((0, 0.05)))
+            said = kill(process)
         assert "Traceback" not in said, said
         check(world)
-    process = start(world)
-    said = process.communicate(timeout=2 * END_S)[0]
+    with started(world) as process:
+        said = process.communicate(timeout=2 * END_S)[0]
     assert process.returncode == 0, said
     check(world)
     lines = lines_of(world)
