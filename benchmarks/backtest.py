@@ -108,6 +108,7 @@ def run_full(market: MadeMarket, root: Path) -> dict[str, Any]:
     from nautilus_trader.model.identifiers import InstrumentId
 
     from engine.assemble import Parts
+    from engine.inputs import read_inputs
     from engine.market_time import IDENTITY
     from engine.run_config import load_config
     from lakehouse.layout import Layout
@@ -116,7 +117,7 @@ def run_full(market: MadeMarket, root: Path) -> dict[str, Any]:
     from lakehouse.verifier import verify
     from sim.backtest import Backtest
     from sim.backtest_run import portfolio_at
-    from sim.inputs import manifests_of, read_inputs
+    from sim.inputs import manifests_of
 
     config = load_config(root / "config.toml")
     inputs = read_inputs(config)

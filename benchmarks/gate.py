@@ -78,13 +78,13 @@ class GateBench:
         from nautilus_trader.model.identifiers import InstrumentId
 
         from engine.assemble import Parts
+        from engine.inputs import read_inputs
         from engine.market_time import IDENTITY
         from engine.run_config import load_config
         from lakehouse.layout import Layout
         from lakehouse.opening import open_journal
         from lakehouse.permission import FilePermission
         from sim.backtest import Backtest
-        from sim.inputs import read_inputs
 
         root.mkdir()
         market = make_market(assets=symbols, days=3, every=3)

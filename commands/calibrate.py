@@ -87,8 +87,8 @@ def _volatilities(
         return daily_volatilities(store_mids(store))
     if config.data.kind == "ccxt":
         return daily_volatilities(recorded_mids(layout.top_of_book))
+    from engine.inputs import read_inputs
     from sim.backtest_run import read_feed
-    from sim.inputs import read_inputs
 
     feed = read_feed(config, read_inputs(config))
     return daily_volatilities((quote.market_ns, quote.symbol, (quote.bid + quote.ask) / 2) for quote in feed)

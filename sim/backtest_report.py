@@ -18,6 +18,7 @@ from analysis.cost_stress import ESTIMATE, StressRun, break_even_multiple
 from analysis.result_tables import tables
 from analysis.result_text import caveat_lines, month_lines, stress_lines, summary_lines, winner_lines
 from analysis.run_summary import RunSummary, document
+from engine.inputs import Inputs, read_inputs
 from engine.run_config import RunConfig, load_config
 from lakehouse.layout import Layout, replace_file, storage_error
 from lakehouse.lock import DataDirectoryLock
@@ -28,7 +29,6 @@ from sim.backtest_run import backtest, read_feed
 from sim.capacity import capacity_of, parse_capital, parse_impact
 from sim.cost_stress import parse_multiples, stress
 from sim.feed import FeedQuote
-from sim.inputs import Inputs, read_inputs
 
 BACKTESTS: Final = Path("data/backtests")
 NOT_SYNCED: Final = "a backtest skips fdatasync: its log survives a kill up to the last batch"

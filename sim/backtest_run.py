@@ -16,8 +16,10 @@ from nautilus_trader.model.identifiers import InstrumentId
 from analysis.run_summary import RunSummary, summarise
 from engine.assemble import Parts, write_run_start
 from engine.config_catalog import bar_spec_of
+from engine.inputs import Inputs
 from engine.lakehouse_client import portfolio_of
 from engine.market_time import IDENTITY
+from engine.narrator import day_of
 from engine.run_config import RunConfig
 from engine.snapshots_out import SnapshotWriter
 from lakehouse import records
@@ -28,8 +30,7 @@ from lakehouse.permission import MemoryPermission
 from orders.errors import ConfigError
 from sim.backtest import Backtest
 from sim.feed import FeedQuote
-from sim.inputs import Inputs, feed_of, manifests_of
-from sim.narrator import day_of
+from sim.inputs import feed_of, manifests_of
 from sim.replay_client import bar_of, tick_of
 from strategies.target_portfolio import as_custom
 

@@ -14,12 +14,12 @@ from analysis.cost_stress import StressRun, stress_run
 from analysis.run_summary import RunSummary
 from engine.config_catalog import bar_spec_of
 from engine.config_costs import with_costs
+from engine.inputs import Inputs
 from engine.run_config import RunConfig
 from lakehouse.layout import Layout
 from orders.errors import ConfigError, RecordCorrupt
 from orders.values import MarketLimits
 from sim.feed import FeedQuote
-from sim.inputs import Inputs
 
 MULTIPLES_MAX: Final = 9
 MULTIPLE_END: Final = Decimal(1_000)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from engine.inputs import SYNTHETIC_SIZE
 from orders.errors import InputError
 from orders.values import MarketLimits, Record
 
@@ -18,7 +19,6 @@ BPS: Final = Decimal(10_000)
 NS: Final = 1_000_000_000
 US_CLOSE: Final = time(16, 0)  # closes carry the regular session's end; early closes are not modelled
 US_ZONE: Final = ZoneInfo("America/New_York")
-SYNTHETIC_SIZE: Final = Decimal(1_000_000)  # units on each side of a quote made from a close
 
 
 class FeedQuote(Record, frozen=True, kw_only=True):

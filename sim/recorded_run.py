@@ -10,6 +10,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from engine.kept_inputs import kept_config
 from engine.market_time import MarketTime
 from engine.run_config import RunConfig
 from lakehouse import records
@@ -19,7 +20,6 @@ from lakehouse.manifest import ManifestOutcome
 from lakehouse.rebuild import LogFold, decode_line
 from lakehouse.run_inputs import InputLine, MarketFile, Published, hashes_of, judged_of, read_input, read_list, starts_with
 from orders.errors import InputError
-from sim.kept_inputs import kept_config
 
 QUOTE_COLUMNS: Final = ("ts_ns", "received_ns", "symbol", "bid", "ask", "bid_size", "ask_size")
 

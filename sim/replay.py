@@ -15,6 +15,7 @@ from typing import Any, Final
 from nautilus_trader.model.identifiers import InstrumentId
 
 from engine.assemble import Parts, write_run_start
+from engine.inputs import Inputs, read_inputs
 from engine.lakehouse_client import portfolio_of
 from engine.run_config import RunConfig
 from lakehouse import records
@@ -24,7 +25,6 @@ from lakehouse.permission import HaltNote, MemoryPermission
 from lakehouse.rebuild import decode_line
 from sim.backtest import Backtest
 from sim.feed import FeedQuote
-from sim.inputs import Inputs, read_inputs
 from sim.recorded_run import RecordedRun, read_quotes
 from sim.replay_client import tick_of
 from strategies.target_portfolio import as_custom

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engine.config_catalog import UNLIMITED
+from engine.inputs import SYNTHETIC_SIZE
 from engine.run_config import RunConfig
 from lakehouse.catalog_view import sha256_of, span_of
 from lakehouse.import_manifest import ImportManifest, read_manifests
@@ -22,7 +23,7 @@ from lakehouse.price_kinds import ABSENT, Kind, bar_length
 from orders.errors import ConfigError, InputError, RecordCorrupt
 from orders.values import MarketLimits, Record
 from sim.catalog.objects import Dataset, dataset_of, objects_in
-from sim.feed import BPS, SYNTHETIC_SIZE, FeedQuote
+from sim.feed import BPS, FeedQuote
 from venues.symbols import load_symbols
 
 NS: Final = 1_000_000_000

@@ -14,11 +14,11 @@ from analysis.execution_ratios import forecast_gaps
 from analysis.log_store import LogStore, open_log
 from analysis.paper_check import check_paper
 from analysis.run_summary import RunSummary
+from engine.inputs import read_inputs
 from engine.run_config import load_config
 from lakehouse.layout import Layout
 from orders.exact import exact_arithmetic
 from sim.backtest_run import backtest
-from sim.inputs import read_inputs
 
 ROOT = Path(__file__).resolve().parents[2]
 D = Decimal

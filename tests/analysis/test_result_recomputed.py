@@ -18,10 +18,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from analysis.run_summary import RunSummary
+from engine.inputs import read_inputs
 from engine.run_config import load_config
 from lakehouse.layout import Layout
 from sim.backtest_run import backtest
-from sim.inputs import read_inputs
 
 ROOT = Path(__file__).resolve().parents[2]
 D = Decimal

@@ -8,10 +8,10 @@ import pytest
 from analysis.calibration import Status, calibrate
 from analysis.calibration_data import observe
 from analysis.log_store import open_log
+from engine.inputs import read_inputs
 from engine.run_config import load_config
 from lakehouse.layout import Layout
 from sim.backtest_run import backtest
-from sim.inputs import read_inputs
 
 TICK_BPS = Decimal("0.1")  # prices from 10 on, in ticks of 0.0001
 TOLD = {"bar_half_spread_bps": Decimal(3), "slippage_bps": Decimal(2)}

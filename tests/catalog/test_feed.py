@@ -16,6 +16,7 @@ from nautilus_trader.model.objects import Price, Quantity
 from nautilus_trader.persistence.catalog import ParquetDataCatalog
 
 from engine.config_problems import ConfigInvalid
+from engine.inputs import read_inputs
 from engine.run_config import RunConfig, load_config
 from lakehouse.layout import Layout
 from lakehouse.lock import DataDirectoryLock
@@ -23,7 +24,7 @@ from lakehouse.price_kinds import Kind
 from lakehouse.verifier import verify
 from sim.backtest_run import backtest
 from sim.feed import FeedQuote
-from sim.inputs import feed_of, read_inputs
+from sim.inputs import feed_of
 from sim.shadow_run import ShadowRun
 from tests.catalog.made import QUOTES_HEADER, START_NS, bar_lines, order, put, refused, write_csv
 

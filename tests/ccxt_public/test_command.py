@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.ccxt_source import STALE_MS, with_live_data
 from engine.config_problems import ConfigInvalid
 from engine.run_config import load_config
 from orders.errors import ConfigError, InputError
-from sim.ccxt_source import STALE_MS, with_live_data
 from sim.rehearsal.binance_public import BinancePublic, act, random_walk, read_script
 from tests.ccxt_public.world import LiveWorld, Market
 from tests.children import END_S, child

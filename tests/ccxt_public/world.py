@@ -15,10 +15,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from engine.inputs import read_inputs
 from engine.run_config import load_config
 from lakehouse.layout import Layout
 from lakehouse.lock import DataDirectoryLock
-from sim.inputs import read_inputs
 from sim.rehearsal.binance_public import BinancePublic
 from sim.shadow_run import ShadowRun
 from tests.gate.world import BTC, ETH, World, manifest_text

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from engine.inputs import Inputs, read_inputs
 from engine.run_config import RunConfig, load_config
 from lakehouse.layout import Layout
 from orders.canonical import sha256_hex
 from orders.values import OrderKind, Side
-from sim.inputs import Inputs, read_inputs
 from venues.base import OrderRequest
 
 ROOT = Path(__file__).parents[2]

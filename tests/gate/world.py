@@ -15,6 +15,7 @@ from typing import Any
 from nautilus_trader.model.identifiers import InstrumentId
 
 from engine.assemble import Assembly, Parts, write_run_start
+from engine.inputs import Inputs, read_inputs
 from engine.market_time import IDENTITY
 from engine.run_config import RunConfig, load_config
 from lakehouse import records
@@ -24,7 +25,6 @@ from lakehouse.permission import FilePermission, MemoryPermission
 from sim.backtest import Backtest
 from sim.backtest_run import portfolio_at
 from sim.feed import FeedQuote
-from sim.inputs import Inputs, read_inputs
 from sim.replay_client import tick_of
 from sim.shadow_run import ShadowRun
 

@@ -9,7 +9,7 @@ import pytest
 
 from lakehouse.rebuild import LogFold
 from lakehouse.records import Alarm, CycleClosed, CycleOpened, HaltLine, ManifestLine
-from sim.price_source import LEAD_NS, LEAD_NS_MIN, lead_ns, manifests_left
+from sim.replay_source import LEAD_NS, LEAD_NS_MIN, lead_ns, manifests_left
 
 STAMP = {"ts_ns": 1, "run_id": "run"}
 NS = 1_000_000_000

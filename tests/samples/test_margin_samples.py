@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from analysis.run_summary import RunSummary
+from engine.inputs import read_inputs
 from engine.run_config import load_config
 from lakehouse.layout import Layout
 from lakehouse.manifest import AuditedManifest, ManifestPolicy, read_manifest
@@ -23,7 +24,6 @@ from lakehouse.provenance import ProvenancePolicy
 from lakehouse.verifier import VerifyReport, verify
 from orders.values import Grade
 from sim.backtest_run import backtest
-from sim.inputs import read_inputs
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "data/samples"

@@ -12,10 +12,10 @@ from nautilus_trader.model.enums import AggressorSide
 from nautilus_trader.model.identifiers import InstrumentId, TradeId
 from nautilus_trader.model.objects import Price, Quantity
 
+from engine.inputs import read_inputs
 from engine.run_config import load_config
 from lakehouse.layout import Layout
 from lakehouse.lock import DataDirectoryLock
-from sim.inputs import read_inputs
 from sim.shadow_run import ShadowRun
 
 TRADES = {"ETHUSDT.BINANCE": ("4000.00", "4.0000"), "BTCUSDT.BINANCE": ("100000.00", "0.20000")}

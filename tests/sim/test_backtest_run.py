@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from engine.inputs import read_inputs
 from engine.run_config import load_config
 from lakehouse.layout import Layout
 from lakehouse.verifier import verify
 from orders.errors import ConfigError
 from sim.backtest_report import Wanted, run_backtest
 from sim.backtest_run import backtest
-from sim.inputs import read_inputs
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "data/configs/backtest.toml"

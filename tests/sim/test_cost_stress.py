@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from analysis.run_summary import RunSummary
 from engine.config_costs import with_costs
 from engine.config_sections import FundingSection
+from engine.inputs import read_inputs
 from engine.run_config import RunConfig, load_config
 from lakehouse.layout import Layout
 from orders.errors import ConfigError
@@ -22,7 +23,6 @@ from orders.values import MarketLimits
 from sim.backtest_run import backtest, read_feed
 from sim.cost_stress import parse_multiples, stress, widened
 from sim.feed import FeedQuote
-from sim.inputs import read_inputs
 
 ROOT = Path(__file__).resolve().parents[2]
 D = Decimal

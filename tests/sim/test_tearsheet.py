@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from engine.inputs import read_inputs
 from engine.run_config import load_config
 from lakehouse.layout import Layout
 from orders.caveats import MEANINGS
 from sim.backtest_report import Result
 from sim.backtest_run import backtest
-from sim.inputs import read_inputs
 from sim.tearsheet import OF_CASH_ALONE, NautilusFigures, daily_returns, figures_of, return_statistics, write_tearsheet
 
 ROOT = Path(__file__).resolve().parents[2]

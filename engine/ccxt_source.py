@@ -14,7 +14,7 @@ from engine.market_time import IDENTITY
 from engine.node import MakeClient
 from engine.run_config import RunConfig
 from lakehouse import records
-from orders.errors import ConfigError, VenueUnavailable
+from orders.errors import ConfigError
 from orders.values import Listing
 from venues.ccxt.endpoint import parse_endpoint
 from venues.ccxt.profiles import profile_of
@@ -22,8 +22,6 @@ from venues.ccxt.streams import StreamEvent
 
 STALE_MS: Final = 5_000  # of `--data ccxt:EXCHANGE`, where no file says it
 SECOND_S: Final = 1.0
-OPEN_TRIES: Final = 2
-OFFSET_ASKS: Final = 3
 
 
 def with_live_data(config: RunConfig, text: str) -> RunConfig:
@@ -183,6 +181,7 @@ async def open_ccxt_source(
     Raises `VenueUnavailable` VENUE_UNREACHABLE, and `ConfigError` NO_CCXT_SYMBOL or NOT_AT_VENUE before anything is traded.
     """
     from venues.ccxt.egress import VenueClient
+    from venues.ccxt.reach import reach
 
     data = config.data
     assert data.exchange is not None
@@ -195,7 +194,7 @@ async def open_ccxt_source(
         hosts=profile.hosts,
     )
     try:
-        markets, offset_ms = await _reach(client.exchange)
+        markets, offset_ms = await reach(client.exchange)
         missing = sorted(symbol for symbol in ids if symbol not in markets)
         if missing:
             raise ConfigError(
@@ -221,33 +220,3 @@ def _ccxt_symbols(listings: Mapping[str, Listing], symbols: Mapping[str, Any]) -
             action="Add it, or take the symbol off sentinel.allow.",
         )
     return {str(listings[symbol].ccxt_symbol): listings[symbol].instrument_id for symbol in sorted(symbols)}
-
-
-async def _reach(exchange: Any) -> tuple[Mapping[str, Any], int]:
-    """Return markets and the venue's clock minus ours in ms; reads are tried twice."""
-    from ccxt.base.errors import BaseError
-
-    for attempt in range(1, OPEN_TRIES + 1):
-        try:
-            markets = await exchange.load_markets()
-            return markets, await _clock_offset_ms(exchange)
-        except BaseError as error:
-            if attempt == OPEN_TRIES:
-                raise VenueUnavailable(
-                    "VENUE_UNREACHABLE",
-                    expected=f"the public API of {exchange.id} to answer",
-                    found=f"{type(error).__name__} after {attempt} tries: {str(error)[:200]}",
-                    action="Look at the network, a proxy, or whether the venue serves this country; nothing was started.",
-                ) from error
-    raise AssertionError("unreachable")
-
-
-async def _clock_offset_ms(exchange: Any) -> int:
-    """Return the venue's clock minus ours by the quickest of a few answers; the first waits for ccxt's own throttle."""
-    best = (1 << 62, 0)
-    for _ in range(OFFSET_ASKS):
-        before = exchange.milliseconds()
-        venue_ms = await exchange.fetch_time()
-        after = exchange.milliseconds()
-        best = min(best, (after - before, int(venue_ms - (before + after) // 2)))
-    return best[1]

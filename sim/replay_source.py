@@ -1,57 +1,25 @@
-"""Where a shadow's prices come from: the interface of all sources, and the replay of a recorded or made feed."""
+"""The replay of a recorded or made feed as a shadow's price source, in market time that may run faster than real time."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from engine.assemble import Assembly
 from engine.market_time import MarketTime
+from engine.narrator import day_of
 from engine.node import MakeClient
 from engine.run_config import RunConfig
 from lakehouse.rebuild import LogFold
 from orders.canonical import sha256_hex
 from sim.feed import FeedQuote
-from sim.narrator import day_of
 from sim.replay_client import Player, ReplayDataClient
 
 NS: Final = 1_000_000_000
 LEAD_NS: Final = NS  # real time between the start of the node and the feed's first instant
 LEAD_NS_MIN: Final = NS // 4  # after a restart, which goes on where market time had come to if the node can start in time
-
-
-class PriceSource(Protocol):
-    """Made before the node, which takes its data clients from `maker`; bound once assembled; played while the node runs."""
-
-    market_time: MarketTime
-    description: str  # in the run's first line
-    instants: int  # of the whole source; 0 when it has no end
-
-    def headline(self) -> str:
-        """Return what a person is told of the source at the start."""
-        ...
-
-    def maker(self, venue: str) -> MakeClient:
-        """Return the factory of a venue's data client."""
-        ...
-
-    def bind(self, *, kernel: Any, assembly: Assembly, on_instant: Callable[[int], None]) -> None:
-        """Take what `play` needs; `on_instant(market_ns)` is called after each group of prices."""
-        ...
-
-    async def play(self) -> None:
-        """Return when the source is at its end. Raises `StorageError` when a manifest cannot be installed."""
-        ...
-
-    def summary(self) -> str:
-        """Return what was wrong with the prices, for the end of the run; "" when nothing was."""
-        ...
-
-    async def close(self) -> None:
-        """Give back what the source holds; called at the end, however the run ended."""
-        ...
 
 
 def lead_ns(first_market_ns: int, *, resume_ns: int, speed: int) -> int:
