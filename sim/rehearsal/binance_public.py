@@ -16,17 +16,19 @@ import json
 import random
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from orders.errors import InputError
-from sim.rehearsal.public_market import SYMBOLS, PublicMarket, PublicSymbol
+from sim.rehearsal.hub import Hub
+from sim.rehearsal.listing import LISTINGS, Listing
+from sim.rehearsal.public_market import PublicMarket
 from sim.rehearsal.rest_faults import RestFaults
+from sim.rehearsal.values import Printed
 
 LOOPBACK: Final = "127.0.0.1"
 BOOK_LEVELS: Final = 20
@@ -40,30 +42,25 @@ def _wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class BinancePublic:
+class BinancePublic(Hub):
     """The server. Commands may be given at any time on its loop; `connections` and `requests` count what came in."""
 
-    def __init__(self, *, symbols: Sequence[PublicSymbol] = SYMBOLS, now_ms: Callable[[], int] = _wall_ms) -> None:
+    def __init__(self, *, symbols: Sequence[Listing] = LISTINGS, now_ms: Callable[[], int] = _wall_ms) -> None:
+        super().__init__()
         self.markets = {symbol.name: PublicMarket(symbol) for symbol in symbols}
-        self.connections = 0
-        self.requests: Counter[str] = Counter()
         self.rest_status: int | None = None  # every REST answer is this error while set
-        self.refuse_sockets = False
         self.faults = RestFaults()
-        self._silent: set[str] = set()
-        self._twice = False
-        self._held: list[tuple[str, dict[str, Any]]] | None = None
-        self._sockets: dict[web.WebSocketResponse, tuple[set[str], bool]] = {}
         self._now_ms = now_ms
         self._runner: web.AppRunner | None = None
-        self._sends: set[asyncio.Task[None]] = set()
 
-    async def start(self, *, port: int = 0) -> str:
-        """Listen on 127.0.0.1 and return the endpoint, such as http://127.0.0.1:18080."""
+    async def start(self, *, port: int = 0, extend: Callable[[web.Application], None] | None = None) -> str:
+        """Listen on 127.0.0.1 and return the endpoint, such as http://127.0.0.1:18080. `extend` adds paths that go first."""
         app = web.Application()
+        if extend is not None:
+            extend(app)
         app.router.add_get("/api/v3/{name:.+}", self._answer)
         for path in ("/ws", "/ws/{name}", "/stream", "/stream/{name}"):
-            app.router.add_get(path, self._socket)
+            app.router.add_get(path, self.market_socket)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, LOOPBACK, port)
@@ -92,94 +89,21 @@ class BinancePublic:
         ):
             self.send(stream, message)
 
-    def drop(self) -> None:
-        """Cut every websocket without a farewell, as a broken line does."""
-        for socket in list(self._sockets):
-            transport = socket._req.transport if socket._req is not None else None
-            if transport is not None:
-                transport.abort()
-        self._sockets.clear()
-
-    def silence(self, kind: str) -> None:
-        """Send nothing on streams whose name ends in `kind` ("" is all), sockets open; the market goes on."""
-        self._silent.add(kind)
-
-    def speak(self) -> None:
-        """End every silence."""
-        self._silent.clear()
-
-    def duplicate(self, on: bool) -> None:
-        """Send everything twice, or no longer."""
-        self._twice = on
-
-    def hold(self) -> None:
-        """Keep messages back until `release`."""
-        self._held = []
-
-    def release(self, *, reverse: bool) -> None:
-        """Send what was held, in order or in reverse."""
-        held, self._held = self._held or [], None
-        for stream, message in reversed(held) if reverse else held:
+    def print_trade(self, printed: Printed) -> None:
+        """Tell a trade that an exchange matched, under its own id."""
+        for stream, message in self.markets[printed.symbol].add_trade(
+            printed.price,
+            printed.quantity,
+            buyer_is_maker=printed.buyer_is_maker,
+            now_ms=self._now_ms(),
+            trade_id=printed.trade_id,
+        ):
             self.send(stream, message)
 
-    def send(self, stream: str, message: dict[str, Any]) -> None:
-        """Send one message, of the market or made, to whoever subscribed to `stream`."""
-        if self._held is not None:
-            self._held.append((stream, message))
-            return
-        if any(stream.endswith(kind) for kind in self._silent):
-            return
-        for socket, (streams, combined) in list(self._sockets.items()):
-            if stream in streams:
-                body = json.dumps({"stream": stream, "data": message} if combined else message)
-                for _ in range(2 if self._twice else 1):
-                    self._later(socket, body)
-
-    def subscribed(self, kind: str) -> int:
-        """Return how many subscriptions there are to streams whose name ends in `kind`."""
-        return sum(stream.endswith(kind) for streams, _ in self._sockets.values() for stream in streams)
-
-    def _later(self, socket: web.WebSocketResponse, body: str) -> None:
-        async def work() -> None:
-            try:
-                await socket.send_str(body)
-            except (ConnectionError, RuntimeError):
-                self._sockets.pop(socket, None)
-
-        task = asyncio.get_running_loop().create_task(work())
-        self._sends.add(task)
-        task.add_done_callback(self._sends.discard)
-
-    async def _socket(self, request: web.Request) -> web.StreamResponse:
-        self.connections += 1
-        if self.refuse_sockets:
-            return web.Response(status=503)
-        socket = web.WebSocketResponse(autoping=True)
-        await socket.prepare(request)
-        streams: set[str] = set()
-        self._sockets[socket] = (streams, request.path.startswith("/stream"))
-        streams.update(name for name in request.query.get("streams", "").split("/") if name)
-        try:
-            async for message in socket:
-                if message.type is WSMsgType.TEXT:
-                    self._command(socket, streams, message.data)
-        finally:
-            self._sockets.pop(socket, None)
-        return socket
-
-    def _command(self, socket: web.WebSocketResponse, streams: set[str], body: str) -> None:
-        try:
-            asked = json.loads(body)
-            method, names, number = asked["method"], [str(name) for name in asked["params"]], asked["id"]
-        except (ValueError, KeyError, TypeError):
-            self._later(socket, json.dumps({"error": {"code": 2, "msg": "Invalid request"}}))
-            return
-        self.requests[method] += 1
-        if method == "SUBSCRIBE":
-            streams.update(names)
-        elif method == "UNSUBSCRIBE":
-            streams.difference_update(names)
-        self._later(socket, json.dumps({"result": None, "id": number}))
+    def show_book(self, name: str, *, bids: dict[Decimal, Decimal], asks: dict[Decimal, Decimal]) -> None:
+        """Tell a book that an exchange has."""
+        for stream, message in self.markets[name].show(bids, asks, now_ms=self._now_ms()):
+            self.send(stream, message)
 
     async def _answer(self, request: web.Request) -> web.Response:
         return await self.faults.spoil(request.match_info["name"], await self._rest(request))
@@ -195,7 +119,7 @@ class BinancePublic:
         if name == "time":
             return web.json_response({"serverTime": self._now_ms()})
         if name == "exchangeInfo":
-            listed = [market.exchange_info() for market in self.markets.values()]
+            listed = [market.symbol.exchange_info() for market in self.markets.values()]
             body = {"timezone": "UTC", "serverTime": self._now_ms(), "rateLimits": [], "exchangeFilters": [], "symbols": listed}
             return web.json_response(body)
         market = self.markets.get(request.query.get("symbol", ""))

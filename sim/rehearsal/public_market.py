@@ -1,6 +1,6 @@
-"""The market behind the loopback venue: books, trades and update ids of a few symbols, and their messages as Binance words them.
+"""What the public sees of one pair: book, trades and update ids, and their messages as Binance words them.
 
-Numbers go out as texts with the trailing zeros Binance sends. Hand-written filters; nothing here was fetched from the venue.
+Numbers go out as texts with the trailing zeros Binance sends.
 """
 
 from __future__ import annotations
@@ -10,42 +10,15 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from orders.values import Record
+from sim.rehearsal.listing import Listing, text
 
 TRADES_KEPT_MAX: Final = 100_000
-EIGHT_PLACES: Final = Decimal("0.00000001")
-
-
-class PublicSymbol(Record, frozen=True, kw_only=True):
-    """A spot pair and the filters its exchangeInfo carries."""
-
-    name: str
-    base: str
-    quote: str
-    tick_size: Decimal
-    step_size: Decimal
-    min_notional: Decimal
-
-
-SYMBOLS: Final = (
-    PublicSymbol(
-        name="BTCUSDT", base="BTC", quote="USDT", tick_size=Decimal("0.01"), step_size=Decimal("0.00001"), min_notional=Decimal(5)
-    ),
-    PublicSymbol(
-        name="ETHUSDT", base="ETH", quote="USDT", tick_size=Decimal("0.01"), step_size=Decimal("0.0001"), min_notional=Decimal(5)
-    ),
-)
-
-
-def text(value: Decimal) -> str:
-    """Return a number as Binance writes it: eight decimals."""
-    return str(value.quantize(EIGHT_PLACES))
 
 
 class PublicMarket:
     """One symbol's book and trades. `first_trade_id` lets a test begin anywhere."""
 
-    def __init__(self, symbol: PublicSymbol, *, first_trade_id: int = 1) -> None:
+    def __init__(self, symbol: Listing, *, first_trade_id: int = 1) -> None:
         self.symbol = symbol
         self.update_id = 1_000
         self.bids: dict[Decimal, Decimal] = {}
@@ -61,12 +34,26 @@ class PublicMarket:
         tick = self.symbol.tick_size
         bids = {bid - tick * place: size for place in range(levels)}
         asks = {ask + tick * place: size for place in range(levels)}
+        return self.show(bids, asks, now_ms=now_ms)
+
+    def show(
+        self, bids: dict[Decimal, Decimal], asks: dict[Decimal, Decimal], *, now_ms: int
+    ) -> list[tuple[str, dict[str, Any]]]:
+        """Replace the book; return (stream, message) of what changed. An empty side has price and size zero."""
         first = self.update_id + 1
         self.update_id += 1
         changed_bids, changed_asks = _changes(self.bids, bids), _changes(self.asks, asks)
         self.bids, self.asks = bids, asks
         name = self.symbol.name
-        ticker = {"u": self.update_id, "s": name, "b": text(bid), "B": text(size), "a": text(ask), "A": text(size)}
+        touch = self.touch()
+        ticker = {
+            "u": self.update_id,
+            "s": name,
+            "b": touch["bidPrice"],
+            "B": touch["bidQty"],
+            "a": touch["askPrice"],
+            "A": touch["askQty"],
+        }
         depth = {
             "e": "depthUpdate",
             "E": now_ms,
@@ -79,10 +66,14 @@ class PublicMarket:
         return [(f"{name.lower()}@bookTicker", ticker), (f"{name.lower()}@depth@100ms", depth)]
 
     def add_trade(
-        self, price: Decimal, quantity: Decimal, *, buyer_is_maker: bool, now_ms: int
+        self, price: Decimal, quantity: Decimal, *, buyer_is_maker: bool, now_ms: int, trade_id: int | None = None
     ) -> list[tuple[str, dict[str, Any]]]:
-        """Record a trade; return its messages on both trade streams. One trade is one aggregate trade here."""
-        trade_id, self._next_trade = self._next_trade, self._next_trade + 1
+        """Record a trade; return its messages on both trade streams. One trade is one aggregate trade here.
+
+        `trade_id` is the next one unless an exchange counts itself.
+        """
+        trade_id = self._next_trade if trade_id is None else trade_id
+        self._next_trade = trade_id + 1
         fields = {"p": text(price), "q": text(quantity), "T": now_ms, "m": buyer_is_maker, "M": True}
         self.trades.append({"a": trade_id, "f": trade_id, "l": trade_id, **fields})
         del self.trades[:-TRADES_KEPT_MAX]
@@ -137,31 +128,6 @@ class PublicMarket:
             if start_ms <= trade["T"] <= end_ms:
                 buckets.setdefault(trade["T"] // interval_ms * interval_ms, []).append(trade)
         return [_kline(opened, buckets[opened], interval_ms) for opened in sorted(buckets)[:limit]]
-
-    def exchange_info(self) -> dict[str, Any]:
-        """Return the symbol's entry in exchangeInfo."""
-        symbol = self.symbol
-        tick, step = text(symbol.tick_size), text(symbol.step_size)
-        return {
-            "symbol": symbol.name,
-            "status": "TRADING",
-            "baseAsset": symbol.base,
-            "baseAssetPrecision": 8,
-            "quoteAsset": symbol.quote,
-            "quotePrecision": 8,
-            "quoteAssetPrecision": 8,
-            "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
-            "isSpotTradingAllowed": True,
-            "isMarginTradingAllowed": False,
-            "filters": [
-                {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": "1000000.00000000", "tickSize": tick},
-                {"filterType": "LOT_SIZE", "minQty": step, "maxQty": "9000.00000000", "stepSize": step},
-                {"filterType": "MARKET_LOT_SIZE", "minQty": "0.00000000", "maxQty": "120.00000000", "stepSize": "0.00000000"},
-                {"filterType": "NOTIONAL", "minNotional": text(symbol.min_notional), "applyMinToMarket": True},
-            ],
-            "permissions": [],
-            "permissionSets": [["SPOT"]],
-        }
 
 
 def _changes(old: Mapping[Decimal, Decimal], new: Mapping[Decimal, Decimal]) -> list[list[str]]:

@@ -197,7 +197,7 @@ def test_reads_of_unmodified_ccxt_all_reach_the_endpoint():
         )
         exchange = client.exchange
         try:
-            assert sorted(await exchange.load_markets()) == ["BTC/USDT", "ETH/USDT"]
+            assert {"BTC/USDT", "ETH/USDT"} <= set(await exchange.load_markets())
             assert len(await exchange.fetch_trades("BTC/USDT")) == 3
             assert (await exchange.fetch_order_book("BTC/USDT"))["bids"][0] == [100.0, 50.0]
             assert (await exchange.fetch_ohlcv("BTC/USDT", "1m"))[0][5] == 4.5

@@ -1,0 +1,117 @@
+"""The control endpoint: what a test or a person tells the rehearsal exchange to do, and what it answers about itself.
+
+One POST of `{"do": NAME, ...}` a step; the answer is `{"result": ...}` or, with status 400, `{"error": ...}`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from aiohttp import web
+
+from orders.errors import InputError
+from sim.rehearsal.asking import parse_order
+from sim.rehearsal.binance_public import BOOK_LEVELS, act
+from sim.rehearsal.truth import truth
+from sim.rehearsal.values import Refusal
+from sim.rehearsal.venue import Venue
+from sim.rehearsal.wording import order_state
+
+
+class Control:
+    """Does steps on a venue. `stopped` is set when one asks it to end."""
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+        self.stopped = asyncio.Event()
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answer one POST."""
+        try:
+            step = json.loads(await request.text())
+            return web.json_response({"result": self.do(step)})
+        except (InputError, ValueError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+
+    def do(self, step: Mapping[str, Any]) -> Any:
+        """Do one step and return its result. Raises `InputError` SCRIPT_MALFORMED."""
+        try:
+            return self._do(dict(step))
+        except (KeyError, TypeError, ArithmeticError, AssertionError) as error:
+            raise InputError(
+                "SCRIPT_MALFORMED",
+                expected="a step such as {'do': 'set_book', 'symbol': 'BTCUSDT', 'bids': [['97000', '1']], 'asks': []}",
+                found=f"{dict(step)!r}: {type(error).__name__} {error}",
+                action="Mend the script; `Control` in sim.rehearsal.control has all steps.",
+            ) from error
+
+    def _do(self, step: dict[str, Any]) -> Any:
+        venue = self._venue
+        match step["do"]:
+            case "set_book":
+                venue.set_book(step["symbol"], bids=_levels(step["bids"]), asks=_levels(step["asks"]))
+            case "quote":
+                self._quote(step)
+            case "trade":
+                venue.trade_at(
+                    step["symbol"],
+                    price=Decimal(step["price"]),
+                    quantity=Decimal(step["quantity"]),
+                    buyer_is_maker=bool(step.get("buyer_is_maker", False)),
+                )
+            case "balance":
+                venue.set_balance(step["account"], step["asset"], free=Decimal(step["free"]))
+            case "order":
+                return self._order(step)
+            case "cancel":
+                return self._cancel(step)
+            case "skew":
+                venue.skew_ms = int(step["ms"])
+            case "truth":
+                return truth(venue)
+            case "counts":
+                return dict(venue.public.requests)
+            case "stop":
+                self.stopped.set()
+            case _:
+                act(venue.public, step)
+        return None
+
+    def _quote(self, step: Mapping[str, Any]) -> None:
+        symbol, size = step["symbol"], Decimal(step.get("size", 50))
+        tick = self._venue.exchange.listings[symbol].tick_size
+        bid, ask = Decimal(step["bid"]), Decimal(step["ask"])
+        places = range(int(step.get("levels", BOOK_LEVELS)))
+        bids = {bid - tick * place: size for place in places if bid > tick * place}
+        self._venue.set_book(symbol, bids=bids, asks={ask + tick * place: size for place in places})
+
+    def _order(self, step: Mapping[str, Any]) -> dict[str, Any]:
+        """Place an order that no client sent: by somebody else, on any account."""
+        parameters = {name: str(value) for name, value in step["parameters"].items()}
+        asked = parse_order(parameters, account=step["account"], made_id=self._venue.made_id())
+        placed = asked if isinstance(asked, Refusal) else self._venue.place(asked, external=True)
+        if isinstance(placed, Refusal):
+            raise InputError(
+                "SCRIPT_ORDER_REFUSED", expected="an order the venue takes", found=placed.message, action="Mend the step."
+            )
+        return order_state(placed)
+
+    def _cancel(self, step: Mapping[str, Any]) -> dict[str, Any]:
+        done = self._venue.cancel(
+            step["account"],
+            step["symbol"],
+            order_id=step.get("order_id"),
+            client_id=step.get("client_id"),
+            cancel_id=self._venue.made_id(),
+        )
+        if isinstance(done, Refusal):
+            raise InputError("SCRIPT_ORDER_REFUSED", expected="an open order", found=done.message, action="Mend the step.")
+        return order_state(done)
+
+
+def _levels(rows: Sequence[Sequence[str]]) -> dict[Decimal, Decimal]:
+    return {Decimal(price): Decimal(size) for price, size in rows}

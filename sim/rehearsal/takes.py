@@ -1,0 +1,69 @@
+"""What an incoming order takes at once, planned before anything moves, so that a balance is judged at the price it will pay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Final
+
+from orders.values import Record, Side
+from sim.rehearsal.book import NONE, Book
+from sim.rehearsal.values import Asked, floor_eight
+
+PREVENTS_TAKER: Final = ("EXPIRE_TAKER", "EXPIRE_BOTH")
+PREVENTS_MAKER: Final = ("EXPIRE_MAKER", "EXPIRE_BOTH")
+
+
+class Take(Record, frozen=True, kw_only=True):
+    """One step of a match. `order_id` is None for the feed; `prevented`: an own order, which does not trade but expires."""
+
+    price: Decimal
+    quantity: Decimal
+    order_id: int | None
+    prevented: bool
+
+    @property
+    def turnover(self) -> Decimal:
+        """In the quote asset, rounded down to what the venue keeps."""
+        return floor_eight(self.price * self.quantity)
+
+
+def plan_takes(book: Book, asked: Asked, *, step_size: Decimal, is_own: Callable[[int], bool]) -> list[Take]:
+    """Return the steps of a match in order: at most the order's quantity, or the whole steps its quote quantity pays.
+
+    Where self-trade prevention ends the taker, the plan ends there.
+    """
+    takes: list[Take] = []
+    wanted, budget = asked.quantity, asked.quote_quantity
+    for offer in book.offers(asked.side, limit=asked.price):
+        if wanted is not None:
+            room = wanted
+        else:
+            assert budget is not None, "an order has a quantity or a quote quantity"
+            room = budget // (offer.price * step_size) * step_size
+        quantity = min(room, offer.quantity)
+        if quantity <= 0:
+            break
+        prevented = offer.order_id is not None and asked.self_trade != "NONE" and is_own(offer.order_id)
+        takes.append(Take(price=offer.price, quantity=quantity, order_id=offer.order_id, prevented=prevented))
+        if prevented:
+            if asked.self_trade in PREVENTS_TAKER:
+                break
+            continue
+        wanted = None if wanted is None else wanted - quantity
+        budget = None if budget is None else budget - takes[-1].turnover
+    return takes
+
+
+def taken(takes: Sequence[Take]) -> Decimal:
+    """Return the quantity that really trades."""
+    return sum((take.quantity for take in takes if not take.prevented), start=NONE)
+
+
+def needed(asked: Asked, takes: Sequence[Take]) -> Decimal:
+    """Return what the order locks of the asset it pays with: the most it can pay."""
+    if asked.side is Side.SELL:
+        return taken(takes) if asked.kind == "MARKET" or asked.quantity is None else asked.quantity
+    if asked.price is not None and asked.quantity is not None:
+        return floor_eight(asked.price * asked.quantity)
+    return sum((take.turnover for take in takes if not take.prevented), start=NONE)
