@@ -20,7 +20,7 @@ from engine.intake_desk import IntakeDesk
 from engine.plan_desk import stops_on_error
 from engine.plan_facts import PlanFacts
 from engine.recorder import Recorder
-from engine.regime_watch import RegimeWatch
+from engine.regime_watch import REGIME_PARITY, RegimeWatch
 from engine.releases import Releases
 from engine.run_config import RunConfig
 from engine.sentinel_state import SentinelState
@@ -42,6 +42,7 @@ from strategies.planner import plan
 if TYPE_CHECKING:
     from strategies.manifest_strategy import ManifestStrategy
 
+REGIME_LOOK_NS: Final = 60 * 1_000_000_000  # market time between looks at whether a plan that the regime log stopped is allowed
 HELD_RETRIES_MAX: Final = 5  # cycles a manifest gets after held ones; a price that stays away is an alarm, not a loop
 
 
@@ -67,12 +68,8 @@ class ManifestDesk(IntakeDesk):
         hours: Hours,
         waiting: Waiting,
         drift: DriftGrid,
+        regime: RegimeWatch,
     ) -> None:
-        regime = RegimeWatch(
-            config.regime_audit_policy(),
-            market_now_ns=recorder.market_now_ns,
-            alarm=lambda code, message: recorder.write(records.Alarm, code=code, message=message),
-        )
         super().__init__(
             limits=limits,
             facts=facts,
@@ -127,7 +124,7 @@ class ManifestDesk(IntakeDesk):
         manifest, audited = work.outcome, self._intake.audited
         assert audited is not None
         self._decided = work
-        self._unsettled = False
+        self._unsettled = self._releases.left_over = False  # of the last cycle: this one may approve nothing
         cycle = self._recorder.open_cycle(cause=work.cause, manifest_sha256=manifest.manifest_sha256)
         self._open_manifest, self._outcome = manifest.manifest_sha256, "done"
         inputs = self._work_inputs(work, cycle=cycle)
@@ -202,7 +199,7 @@ class ManifestDesk(IntakeDesk):
         Work that is to be tried again is returned, else None: of a cycle that left something over (lines whose turn did not come,
         orders in flight, a flip's other side) a top-up, `policy.top_ups_max` times for one manifest; of lines that wait for their
         market, or a book that needs its prices, one at its next session; of a cycle held for another price one with newer prices,
-        at most `HELD_RETRIES_MAX` times.
+        at most `HELD_RETRIES_MAX` times; of a plan that the regime log stopped one that is put off (`put_off`).
         """
         outcome, self._outcome = self._outcome, "done"
         made, self._planned = self._planned, None
@@ -227,6 +224,8 @@ class ManifestDesk(IntakeDesk):
         self.on_cycle_end(fills, self._recorder.cycle_orders)
         if decided is None or drifted:
             return None
+        if outcome == "refused" and self._regime.barred:
+            return self._again(decided, now_ns=now)
         if outcome == "held" and self._price_held and self._retries:
             left = frozenset(s for s in self._hours.closed(decided.symbols, now_ns=now) if self.quote_of(s) is None)
             self._retries -= not left
@@ -272,7 +271,24 @@ class ManifestDesk(IntakeDesk):
 
     @property
     def _leaves_over(self) -> bool:
-        return self._unsettled or self._releases.left_over
+        return self._unsettled or self._releases.left_over or self._regime.barred
+
+    @stops_on_error(None)
+    def put_off(self, work: Work) -> Work | None:
+        """Return the work of a later look at what the regime log had stopped, where it still would; None: plan it now.
+
+        Nothing is opened or written by looking. What reduces only, and what is refused for another reason, is planned.
+        """
+        if work.cause != TOP_UP or not self._regime.barred:
+            return None
+        inputs = self._work_inputs(work, cycle=self._recorder.last_cycle + 1)
+        made, audited = made_plan(inputs), self._intake.audited
+        if isinstance(made, Held) or audited is None:
+            return None
+        foretold = self.foretold(made, inputs=inputs, audited=audited)
+        if isinstance(foretold, Held) or foretold.code != REGIME_PARITY:
+            return None
+        return self._again(work, now_ns=inputs.now_ns + REGIME_LOOK_NS // self._recorder.market_speed)
 
     def _session(self, work: Work, left: frozenset[str], *, now_ns: int) -> Work | None:
         """The work of the next session of what is left; an alarm where there is none."""

@@ -37,7 +37,7 @@ class Counted:
             case Send():
                 day = line.ts_ns // DAY_NS
                 known, count = self.messages.get(line.venue, (day, 0))
-                self.messages[line.venue] = (day, count + 1 if known == day else 1)
+                self.messages[line.venue] = (max(day, known), 1 if day > known else count + 1)  # a clock set back gives none back
             case Intent():
                 if not operator and line.parent_client_order_id is None:
                     self.parents.setdefault(line.symbol, deque(maxlen=REMEMBERED)).append(line.market_ns)

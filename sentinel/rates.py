@@ -1,7 +1,8 @@
 """Message limit (control 4, RTS 6 15(1)(d)): submits and modifies a venue gets per second and per day. Cancels are never blocked.
 
 Real time, because the venue counts in it: a replay at any speed sends as fast as its process does. A second is a sliding
-window: the place of a message is free again exactly one second after it. Days are UTC days.
+window: the place of a message is free again exactly one second after it. Days are UTC days. A clock that is set back gives
+nothing back: the day goes on as the latest one seen, and what was sent in the second before counts for a second of the new time.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class _Venue:
 
 
 class MessageRates:
-    """One per gate. `now_ns` comes in and does not run back; a message is asked for first and counted when it goes."""
+    """One per gate. `now_ns` comes in; a message is asked for first and counted when it goes."""
 
     def __init__(self, limits: SentinelLimits) -> None:
         self._per_s = limits.messages_per_s_max
@@ -47,7 +48,7 @@ class MessageRates:
         if known is None:
             return self._passed
         in_second = self._in_second(known, now_ns)
-        today = known.count if now_ns // DAY_NS == known.day else 0
+        today = known.count if now_ns // DAY_NS <= known.day else 0
         if in_second < self._per_s and today < self._per_day:
             return self._passed
         seen = f"{in_second} in the last second, {today} today at {venue}"
@@ -59,7 +60,7 @@ class MessageRates:
         if known is None:
             known = self._venues[venue] = _Venue()
         day = now_ns // DAY_NS
-        if day != known.day:
+        if day > known.day:
             known.day, known.count = day, 0
         known.count += messages
         self._in_second(known, now_ns)
@@ -69,7 +70,7 @@ class MessageRates:
     def left_today(self, venue: str, now_ns: int) -> int:
         """Return how many messages the day has left for a venue, 0 or more."""
         known = self._venues.get(venue)
-        used = known.count if known is not None and now_ns // DAY_NS == known.day else 0
+        used = known.count if known is not None and now_ns // DAY_NS <= known.day else 0
         return max(0, self._per_day - used)
 
     def left_now(self, venue: str, now_ns: int) -> int:
@@ -80,6 +81,8 @@ class MessageRates:
     @staticmethod
     def _in_second(known: _Venue, now_ns: int) -> int:
         instants = known.instants
+        if instants and instants[-1] > now_ns:  # the clock was set back
+            known.instants = instants = deque([now_ns] * len(instants))
         while instants and now_ns - instants[0] >= SECOND_NS:
             instants.popleft()
         while len(instants) > 2 * MESSAGES_PER_S_MAX:  # a storm of cancels: what is over the limit stays over it

@@ -84,6 +84,24 @@ def test_without_top_ups_what_was_skipped_stays_for_the_next_manifest(tmp_path: 
     assert [line for line in ran.of("skip") if line["cycle"] == 2]
 
 
+def test_what_a_cycle_left_over_does_not_top_up_the_next_one_that_approves_nothing(tmp_path: Path) -> None:
+    """The third manifest wants what is held; nothing of it is left over, whatever the second one left."""
+    policy = SLICES + "release_deadline_s = 1\ntop_ups_max = 3\nplan_deadline_s = 1\n"
+    world, manifests = rebalance(tmp_path, policy=policy, until_ms=9_000)
+    text = world.config_path.read_text().replace("plan_deadline_s = 30\n", "", 1)
+    world.config_path.write_text(text.replace('drift_band_fraction = "0.001"', 'drift_band_fraction = "0.02"'))
+    manifests[1] = (
+        2_600,
+        world.save("2.json", manifest_text({A.symbol: "0.5", B.symbol: "0.48"}, generated="2025-01-06T13:59:31")),
+    )
+    held = world.save("3.json", manifest_text({A.symbol: "0.5"}, generated="2025-01-06T13:59:32"))
+    ran = run_backtest(world, [*manifests, (3_200, held)])
+    assert [line["symbol"] for line in ran.of("skip") if line["reason"] == "NO_CASH"] == [B.symbol]
+    assert {line["cycle"] for line in ran.of("intent")} == {1, 2}
+    assert [line["cause"] for line in ran.of("cycle")] == ["new_manifest"] * 3
+    assert [line["outcome"] for line in ran.of("cycle_end")] == ["done", "partial", "done"]
+
+
 def test_a_restart_tops_up_a_cycle_that_had_left_something_over(tmp_path: Path) -> None:
     world, manifests = rebalance(tmp_path, policy=SLICES + "release_deadline_s = 1\ntop_ups_max = 1\n", until_ms=9_000)
     ran = run_backtest(world, manifests)

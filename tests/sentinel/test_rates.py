@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from orders.plan import Outcome
 from sentinel.rates import DAY_NS, SECOND_NS, MessageRates
 from tests.sentinel.cases import limits
@@ -86,3 +89,53 @@ def test_a_denial_names_both_counts_and_both_limits() -> None:
     known.count("US", START, messages=3)
     verdict = known.ask("US", START)
     assert (verdict.observed, verdict.limit) == ("3 in the last second, 3 today at US", "3 a second, 5 a day")
+
+
+HOUR_NS = 3_600 * SECOND_NS
+
+
+def test_a_clock_set_back_over_midnight_does_not_begin_the_day_anew() -> None:
+    known = rates(per_day=3)
+    assert [passes(known, START + offset) for offset in (0, 1, -HOUR_NS, -HOUR_NS + 1, HOUR_NS)] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert known.left_today("US", START - HOUR_NS) == known.left_today("US", START) == 0
+    assert passes(known, START + DAY_NS)
+
+
+def test_a_clock_set_back_blocks_a_second_and_not_the_hour() -> None:
+    known = rates(per_s=2, per_day=100)
+    assert passes(known, START)
+    assert passes(known, START)
+    back = START - HOUR_NS
+    assert not passes(known, back)
+    assert known.left_now("US", back) == 0
+    assert not passes(known, back + SECOND_NS - 1)
+    assert passes(known, back + SECOND_NS)
+
+
+def test_what_the_log_says_of_a_later_day_counts_until_that_day_is_over() -> None:
+    known = rates(per_day=5)
+    known.restore("US", day=START // DAY_NS, count=5)
+    assert not passes(known, START - HOUR_NS)
+    assert not passes(known, START)
+    assert passes(known, START + DAY_NS)
+
+
+@given(
+    steps=st.lists(st.integers(-2 * HOUR_NS, 2 * HOUR_NS), max_size=60),
+    start=st.integers(-3 * HOUR_NS, 3 * HOUR_NS),
+)
+def test_whatever_the_clock_does_no_day_takes_more_than_its_limit(steps: list[int], start: int) -> None:
+    known, now, newest = rates(per_day=5), START + start, 0
+    sent: dict[int, int] = {}
+    for step in steps:
+        now += step
+        newest = max(newest, now // DAY_NS)
+        if passes(known, now):
+            sent[newest] = sent.get(newest, 0) + 1
+    assert all(count <= 5 for count in sent.values())

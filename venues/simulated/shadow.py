@@ -23,7 +23,7 @@ from nautilus_trader.model.enums import AccountType, BookType, OmsType, OrderSta
 from nautilus_trader.model.events import OrderAccepted, OrderSubmitted
 from nautilus_trader.model.identifiers import AccountId, ClientId, Venue
 from nautilus_trader.model.objects import Currency, Money
-from nautilus_trader.model.orders import MarketOrder
+from nautilus_trader.model.orders import LimitOrder, MarketOrder
 
 from orders.assumptions import Assumptions, FillRule
 from orders.values import AccountKind
@@ -137,7 +137,7 @@ class ShadowExecutionClient(LiveExecutionClient):
         queued = {order.client_order_id for order, _ in self._requeue}
         for order in self._cache.orders_open(venue=self.venue):
             if order.client_order_id not in queued:
-                self._exchange.get_matching_engine(order.instrument_id).process_order(order, self.account_id)
+                self._exchange.get_matching_engine(order.instrument_id).process_order(rest_of(order), self.account_id)
         self._msgbus.subscribe(f"data.*.{self.venue}.*", handler=self._on_data)
         self._inner._set_connected(True)
         self._set_connected(True)
@@ -285,24 +285,29 @@ class ShadowExecutionClient(LiveExecutionClient):
 
 
 def rest_of(order: Any) -> Any:
-    """Return what a venue that begins anew has of a market order that had filled in part: an order of what is left of it.
+    """Return what a venue that begins anew has of an order that had filled in part: an order of what is left of it.
 
     A matching engine counts the fills of an order itself, from none; given the whole order it would fill more than is left.
     """
-    if order.order_type != OrderType.MARKET or not order.filled_qty.as_decimal():
+    if not order.filled_qty.as_decimal():
         return order
-    rest = MarketOrder(
-        trader_id=order.trader_id,
-        strategy_id=order.strategy_id,
-        instrument_id=order.instrument_id,
-        client_order_id=order.client_order_id,
-        order_side=order.side,
-        quantity=order.leaves_qty,
-        init_id=_uuid(),
-        ts_init=order.ts_init,
-        time_in_force=order.time_in_force,
-        reduce_only=order.is_reduce_only,
-    )
+    common = {
+        "trader_id": order.trader_id,
+        "strategy_id": order.strategy_id,
+        "instrument_id": order.instrument_id,
+        "client_order_id": order.client_order_id,
+        "order_side": order.side,
+        "quantity": order.leaves_qty,
+        "init_id": _uuid(),
+        "ts_init": order.ts_init,
+        "time_in_force": order.time_in_force,
+        "reduce_only": order.is_reduce_only,
+    }
+    if order.order_type == OrderType.MARKET:
+        rest = MarketOrder(**common)
+    else:
+        assert order.order_type == OrderType.LIMIT
+        rest = LimitOrder(**common, price=order.price)
     for event in order.events:
         if isinstance(event, OrderSubmitted | OrderAccepted):
             rest.apply(event)
