@@ -28,6 +28,7 @@ from engine.order_context import RunFacts
 from engine.plan_facts import PlanFacts
 from engine.prices import Prices
 from engine.recorder import Recorder
+from engine.regime_watch import RegimeWatch
 from engine.releases import Releases
 from engine.run_config import RunConfig
 from engine.sentinel_state import SentinelState
@@ -188,6 +189,12 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         wake=None if isinstance(kernel.clock, LiveClock) else Hop(kernel.clock, post=None, name="value").at,  # a loop has a task
     )
     state.restore(parts.fold)
+    regime = RegimeWatch(
+        config.regime_audit_policy(),
+        limits=limits,
+        market_now_ns=recorder.market_now_ns,
+        alarm=lambda code, message: recorder.write(records.Alarm, code=code, message=message),
+    )
     gate = Gate(
         msgbus=kernel.msgbus,
         cache=kernel.cache,
@@ -202,6 +209,7 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         state=state,
         schedules=schedules,
         hours_at=hours.at,
+        growth=regime.growth,
     )
     recorder.follower = gate
     assumptions, age_max_ns = config.assumptions(), config.manifest_policy().age_max_ns
@@ -254,6 +262,7 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         hours=hours,
         waiting=Waiting(hours, market_time=parts.market_time, age_max_ns=age_max_ns),
         drift=DriftGrid(every_s=config.policy.drift_check_s, market_time=parts.market_time, age_max_ns=age_max_ns),
+        regime=regime,
     )
     strategy = ManifestStrategy(
         tag=config.strategy_tag,

@@ -54,7 +54,7 @@ def hours_not_judged(venue: str, now_ns: int) -> MarketHours | None:
 class Gate:
     """One per kernel. `quote_of(symbol)` gives the newest top of book, `record(order, verdict)` writes the verdict
     line, `owner` is the one strategy whose orders may carry an approval, `state` what the Sentinel counts, `hours_at(venue,
-    now_ns)` says whether it is open."""
+    now_ns)` says whether it is open, `growth()` what the regime of now says to an order that opens or adds, None for nothing."""
 
     def __init__(
         self,
@@ -72,7 +72,9 @@ class Gate:
         state: SentinelState,
         schedules: Mapping[str, Schedule] = NO_SCHEDULES,
         hours_at: Callable[[str, int], MarketHours | None] = hours_not_judged,
+        growth: Callable[[], Verdict | None] = lambda: None,
     ) -> None:
+        self._growth = growth
         self._state = state
         self._owner = owner
         self.children = Children(schedules)
@@ -302,6 +304,8 @@ class Gate:
                 running = self._state.ask(
                     approval, quantity=facts.quantity, limit_price=facts.limit_price, quote=quote, now_ns=now
                 )
+            if not approval.reduces and (grows := self._growth()) is not None:
+                running = (*running, grows)
         verdict = judge_order(
             facts,
             approval,

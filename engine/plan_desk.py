@@ -155,6 +155,15 @@ class PlanDesk:
             ),
         )
         judgement = judge_plan(made, facts=facts, limits=self._limits, sha256=digest, schedules=schedules)
+        if not reductions_only:
+            self._regime.follow(
+                made,
+                judgement.approvals,
+                facts=facts,
+                seen=regime,
+                manifest=(audited.regime_name, None),
+                code=judgement.code,
+            )
         if judgement.must_halt:
             self._halt(f"CONTROL_FAILED: {judgement.message}")
         approved_ns = self._clock_ns()

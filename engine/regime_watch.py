@@ -1,15 +1,27 @@
-"""The regime a plan is judged by: the worse of its manifest's and the platform's regime log, looked at for every plan anew."""
+"""The regime a plan is judged by: the worse of its manifest's and the platform's regime log, looked at for every plan anew.
+
+While its orders leave, the log is looked at again, at most once a second of market time: a plan that the regime would not allow
+any more opens and adds nothing further.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import msgspec
+
 from lakehouse.regime_audit import RegimeAudit, RegimeAuditPolicy, read_regime_audit
+from orders.plan import Approval, Outcome, Plan, Verdict
+from sentinel.facts import SentinelFacts
+from sentinel.limits import SentinelLimits
 from sentinel.regime import Reading, read_regime, worse_reading
+from sentinel.regime_now import regime_parity_now
 
 NO_LOG: Final = ""
 REGIME_LOG: Final = "regime log"
+REGIME_PARITY: Final = "REGIME_PARITY"
+LOOK_EVERY_NS: Final = 1_000_000_000  # market time between looks at the log while orders leave
 
 
 class RegimeSeen:
@@ -49,11 +61,25 @@ def look(policy: RegimeAuditPolicy | None, *, manifest: Reading, as_of_ns: int) 
 
 
 class RegimeWatch:
-    """One per run: looks when a plan is judged, so that a line written since the manifest counts; alarms when the log fails."""
+    """One per run: looks when a plan is judged, so that a line written since the manifest counts; alarms when the log fails.
+
+    `barred`: the last plan, or what was left of it, was stopped by the regime log; its rest is a later cycle's.
+    """
 
     def __init__(
-        self, policy: RegimeAuditPolicy | None, *, market_now_ns: Callable[[], int], alarm: Callable[[str, str], object]
+        self,
+        policy: RegimeAuditPolicy | None,
+        *,
+        limits: SentinelLimits,
+        market_now_ns: Callable[[], int],
+        alarm: Callable[[str, str], object],
     ) -> None:
+        self.barred = False
+        self._limits = limits
+        self._plan: tuple[Plan, Sequence[Approval], SentinelFacts, Reading] | None = None  # whose orders leave
+        self._judged: Reading | None = None  # by which `_verdict` was made
+        self._verdict: Verdict | None = None
+        self._looked_ns = 0
         self._policy = policy
         self._market_now_ns = market_now_ns
         self._alarm = alarm
@@ -68,3 +94,36 @@ class RegimeWatch:
             if code and seen.audit is not None:
                 self._alarm(code, f"{seen.audit.message}; the regime counts as CRISIS")
         return seen
+
+    def follow(
+        self, made: Plan, approvals: Sequence[Approval], *, facts: SentinelFacts, seen: RegimeSeen, manifest: Reading, code: str
+    ) -> None:
+        """A plan was judged by what `seen` says: its orders leave from now on. `code`: what refused it, "" where nothing did."""
+        self.barred = code == REGIME_PARITY and seen.source == REGIME_LOG
+        self._plan = (made, approvals, facts, manifest) if approvals and self._policy is not None else None
+        self._judged, self._verdict = (seen.name, seen.quadrant), None
+        self._looked_ns = self._market_now_ns()
+
+    def growth(self) -> Verdict | None:
+        """Return what the regime of now says to an order that opens or adds, of the plan whose orders leave; None: what the
+        plan's own judgement said. Raises `StorageError`.
+        """
+        if self._plan is None:
+            return None
+        now_ns = self._market_now_ns()
+        if not 0 <= now_ns - self._looked_ns < LOOK_EVERY_NS:
+            self._looked_ns = now_ns
+            made, approvals, facts, manifest = self._plan
+            seen = self.see(manifest)
+            reading = (seen.name, seen.quadrant)
+            if reading != self._judged:
+                self._judged = reading
+                facts = msgspec.structs.replace(
+                    facts, regime_name=seen.name, regime_quadrant=seen.quadrant, regime_source=seen.source
+                )
+                self._verdict = regime_parity_now(made, approvals, facts=facts, limits=self._limits)
+                if self._verdict.outcome is not Outcome.ALLOW:
+                    self.barred = True
+                    words = f"{self._verdict.observed}; limit {self._verdict.limit}. What the open cycle still opens is denied."
+                    self._alarm(REGIME_PARITY, words)
+        return self._verdict

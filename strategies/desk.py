@@ -86,6 +86,10 @@ class Desk(Protocol):
         """Whether a drift cycle would send something; nothing is opened or written by asking."""
         ...
 
+    def put_off(self, work: Work) -> Work | None:
+        """Return the same work for later where it is not allowed yet; None: decide it now. Asking opens and writes nothing."""
+        ...
+
     @property
     def supersedes(self) -> bool:
         """Whether a newer manifest is planned beside the orders that still work for the last one."""

@@ -146,6 +146,11 @@ class ManifestStrategy(Strategy):
         if work.cause == DRIFT and not self._desk.would_trade(work):
             self._watch_prices()
             return
+        later = self._desk.put_off(work)
+        if later is not None:
+            self._work, self._missing = later, set(later.waits_for)
+            self._watch_prices()
+            return
         if self._trading:
             self._desk.supersede(tuple(self._working))
         self._trading = self._deciding = True
