@@ -18,6 +18,7 @@ from typing import Any, Final, NoReturn
 
 from commands import calibrate as calibrate_command
 from commands.data_options import add_data_commands
+from commands.keys_parser import add_keys
 from commands.limits_parser import add_limits
 from commands.output import Exit, exit_code, print_error
 from commands.report_parser import add_report
@@ -262,6 +263,7 @@ def parser() -> Parser:
     doctor = _command(names, "doctor", _doctor, "check Python, packages, clock, disk, keys, config and the age of data")
     _config(doctor, DEFAULT_CONFIG)
     add_limits(names, command=_command, group=_group)
+    add_keys(names, command=_command, group=_group)
     config_names = _group(names, "config", "look at run configs")
     check = _command(config_names, "check", _check, "report everything that is wrong with a run config at once")
     check.add_argument("file", type=Path, metavar="FILE", help="the run config")
@@ -290,7 +292,7 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  as long as the process
     debug = "--debug" in arguments
     rest = [argument for argument in arguments if argument != "--debug"]
-    if rest in ([], ["config"], ["data"], ["limits"]):
+    if rest in ([], ["config"], ["data"], ["keys"], ["limits"]):
         rest.append("--help")
     try:
         code = _run(rest)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.config_catalog import catalog_problems
 from engine.config_financing import financing_problems
+from engine.config_live import live_problems
 from engine.config_policy import policy_problems
 from engine.config_schedules import schedules_problems, use_problems
 from engine.config_snapshots import (
@@ -229,6 +230,7 @@ CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[..., Found]], ...]] = (
     (("policy", "venues", "schedules"), use_problems),
     (("data",), _data),
     (("data", "venues"), _data_venues),
+    (("live", "venues", "data"), live_problems),
     (("lakehouse",), _lakehouse),
     (("assumptions",), _assumptions),
     (("venues", "capital", "assumptions", "sentinel"), _venues),

@@ -15,6 +15,7 @@ from pydantic import Field, PrivateAttr, ValidationError
 
 from engine.config_checks import cross_problems
 from engine.config_include import with_assumptions
+from engine.config_live import LiveSection
 from engine.config_policy import PolicySection, plan_policy
 from engine.config_problems import ConfigInvalid, Problem, shape_problems, valid_sections
 from engine.config_schedules import schedule_of
@@ -76,6 +77,7 @@ class RunConfig(Section):
     snapshots: SnapshotsSection
     alarms: AlarmsSection | None = None
     replay: ReplaySection | None = None
+    live: LiveSection | None = None
 
     _sha256: str = PrivateAttr(default="")
     _path: Path = PrivateAttr(default=Path())

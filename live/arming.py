@@ -1,0 +1,194 @@
+"""May a live run begin? Every condition of the arming as one table, each with its code, what was found and what mends it.
+
+Nothing here reads a file or asks a venue: the facts are gathered by `live.preflight`. A fact that could not be had is None, and
+None refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+from live.arming_file import Arming
+from orders.values import Record
+
+ENVIRONMENT_VARIABLE: Final = "SLUICE_ENV"
+LIVE: Final = "live"
+
+
+class Condition(StrEnum):
+    """What must hold, in the order in which it is told."""
+
+    CONFIG_NOT_LIVE = "CONFIG_NOT_LIVE"
+    ENV_NOT_LIVE = "ENV_NOT_LIVE"
+    VENUE_NOT_PROVEN = "VENUE_NOT_PROVEN"
+    NOT_PROMOTED = "NOT_PROMOTED"
+    CREDENTIALS_REFUSED = "CREDENTIALS_REFUSED"
+    KEY_CAN_WITHDRAW = "KEY_CAN_WITHDRAW"
+    ARMING_REFUSED = "ARMING_REFUSED"
+    ARMING_FOREIGN = "ARMING_FOREIGN"
+    ARMING_EXPIRED = "ARMING_EXPIRED"
+    ACCOUNT_MISMATCH = "ACCOUNT_MISMATCH"
+    CAP_EXCEEDED = "CAP_EXCEEDED"
+    CLOCK_OFFSET = "CLOCK_OFFSET"
+    LEDGER_BROKEN = "LEDGER_BROKEN"
+    LIMITS_CHANGED = "LIMITS_CHANGED"
+    RECONCILIATION_BREAK = "RECONCILIATION_BREAK"
+
+
+class VenueFacts(Record, frozen=True, kw_only=True):
+    """What is known of one venue. Texts say why a fact could not be had, or what is wrong; "" where nothing is.
+
+    `loopback`: an endpoint stands in for it; `unproven`: why its profile may not trade; `can_withdraw` None: the venue cannot
+    tell; `clock_offset_ms` None: not measured; `limits_changed`, `breaks`: differences between snapshot or journal and venue.
+    """
+
+    venue: str
+    loopback: bool
+    unproven: str
+    credentials: str
+    can_withdraw: bool | None
+    arming: Arming | None
+    arming_problem: str
+    account_id: str | None
+    account_expected: str
+    day_notional_max: Decimal
+    clock_offset_ms: int | None
+    limits_changed: tuple[str, ...]
+    breaks: tuple[str, ...]
+
+
+class Facts(Record, frozen=True, kw_only=True):
+    """What is known of the run. `environment_variable`: the value of SLUICE_ENV, None where unset; `ledger_problem`: "" when it
+    verifies; `promoted`: whether approvals and promotion record hold for this very configuration.
+    """
+
+    live_config: bool
+    environment: str
+    environment_variable: str | None
+    ledger_problem: str
+    promoted: bool
+    clock_offset_max_ms: int
+    now_ns: int
+    venues: tuple[VenueFacts, ...]
+
+
+class Missing(Record, frozen=True, kw_only=True):
+    """A condition that does not hold; `venue` None: of the run as a whole."""
+
+    condition: Condition
+    venue: str | None
+    found: str
+    action: str
+
+
+def missing(facts: Facts) -> tuple[Missing, ...]:
+    """Return every condition that does not hold, in the order of `Condition`; empty: the run may begin."""
+    found = [one for check in RUN_CHECKS for one in check(facts)]
+    for venue in facts.venues:
+        found += [one for check in VENUE_CHECKS for one in check(facts, venue)]
+    order = list(Condition)
+    return tuple(sorted(found, key=lambda one: order.index(one.condition)))
+
+
+def _mode(facts: Facts) -> Iterator[Missing]:
+    if not facts.live_config:
+        yield _no(
+            Condition.CONFIG_NOT_LIVE, "a config without [live]", "Add the table [live]; data/README.md says what it needs."
+        )
+    if facts.environment_variable != LIVE:
+        was = "not set" if facts.environment_variable is None else f"{facts.environment_variable!r}"
+        yield _no(
+            Condition.ENV_NOT_LIVE,
+            f"{ENVIRONMENT_VARIABLE} {was}",
+            f"Start with {ENVIRONMENT_VARIABLE}=live.",
+        )
+    if facts.ledger_problem:
+        yield _no(Condition.LEDGER_BROKEN, facts.ledger_problem, "`sluice verify` names the first line that does not agree.")
+
+
+def _promotion(facts: Facts, venue: VenueFacts) -> Iterator[Missing]:
+    """Approvals and promotion do not exist yet: their conditions are met only where the venue is a loopback stand-in."""
+    if not facts.promoted and not venue.loopback:
+        yield _no(
+            Condition.NOT_PROMOTED,
+            "no approval of the manifest and no promotion record for this configuration",
+            "Rehearse it: give the venue a loopback endpoint (`sluice rehearse`). Real venues stay closed until then.",
+            venue,
+        )
+    if venue.unproven:
+        yield _no(Condition.VENUE_NOT_PROVEN, venue.unproven, "Use a venue that a harness proves; the README lists them.", venue)
+
+
+def _credentials(facts: Facts, venue: VenueFacts) -> Iterator[Missing]:
+    if venue.credentials:
+        yield _no(
+            Condition.CREDENTIALS_REFUSED,
+            venue.credentials,
+            "README, Keys, says where they may lie.",
+            venue,
+        )
+    if venue.can_withdraw:
+        yield _no(Condition.KEY_CAN_WITHDRAW, "a key that may withdraw", "Make a key that may only read and trade.", venue)
+
+
+def _arming(facts: Facts, venue: VenueFacts) -> Iterator[Missing]:
+    arming, again = venue.arming, f"Sign a new one with `sluice arm --venue {venue.venue}`."
+    if arming is None:
+        yield _no(Condition.ARMING_REFUSED, venue.arming_problem or "no arming file", again, venue)
+        return
+    wanted = (venue.venue, venue.account_expected, facts.environment)
+    given = (arming.venue, arming.account_id, arming.environment)
+    if given != wanted:
+        words = ", ".join(f"{name} {was}" for name, was in zip(("venue", "account", "environment"), given, strict=True))
+        yield _no(Condition.ARMING_FOREIGN, f"an arming of {words}", again, venue)
+    if facts.now_ns < arming.not_before_ns:
+        yield _no(Condition.ARMING_EXPIRED, "an arming that does not hold yet", "Wait, or look at the clock.", venue)
+    if facts.now_ns >= arming.expires_ns:
+        yield _no(Condition.ARMING_EXPIRED, "an arming that has expired", again, venue)
+    if arming.day_notional > venue.day_notional_max:
+        yield _no(
+            Condition.CAP_EXCEEDED,
+            f"{arming.day_notional} a day armed, over day_notional_max {venue.day_notional_max}",
+            "Arm less, or raise the cap in the config, which is reviewed.",
+            venue,
+        )
+
+
+def _venue_answers(facts: Facts, venue: VenueFacts) -> Iterator[Missing]:
+    if venue.account_id != venue.account_expected:
+        was = "not known" if venue.account_id is None else venue.account_id
+        yield _no(
+            Condition.ACCOUNT_MISMATCH,
+            f"the venue's account is {was}, the config names {venue.account_expected}",
+            "Look at which key is used, and at account_id.",
+            venue,
+        )
+    offset = venue.clock_offset_ms
+    if offset is None or abs(offset) > facts.clock_offset_max_ms:
+        was = "not measured" if offset is None else f"{offset:+d} ms"
+        yield _no(
+            Condition.CLOCK_OFFSET,
+            f"{was}, the bound is {facts.clock_offset_max_ms} ms",
+            "Mend this machine's clock (NTP).",
+            venue,
+        )
+    for change in venue.limits_changed:
+        yield _no(Condition.LIMITS_CHANGED, change, "`sluice limits fetch` writes a new snapshot; look at what changed.", venue)
+    for difference in venue.breaks:
+        yield _no(Condition.RECONCILIATION_BREAK, difference, "Explain it; `sluice status` shows both sides.", venue)
+
+
+def _no(condition: Condition, found: str, action: str, venue: VenueFacts | None = None) -> Missing:
+    return Missing(condition=condition, venue=None if venue is None else venue.venue, found=found, action=action)
+
+
+RUN_CHECKS: Final[tuple[Callable[[Facts], Iterator[Missing]], ...]] = (_mode,)
+VENUE_CHECKS: Final[tuple[Callable[[Facts, VenueFacts], Iterator[Missing]], ...]] = (
+    _promotion,
+    _credentials,
+    _arming,
+    _venue_answers,
+)

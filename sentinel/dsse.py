@@ -1,0 +1,130 @@
+"""Signed statements: DSSE envelopes (secure-systems-lab/dsse, v1) with Ed25519, over the exact bytes that were signed.
+
+Only bytes over which a signature was verified are ever read: `opened` returns them, and nothing parses the payload before.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from orders.errors import InputError
+
+ENVELOPE_SIZE_MAX: Final = 100_000  # bytes
+SIGNATURES_MAX: Final = 16
+PREFIX: Final = "ed25519:"
+
+
+class _Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    keyid: str
+    sig: str
+
+
+class _Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    payloadType: str
+    payload: str
+    signatures: list[_Signature]
+
+
+def pre_auth_encoding(payload_type: str, payload: bytes) -> bytes:
+    """Return what is signed: `DSSEv1 SP len(type) SP type SP len(body) SP body`, lengths in bytes as decimal text."""
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
+
+
+def public_text(key: Ed25519PublicKey) -> str:
+    """Return a public key as it stands in a config: "ed25519:" and 32 bytes in base64."""
+    return PREFIX + base64.b64encode(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
+
+
+def public_key(text: str) -> Ed25519PublicKey:
+    """Return the key of `public_text`. Raises `InputError` KEY_MALFORMED."""
+    try:
+        if not text.startswith(PREFIX):
+            raise ValueError
+        return Ed25519PublicKey.from_public_bytes(base64.b64decode(text.removeprefix(PREFIX), validate=True))
+    except (ValueError, binascii.Error) as error:
+        raise InputError(
+            "KEY_MALFORMED",
+            expected="a public key such as ed25519:… of 32 bytes in base64",
+            found=repr(text[:80]),
+            action="`sluice keys show NAME` prints it.",
+        ) from error
+
+
+def sealed(payload: bytes, *, payload_type: str, signer: str, key: Ed25519PrivateKey) -> bytes:
+    """Return an envelope with one signature; `signer` is the name its key has in the config."""
+    signature = key.sign(pre_auth_encoding(payload_type, payload))
+    envelope = _Envelope(
+        payloadType=payload_type,
+        payload=base64.b64encode(payload).decode(),
+        signatures=[_Signature(keyid=signer, sig=base64.b64encode(signature).decode())],
+    )
+    return msgspec.json.encode(envelope) + b"\n"
+
+
+def opened(data: bytes, *, payload_type: str, trusted: Mapping[str, str]) -> tuple[bytes, tuple[str, ...]]:
+    """Return the signed bytes and the names whose signature over them is good, each once, in the order of `trusted`.
+
+    `trusted`: public keys (`public_text`) by name. A signature by a name that is not trusted counts for nothing; one of a trusted
+    name that does not verify refuses the whole. Raises `InputError` ENVELOPE_MALFORMED or SIGNATURE_BAD; and SIGNER_UNKNOWN when
+    no trusted name signed.
+    """
+    envelope = _parsed(data)
+    if envelope.payloadType != payload_type:
+        raise _malformed(f"payloadType {payload_type}", repr(envelope.payloadType[:80]))
+    payload = _bytes(envelope.payload)
+    signed = pre_auth_encoding(payload_type, payload)
+    good: set[str] = set()
+    for signature in envelope.signatures:
+        if signature.keyid not in trusted:
+            continue
+        try:
+            public_key(trusted[signature.keyid]).verify(_bytes(signature.sig), signed)
+        except InvalidSignature as error:
+            raise InputError(
+                "SIGNATURE_BAD",
+                expected=f"a signature by {signature.keyid} over these bytes",
+                found="one that does not verify",
+                action="Have it signed anew; the file was altered, or another key signed it.",
+            ) from error
+        good.add(signature.keyid)
+    if not good:
+        names = ", ".join(sorted(signature.keyid for signature in envelope.signatures)) or "nobody"
+        raise InputError(
+            "SIGNER_UNKNOWN",
+            expected=f"a signature by one of {', '.join(trusted) or 'the persons in the config, which names none'}",
+            found=f"signed by {names}",
+            action="Have it signed by a person the config names.",
+        )
+    return payload, tuple(name for name in trusted if name in good)
+
+
+def _parsed(data: bytes) -> _Envelope:
+    if len(data) > ENVELOPE_SIZE_MAX:
+        raise _malformed(f"at most {ENVELOPE_SIZE_MAX} bytes", str(len(data)))
+    try:
+        envelope = msgspec.json.decode(data, type=_Envelope, strict=True)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _malformed("a DSSE envelope: payloadType, payload, signatures", str(error)) from error
+    if not 1 <= len(envelope.signatures) <= SIGNATURES_MAX:
+        raise _malformed(f"1 to {SIGNATURES_MAX} signatures", str(len(envelope.signatures)))
+    return envelope
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error) as error:
+        raise _malformed("base64", repr(text[:40])) from error
+
+
+def _malformed(expected: str, found: str) -> InputError:
+    return InputError("ENVELOPE_MALFORMED", expected=expected, found=found, action="Make it anew; it is signed as a whole.")
