@@ -1,0 +1,71 @@
+"""[live] of a run config: every sentence of what does not fit, by one change each to a config that does."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from engine.config_problems import ConfigInvalid
+from engine.run_config import load_config
+from tests.live.config import ENDPOINT, live_config
+
+PUBLIC = "ed25519:" + base64.b64encode(bytes(32)).decode()
+BAD = [
+    ("no such exchange", 'exchange = "binance"\nendpoint', 'exchange = "nowhere"\nendpoint', "live.venues.BINANCE.exchange"),
+    ("no exchange", 'adapter = "ccxt"\nexchange = "binance"\n', 'adapter = "ccxt"\n', "live.venues.BINANCE.exchange"),
+    ("an exchange of IB", 'adapter = "ccxt"', 'adapter = "ibkr"', "live.venues.BINANCE.exchange"),
+    ("an adapter that is none", 'adapter = "ccxt"', 'adapter = "simulated"', "live.venues.BINANCE.adapter"),
+    ("an account without a name", 'account_id = "42"\n', "", "live.venues.BINANCE.account_id"),
+    ("a cap of nothing", 'day_notional_max = "50000"', 'day_notional_max = "0"', "live.venues.BINANCE.day_notional_max"),
+    ("an inexact cap", 'day_notional_max = "50000"', "day_notional_max = 50000.0", "live.venues.BINANCE.day_notional_max"),
+    ("nobody may sign", f'alice = "{PUBLIC}"', "", "live.persons"),
+    ("a key that is none", PUBLIC, "ed25519:abc", "live.persons.alice"),
+    ("a venue missing", "[live.venues.BINANCE]", "[live.venues.OKX]", "live.venues"),
+    ("decided before it is proven", "undecided_halt_s = 300", "undecided_halt_s = 60", "live.undecided_halt_s"),
+    ("a clock a second and more away", "clock_offset_max_ms = 500", "clock_offset_max_ms = 1001", "live.clock_offset_max_ms"),
+    ("external orders ignored", 'external_orders = "halt"', 'external_orders = "ignore"', "live.external_orders"),
+    ("an unknown key", "reconcile_s = 60", "reconcile_s = 60\nretry = true", "live.retry"),
+    ("a key in the config", 'credentials = "rehearsal"', 'credentials = "rehearsal"\nsecret = "x"', "live.venues.BINANCE.secret"),
+    ("orders elsewhere than prices", f'exchange = "binance"\nendpoint = "{ENDPOINT}"\ncred', 'exchange = "binance"\ncred',
+     "live.venues.BINANCE.endpoint"),
+]  # fmt: skip
+
+
+def test_a_sound_config_is_taken(tmp_path: Path) -> None:
+    config = load_config(live_config(tmp_path, PUBLIC))
+    assert config.live is not None
+    assert config.live.venues["BINANCE"].account_id == "42"
+
+
+@pytest.mark.parametrize(("old", "new", "key"), [row[1:] for row in BAD], ids=[row[0] for row in BAD])
+def test_one_change_is_named_by_its_key(old: str, new: str, key: str, tmp_path: Path) -> None:
+    path = live_config(tmp_path, PUBLIC)
+    text = path.read_text()
+    head, live = text[: text.index("[live]")], text[text.index("[live]") :]
+    assert old in live
+    path.write_text(head + live.replace(old, new))
+    with pytest.raises(ConfigInvalid) as refused:
+        load_config(path)
+    assert key in [problem.key for problem in refused.value.problems]
+
+
+@pytest.mark.parametrize("endpoint", ["http://10.0.0.1:8080", "http://example.com", "http://127.0.0.1.evil.com:80"])
+def test_an_endpoint_that_is_not_loopback_is_refused(endpoint: str, tmp_path: Path) -> None:
+    path = live_config(tmp_path, PUBLIC)
+    path.write_text(path.read_text().replace(ENDPOINT, endpoint))
+    with pytest.raises(ConfigInvalid) as refused:
+        load_config(path)
+    assert {"data.endpoint", "live.venues.BINANCE.endpoint"} <= {problem.key for problem in refused.value.problems}
+
+
+def test_recorded_prices_are_not_live(tmp_path: Path) -> None:
+    from tests.gate.world import World
+
+    live = live_config(tmp_path, PUBLIC).read_text()
+    path = World(tmp_path).write().config_path
+    path.write_text(path.read_text() + live[live.index("[live]") :])
+    with pytest.raises(ConfigInvalid) as refused:
+        load_config(path)
+    assert "live" in [problem.key for problem in refused.value.problems]
