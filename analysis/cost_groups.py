@@ -61,7 +61,7 @@ _KNOWN: Final = [f'sum("{name}") FILTER (delay IS NOT NULL AND fees IS NOT NULL)
 CELLS: Final = f"""
 CREATE OR REPLACE TEMP TABLE cost_cells AS
 SELECT {", ".join(CELL_KEYS)}, {", ".join(f'{known} AS "{name}"' for known, name in zip(_KNOWN, MONEY, strict=True))},
-  {", ".join(f"{count} AS {name}" for name, count in COUNTS.items())},
+  sum(total) AS total, {", ".join(f"{count} AS {name}" for name, count in COUNTS.items())},
   {", ".join(f"{asked} AS {name}" for name, asked in DONE.items())}
 FROM order_costs GROUP BY {", ".join(CELL_KEYS)}
 """
@@ -72,7 +72,8 @@ class CostGroup(Record, frozen=True, kw_only=True):
     """Costs of the rows with one `key`, exact, above 0 is a cost; `amounts` by the names of `COMPONENTS` sum to `total`.
 
     `orders`: rows that became orders; `wishes`: all rows. `decision_notional`: wanted x paper price, which `total_bps` is of
-    (rounded half-even to 12 places; None where it is zero); `traded`: at fill prices; each row's is rounded to 12 places.
+    (rounded half-even to 12 places; None where it is zero); `traded`: at fill prices. In quote currency, and where exact ones do
+    not fit 38 digits, each row's notional is rounded to 12 places.
 
     Counted, because a sum does not show it: `unvalued` (no rate, no part of the sums), `unpriced` (a wish without size),
     `endless` (no price after it, its opportunity is left out), `undecided` (no decision price: measured from arrival, without

@@ -36,44 +36,29 @@ CREATE OR REPLACE TEMP TABLE cost_taken AS
 SELECT seq, market_ns, run_id, client_order_id, cycle, line, venue, symbol, side, quantity, price, multiplier, quote_currency,
   base_currency, fee, fee_currency, liquidity, source_run, decision_price, arrival_mid, fill_bid, fill_ask FROM fills
 """
-PASSING: Final = ("cost_taken", "cost_lines", "cost_fates", "cost_fills", "cost_fees", "cost_ends")
+PASSING: Final = ("cost_taken", "cost_lines", "cost_fates", "cost_several", "cost_fees", "cost_ends")
 """Tables that `cost_rows` is made of and nobody reads afterwards: a million orders need their memory."""
 CHILDREN: Final = "(SELECT client_order_id, parent_client_order_id FROM cost_intents WHERE child > 0)"
+TEXTS: Final = ("symbol", "venue", "side", "quote_currency", "multiplier", "decision_price", "source_run", "run_id")
 
 
-def fills_sql(places: Places, *, fills: str) -> tuple[str, ...]:
-    """Return SQL of table `cost_fills`: sums over the fills of each plan line, or of each order that belongs to none.
+def several_sql(fills: str) -> str:
+    """Return SQL of table `cost_several`: hashes of the plan lines, and of the orders that belong to none, with several fills."""
+    own = "ON k.cycle = f.cycle AND k.line = f.line"
+    return f"""
+CREATE OR REPLACE TEMP TABLE cost_several AS
+SELECT h FROM (
+  SELECT hash(f.cycle, f.line) AS h FROM {fills} f SEMI JOIN cost_lines k {own}
+  UNION ALL
+  SELECT hash(coalesce(c.parent_client_order_id, s.client_order_id))
+  FROM (SELECT f.client_order_id FROM {fills} f ANTI JOIN cost_lines k {own}) s LEFT JOIN {CHILDREN} c USING (client_order_id))
+GROUP BY h HAVING count(*) > 1
+"""
 
-    A fill that is alone under the hash of its line or order, as nearly all are, is only projected: grouping a million takes
-    several times as long. Texts of the others come by the first fill's `seq`, not through the sums, to save memory. Fees
-    that are not in quote currency are few; `cost_fees` has them apart.
-    """
-    price, bid, ask = (places.of_price(f"f.{name}") for name in ("price", "fill_bid", "fill_ask"))
-    texts = ("symbol", "venue", "side", "quote_currency", "multiplier", "decision_price", "source_run", "run_id")
-    told = ", ".join(f"f.{name}" for name in texts)
-    signed = f"""
-  SELECT *, CASE WHEN buys THEN units ELSE -units END AS moved, CASE WHEN takes THEN units ELSE -units END AS paying,
-    CASE WHEN buys = takes THEN high ELSE low END AS touch, low <= high AND arrived IS NOT NULL AS booked
-  FROM (SELECT f.seq, f.market_ns, f.client_order_id, f.cycle, f.line, f.arrival_mid, {places.of_quantity("f.quantity")} AS units,
-      {price} AS paid, {bid} AS low, {ask} AS high, {places.of_price("coalesce(f.arrival_mid, f.decision_price)")} AS arrived,
-      f.side = 'BUY' AS buys, f.liquidity = 'taker' AS takes, CASE WHEN f.fee_currency = f.quote_currency THEN f.fee END AS fee,
-      {told}
-    FROM {fills} f {{how}} JOIN cost_lines k ON k.cycle = f.cycle AND k.line = f.line)"""
-    return (
-        f"""
-CREATE OR REPLACE TEMP TABLE cost_fills AS
-WITH each AS (
-  SELECT * EXCLUDE client_order_id, CAST(NULL AS VARCHAR) AS loose_id, hash(cycle, line) AS h FROM ({signed.format(how="SEMI")})
-  UNION ALL BY NAME
-  SELECT s.* EXCLUDE (client_order_id, cycle, line), coalesce(c.parent_client_order_id, s.client_order_id) AS loose_id,
-    hash(coalesce(c.parent_client_order_id, s.client_order_id)) AS h
-  FROM ({signed.format(how="ANTI")}) s LEFT JOIN {CHILDREN} c USING (client_order_id)),
-several AS (SELECT h FROM each GROUP BY h HAVING count(*) > 1),
-sums AS (SELECT cycle, line, loose_id, {FACTS} FROM each SEMI JOIN several USING (h) GROUP BY cycle, line, loose_id)
-SELECT cycle, line, loose_id, {OF_ONE}, {", ".join(texts)} FROM each ANTI JOIN several USING (h)
-UNION ALL BY NAME
-SELECT s.*, {told} FROM sums s JOIN {fills} f ON f.seq = s.first_seq""",
-        f"""
+
+def fees_sql(places: Places, *, fills: str) -> str:
+    """Return SQL of table `cost_fees`: fees that are not in quote currency, by order; they are few."""
+    return f"""
 CREATE OR REPLACE TEMP TABLE cost_fees AS
 SELECT order_id, sum(CASE WHEN in_asset THEN valued END) AS fee_units,
   sum(CASE WHEN in_asset THEN NULL ELSE fee END) AS fee_other,
@@ -81,10 +66,39 @@ SELECT order_id, sum(CASE WHEN in_asset THEN valued END) AS fee_units,
   count(DISTINCT CASE WHEN in_asset THEN NULL ELSE fee_currency END) > 1 AS fee_mixed
 FROM (SELECT coalesce(c.parent_client_order_id, f.client_order_id) AS order_id, f.fee, f.fee_currency,
     coalesce(f.fee_currency = f.base_currency, false) AS in_asset,
-    CASE WHEN f.fee_currency = f.base_currency THEN {places.of_fee("f.fee")} * {price} END AS valued
+    CASE WHEN f.fee_currency = f.base_currency THEN {places.of_fee("f.fee")} * {places.of_price("f.price")} END AS valued
   FROM {fills} f LEFT JOIN {CHILDREN} c USING (client_order_id) WHERE f.fee <> 0 AND f.fee_currency <> f.quote_currency)
-GROUP BY order_id""",
-    )
+GROUP BY order_id
+"""
+
+
+def _sums_of(places: Places, *, fills: str, loose: bool) -> str:
+    """Return a query of sums over the fills of each plan line (cycle, line), or of each order that belongs to none (loose_id).
+
+    A fill that is alone under the hash of its line or order, as nearly all are, is only projected: grouping a million takes
+    several times as long, and so does keeping their columns between. Texts of the others come by the first fill's `seq`.
+    """
+    price, bid, ask = (places.of_price(f"f.{name}") for name in ("price", "fill_bid", "fill_ask"))
+    told = ", ".join(f"f.{name}" for name in TEXTS)
+    signed = f"""
+  SELECT *, CASE WHEN buys THEN units ELSE -units END AS moved, CASE WHEN takes THEN units ELSE -units END AS paying,
+    CASE WHEN buys = takes THEN high ELSE low END AS touch, low <= high AND arrived IS NOT NULL AS booked
+  FROM (SELECT f.seq, f.market_ns, f.client_order_id, f.cycle, f.line, f.arrival_mid, {places.of_quantity("f.quantity")} AS units,
+      {price} AS paid, {bid} AS low, {ask} AS high, {places.of_price("coalesce(f.arrival_mid, f.decision_price)")} AS arrived,
+      f.side = 'BUY' AS buys, f.liquidity = 'taker' AS takes, CASE WHEN f.fee_currency = f.quote_currency THEN f.fee END AS fee,
+      {told}
+    FROM {fills} f {"ANTI" if loose else "SEMI"} JOIN cost_lines k ON k.cycle = f.cycle AND k.line = f.line)"""
+    names = "loose_id" if loose else "cycle, line"
+    each = f"(SELECT *, hash(cycle, line) AS h FROM ({signed}))"
+    if loose:
+        order = "coalesce(c.parent_client_order_id, s.client_order_id)"
+        each = f"""(SELECT s.*, {order} AS loose_id, hash({order}) AS h
+  FROM ({signed}) s LEFT JOIN {CHILDREN} c USING (client_order_id))"""
+    return f"""
+SELECT {names}, {OF_ONE}, {", ".join(TEXTS)} FROM {each} ANTI JOIN cost_several USING (h)
+UNION ALL BY NAME
+SELECT s.*, {told} FROM (SELECT {names}, {FACTS} FROM {each} SEMI JOIN cost_several USING (h) GROUP BY {names}) s
+JOIN {fills} f ON f.seq = s.first_seq"""
 
 
 def ends_sql(places: Places, *, fills: str, quotes: str | None) -> str:
@@ -109,15 +123,15 @@ SELECT f.symbol, f.plan_seq, coalesce(f.next, l.mid) AS price FROM following f L
 """
 
 
-def rows_sql() -> str:
+def rows_sql(places: Places, *, fills: str) -> str:
     """Return SQL of table `cost_rows`: one row for each plan line that wanted something, each order and each loose fill's order,
-    in raw amounts. `left_*` is what was not traded: left out by the plan, or planned and not filled.
+    in what its raw amounts are made of. `end_move`: what a unit that was not traded, by the plan or in its order, was missed by.
     """
-    return """
+    return f"""
 CREATE OR REPLACE TEMP TABLE cost_rows AS
 WITH symbols AS (SELECT symbol, venue, max(quote_currency) AS quote_currency, max(multiplier) AS multiplier,
     max(multiplier) = min(multiplier) AND max(quote_currency) = min(quote_currency) AS same
-    FROM cost_fills GROUP BY symbol, venue),
+    FROM {fills} GROUP BY symbol, venue),
   wished AS (
     SELECT l.seq, l.market_ns, l.run_id, l.cycle, l.line, l.order_id, l.symbol, l.venue, l.side, l.schedule, l.source_run,
       l.attribution, l.plan_sha256, l.reason, l.decision, coalesce(l.decision, l.mid) AS paper, l.unit_value_base,
@@ -125,10 +139,10 @@ WITH symbols AS (SELECT symbol, venue, max(quote_currency) AS quote_currency, ma
         WHEN t.waited OR t.cause IN ('not_released', 'flattened') THEN 'held_back'
         WHEN t.cause = 'schedule_dust' THEN 'dust' ELSE 'unfilled' END) AS order_name,
       t.denied, t.rejected, t.unknown, t.cause,
-      f.* EXCLUDE (cycle, line, loose_id, symbol, venue, side, source_run, run_id, decision_price, quote_currency, multiplier),
+      f.* EXCLUDE (cycle, line, symbol, venue, side, source_run, run_id, decision_price, quote_currency, multiplier),
       coalesce(f.quote_currency, CASE WHEN s.same THEN s.quote_currency END) AS quote_currency,
       coalesce(f.multiplier, CASE WHEN s.same THEN s.multiplier END) AS multiplier
-    FROM cost_lines l LEFT JOIN cost_fills f ON f.cycle = l.cycle AND f.line = l.line
+    FROM cost_lines l LEFT JOIN ({_sums_of(places, fills=fills, loose=False)}) f ON f.cycle = l.cycle AND f.line = l.line
     LEFT JOIN cost_ends e ON e.symbol = l.symbol AND e.plan_seq = l.plan_seq
     LEFT JOIN cost_fates t ON t.order_id = l.order_id LEFT JOIN symbols s ON s.symbol = l.symbol AND s.venue = l.venue
     WHERE coalesce(l.wanted, 0) > 0 OR f.fills > 0
@@ -137,63 +151,69 @@ WITH symbols AS (SELECT symbol, venue, max(quote_currency) AS quote_currency, ma
     SELECT first_seq AS seq, first_fill_ns AS market_ns, run_id, loose_id AS order_id, symbol, venue, side, '' AS schedule,
       source_run, '' AS reason, decision_price AS decision, coalesce(decision_price, arrived) AS paper,
       filled AS wanted, filled AS planned, 'other' AS plan_name, 'unfilled' AS order_name,
-      * EXCLUDE (cycle, line, loose_id, symbol, venue, side, source_run, run_id, decision_price, first_seq)
-    FROM cost_fills WHERE loose_id IS NOT NULL),
+      * EXCLUDE (loose_id, symbol, venue, side, source_run, run_id, decision_price, first_seq)
+    FROM ({_sums_of(places, fills=fills, loose=True)})),
   sized AS (
     SELECT w.* EXCLUDE (wanted, planned, filled, end_price), coalesce(filled, 0) AS filled, end_price,
       wanted IS NOT NULL AND paper IS NOT NULL AS priced, CASE WHEN side = 'BUY' THEN 1 ELSE -1 END AS sign,
       greatest(planned, coalesce(filled, 0)) AS planned, greatest(coalesce(wanted, 0), planned, coalesce(filled, 0)) AS wanted,
       p.fee_units, p.fee_other, p.fee_other_currency, coalesce(p.fee_mixed, false) AS fee_mixed
     FROM wished w LEFT JOIN cost_fees p ON p.order_id = w.order_id)
-SELECT * EXCLUDE (spread_twice, split, impact, unsplit, at_arrival, arrived, sign),
+SELECT * EXCLUDE (decision, end_price, at_arrival, arrived, sign, first_seq, cause),
   CASE WHEN order_id IS NULL THEN 'not sent' WHEN filled >= planned THEN 'filled' WHEN filled > 0 THEN 'partly filled'
     WHEN rejected THEN 'rejected' WHEN denied THEN 'denied' WHEN unknown AND cause IS NULL THEN 'unknown'
     WHEN cause IS NOT NULL THEN 'cancelled' ELSE 'open' END AS state,
-  wanted > filled AND end_price IS NULL AS endless,
-  coalesce(wanted * paper, 0) AS raw_notional,
-  coalesce(sign * (at_arrival - filled * paper), 0) AS raw_delay,
-  coalesce(spread_twice * 0.5, 0) AS raw_spread, coalesce(split - impact - spread_twice * 0.5, 0) AS raw_timing,
-  coalesce(impact, 0) AS raw_impact, coalesce(unsplit, 0) AS raw_unsplit,
-  coalesce((wanted - planned) * (sign * (end_price - paper)), 0) AS raw_left_plan,
-  coalesce((planned - filled) * (sign * (end_price - paper)), 0) AS raw_left_order
+  decision IS NOT NULL AS decided, wanted > filled AND end_price IS NULL AS endless,
+  sign * (at_arrival - filled * paper) AS delayed, sign * (end_price - paper) AS end_move
 FROM sized
 """
 
 
-def views_sql(*, amounts: str, name: str, unit: str, fees: str) -> str:
+def views_sql(*, amounts: str, name: str, unit: str, fees: str, rounded: bool) -> str:
     """Return SQL of a view over `cost_rows`: every amount times `unit`, an expression in base or quote currency.
 
-    Amounts are NULL where the unit is: no rate is known, or no multiplier.
+    Amounts are NULL where the unit is: no rate is known, or no multiplier. `total` is the sum of `COMPONENTS`. `rounded`: rows'
+    notionals are rounded half away from zero at the 12th place, for logs whose sums of them do not fit 38 digits else.
     """
-    parts = [f"raw_{part} * {unit} AS {part}" for part in ("delay", "spread", "impact", "timing", "unsplit")]
+    half_spread = "coalesce(spread_twice * 0.5, 0)"
+    raw = {
+        "delay": "coalesce(delayed, 0)",
+        "spread": half_spread,
+        "impact": "coalesce(impact, 0)",
+        "timing": "coalesce(split - impact - spread_twice * 0.5, 0)",
+        "unsplit": "coalesce(unsplit, 0)",
+    }
+    left = {"plan": "coalesce((wanted - planned) * end_move, 0)", "order": "coalesce((planned - filled) * end_move, 0)"}
+    parts = [f"{amount} * {unit} AS {part}" for part, amount in raw.items()]
     for why in Opportunity:
-        left = [f"CASE WHEN {side}_name = '{why}' THEN raw_left_{side} ELSE 0 END" for side in ("plan", "order")]
-        parts.append(f"({left[0]} + {left[1]}) * {unit} AS opportunity_{why}")
+        here = " + ".join(f"CASE WHEN {side}_name = '{why}' THEN {amount} ELSE 0 END" for side, amount in left.items())
+        parts.append(f"({here}) * {unit} AS opportunity_{why}")
     assert len(parts) + 1 == len(COMPONENTS)
-    planned, filled, maker = (_notional(raw, unit) for raw in ("planned * paper", "filled * paper", "maker_traded"))
-    parts += [  # rounding 38 digits is slow: what equals a notional that is rounded already is not rounded again
-        "rounded_wanted AS decision_notional",
-        f"CASE WHEN planned = wanted THEN rounded_wanted ELSE {planned} END AS planned_notional",
-        f"CASE WHEN filled = wanted THEN rounded_wanted ELSE {filled} END AS filled_notional",
-        "rounded_traded AS traded",
-        f"CASE WHEN maker_traded = a.traded THEN rounded_traded WHEN maker_traded <> 0 THEN {maker} "
-        f"ELSE CAST(0 * {unit} AS {NOTIONAL}) END AS maker_traded",
-    ]
+    whole = ("coalesce(delayed, 0)", "coalesce(split, 0)", "coalesce(unsplit, 0)", "coalesce((wanted - filled) * end_move, 0)")
+    parts.append(f"({' + '.join(whole)}) * {unit} + {fees} AS total")
+    notionals = {
+        "decision_notional": "wanted * paper",
+        "planned_notional": "planned * paper",
+        "filled_notional": "filled * paper",
+        "traded": "a.traded",
+        "maker_traded": "a.maker_traded",
+    }
+    parts += [f"{_notional(amount, unit, rounded=rounded)} AS {notional}" for notional, amount in notionals.items()]
     counts = ", ".join(f"coalesce({name}, 0) AS {name}" for name in ("fills", "split_fills", "unarrived_fills", "maker_fills"))
     marks = ", ".join(f"coalesce({name}, false) AS {name}" for name in ("rejected", "unknown"))
     return f"""
 CREATE OR REPLACE TEMP VIEW {name} AS
 SELECT order_id, seq, market_ns, run_id, cycle, line, symbol, venue, side, schedule, source_run, plan_sha256, state, reason,
-  attribution, decision IS NOT NULL AS decided, priced, endless, {counts}, {marks},
+  attribution, decided, priced, endless, {counts}, {marks},
   planned > 0 AND order_name = 'denied' AS denied,
   filled, planned, wanted, quote_currency, first_fill_ns, last_fill_ns, {unit} AS unit, {", ".join(parts)}, {fees} AS fees
-FROM (SELECT *, {_notional("raw_notional", unit)} AS rounded_wanted, {_notional("traded", unit)} AS rounded_traded
-  FROM {amounts}) a
+FROM {amounts} a
 """
 
 
-def _notional(raw: str, unit: str) -> str:
-    return f"CAST(coalesce({raw}, 0) * {unit} AS {NOTIONAL})"
+def _notional(raw: str, unit: str, *, rounded: bool) -> str:
+    amount = f"coalesce({raw}, 0) * {unit}"
+    return f"CAST({amount} AS {NOTIONAL})" if rounded else amount
 
 
-NOTIONAL: Final = "DECIMAL(38,12)"  # of notionals, which only ratios are made of: rounded half away from zero at the 12th place
+NOTIONAL: Final = "DECIMAL(38,12)"

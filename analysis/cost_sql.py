@@ -136,7 +136,8 @@ SELECT l.plan_seq, coalesce(l.intent_seq, l.plan_seq) AS seq, l.market_ns, l.run
   CASE WHEN l.reason IN ({_TRADES}) THEN {quantity} ELSE 0 END AS planned,
   CASE WHEN l.wanted_quantity IS NOT NULL THEN greatest({wanted}, {quantity})
        WHEN l.reason IN ({_TRADES}) THEN {quantity} END AS wanted,
-  {places.of_mid(_DECISION)} AS decision, {places.of_mid("l.mid")} AS mid, l.unit_value_base, n.name AS plan_name,
+  {places.of_mid(_DECISION)} AS decision, {places.of_mid("l.mid")} AS mid, l.unit_value_base,
+  coalesce(n.name, 'other') AS plan_name,
   CASE WHEN l.judged <> 'PLAN' THEN 'denied' WHEN l.order_id IS NOT NULL THEN NULL
        WHEN k.reason IN ({_WAITED}) THEN 'held_back' WHEN k.reason IS NOT NULL THEN 'denied' ELSE 'other' END AS early_name
 FROM joined l LEFT JOIN named n ON n.reason = l.reason LEFT JOIN skipped k ON k.cycle = l.cycle AND k.line = l.line

@@ -48,22 +48,7 @@ def order_costs(
             fills = "cost_taken"
         for statement in (cost_sql.INTENTS, cost_sql.DECISIONS, cost_sql.PLANNED, cost_sql.FATES):
             store.connection.execute(statement)
-        try:
-            _make(store, Places(), fills=fills, quotes=quotes, rates=known)
-        except duckdb.Error as error:
-            if not _too_wide(error):
-                raise
-            try:
-                _make(store, _measured(store, fills), fills=fills, quotes=quotes, rates=known)
-            except duckdb.Error as second:
-                if not _too_wide(second):
-                    raise
-                raise InputError(
-                    "NUMBER_RANGE",
-                    expected="amounts that fit 38 digits",
-                    found=str(second).splitlines()[0][:200],
-                    action="Look for an absurd price or quantity, or analyse fewer runs at once (--run).",
-                ) from second
+        _make_narrower(store, fills=fills, quotes=quotes, rates=known)
         for table in cost_rows_sql.PASSING:
             store.connection.execute(f"DROP TABLE IF EXISTS {table}")
 
@@ -78,13 +63,36 @@ def _too_wide(error: duckdb.Error) -> bool:
     return isinstance(error, (duckdb.OutOfRangeException, duckdb.ConversionException)) or cost_sql.TOO_FINE in str(error)
 
 
-def _make(store: LogStore, places: Places, *, fills: str, quotes: str | None, rates: Mapping[str, Decimal]) -> None:
+def _make_narrower(store: LogStore, *, fills: str, quotes: str | None, rates: Mapping[str, Decimal]) -> None:
+    """Make all in the store's own widths; where 38 digits do not hold that, in the log's; last with rounded notionals."""
+    places = Places()
+    for rounded in (None, False, True):
+        try:
+            _make(store, places, fills=fills, quotes=quotes, rates=rates, rounded=bool(rounded))
+            return
+        except duckdb.Error as error:
+            if not _too_wide(error):
+                raise
+            if rounded:
+                raise InputError(
+                    "NUMBER_RANGE",
+                    expected="amounts that fit 38 digits",
+                    found=str(error).splitlines()[0][:200],
+                    action="Look for an absurd price or quantity, or analyse fewer runs at once (--run).",
+                ) from error
+            if rounded is None:
+                places = _measured(store, fills)
+
+
+def _make(
+    store: LogStore, places: Places, *, fills: str, quotes: str | None, rates: Mapping[str, Decimal], rounded: bool
+) -> None:
     run = store.connection.execute
     run(cost_sql.lines_sql(places))
-    for statement in cost_rows_sql.fills_sql(places, fills=fills):
-        run(statement)
+    run(cost_rows_sql.several_sql(fills))
+    run(cost_rows_sql.fees_sql(places, fills=fills))
     run(cost_rows_sql.ends_sql(places, fills=fills, quotes=quotes))
-    run(cost_rows_sql.rows_sql())
+    run(cost_rows_sql.rows_sql(places, fills=fills))
     _make_units(store, rates)
     joined = """(SELECT r.*, u.unit, u.rate, u.times, o.rate AS other_rate FROM cost_rows r
       JOIN cost_units u ON u.unit_value_base IS NOT DISTINCT FROM r.unit_value_base
@@ -92,11 +100,11 @@ def _make(store: LogStore, places: Places, *, fills: str, quotes: str | None, ra
       LEFT JOIN cost_rates o ON o.currency = r.fee_other_currency AND NOT r.fee_mixed)"""
     fees = """CASE WHEN coalesce(fee_quote, 0) = 0 THEN 0 ELSE fee_quote * rate END + coalesce(fee_units, 0) * unit
       + CASE WHEN coalesce(fee_other, 0) = 0 THEN 0 ELSE fee_other * other_rate END"""
-    run(cost_rows_sql.views_sql(amounts=joined, name="order_costs", unit="unit", fees=fees))
+    run(cost_rows_sql.views_sql(amounts=joined, name="order_costs", unit="unit", fees=fees, rounded=rounded))
     own = "coalesce(fee_quote, 0) + coalesce(fee_units, 0) * times + CASE WHEN coalesce(fee_other, 0) = 0 THEN 0 END"
-    run(cost_rows_sql.views_sql(amounts=joined, name="order_costs_quote", unit="times", fees=own))
+    run(cost_rows_sql.views_sql(amounts=joined, name="order_costs_quote", unit="times", fees=own, rounded=True))
     run(cost_groups.CELLS)  # works out every amount: overflows now or never
-    run(f"SELECT {', '.join(f'sum({name})' for name in cost_groups.MONEY)} FROM cost_cells")
+    run(f"SELECT {', '.join(f'sum({name})' for name in (*cost_groups.MONEY, 'total'))} FROM cost_cells")
 
 
 def _make_units(store: LogStore, rates: Mapping[str, Decimal]) -> None:

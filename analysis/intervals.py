@@ -19,7 +19,7 @@ from orders.values import Record
 BPS: Final = 10_000.0
 GROUP_MIN: Final = 20  # below it the 2.5 % ends of a bootstrap are made of one or two orders: no interval, no comparison
 DRAWS: Final = 1_000  # an end of the interval then moves by about a twentieth of its width from seed to seed
-UNITS_MAX: Final = 500  # more orders are summed into so many units first, in turn: 1,000 draws of 500 take 20 ms
+UNITS_MAX: Final = 500  # more orders are summed into so many units first, in turn: 1,000 draws of 500 take 5 ms
 LEVEL: Final = 0.95
 PLACES: Final = 6
 
@@ -50,17 +50,13 @@ def ratio_interval(costs: Sequence[float], bases: Sequence[float], *, seed: int,
     assert len(costs) == len(bases), "each cost has its base"
     if too_small(len(costs)):
         return None
-    paid, base = _units(costs), _units(bases)
-    drawn = _draws(len(paid), seed=seed, name=name)
-    sums = drawn @ np.column_stack((paid, base))
-    kept = sums[sums[:, 1] != 0.0]
-    if not len(kept):
-        return None
-    return _ends(BPS * kept[:, 0] / kept[:, 1])
+    paid, base = _resampled(costs, bases, seed=seed, name=name)
+    kept = base != 0.0
+    return _ends(BPS * paid[kept] / base[kept]) if kept.any() else None
 
 
 class Difference(Record, frozen=True, kw_only=True):
-    """`interval` of B - A in bps; `told_apart`: it lies on one side of zero."""
+    """`interval` of B - A, in bps or in the unit of what was asked; `told_apart`: it lies on one side of zero."""
 
     interval: Interval
     told_apart: bool
@@ -74,20 +70,47 @@ def ratio_difference(
         return None
     ratios = []
     for number, (costs, bases) in enumerate((first, second)):
-        paid, base = _units(costs), _units(bases)
-        sums = _draws(len(paid), seed=seed, name=f"{name}\n{number}") @ np.column_stack((paid, base))
-        if not np.all(sums[:, 1]):
+        paid, base = _resampled(costs, bases, seed=seed, name=f"{name}\n{number}")
+        if not np.all(base):
             return None
-        ratios.append(BPS * sums[:, 0] / sums[:, 1])
-    interval = _ends(ratios[1] - ratios[0])
+        ratios.append(BPS * paid / base)
+    return _difference(ratios[1] - ratios[0])
+
+
+def median_difference(first: Sequence[float], second: Sequence[float], *, seed: int, name: str) -> Difference | None:
+    """Return the interval of the second median minus the first, in their unit; None: one has too few values.
+
+    The median is the ceil(n / 2)-th value. A resample's is the value at that order statistic of n uniform numbers, which is
+    distributed as Beta(k, n - k + 1) (David and Nagaraja 2003, 2.1): so nothing is drawn but that.
+    """
+    if too_small(len(first)) or too_small(len(second)):
+        return None
+    medians = []
+    for number, values in enumerate((first, second)):
+        ascending, count = np.sort(np.asarray(values, dtype=np.float64)), len(values)
+        k = (count + 1) // 2
+        at = _generator(seed, f"{name}\n{number}").beta(k, count - k + 1, size=DRAWS)
+        medians.append(ascending[np.minimum((at * count).astype(np.int64), count - 1)])
+    return _difference(medians[1] - medians[0])
+
+
+def _difference(values: npt.NDArray[np.float64]) -> Difference:
+    interval = _ends(values)
     return Difference(interval=interval, told_apart=interval.low > 0 or interval.high < 0)
 
 
-def _draws(units: int, *, seed: int, name: str) -> npt.NDArray[np.float64]:
-    """How often each unit is drawn: a row a draw."""
+def _generator(seed: int, name: str) -> np.random.Generator:
     key = hashlib.sha256(f"{seed}\n{name}".encode()).digest()
-    generator = np.random.Generator(np.random.PCG64(int.from_bytes(key[:16], "big")))
-    return generator.multinomial(units, np.full(units, 1.0 / units), size=DRAWS).astype(np.float64)
+    return np.random.Generator(np.random.PCG64(int.from_bytes(key[:16], "big")))
+
+
+def _resampled(
+    costs: Sequence[float], bases: Sequence[float], *, seed: int, name: str
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the sums of `DRAWS` resamples of pairs, which are drawn by number: a tenth of the time of drawing how often each."""
+    paid, base = _units(costs), _units(bases)
+    drawn = _generator(seed, name).integers(0, len(paid), size=(DRAWS, len(paid)))
+    return paid[drawn].sum(axis=1), base[drawn].sum(axis=1)
 
 
 def _units(values: Sequence[float]) -> npt.NDArray[np.float64]:

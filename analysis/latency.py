@@ -33,35 +33,27 @@ FRACTIONS: Final = (0.5, 0.95, 0.99)
 BOUNDS_NS: Final = tuple(step * 10**power for power in range(3, 15) for step in (1, 2, 5))
 """Lower bounds of histogram buckets: 1, 2, 5, 10 ... from a microsecond to days; the first takes everything below it too."""
 
-MEASURES: Final = """
-  CAST(quantity AS DOUBLE) * CAST(multiplier AS DOUBLE) AS units, CAST(notional_quote AS DOUBLE) AS notional,
-  CAST(decision_price AS DOUBLE) AS decision, CAST(arrival_mid AS DOUBLE) AS arrival,
-  (CAST(fill_bid AS DOUBLE) + CAST(fill_ask AS DOUBLE)) / 2 AS at_fill
-"""
-SAME: Final = (
-    "venue", "symbol", "order_kind", "schedule", "side", "run_id", "order_id", "manifest_written_ns", "manifest_read_ns",
-    "planned_ns", "approved_ns", "intent_durable_ns", "sent_ns", "acked_ns", "decision", "arrival",
-)  # fmt: skip
+_LOGGED: Final = ("manifest_read_ns", "planned_ns", "approved_ns", "intent_durable_ns", "sent_ns", "acked_ns")
+_SAME: Final = ("venue", "order_kind", "schedule", *_LOGGED)
 """What all fills of an order say alike."""
+_WRITTEN: Final = "CASE WHEN run_id NOT IN (SELECT run_id FROM runs WHERE kind = 'backtest') THEN manifest_written_ns END"
+# A backtest's manifest was written when its file was made, on another clock than all that follows.
+
+SEVERAL: Final = """
+CREATE OR REPLACE TEMP TABLE orders_of_several AS
+SELECT hash(client_order_id) AS h FROM report_fills GROUP BY h HAVING count(*) > 1
+"""
 ORDER_INSTANTS: Final = f"""
 CREATE OR REPLACE TEMP TABLE order_instants AS
-WITH several AS (SELECT hash(client_order_id) AS h FROM report_fills GROUP BY h HAVING count(*) > 1),
-each AS (SELECT client_order_id, hash(client_order_id) AS h, seq, event_ns AS first_fill_ns, event_ns AS last_fill_ns,
-    venue, symbol, order_kind, schedule,
-    side, run_id, order_id, manifest_read_ns, planned_ns, approved_ns, intent_durable_ns, sent_ns, acked_ns, {MEASURES},
-    CASE WHEN run_id NOT IN (SELECT run_id FROM runs WHERE kind = 'backtest') THEN manifest_written_ns END AS manifest_written_ns
-  FROM report_fills)
-SELECT client_order_id, seq, first_fill_ns, last_fill_ns, units, notional, at_fill, {", ".join(SAME)}
-FROM each ANTI JOIN several USING (h)
+SELECT seq, event_ns AS first_fill_ns, event_ns AS last_fill_ns, quantity, {", ".join(_SAME)}, {_WRITTEN} AS manifest_written_ns
+FROM (SELECT *, hash(client_order_id) AS h FROM report_fills) ANTI JOIN orders_of_several USING (h)
 UNION ALL
-SELECT client_order_id, min(seq), min(first_fill_ns), max(last_fill_ns), sum(units), sum(notional),
-  arg_min(at_fill, first_fill_ns),
-  {", ".join(f"any_value({name})" for name in SAME)}
-FROM each SEMI JOIN several USING (h) GROUP BY client_order_id
+SELECT min(seq), min(event_ns), max(event_ns), sum(quantity), {", ".join(f"any_value({name})" for name in _SAME)},
+  any_value({_WRITTEN})
+FROM (SELECT *, hash(client_order_id) AS h FROM report_fills) SEMI JOIN orders_of_several USING (h) GROUP BY client_order_id
 """
 # Orders of one fill, nearly all of them, are only projected: grouping them takes several times as long. They are told by a hash;
 # an order that shares another's is grouped all the same.
-# A backtest's manifest was written when its file was made, on another clock than all that follows.
 
 
 def stage_names() -> tuple[str, ...]:
@@ -70,8 +62,10 @@ def stage_names() -> tuple[str, ...]:
 
 
 def make_instants(store: LogStore) -> None:
-    """Make the table `order_instants` of the store's `report_fills`."""
-    store.connection.execute(ORDER_INSTANTS)
+    """Make the table `order_instants` of the store's `report_fills`; `seq` is the line of an order's first fill."""
+    with store.named_faults():
+        store.connection.execute(SEVERAL)
+        store.connection.execute(ORDER_INSTANTS)
 
 
 def _pairs() -> list[tuple[str, str]]:
@@ -91,8 +85,15 @@ def latency_stages(store: LogStore) -> Table:
         for ns in (f"({end} - {start})" for start, end in _pairs())
     )
     rows: list[Sequence[Any]] = []
+    whole: list[tuple[Any, ...]] = []
     for kind, key in GROUPS:
-        for group, *figures in store.rows(f"SELECT {key} AS g, {asked} FROM order_instants GROUP BY g ORDER BY g"):
+        groups = store.rows(f"SELECT DISTINCT {key} FROM order_instants") if whole else []
+        if len(groups) == 1:  # it is the whole
+            found = [(groups[0][0], *whole[0][1:])]
+        else:
+            found = store.rows(f"SELECT {key} AS g, {asked} FROM order_instants GROUP BY g ORDER BY g")
+        whole = whole or found
+        for group, *figures in found:
             for number, stage in enumerate(stage_names()):
                 count, missing, negative, quantiles, most, total = figures[6 * number : 6 * number + 6]
                 known = quantiles or [None, None, None]
@@ -131,9 +132,15 @@ def latency_histogram(store: LogStore) -> Table:
 
 
 def _bucket(ns: str) -> str:
-    """SQL of a bucket's lower bound: a chain of comparisons is many times as fast as searching a list for each row."""
-    cases = " ".join(f"WHEN {ns} >= {bound} THEN {bound}" for bound in reversed(BOUNDS_NS))
-    return f"CASE WHEN {ns} < {BOUNDS_NS[0]} THEN 0 {cases} END"
+    """SQL of a bucket's lower bound: comparisons that halve what is left are many times as fast as searching a list a row."""
+
+    def within(bounds: Sequence[int]) -> str:
+        if len(bounds) == 1:
+            return str(bounds[0])
+        half = len(bounds) // 2
+        return f"CASE WHEN {ns} < {bounds[half]} THEN {within(bounds[:half])} ELSE {within(bounds[half:])} END"
+
+    return within((0, *BOUNDS_NS))
 
 
 def _above(low: int) -> int | None:

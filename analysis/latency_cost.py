@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+import duckdb
+
 from analysis.intervals import UNITS_MAX, ratio_interval, too_small
 from analysis.latency import INSTANTS, WHOLE, stage_names
 from analysis.log_store import LogStore
@@ -23,26 +25,27 @@ INSTANT_MIDS: Final = """
 CREATE OR REPLACE TEMP TABLE instant_mids AS
 WITH clocks AS (SELECT run_id, any_value(real_epoch_ns) AS real_ns, any_value(market_epoch_ns) AS market_ns,
                   any_value(market_speed) AS speed FROM runs GROUP BY run_id),
-moments AS (SELECT o.client_order_id, o.symbol, n.number, coalesce(c.speed, 1) AS speed,
+moments AS (SELECT o.seq, f.symbol, n.number, coalesce(c.speed, 1) AS speed,
     CAST(coalesce(c.market_ns, 0) + CAST(n.ns - coalesce(c.real_ns, 0) AS HUGEINT) * coalesce(c.speed, 1) AS BIGINT) AS market_ns
-  FROM order_instants o LEFT JOIN clocks c USING (run_id), LATERAL (VALUES {values}) n(number, ns) WHERE n.ns IS NOT NULL),
-found AS (SELECT m.client_order_id, m.number,
-    CASE WHEN m.market_ns - q.market_ns <= {age} * m.speed THEN CAST(q.mid AS DOUBLE) END AS mid
+  FROM order_instants o JOIN report_fills f USING (seq) LEFT JOIN clocks c USING (run_id), LATERAL (VALUES {values}) n(number, ns)
+  WHERE n.ns IS NOT NULL),
+found AS (SELECT m.seq, m.number, CASE WHEN m.market_ns - q.market_ns <= {age} * m.speed THEN q.mid END AS mid
   FROM moments m ASOF LEFT JOIN {quotes} q ON q.symbol = m.symbol AND q.market_ns <= m.market_ns)
-SELECT client_order_id, {mids} FROM found GROUP BY client_order_id
+SELECT seq, {mids} FROM found GROUP BY seq
 """
-LOG_MIDS: Final = "(SELECT *, decision AS m1, arrival AS m2, at_fill AS m7 FROM order_instants)"
-QUOTED_MIDS: Final = "(SELECT o.*, m.* EXCLUDE client_order_id FROM order_instants o JOIN instant_mids m USING (client_order_id))"
+LOG_MIDS: Final = "f.decision_price AS m1, f.arrival_mid AS m2, (f.fill_bid + f.fill_ask) * 0.5 AS m7"
 DRIFTS: Final = """
-WITH rates AS (SELECT o.order_id, any_value(c.traded) / nullif(sum(o.notional), 0) AS rate
-  FROM order_instants o JOIN cost_slim c USING (order_id) GROUP BY o.order_id),
-one AS (SELECT (row_number() OVER (ORDER BY o.seq) - 1) % {units} AS unit,
-    CASE o.side WHEN 'BUY' THEN 1 ELSE -1 END * o.units * r.rate AS signed, o.units * r.rate AS worth,
-    COLUMNS('m[0-9]+')
-  FROM {marked} o LEFT JOIN rates r USING (order_id))
-SELECT {sums} FROM one GROUP BY unit ORDER BY unit
+WITH one AS (SELECT (row_number() OVER (ORDER BY o.seq) - 1) % {units} AS number, {unit} AS unit,
+    CASE f.side WHEN 'BUY' THEN o.quantity ELSE -o.quantity END AS moved, o.quantity, {mids}
+  FROM order_instants o JOIN report_fills f USING (seq) {joined}),
+exact AS (SELECT number, unit, {sums} FROM one GROUP BY number, unit)
+SELECT number, {weighed} FROM exact GROUP BY number ORDER BY number
 """
-"""What was filled, in base currency at the mids of both ends of a stage; an order's rate is what its fills were valued at."""
+"""What was filled, in base currency at the mids of both ends of a stage; an order is worth what `order_costs` values it at.
+
+Summed exactly, and made DOUBLE afterwards: that takes longer than all the rest where it is asked of every order.
+"""
+UNITS: Final = "(SELECT order_id, any_value(unit) AS unit FROM order_costs WHERE order_id IS NOT NULL GROUP BY order_id)"
 
 
 def latency_cost(store: LogStore, *, quotes: str | None, seed: int) -> Table:
@@ -53,26 +56,49 @@ def latency_cost(store: LogStore, *, quotes: str | None, seed: int) -> Table:
     """
     names = stage_names()
     if quotes is None:
-        marked = LOG_MIDS
+        mids, joined = LOG_MIDS, ""
         spans = [("manifest read to planned", 1, 2), (WHOLE, 2, 7)]
     else:
-        marked = QUOTED_MIDS
+        mids, joined = "m.* EXCLUDE seq", "JOIN instant_mids m USING (seq)"
         values = ", ".join(f"({number}, o.{column})" for number, (_, column) in enumerate(INSTANTS))
-        mids = ", ".join(f"max(mid) FILTER (number = {number}) AS m{number}" for number in range(len(INSTANTS)))
+        found_mids = ", ".join(f"max(mid) FILTER (number = {number}) AS m{number}" for number in range(len(INSTANTS)))
         with store.named_faults():
-            store.connection.execute(INSTANT_MIDS.format(values=values, mids=mids, age=QUOTE_AGE_MAX_NS, quotes=quotes))
+            store.connection.execute(INSTANT_MIDS.format(values=values, mids=found_mids, age=QUOTE_AGE_MAX_NS, quotes=quotes))
         spans = [(names[number], number, number + 1) for number in range(len(INSTANTS) - 1)] + [(WHOLE, 2, 7)]
-    sums = ", ".join(
-        f"sum(signed * (m{end} - m{begin})), sum(worth * m{begin}) FILTER (m{end} IS NOT NULL), "
-        f"count(signed * (m{end} - m{begin})), count(*)"
-        for _, begin, end in spans
-    )
-    found = store.rows(DRIFTS.format(units=UNITS_MAX, sums=sums, marked=marked))
+    units = [unit for (unit,) in store.rows("SELECT DISTINCT unit FROM cost_units LIMIT 2")]
+    unit = f"CAST({units[0] if units and units[0] is not None else 'NULL'} AS DOUBLE)"
+    if len(units) > 1:  # else all orders are worth the same a unit, and none is looked up
+        unit, joined = "CAST(u.unit AS DOUBLE)", f"{joined} LEFT JOIN {UNITS} u USING (order_id)"
+    asked = {"units": UNITS_MAX, "unit": unit, "mids": mids, "joined": joined, "weighed": _weighed(spans)}
+    try:
+        found = store.rows(DRIFTS.format(sums=_sums(spans, of="{}"), **asked))
+    except (duckdb.OutOfRangeException, duckdb.ConversionException):  # 38 digits do not hold them
+        found = store.rows(DRIFTS.format(sums=_sums(spans, of="CAST({} AS DOUBLE)"), **asked))
     rows = [
-        _row(stage, [row[4 * number : 4 * number + 4] for row in found], quotes=quotes, seed=seed)
+        _row(stage, [row[1 + 4 * number : 5 + 4 * number] for row in found], quotes=quotes, seed=seed)
         for number, (stage, _, _) in enumerate(spans)
     ]
     return table("latency_cost", COLUMNS, [row for row in rows if row[1] or row[2]])
+
+
+def _sums(spans: Sequence[tuple[str, int, int]], *, of: str) -> str:
+    """SQL of the sums a stage needs: moved, worth, orders with both mids, orders."""
+    parts = []
+    for number, (_, begin, end) in enumerate(spans):
+        moved, size, first, last = (of.format(name) for name in ("moved", "quantity", f"m{begin}", f"m{end}"))
+        both = f"m{begin} IS NOT NULL AND m{end} IS NOT NULL AND unit IS NOT NULL"
+        parts.append(
+            f"sum({moved} * ({last} - {first})) AS a{number}, sum({size} * {first}) FILTER (m{end} IS NOT NULL) AS b{number}, "
+            f"count(*) FILTER ({both}) AS c{number}, count(*) AS d{number}"
+        )
+    return ", ".join(parts)
+
+
+def _weighed(spans: Sequence[tuple[str, int, int]]) -> str:
+    return ", ".join(
+        f"sum(CAST(a{number} AS DOUBLE) * unit), sum(CAST(b{number} AS DOUBLE) * unit), sum(c{number}), sum(d{number})"
+        for number in range(len(spans))
+    )
 
 
 def _row(stage: str, found: Sequence[tuple[Any, ...]], *, quotes: str | None, seed: int) -> Sequence[Any]:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from analysis.cost_groups import KEYS, WINNER, financing_costs, group_costs
+from analysis.cost_groups import CELL_KEYS, WINNER, financing_costs, group_costs
 from analysis.cost_names import COMPONENTS, TRADING
-from analysis.cost_tree import order_costs
 from analysis.exact_inputs import ratio_bps
 from analysis.intervals import UNITS_MAX, ratio_interval, too_small
 from analysis.log_store import LogStore
@@ -20,28 +19,6 @@ ZERO: Final = Decimal(0)
 INTERVALS_MAX: Final = 24  # groups that get an interval, the largest first: as many as are drawn
 WORST: Final = 10
 OPPORTUNITIES: Final = tuple(name for name in COMPONENTS if name.startswith("opportunity_"))
-TOTAL: Final = (
-    f"coalesce(TRY(CAST({' + '.join(COMPONENTS)} AS DOUBLE)), {' + '.join(f'CAST({name} AS DOUBLE)' for name in COMPONENTS)})"
-)
-"""Only orders rows and resamples by it; what is shown is summed exactly. Made a DOUBLE once, because that is slow; part by part
-where the exact sum needs more digits than there are."""
-SLIM: Final = f"""
-CREATE OR REPLACE TEMP TABLE cost_slim AS
-SELECT {", ".join(KEYS)}, seq, line, {TOTAL} AS total, CAST(decision_notional AS DOUBLE) AS notional,
-  CAST(traded AS DOUBLE) AS traded
-FROM order_costs
-"""
-
-
-def make_costs(store: LogStore, *, quotes: str | None) -> None:
-    """Make `order_costs`, and of it the table `cost_slim`: its keys and rounded sums, to sort, resample and weigh by.
-
-    `order_costs` is a view; its exact amounts as a table take half a kilobyte an order, more than working them out again where
-    one is asked for. `quotes`: as `cost_tree.order_costs`.
-    """
-    order_costs(store, quotes=quotes)
-    with store.named_faults():
-        store.connection.execute(SLIM)
 
 
 def cost_tree(store: LogStore) -> Table:
@@ -96,15 +73,22 @@ def costs_by(store: LogStore, *, keys: Sequence[str], seed: int) -> Table:
 
 
 def _samples(store: LogStore, keys: Sequence[str], groups: int) -> dict[tuple[Any, ...], tuple[list[float], list[float]]]:
-    """Return (total, decision notional) of each row of the largest groups, by group, in the log's order."""
+    """Return (total, decision notional) of the rows of the largest groups, by group: summed in turn into `UNITS_MAX` units.
+
+    Sums are exact; they are made DOUBLE at the end, because that is slow.
+    """
     names = ", ".join(f'"{key}"' for key in keys)
+    cells = "cost_cells" if set(keys) <= set(CELL_KEYS) else "order_costs WHERE total IS NOT NULL"
+    same = " AND ".join(f'o."{key}" IS NOT DISTINCT FROM l."{key}"' for key in keys)
     found = store.rows(
-        f"""WITH one AS (SELECT {names}, total, notional,
-              (row_number() OVER (PARTITION BY {names} ORDER BY seq, line) - 1) % {UNITS_MAX} AS unit FROM cost_slim
-              WHERE notional IS NOT NULL AND total IS NOT NULL),
-            units AS (SELECT {names}, unit, sum(total) AS total, sum(notional) AS notional FROM one GROUP BY {names}, unit)
-            SELECT {names}, list(total ORDER BY unit), list(notional ORDER BY unit) FROM units
-            GROUP BY {names} ORDER BY sum(notional) DESC NULLS LAST, {names} LIMIT {groups}"""
+        f"""WITH largest AS (SELECT {names} FROM {cells} GROUP BY {names}
+              ORDER BY sum(decision_notional) DESC NULLS LAST, {names} LIMIT {groups}),
+            one AS (SELECT {names}, total, decision_notional,
+              (row_number() OVER (PARTITION BY {names} ORDER BY seq, line) - 1) % {UNITS_MAX} AS unit
+              FROM order_costs o SEMI JOIN largest l ON {same} WHERE total IS NOT NULL AND decision_notional IS NOT NULL),
+            units AS (SELECT {names}, unit, CAST(sum(total) AS DOUBLE) AS total,
+              CAST(sum(decision_notional) AS DOUBLE) AS notional FROM one GROUP BY {names}, unit)
+            SELECT {names}, list(total ORDER BY unit), list(notional ORDER BY unit) FROM units GROUP BY {names}"""
     )
     return {row[: len(keys)]: (row[-2], row[-1]) for row in found}
 
@@ -113,7 +97,7 @@ def worst_orders(store: LogStore) -> Table:
     """Return the ten orders that cost most in base currency, the worst first; `log_line`: of the intent."""
     columns = ", ".join(f'"{name}"' for name in COMPONENTS)
     worst = store.rows(
-        f"SELECT order_id, seq FROM cost_slim WHERE order_id IS NOT NULL ORDER BY total DESC NULLS LAST, seq LIMIT {WORST}"
+        f"SELECT order_id, seq FROM order_costs WHERE order_id IS NOT NULL ORDER BY total DESC NULLS LAST, seq LIMIT {WORST}"
     )
     rank = {order_id: number for number, (order_id, _) in enumerate(worst)}
     lines = ", ".join(str(seq) for _, seq in worst) or "NULL"  # told as numbers: only these rows' amounts are worked out

@@ -12,11 +12,12 @@ from typing import Any, Final
 
 import msgspec
 
+from analysis.cost_tree import order_costs
 from analysis.latency import latency_histogram, latency_stages, make_instants
 from analysis.latency_cost import latency_cost
 from analysis.log_store import LogStore
 from analysis.report_base import make_base
-from analysis.report_costs import cost_tree, costs_by, make_costs, worst_orders
+from analysis.report_costs import cost_tree, costs_by, worst_orders
 from analysis.report_market import benchmark_rows, forecast_rows, markout_rows, paper_words, ratio_rows, state_rows
 from analysis.report_replay import Replays, replay_tables
 from analysis.report_story import stories
@@ -103,7 +104,7 @@ def build_report(
         )
     recorded = QUOTE_TABLE if quotes else None
     make_base(store)
-    make_costs(store, quotes=recorded)
+    order_costs(store, quotes=recorded)
     make_instants(store)
     groupings = [("venue",), ("symbol",), *(tuple(keys) for keys in by)]
     worst = worst_orders(store)

@@ -49,7 +49,7 @@ def benchmark_rows(store: LogStore, *, trades: Path | None, own_are_public: bool
 
     `twap_bps`, `vwap_bps` (own fills in it), `vwap_others_bps` (without): average price against it, of its value, above 0 is
     a cost. `without_*`: orders of which it is not known: they are in no figure. `participation_*`: own of all volume.
-    After `make_costs`; quotes are loaded. Raises `InputError` TRADES_UNREADABLE.
+    After `order_costs`; quotes are loaded. Raises `InputError` TRADES_UNREADABLE.
     """
     order_benchmarks(store, trades=trades, own_are_public=own_are_public)
     rows: list[Sequence[Any]] = []
@@ -107,7 +107,7 @@ def ratio_rows(store: LogStore) -> Table:
 def state_rows(store: LogStore) -> Table:
     """Return how the orders of each venue ended."""
     found = store.rows(
-        "SELECT venue, state, count(*) FROM cost_slim WHERE order_id IS NOT NULL GROUP BY venue, state ORDER BY venue, state"
+        "SELECT venue, state, count(*) FROM order_costs WHERE order_id IS NOT NULL GROUP BY venue, state ORDER BY venue, state"
     )
     return table("order_states", ("venue", "state", "orders"), found)
 

@@ -12,8 +12,8 @@ from analysis.report_table import Table, table
 REASON_CHARS_MAX: Final = 300  # of a refusal's words; the log has the rest
 SYMBOLS_DRAWN: Final = 12
 FILLS_DRAWN: Final = 400  # of one symbol; the rest is counted on the page
-MOST_TRADED: Final = f"""most AS (SELECT symbol, sum(traded) AS traded FROM cost_slim GROUP BY symbol
-  ORDER BY sum(traded) DESC NULLS LAST, symbol LIMIT {SYMBOLS_DRAWN})"""
+MOST_TRADED: Final = f"""most AS (SELECT symbol, sum(traded_sum) AS traded FROM cost_cells GROUP BY symbol
+  ORDER BY sum(traded_sum) DESC NULLS LAST, symbol LIMIT {SYMBOLS_DRAWN})"""
 PRICES_MAX: Final = 240  # points of one symbol's line on a page
 
 REFUSALS: Final = f"""

@@ -104,6 +104,15 @@ def test_numbers_wider_than_the_quick_way_are_exact_all_the_same(log: Callable[.
     assert whole.amounts["unsplit"] == quantity * D("0.123456") * 1000 * rate
 
 
+def test_notionals_whose_exact_sum_no_width_holds_are_rounded_and_the_costs_are_not(log: Callable[..., LogStore]) -> None:
+    price, quantity = D("123456.123456789012345"), D("7000000.1234567891")
+    told = {"price": str(price + 1), "quantity": str(quantity), "decision_price": str(price), "arrival_mid": str(price)}
+    store = log(start(), *(fill(number, fill_bid=None, fill_ask=None, **told) for number in range(1, 31)))
+    whole = group_costs(store)[0]
+    assert str(whole.decision_notional) == "25925786383170.590493700920"
+    assert whole.amounts["unsplit"] == 30 * quantity
+
+
 def test_numbers_no_width_holds_are_one_error(log: Callable[..., LogStore]) -> None:
     told = fill(
         quantity="12345678901234567890.1234567891", price="12345678901234567.123456789012345", notional_quote="1",

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from analysis.cost_tree import order_costs
 from analysis.latency import BOUNDS_NS, WHOLE, latency_histogram, latency_stages, make_instants, stage_names
+from analysis.latency_cost import latency_cost
 from analysis.report_base import make_base
 from analysis.report_document import Report
 from tests.report.made import MS, STAGES_MS, Log, many, opened, reported
@@ -130,6 +132,26 @@ def test_the_drift_before_the_plan_is_the_delay_of_the_cost_tree(tmp_path: Path)
     delay = {row["node"]: row["amount_base"] for row in report.table("cost_tree")}["delay"]
     assert drift["drift_base"] == delay == Decimal(300)
     assert (drift["drift_bps"], drift["orders"], drift["prices"]) == (Decimal(100), 30, "the log's own")
+
+
+def test_a_drift_of_orders_of_two_currencies_is_in_base_currency(tmp_path: Path) -> None:
+    log = many(2)
+    log.order("eur", symbol="XETRA:SAP", instrument_id="SAP.DE", quote_currency="EUR", fee_currency="EUR")
+    with opened(log, tmp_path) as store:
+        make_base(store)
+        order_costs(store, rates={"EUR": Decimal("1.25")})
+        make_instants(store)
+        drift = {row["stage"]: row for row in latency_cost(store, quotes=None, seed=1).records()}["manifest read to planned"]
+    assert (drift["drift_base"], drift["orders"]) == (Decimal("32.5"), 3)
+
+
+def test_a_drift_that_no_exact_width_holds_is_summed_all_the_same(tmp_path: Path) -> None:
+    sizes = {"quantity": "1000000000000", "notional_quote": "101000000000", "multiplier": "0.001"}
+    log = Log()
+    log.intent("1", quantity="1000000000000", decision_price="90", arrival_mid="101")
+    log.fill("1", decision_price="90", fill_bid=None, fill_ask=None, **sizes)
+    drift = {row["stage"]: row for row in reported(log, tmp_path).table("latency_cost")}["manifest read to planned"]
+    assert drift["drift_base"] == Decimal(11) * 10**9
 
 
 def test_a_drift_without_a_price_is_counted_and_in_no_figure(tmp_path: Path) -> None:
