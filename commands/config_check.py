@@ -5,17 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from commands.output import Exit, print_json
+from engine.config_notes import config_notes
 from engine.run_config import RunConfig, load_config
 
 
 def run(path: Path, *, as_json: bool) -> int:
-    """Print a short summary of a good config; raises `ConfigInvalid` with every problem of a bad one."""
+    """Print a summary of a good config and what it does not promise; raises `ConfigInvalid` with every problem of a bad one."""
     config = load_config(path)
+    notes = config_notes(config)
     if as_json:
-        print_json({"config": str(path), "config_sha256": config.sha256, "problems": []})
+        print_json({"config": str(path), "config_sha256": config.sha256, "problems": [], "notes": notes})
         return Exit.DONE
     for line in summary(config):
         print(line)
+    for note in notes:
+        print(f"note     {note}")
     return Exit.DONE
 
 

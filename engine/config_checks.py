@@ -182,6 +182,15 @@ def _venues(
                 yield (*key, name), f"is no venue of this config ({', '.join(venues)})"
 
 
+def _jump_confirm(sentinel: SentinelSection, data: DataSection) -> Found:
+    """What a jump is held against is older than the jump must stand, and may not be too old for that by itself."""
+    if sentinel.jump_confirm_s and sentinel.jump_confirm_s * 1_000 >= sentinel.jump_age_max_ms * data.market_speed:
+        yield (
+            ("sentinel", "jump_confirm_s"),
+            f"must be less than jump_age_max_ms ({sentinel.jump_age_max_ms} ms of real time), was {sentinel.jump_confirm_s}",
+        )
+
+
 def _market_limits(venues: dict[str, VenueSection]) -> Found:
     for name, venue in venues.items():
         try:
@@ -236,6 +245,7 @@ CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[..., Found]], ...]] = (
     (("venues", "capital", "assumptions", "sentinel"), _venues),
     (("assumptions", "venues", "capital", "symbols", "sentinel"), financing_problems),
     (("venues",), _market_limits),
+    (("sentinel", "data"), _jump_confirm),
     (("venues",), hours_problems),
     (("venues", "data"), hours_of_data_problems),
     (("venues",), volumes_problems),

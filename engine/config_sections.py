@@ -147,6 +147,7 @@ class SentinelSection(Section):
     spread_max_fraction: FractionAboveZero
     jump_max_fraction: FractionAboveZero
     jump_age_max_ms: AgeMs
+    jump_confirm_s: Annotated[int, whole(at_least=0, at_most=86_400)] = 0
     fill_drift_max_fraction: FractionAboveZero
     fill_drift_window_s: Annotated[int, whole(at_least=1, at_most=86_400 * 7)]
     day_turnover_max: Positive

@@ -229,6 +229,8 @@ class ManifestDesk(IntakeDesk):
         if outcome == "held" and self._price_held and self._retries:
             left = frozenset(s for s in self._hours.closed(decided.symbols, now_ns=now) if self.quote_of(s) is None)
             self._retries -= not left
+            if not left:
+                return self._held_again(decided, now_ns=now)
         elif outcome not in (PARTIAL, WAITING):
             return None
         return self._session(decided, left, now_ns=now) if left else self._again(decided, now_ns=now)
@@ -308,6 +310,15 @@ class ManifestDesk(IntakeDesk):
             deadline_ns=self._intake.deadline_ns(now_ns),
             awaited=self._waiting.awaited(symbols, now_ns=now_ns),
         )
+
+    def _held_again(self, work: Work, *, now_ns: int) -> Work:
+        """The same work on newer prices: of one that has jumped on those that it must have stood for. The last time it waits for
+        every price as long as the manifest is young enough.
+        """
+        again = self._again(work, now_ns=now_ns + (self._state.confirm_ns if self._jump_held else 0))
+        if self._retries:
+            return again
+        return msgspec.structs.replace(again, deadline_ns=max(again.deadline_ns, self._waiting.too_old_ns(work)))
 
     def _left(self, made: Plan | None, *, now_ns: int) -> frozenset[str]:
         """The symbols that wait for a session."""

@@ -76,6 +76,7 @@ class PlanDesk:
         self._outcome = "done"  # of the open cycle
         self._unsettled = False  # the open cycle leaves something to the next one
         self._price_held = False  # it was held for a price, which may come
+        self._jump_held = False  # ... for one that has jumped, and must stand a while
         self.last_plan: Plan | None = None
         self.on_plan: Callable[[Plan | None, Judgement | Held], None] = lambda made, judgement: None
 
@@ -211,7 +212,7 @@ class PlanDesk:
     def _hold(
         self, cycle: int, manifest_sha256: str, held: Held, planned_ns: int, ready: Callable[[Sequence[Approval]], None]
     ) -> None:
-        self._price_held = held.code in PRICE_HOLDS
+        self._price_held, self._jump_held = held.code in PRICE_HOLDS, held.code == MARK_JUMPED
         self._recorder.plan(
             cycle=cycle,
             outcome=held,

@@ -100,13 +100,23 @@ class Prices:
             return None
         return quote.mid, quote.ts_ns
 
-    def earlier_of(self, symbol: str) -> Quote | None:
-        """Return the price before the newest one; None when there is none since the start."""
+    def earlier_of(self, symbol: str, *, gap_ns: int = 0) -> Quote | None:
+        """Return the newest price before the newest one that is at least `gap_ns` older; the oldest known where none is.
+
+        None when there is only one since the start. As far back as Nautilus' cache goes: 10,000 prices.
+        """
         if self._bar_types is not None:
             data = self._earlier_bars.get(symbol)
+            bar_type = self._bar_types.get(symbol)
+            if data is not None and data.ts_event + gap_ns > self._bars[symbol].ts_event:
+                data = _before_gap(partial(self._cache.bar, bar_type), self._cache.bar_count(bar_type), gap_ns)
         else:
             instrument_id = self._ids.get(symbol)
-            data = None if instrument_id is None else self._cache.quote_tick(instrument_id, 1)
+            data = None
+            if instrument_id is not None:
+                data = _before_gap(
+                    partial(self._cache.quote_tick, instrument_id), self._cache.quote_tick_count(instrument_id), gap_ns
+                )
         return None if data is None else self._quote(symbol, data)
 
     def bar_topic(self, symbol: str) -> str | None:
@@ -146,3 +156,18 @@ class Prices:
             self._msgbus.unsubscribe(topic=QUOTES, handler=handler)
         else:
             self._bar_handlers = tuple(known for known in self._bar_handlers if known != handler)
+
+
+def _before_gap(at: Callable[[int], Any], count: int, gap_ns: int) -> Any:
+    """Return the first of `count` prices, newest first, that is `gap_ns` older than number 0, else the last; None of one."""
+    if count < 2:
+        return None
+    limit_ns = at(0).ts_event - gap_ns
+    low, high = 1, count - 1
+    while low < high:
+        middle = (low + high) // 2
+        if at(middle).ts_event <= limit_ns:
+            high = middle
+        else:
+            low = middle + 1
+    return at(low)

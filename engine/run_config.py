@@ -207,6 +207,7 @@ class RunConfig(Section):
             spread_max_fraction=section.spread_max_fraction,
             jump_max_fraction=section.jump_max_fraction,
             jump_age_max_ns=section.jump_age_max_ms * NS_PER_MS,
+            jump_confirm_ns=section.jump_confirm_s * NS_PER_S,
             fill_drift_max_fraction=section.fill_drift_max_fraction,
             fill_drift_window_ns=section.fill_drift_window_s * NS_PER_S,
             day_turnover_max=section.day_turnover_max,

@@ -74,7 +74,8 @@ class SentinelState:
         self._ringing = self._stopped = False
         self._turnover = turnover
         self._newest_generated_ns: int | None = None
-        self._believed = BelievedValues(jump_max=limits.jump_max_fraction, stamp_of=self._stamp_of)
+        self.confirm_ns = limits.jump_confirm_ns // market_time.speed  # on the engine's clock
+        self._believed = BelievedValues(jump_max=limits.jump_max_fraction, stamp_of=self._stamp_of, confirm_ns=self.confirm_ns)
 
     def restore(self, fold: LogFold) -> None:
         """Count on from what the log says: messages of the day, parents, switches, fills, baseline, open orders."""
@@ -282,10 +283,12 @@ class SentinelState:
         self._wake_again(self._clock_ns())
 
     def _earlier(self, symbols: Iterable[str]) -> dict[str, Reference]:
-        """The mid before the newest one. The first price of a run has none before it and is held against itself."""
+        """The mid before the newest one, or before those a jump must have stood for. The first price of a run has none before it
+        and is held against itself.
+        """
         found = {}
         for symbol in symbols:
-            quote = self._prices.earlier_of(symbol) or self._prices.quote_of(symbol)
+            quote = self._prices.earlier_of(symbol, gap_ns=self.confirm_ns) or self._prices.quote_of(symbol)
             if quote is not None:
                 found[symbol] = Reference(price=quote.mid, ts_ns=quote.ts_ns)
         return found

@@ -29,6 +29,10 @@ class Waiting:
         closed = self._hours.closed(symbols, now_ns=now_ns)
         return tuple(symbol for symbol in symbols if symbol not in closed) if closed else None
 
+    def too_old_ns(self, work: Work) -> int:
+        """Return when the manifest of `work` is as old as it may be, on the engine's clock."""
+        return self._market_time.real_of(work.outcome.generated_ns + self._age_max_ns)
+
     def left(self, made: Plan | None, *, short: Collection[str], now_ns: int) -> frozenset[str]:
         """Return the symbols of a cycle that wait for a session: those whose line was stopped by it, and those whose market is
         closed now among the ones without a usable price and among `short`, which did not fill.

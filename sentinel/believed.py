@@ -16,12 +16,14 @@ MARK_JUMPED: Final = "MARK_JUMPED"
 
 
 class BelievedValues:
-    """One per run. `jump_max` > 0, a fraction of the value before; `stamp_of(symbol)`: when its newest price was true, in ns.
+    """One per run. `jump_max` > 0, a fraction of the value before; `stamp_of(symbol)`: when its newest price was true, in ns, on
+    one clock with `confirm_ns` >= 0, for how long newer prices must have said the same.
 
     Values are base currency for one unit. Nothing is doubted before the first `believe`.
     """
 
-    def __init__(self, *, jump_max: Decimal, stamp_of: Callable[[str], int | None]) -> None:
+    def __init__(self, *, jump_max: Decimal, stamp_of: Callable[[str], int | None], confirm_ns: int = 0) -> None:
+        self._confirm_ns = confirm_ns
         self._jump_max = jump_max
         self._stamp_of = stamp_of
         self._believed: dict[str, Decimal] = {}
@@ -36,12 +38,12 @@ class BelievedValues:
             if value is None or known is None or self._near(value, known):
                 continue
             stamp, before = self._stamp_of(symbol), self._doubted.get(symbol)
-            if before is not None and stamp != before[1] and self._near(value, before[0]):
+            if before is not None and self._stood(stamp, before[1]) and self._near(value, before[0]):
                 continue
             doubted[symbol] = (value, stamp) if before is None or not self._near(value, before[0]) else before
             words = words or (
                 f"a unit of {symbol}, which is held, went from {decimal_text(known)} to {decimal_text(value)} in base currency; "
-                f"limit {decimal_text(self._jump_max)} of the value before, until a newer price says the same"
+                f"limit {decimal_text(self._jump_max)} of the value before, until newer prices say the same{self._how_long}"
             )
         self._doubted = doubted
         return words
@@ -50,6 +52,16 @@ class BelievedValues:
         """The book was valued at these."""
         self._believed.update(values)
         self._doubted = {}
+
+    @property
+    def _how_long(self) -> str:
+        return f" for {self._confirm_ns} ns" if self._confirm_ns else ""
+
+    def _stood(self, stamp: int | None, first: int | None) -> bool:
+        """Whether the newest price is another one than the first that said so, and as much later as it must be."""
+        if stamp is None or first is None or not self._confirm_ns:
+            return stamp != first and not (self._confirm_ns and None in (stamp, first))
+        return stamp - first >= self._confirm_ns
 
     def _near(self, value: Decimal, known: Decimal) -> bool:
         return abs(value - known) <= self._jump_max * known

@@ -30,7 +30,8 @@ class SentinelLimits(Record, frozen=True, kw_only=True):
     `messages_per_s_max`, `messages_per_day_max`: submits and modifies a venue gets; real time, days are UTC. `repeats_max`:
     automatic parents of one symbol within `repeats_window_ns` of market time. `day_loss_max_fraction` of the equity a market day
     (UTC) began with, `drawdown_max_fraction` of the highest equity seen. `spread_max_fraction` of the mid;
-    `jump_max_fraction`: a mid against the one before it, which is at most `jump_age_max_ns` old. `fill_drift_max_fraction`:
+    `jump_max_fraction`: a mid against the one before it, which is at most `jump_age_max_ns` old; one that has jumped is believed
+    when newer ones have said the same for `jump_confirm_ns` of market time, 0: at the next one. `fill_drift_max_fraction`:
     a price against the oldest own fill of the symbol within `fill_drift_window_ns` of market time. `day_turnover_max`: traded
     notional of one market day / equity. `manifest_age_max_ns`: market time since a manifest was generated.
     """
@@ -62,6 +63,7 @@ class SentinelLimits(Record, frozen=True, kw_only=True):
     spread_max_fraction: Decimal
     jump_max_fraction: Decimal
     jump_age_max_ns: int
+    jump_confirm_ns: int
     fill_drift_max_fraction: Decimal
     fill_drift_window_ns: int
     day_turnover_max: Decimal

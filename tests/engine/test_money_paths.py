@@ -107,7 +107,24 @@ def test_plan_that_was_held_for_a_price_is_made_when_the_price_comes(tmp_path: P
 
 def test_plan_that_stays_held_is_not_tried_for_ever(tmp_path: Path) -> None:
     ran = held_then_priced(tmp_path, *(quote(B, ms) for ms in range(4_000, 40_000, 1_500)))
-    assert [line["outcome"] for line in ran.of("cycle_end")] == ["done", *["held"] * 6]
+    assert [line["outcome"] for line in ran.of("cycle_end")] == ["done", *["held"] * 5]
+    assert len(ran.of("fill")) == 1
+
+
+def test_plan_that_stayed_held_is_made_when_the_price_comes_back_after_hours(tmp_path: Path) -> None:
+    """Nothing more is tried or told until then: the last try waits for every price while the manifest is young enough."""
+    hours = 3 * 3_600_000
+    quiet = [quote(B, ms) for ms in range(4_000, hours, 20_000)]
+    ran = held_then_priced(tmp_path, *quiet, quote(A, hours), quote(B, hours), quote(A, hours + 500), quote(B, hours + 500))
+    assert [line["outcome"] for line in ran.of("cycle_end")] == ["done", *["held"] * 5, "done"]
+    assert [line["symbol"] for line in ran.of("fill")] == [A.symbol, A.symbol, B.symbol]
+
+
+def test_a_name_without_a_price_holds_the_whole_book_and_is_named(tmp_path: Path) -> None:
+    ran = held_then_priced(tmp_path)
+    held = [line for line in ran.of("plan") if line["decision"] == "HOLD"]
+    assert {line["code"] for line in held} == {"NO_MARK"}
+    assert all(A.symbol in line["message"] for line in held)
     assert len(ran.of("fill")) == 1
 
 

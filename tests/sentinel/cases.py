@@ -87,6 +87,7 @@ def limits(**changes: Any) -> SentinelLimits:
         "spread_max_fraction": D("0.6"),
         "jump_max_fraction": D("0.6"),
         "jump_age_max_ns": AGE_MAX,
+        "jump_confirm_ns": 0,
         "fill_drift_max_fraction": D("0.1"),
         "fill_drift_window_ns": AGE_MAX,
         "day_turnover_max": D("2"),

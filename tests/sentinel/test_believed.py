@@ -14,9 +14,9 @@ D = Decimal
 class Told:
     """A made feed: each look is one price of A, believed where it is not doubted."""
 
-    def __init__(self, *, first: str | None = "100") -> None:
+    def __init__(self, *, first: str | None = "100", confirm_ns: int = 0) -> None:
         self.stamp: int | None = 0
-        self.values = BelievedValues(jump_max=D("0.5"), stamp_of=lambda symbol: self.stamp)
+        self.values = BelievedValues(jump_max=D("0.5"), stamp_of=lambda symbol: self.stamp, confirm_ns=confirm_ns)
         if first is not None:
             self.values.believe({"A": D(first)})
 
@@ -71,3 +71,24 @@ def test_what_was_never_valued_and_what_has_no_value_is_not_doubted_here() -> No
 def test_words_name_symbol_values_and_limit() -> None:
     words = Told().values.doubt({"A": D(-1)}, {"A": D(1000)})
     assert all(part in words for part in ("A", "100", "1000", "0.5"))
+
+
+@pytest.mark.parametrize(
+    ("prices", "believed"),
+    [
+        (("1000",) * 5, (False, False, False, True, True)),
+        (("1000", "1000", "100", "1000", "1000", "1000", "1000"), (False, False, True, False, False, False, True)),
+        (("1000", "1000", "10", "10", "10", "10"), (False, False, False, False, False, True)),
+        (("1000", "1400", "900", "1100"), (False, False, False, True)),
+    ],
+    ids=["three units later it is believed", "a good one in between begins anew", "another jump begins anew", "near is the same"],
+)
+def test_a_value_that_has_jumped_must_stand_as_long_as_it_is_told(prices: tuple[str, ...], believed: tuple[bool, ...]) -> None:
+    told = Told(confirm_ns=3)
+    assert tuple(told.look(price) for price in prices) == believed
+
+
+def test_a_price_without_a_time_is_never_believed_where_it_must_stand() -> None:
+    told = Told(confirm_ns=3)
+    told.stamp = None
+    assert [told.look("1000") for _ in range(4)] == [False] * 4
