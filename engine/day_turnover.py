@@ -20,9 +20,9 @@ class DayTurnover:
         self._traded = dict(fold.day_traded)
 
     def on_fill(self, fill: Fill) -> None:
-        """Count one fill to its day; an older day's is forgotten."""
+        """Count one fill to its day; an older day's is forgotten. Time that runs back stays on the day that was reached."""
         day = fill.market_ns // DAY_NS
-        if day != self._day:
+        if day > self._day:
             self._day, self._traded = day, {}
         known = self._traded.get(fill.quote_currency, ZERO)
         self._traded[fill.quote_currency] = EXACT.add(known, EXACT.abs(Decimal(fill.notional_quote)))
@@ -37,7 +37,7 @@ class DayTurnover:
 
     def base_of(self, *, market_ns: int, rate_of: Callable[[str], Decimal | None]) -> Decimal | None:
         """Return the traded notional of the day of `market_ns` in base currency; None as `fraction_of`."""
-        if market_ns // DAY_NS != self._day:
+        if market_ns // DAY_NS > self._day:
             return ZERO
         total = ZERO
         with exact_arithmetic():

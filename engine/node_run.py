@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Final
 
 from engine.alarms import Alarms
 from engine.assemble import Assembly, Parts, write_run_start
+from engine.clock_watch import ClockWatch
 from engine.farewell import farewell
 from engine.inputs import Inputs
 from engine.kept_inputs import keep_inputs
@@ -251,7 +252,8 @@ class NodeRun(ABC):
     async def _background(self, source: PriceSource, node: Any) -> None:
         """Beside the node: play the source, let the last cycle end, then finish; watch the permission all along."""
         self.assembly.gate.own_thread()
-        works = (self.faults.watch_permission(), self._keep_snapshots(), self._value_book())
+        clock = ClockWatch(wall_ns=time.time_ns, monotonic_ns=time.monotonic_ns, halt=self.assembly.halt)
+        works = (self.faults.watch_permission(), clock.watch(), self._keep_snapshots(), self._value_book())
         beside = [asyncio.create_task(work) for work in works]
         try:
             while not node.kernel.trader.is_running:

@@ -330,7 +330,7 @@ class LogFold:
         self.marks[line.symbol] = (price, line.ts_ns)
         self.last_marks[line.symbol] = price
         day = line.market_ns // DAY_NS
-        if day != self.day:
+        if day > self.day:
             self.day, self.day_traded = day, {}
         traded = self.day_traded.get(line.quote_currency, ZERO)
         self.day_traded[line.quote_currency] = traded + abs(quantity * price * amount(line.multiplier))
