@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +15,8 @@ from aiohttp import web
 
 from orders.errors import InputError
 from sim.rehearsal.asking import parse_order
-from sim.rehearsal.binance_public import BOOK_LEVELS, act
+from sim.rehearsal.binance_public import BOOK_LEVELS
+from sim.rehearsal.script import act
 from sim.rehearsal.truth import truth
 from sim.rehearsal.values import Refusal
 from sim.rehearsal.venue import Venue
@@ -25,8 +26,10 @@ from sim.rehearsal.wording import order_state
 class Control:
     """Does steps on a venue. `stopped` is set when one asks it to end."""
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: Venue, *, outage: Callable[[int], None]) -> None:
+        """`outage` takes the venue down for so many milliseconds and brings it back from its memory."""
         self._venue = venue
+        self._outage = outage
         self.stopped = asyncio.Event()
 
     async def handle(self, request: web.Request) -> web.Response:
@@ -69,12 +72,23 @@ class Control:
                 return self._order(step)
             case "cancel":
                 return self._cancel(step)
+            case "cancel_open":
+                for order in [each for each in venue.exchange.state.orders.values() if each.is_open]:
+                    self._cancel({"account": order.account, "symbol": order.symbol, "order_id": order.order_id})
             case "skew":
                 venue.skew_ms = int(step["ms"])
+            case "relist":
+                venue.relist(step["symbol"], {name: str(value) for name, value in step["changes"].items()})
+            case "outage":
+                self._outage(int(step["ms"]))
+            case "posts":
+                return venue.public.gate.posts[step["client_id"]]
             case "truth":
                 return truth(venue)
             case "counts":
                 return dict(venue.public.requests)
+            case "faults_done":
+                return venue.public.faults.done
             case "stop":
                 self.stopped.set()
             case _:

@@ -14,6 +14,8 @@ def failed_filter(listing: Listing, asked: Asked, *, reference: Decimal | None, 
     `reference` is the average price PERCENT_PRICE_BY_SIDE and NOTIONAL are judged at; None, where nothing traded yet and there
     is no book, lets both pass as the venue does with a pair that just opened. `open_orders` counts the account's on this pair.
     """
+    if listing.status != "TRADING":
+        return Refusal(code=-1013, message="Market is closed.")
     if asked.price is not None:
         if asked.price <= 0:
             return Refusal(code=-1013, message="Invalid price.")

@@ -129,16 +129,80 @@ class RehearsalVenue:
         """Cancel an order by somebody else's hand."""
         return dict(self.do("cancel", account=account, symbol=symbol, client_id=client_id))
 
+    def cancel_open(self) -> None:
+        """Cancel every order that rests, of every account."""
+        self.do("cancel_open")
+
+    def relist(self, symbol: str, **changes: str) -> None:
+        """Change a pair's filters or status overnight, such as `tick_size="0.1"` or `status="BREAK"`."""
+        self.do("relist", symbol=symbol, changes=changes)
+
+    def outage(self, ms: int) -> None:
+        """Take the venue off its port for so long, every connection cut; it comes back from its memory. The process lives on."""
+        self.do("outage", ms=ms)
+
+    def posts(self, client_id: str) -> int:
+        """Return how many new orders came in with this client id since the process started, whatever became of them."""
+        return int(self.do("posts", client_id=client_id))
+
     def skew(self, ms: int) -> None:
         """Put the venue's clock so far ahead of this machine's; negative is behind."""
         self.do("skew", ms=ms)
+
+    def fault(self, request: str, kind: str, *, when: str = "before", **details: Any) -> None:
+        """Break the next request of that name, such as `POST order`; see `sim.rehearsal.faults.Fault` for kinds and details."""
+        self.do("fault", request=request, kind=kind, when=when, **details)
+
+    def schedule(self, *, seed: int, fraction: float, requests: Sequence[str], kinds: Sequence[str]) -> None:
+        """Break requests by chance from now on; the same requests in the same order get the same faults."""
+        self.do("schedule", seed=seed, fraction=fraction, requests=requests, kinds=kinds)
+
+    def faults_done(self) -> list[tuple[str, str, str]]:
+        """Return (request, kind, before or after) of every fault that struck."""
+        return [(name, kind, when) for name, kind, when in self.do("faults_done")]
+
+    def drop(self, stream: str = "") -> None:
+        """Cut every socket that listens to a stream whose name ends so: `user`, `bookTicker`, "" for all."""
+        self.do("drop", stream=stream)
+
+    def silence(self, stream: str = "") -> None:
+        """Say nothing more on such streams, sockets open; what happens meanwhile is lost to them."""
+        self.do("silence", stream=stream)
+
+    def duplicate(self, stream: str = "") -> None:
+        """Send everything on such streams twice."""
+        self.do("duplicate", on=True, stream=stream)
+
+    def hold(self, stream: str = "") -> None:
+        """Keep what such streams would say until `release`."""
+        self.do("hold", stream=stream)
+
+    def release(self, *, reverse: bool = False) -> None:
+        """Say what was held, in order or the last first."""
+        self.do("release", reverse=reverse)
+
+    def twist(self, kind: str, stream: str = "") -> None:
+        """Change what such streams say: `unknown_fields`, `nulls`, `texts` or `huge`."""
+        self.do("twist", kind=kind, stream=stream)
+
+    def disturb(self, *, seed: int, fraction: float, stream: str = "") -> None:
+        """Duplicate, swap, lose the line, by chance, message by message."""
+        self.do("disturb", seed=seed, fraction=fraction, stream=stream)
+
+    def refuse_sockets(self, on: bool) -> None:
+        """Answer 503 to every new socket, or accept again."""
+        self.do("sockets", accepted=not on)
+
+    def sound(self) -> None:
+        """End every fault that waits, and everything that is wrong with the streams; sockets are accepted."""
+        self.do("sound")
 
     def truth(self) -> Truth:
         """Return all orders, trades and balances."""
         return Truth(self.do("truth"))
 
     def counts(self) -> Counter[str]:
-        """Return how many requests of each kind came in since its start, such as `POST order`, `SUBSCRIBE`, `exchangeInfo`."""
+        """Return how many requests of each kind came in since its start, such as `POST order`, `GET klines`, `SUBSCRIBE`."""
         return Counter(self.do("counts"))
 
     def do(self, name: str, **details: Any) -> Any:

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiohttp import WSMsgType, web
 
+from sim.rehearsal.faults import twisted
+
 PLAIN: Final = "plain"
 COMBINED: Final = "combined"
+DISTURBANCES: Final = ("duplicate", "swap", "drop")
 
 
 @dataclass(eq=False)
@@ -35,6 +39,9 @@ class Hub:
         self.refuse_sockets = False
         self._silent: set[str] = set()
         self._twice: set[str] = set()
+        self._twists: dict[str, str] = {}
+        self._disturbance: tuple[random.Random, float, str] | None = None
+        self._swapped: list[tuple[str, dict[str, Any]]] = []
         self._held: list[tuple[str, dict[str, Any]]] | None = None
         self._held_kind = ""
         self._lines: dict[web.WebSocketResponse, Line] = {}
@@ -75,6 +82,27 @@ class Hub:
         for stream, message in reversed(held) if reverse else held:
             self.send(stream, message)
 
+    def twist(self, kind: str | None, stream: str) -> None:
+        """Change what streams of a kind say, as `sim.rehearsal.faults.twisted` has it, or no longer."""
+        if kind is None:
+            self._twists.clear()
+        else:
+            twisted(kind, {})
+            self._twists[stream] = kind
+
+    def disturb(self, seed: int | None, fraction: float, stream: str) -> None:
+        """By chance send a message twice, after the next one, or not at all because the line is cut; no longer without a seed."""
+        self._disturbance = None if seed is None else (random.Random(seed), fraction, stream)
+
+    def be_sound(self) -> None:
+        """End everything that is wrong with the streams; what is held is sent."""
+        self.speak()
+        self._twice.clear()
+        self._twists.clear()
+        self._disturbance = None
+        self.refuse_sockets = False
+        self.release(reverse=False)
+
     def send(self, stream: str, message: dict[str, Any]) -> None:
         """Send one message, of the market or made, to whoever subscribed to `stream`."""
         if self._held is not None and stream.endswith(self._held_kind):
@@ -83,6 +111,30 @@ class Hub:
         if any(stream.endswith(kind) for kind in self._silent):
             return
         times = 2 if any(stream.endswith(kind) for kind in self._twice) else 1
+        match self._drawn(stream):
+            case "duplicate":
+                times = 2
+            case "swap":
+                self._swapped.append((stream, message))
+                return
+            case "drop":
+                self.drop(stream)
+                return
+        self._tell(stream, message, times=times)
+        later, self._swapped = self._swapped, []
+        for late_stream, late in later:
+            self._tell(late_stream, late, times=1)
+
+    def _drawn(self, stream: str) -> str | None:
+        if self._disturbance is None:
+            return None
+        draw, fraction, kind = self._disturbance
+        return draw.choice(DISTURBANCES) if stream.endswith(kind) and draw.random() < fraction else None
+
+    def _tell(self, stream: str, message: dict[str, Any], *, times: int) -> None:
+        for kind, twist in self._twists.items():
+            if stream.endswith(kind):
+                message = twisted(twist, message)
         for line in list(self._lines.values()):
             wrap = line.streams.get(stream)
             if wrap is None:

@@ -39,13 +39,14 @@ class Listing(Record, frozen=True, kw_only=True):
     multiplier_up: Decimal
     multiplier_down: Decimal
     open_orders_max: int
+    status: str = "TRADING"
 
     def exchange_info(self) -> dict[str, Any]:
         """Return the pair's entry in exchangeInfo."""
         tick, step = text(self.tick_size), text(self.step_size)
         return {
             "symbol": self.name,
-            "status": "TRADING",
+            "status": self.status,
             "baseAsset": self.base,
             "baseAssetPrecision": 8,
             "quoteAsset": self.quote,

@@ -53,7 +53,6 @@ class PrivateRest:
     def _handler(self, work: Work) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
             self._venue.public.connections += 1
-            self._venue.public.requests[f"{request.method} {request.path.rsplit('/', 1)[-1]}"] += 1
             answer = self._signed(request, await request.text(), work)
             if isinstance(answer, Refusal):
                 return web.json_response(wording.refusal(answer), status=answer.status)

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -52,7 +53,8 @@ class RehearsalServer:
         keys = {each.key: each for each in settings.keys}
         self.rest = PrivateRest(self.venue, keys=keys)
         self.user = UserSocket(self.venue, keys=keys)
-        self.control = Control(self.venue)
+        self.control = Control(self.venue, outage=self._outage)
+        self._tasks: set[asyncio.Task[None]] = set()
         self._runner: web.AppRunner | None = None
         if not self.venue.exchange.state.balances.holdings:
             for asset, free in settings.balances.items():
@@ -61,6 +63,7 @@ class RehearsalServer:
     async def start(self) -> dict[str, str]:
         """Listen on both ports; return what somebody needs to use them."""
         endpoint = await self.venue.public.start(port=self._settings.port, extend=self._extend)
+        self._port = urlsplit(endpoint).port or 0
         app = web.Application()
         app.router.add_post("/", self.control.handle)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -76,6 +79,17 @@ class RehearsalServer:
         if self._runner is not None:
             await self._runner.cleanup()
         self.venue.close()
+
+    def _outage(self, ms: int) -> None:
+        async def work() -> None:
+            await self.venue.public.stop()
+            await asyncio.sleep(ms / 1_000)
+            self.venue.reload()
+            await self.venue.public.start(port=self._port, extend=self._extend)
+
+        task = asyncio.get_running_loop().create_task(work())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _extend(self, app: web.Application) -> None:
         self.rest.add_to(app)

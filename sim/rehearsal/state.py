@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from sim.rehearsal.balances import Balances
+from sim.rehearsal.listing import Listing
 from sim.rehearsal.values import Order, Trade
 
 FIRST_ORDER_ID: Final = 1_000_001
@@ -25,6 +26,7 @@ class State:
     balances: Balances = field(default_factory=Balances)
     order_id: int = FIRST_ORDER_ID
     trade_ids: dict[str, int] = field(default_factory=dict)
+    listings: dict[str, Listing] = field(default_factory=dict)  # pairs whose filters or status somebody changed
     changed_orders: set[int] = field(default_factory=set)
     new_trades: list[Trade] = field(default_factory=list)
     _prints: dict[str, deque[tuple[int, Decimal, Decimal]]] = field(default_factory=dict)

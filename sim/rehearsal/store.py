@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from orders.errors import InputError
+from sim.rehearsal.listing import Listing
 from sim.rehearsal.state import State
 from sim.rehearsal.values import Order, Trade
 
@@ -22,6 +23,7 @@ create table if not exists orders (order_id integer primary key, body blob not n
 create table if not exists trades (symbol text, trade_id integer, order_id integer, body blob not null,
                                    primary key (symbol, trade_id, order_id));
 create table if not exists balances (account text, asset text, free text, locked text, primary key (account, asset));
+create table if not exists listings (name text primary key, body blob not null);
 create table if not exists next_ids (name text primary key, value integer not null);
 """
 
@@ -32,6 +34,7 @@ class Store:
     def __init__(self, path: Path | None) -> None:
         """Raises `InputError` STATE_MALFORMED for a file that is not such a state."""
         self._encode = msgspec.json.encode
+        self._saved: tuple[list[tuple[str, int]], list[tuple[str, bytes]]] | None = None
         self._database = sqlite3.connect(":memory:" if path is None else path, isolation_level=None)
         try:
             self._database.execute("pragma journal_mode=wal")
@@ -63,6 +66,9 @@ class Store:
                 state.order_id = value
             else:
                 state.trade_ids[name] = value
+        for (body,) in self._database.execute("select body from listings"):
+            listing = msgspec.json.decode(body, type=Listing)
+            state.listings[listing.name] = listing
         state.forget_changes()
         return state
 
@@ -73,12 +79,17 @@ class Store:
         holdings = [(key, state.balances.holdings[key]) for key in sorted(state.balances.changed)]
         balances = [(*key, str(holding.free), str(holding.locked)) for key, holding in holdings]
         ids = [("order", state.order_id), *state.trade_ids.items()]
+        listings = [(name, self._encode(listing)) for name, listing in state.listings.items()]
+        if not (orders or trades or balances) and (ids, listings) == self._saved:
+            return  # the feed moved a book, of which nothing is kept
         self._database.execute("begin immediate")
         self._database.executemany("insert or replace into orders values (?, ?)", orders)
         self._database.executemany("insert into trades values (?, ?, ?, ?)", trades)
         self._database.executemany("insert or replace into balances values (?, ?, ?, ?)", balances)
         self._database.executemany("insert or replace into next_ids values (?, ?)", ids)
+        self._database.executemany("insert or replace into listings values (?, ?)", listings)
         self._database.execute("commit")
+        self._saved = (ids, listings)
         state.forget_changes()
 
     def close(self) -> None:

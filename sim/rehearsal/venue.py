@@ -32,11 +32,32 @@ class Venue:
         self.skew_ms = 0
         self._wall_ms = wall_ms
         self._store = store
-        self.exchange = Exchange(listings={each.name: each for each in listings}, fees=fees, state=store.load())
+        self._listings = {each.name: each for each in listings}
+        self._fees = fees
         self.public = BinancePublic(symbols=listings, now_ms=self.now_ms)
         self._made_ids = itertools.count(1)
-        for name in self.exchange.books:
+        self.reload()
+
+    def reload(self) -> None:
+        """Begin with what the memory has, as after a restart: books have no feed until it speaks, and what rests is in front."""
+        state = self._store.load()
+        self.exchange = Exchange(listings={**self._listings, **state.listings}, fees=self._fees, state=state)
+        for name, listing in self.exchange.listings.items():
+            self.public.markets[name].symbol = listing
             self._show(name)
+
+    def relist(self, symbol: str, changes: Mapping[str, str]) -> None:
+        """Change a pair's filters or its status, as happens overnight; nobody is told but by exchangeInfo.
+
+        Raises `KeyError` for a pair that is not listed, `TypeError` for a filter that is not there.
+        """
+        listing = self.exchange.listings[symbol]
+        kinds = {name: type(getattr(listing, name)) for name in listing.__struct_fields__}
+        if not changes.keys() <= kinds.keys():
+            raise TypeError(f"no such filters: {sorted(changes.keys() - kinds.keys())}")
+        changed = replace(listing, **{name: kinds[name](value) for name, value in changes.items()})
+        self.exchange.listings[symbol] = self.exchange.state.listings[symbol] = self.public.markets[symbol].symbol = changed
+        self._store.save(self.exchange.state)
 
     def now_ms(self) -> int:
         """Return the venue's time."""

@@ -14,7 +14,9 @@ from engine.ccxt_source import STALE_MS, with_live_data
 from engine.config_problems import ConfigInvalid
 from engine.run_config import load_config
 from orders.errors import ConfigError, InputError
-from sim.rehearsal.binance_public import BinancePublic, act, random_walk, read_script
+from sim.rehearsal.binance_public import BinancePublic
+from sim.rehearsal.feeds import random_walk
+from sim.rehearsal.script import act, read_script
 from tests.ccxt_public.world import LiveWorld, Market
 from tests.children import END_S, child
 from tests.gate.world import ROOT

@@ -9,6 +9,7 @@ import sys
 import time
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,11 +18,13 @@ from lakehouse.catalog_view import problems
 from lakehouse.import_manifest import read_manifests
 from lakehouse.price_kinds import Kind
 from sim.catalog.fetcher import BARS_A_WINDOW
+from sim.rehearsal.faults import Fault
 from tests.catalog.made import files_of, refused, stored
 from tests.ccxt_public.past import MINUTE_MS, START_MS, Past, bars, beside, fetch, series
 from tests.children import child
 from venues.ccxt.history import TRIES
 
+KLINES = "GET klines"
 PAGES = 2_500  # minutes: three pages
 
 
@@ -40,33 +43,37 @@ def test_bars_come_without_hole_or_double_at_page_borders_and_without_the_unfini
     done = fetch(past, tmp_path / "c")
     assert got(tmp_path / "c") == expected(PAGES)
     assert (done.rows, done.gaps) == (PAGES - 1, 0)
-    assert past.server.requests["klines"] == 3
+    assert past.server.requests[KLINES] == 3
     assert problems(tmp_path / "c") == []
 
 
+def fault(kind: str, request: str = KLINES, **details: Any) -> Fault:
+    return Fault(request=request, kind=kind, **details)
+
+
 FAULTS = [
-    ("429", {"status": 429}),
-    ("429 that says how long", {"status": 429, "retry_after": 0}),
-    ("418", {"status": 418}),
-    ("500", {"status": 500}),
-    ("503", {"status": 503}),
-    ("half an answer", {"cut": True}),
-    ("a proxy's page", {"html": True}),
-    ("the page before again", {"again": True}),
-    ("no answer in time", {"hang_ms": 700}),
+    ("429", fault("status", status=429)),
+    ("429 that says how long", fault("status", status=429, retry_after_s=0)),
+    ("418", fault("status", status=418)),
+    ("500", fault("status", status=500)),
+    ("503", fault("status", status=503)),
+    ("half an answer", fault("cut")),
+    ("a proxy's page", fault("html")),
+    ("the page before again", fault("again")),
+    ("no answer in time", fault("delay", ms=700)),
 ]
 
 
-@pytest.mark.parametrize("fault", [case[1] for case in FAULTS], ids=[case[0] for case in FAULTS])
-def test_a_fault_in_the_middle_changes_nothing_of_what_is_written(tmp_path: Path, fault: dict[str, int]) -> None:
+@pytest.mark.parametrize("given", [case[1] for case in FAULTS], ids=[case[0] for case in FAULTS])
+def test_a_fault_in_the_middle_changes_nothing_of_what_is_written(tmp_path: Path, given: Fault) -> None:
     past, told = Past(), list[str]()
     past.give_bars(PAGES)
     fetch(past, tmp_path / "sound")
-    first = past.server.requests["klines"]
+    first = past.server.requests[KLINES]
     server = past.server
-    server.faults.add("klines", {"hang_ms": 1}, fault)
+    server.faults.add(fault("delay"), given)
     fetch(past, tmp_path / "c", told=told, timeout_ms=400)
-    assert server.requests["klines"] == first + 4
+    assert server.requests[KLINES] == first + 4
     assert files_of(tmp_path / "c") == files_of(tmp_path / "sound")
     assert len(told) == 1
     assert "asking again in" in told[0]
@@ -77,7 +84,7 @@ def test_a_venue_that_never_answers_is_given_up_and_what_was_fetched_stays(tmp_p
     past.give_bars(BARS_A_WINDOW * 2)
     first = START_MS // MINUTE_MS % BARS_A_WINDOW
     pages = -(-(BARS_A_WINDOW - first) // 1_000)
-    past.server.faults.add("klines", *({"hang_ms": 1} for _ in range(pages)), *({"status": 503} for _ in range(TRIES)))
+    past.server.faults.add(fault("delay", times=pages), fault("status", status=503, times=TRIES))
     error = refused(lambda: fetch(past, tmp_path / "c"))
     assert error.code == "FETCH_FAILED"
     assert got(tmp_path / "c") == expected(BARS_A_WINDOW * 2)[: BARS_A_WINDOW - first]
@@ -89,7 +96,7 @@ def test_a_venue_that_never_answers_is_given_up_and_what_was_fetched_stays(tmp_p
 def test_a_ban_longer_than_two_minutes_is_not_waited_for(tmp_path: Path) -> None:
     past = Past()
     past.give_bars(10)
-    past.server.faults.add("klines", {"status": 418, "retry_after": 7_200})
+    past.server.faults.add(fault("status", status=418, retry_after_s=7_200))
     assert refused(lambda: fetch(past, tmp_path / "c")).code == "FETCH_BANNED"
 
 
@@ -97,7 +104,7 @@ def test_a_later_page_in_place_of_the_next_one_is_not_taken_for_a_gap(tmp_path: 
     past = Past()
     past.give_bars(PAGES)
     fetch(past, tmp_path / "sound")  # its last page is what comes again
-    past.server.faults.add("klines", {"again": True})
+    past.server.faults.add(fault("again"))
     fetch(past, tmp_path / "c")
     assert files_of(tmp_path / "c") == files_of(tmp_path / "sound")
 
@@ -159,11 +166,11 @@ def test_trades_come_once_each_over_pages_and_hours(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("fault", [{"status": 429}, {"cut": True}, {"again": True}], ids=["429", "half an answer", "again"])
-def test_a_fault_between_pages_of_trades_loses_and_doubles_none(tmp_path: Path, fault: dict[str, int]) -> None:
+@pytest.mark.parametrize("kind", ["limited", "cut", "again"], ids=["429", "half an answer", "again"])
+def test_a_fault_between_pages_of_trades_loses_and_doubles_none(tmp_path: Path, kind: str) -> None:
     past = Past()
     past.give_trades(2_500)
-    past.server.faults.add("aggTrades", {"hang_ms": 1}, fault)
+    past.server.faults.add(fault("delay", "GET aggTrades"), fault(kind, "GET aggTrades"))
     how = series(Kind.TRADES)
     fetch(past, tmp_path / "c", how)
     assert [int(trade.trade_id.value) for trade in stored(tmp_path / "c", how)] == list(range(1, 2_501))
@@ -220,10 +227,10 @@ def test_a_fetch_killed_again_and_again_makes_the_catalog_of_one_that_was_not(
         subprocess.run(command("whole"), cwd=pytestconfig.rootpath, check=True, stdout=subprocess.DEVNULL)
         imports = tmp_path / "c" / "imports"
         for done in range(2):
-            asked = past.server.requests["klines"]
+            asked = past.server.requests[KLINES]
             with child(command("c"), cwd=pytestconfig.rootpath, stdout=subprocess.DEVNULL) as process:
                 while process.poll() is None and (
-                    len(list(imports.glob("*.json"))) < done or past.server.requests["klines"] < asked + 2
+                    len(list(imports.glob("*.json"))) < done or past.server.requests[KLINES] < asked + 2
                 ):
                     time.sleep(0.001)  # until so many windows are done and the next one has begun
             assert process.returncode == -signal.SIGKILL

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,12 @@ def drive[T](venue: RehearsalVenue, work: Callable[[Any], Awaitable[T]], **setti
         async with client(venue, **settings) as made:
             return await work(made)
 
-    return asyncio.run(whole())
+    return running(whole())
+
+
+def running[T](work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end."""
+    return asyncio.run(work)
 
 
 class Listener:
