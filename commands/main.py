@@ -21,6 +21,7 @@ from commands.data_options import add_data_commands
 from commands.keys_parser import add_keys
 from commands.limits_parser import add_limits
 from commands.output import Exit, exit_code, print_error
+from commands.rehearse_parser import add_rehearse
 from commands.report_parser import add_report
 from orders.errors import ConfigError, SluiceError
 
@@ -87,6 +88,12 @@ def _replay(given: argparse.Namespace) -> int:
         price_max_bps=given.price_max_bps,
         as_json=given.json,
     )
+
+
+def _rehearse(given: argparse.Namespace) -> int:
+    from commands import rehearse
+
+    return rehearse.run(given)
 
 
 def _verify(given: argparse.Namespace) -> int:
@@ -259,6 +266,7 @@ def parser() -> Parser:
     flatten.add_argument("--yes", action="store_true", help="do not ask; needed where nobody can be asked")
     flatten.add_argument("--queue", action="store_true", help="nothing runs: let the next start carry it out, within a day")
 
+    add_rehearse(names, command=_command, work=_rehearse)
     add_report(names, command=_command, lakehouse=DEFAULT_LAKEHOUSE, work=_report)
     doctor = _command(names, "doctor", _doctor, "check Python, packages, clock, disk, keys, config and the age of data")
     _config(doctor, DEFAULT_CONFIG)

@@ -19,11 +19,17 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
+import msgspec
+from msgspec.structs import replace
+
 from orders.errors import InputError, VenueUnavailable
+from sim.rehearsal.server import Settings
+from sim.rehearsal.settlement import FeeRates
 
 MAIN: Final = "main"
 WAIT_S_MAX: Final = 30.0
@@ -49,11 +55,13 @@ class Truth:
 class RehearsalVenue:
     """The handle. `endpoint` is the venue's address; `key` and `secret` are what its main account's client signs with."""
 
-    def __init__(self, process: subprocess.Popen[bytes], arguments: Sequence[str], hello: Mapping[str, str]) -> None:
-        self._process = process
-        self._arguments = arguments
+    def __init__(self, settings: Settings) -> None:
+        """Use `start`."""
+        self._process, hello = _run(settings)
         self.endpoint, self.control = hello["endpoint"], hello["control"]
         self.key, self.secret = hello["key"], hello["secret"]
+        ports = (urlsplit(url).port or 0 for url in (self.endpoint, self.control))
+        self._settings = replace(settings, **dict(zip(("port", "control_port"), ports, strict=True)))
 
     @classmethod
     def start(
@@ -70,13 +78,15 @@ class RehearsalVenue:
 
         Raises `VenueUnavailable` REHEARSAL_NOT_STARTED.
         """
-        arguments = ["--maker-fee", maker_fee, "--taker-fee", taker_fee]
-        for asset, amount in (balances or {}).items():
-            arguments += ["--balance", f"{asset}={amount}"]
-        if state is not None:
-            arguments += ["--state", str(state)]
-        process, hello = _run([*arguments, "--port", str(port), "--control-port", str(control_port)])
-        return cls(process, arguments, hello)
+        return cls(
+            Settings(
+                port=port,
+                control_port=control_port,
+                state=None if state is None else str(state),
+                fees=FeeRates(maker=Decimal(maker_fee), taker=Decimal(taker_fee)),
+                balances={asset: Decimal(amount) for asset, amount in (balances or {}).items()},
+            )
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -102,8 +112,7 @@ class RehearsalVenue:
     def restart(self) -> None:
         """Start again on the same ports and, where there is one, the same state."""
         self.stop()
-        ports = [str(urlsplit(url).port) for url in (self.endpoint, self.control)]
-        self._process, _ = _run([*self._arguments, "--port", ports[0], "--control-port", ports[1]])
+        self._process, _ = _run(self._settings)
 
     def set_book(self, symbol: str, *, bids: Sequence[tuple[str, str]], asks: Sequence[tuple[str, str]]) -> None:
         """Replace the market's part of a book by (price, quantity) levels; what they cross of resting orders trades."""
@@ -226,8 +235,8 @@ class RehearsalVenue:
         return answer["result"]
 
 
-def _run(arguments: Sequence[str]) -> tuple[subprocess.Popen[bytes], dict[str, str]]:
-    command = [sys.executable, "-m", "sim.rehearsal.server", "--with-stdin", *arguments]
+def _run(settings: Settings) -> tuple[subprocess.Popen[bytes], dict[str, str]]:
+    command = [sys.executable, "-m", "sim.rehearsal.process", msgspec.json.encode(settings).decode()]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
     line = process.stdout.readline()

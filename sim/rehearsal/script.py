@@ -86,5 +86,6 @@ def read_script(path: Path) -> list[dict[str, Any]]:
 async def play(do: Callable[[dict[str, Any]], object], steps: Iterable[dict[str, Any]]) -> None:
     """Do the steps, each `after_ms` real milliseconds after the one before."""
     for step in steps:
-        await asyncio.sleep(step["after_ms"] / 1_000)
+        if step["after_ms"]:
+            await asyncio.sleep(step["after_ms"] / 1_000)
         do(step)

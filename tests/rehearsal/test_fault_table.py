@@ -15,7 +15,6 @@ from sim.rehearsal.faults import KINDS, SAID
 from tests.rehearsal.world import client, exchange, running
 
 PAIR = "BTC/USDT"
-TIMEOUT_MS = 500
 
 # kind -> what create_order raises, what cancel_order raises; None: it returns, "no id": an order of Nones
 TABLE: dict[str, tuple[str | None, str | None]] = {
@@ -49,6 +48,11 @@ def venue():
         yield made
 
 
+def patience(kind: str) -> dict[str, int]:
+    """A client that waits as long as it takes, unless nothing will come."""
+    return {"timeout_ms": 500} if kind == "hang" else {}
+
+
 def outcome(result: Any, error: Exception | None) -> str | None:
     if error is not None:
         return type(error).__name__
@@ -71,7 +75,7 @@ def test_create_order_sends_once_and_ends_so(venue, kind, when):
     venue.fault("POST order", kind, when=when)
 
     async def work() -> tuple[Any, Exception | None]:
-        async with client(venue, timeout=TIMEOUT_MS) as made:
+        async with client(venue, **patience(kind)) as made:
             params = {"clientOrderId": client_id}
             return await tried(made.create_order(PAIR, "limit", "buy", "0.001", "90000", params))
 
@@ -92,7 +96,7 @@ def test_cancel_order_ends_so(venue, kind, when):
     before = venue.counts()["DELETE order"]
 
     async def work() -> tuple[Any, Exception | None]:
-        async with client(venue, timeout=TIMEOUT_MS) as made:
+        async with client(venue, **patience(kind)) as made:
             return await tried(made.cancel_order(str(placed["orderId"]), PAIR))
 
     said = outcome(*running(work()))

@@ -30,13 +30,14 @@ def exchange(state: Path | None = None, **settings: Any) -> Iterator[RehearsalVe
 
 
 @asynccontextmanager
-async def client(venue: RehearsalVenue, **settings: Any) -> AsyncIterator[Any]:
-    """ccxt.pro's own Binance class with its URLs moved, markets loaded."""
+async def client(venue: RehearsalVenue, *, timeout_ms: int = 30_000, **settings: Any) -> AsyncIterator[Any]:
+    """ccxt.pro's own Binance class with its URLs moved, markets loaded; then it waits `timeout_ms` for an answer."""
     options = {**BINANCE.options, **settings.pop("options", {})}
-    made = ccxt.pro.binance({"apiKey": venue.key, "secret": venue.secret, "options": options, **settings})
+    made = ccxt.pro.binance({"apiKey": venue.key, "secret": venue.secret, "options": options, "timeout": 30_000, **settings})
     made.urls = moved(made.urls, parse_endpoint(venue.endpoint))
     try:
         await made.load_markets()
+        made.timeout = timeout_ms
         yield made
     finally:
         await made.close()

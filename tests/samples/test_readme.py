@@ -44,6 +44,7 @@ def test_the_readme_names_every_command() -> None:
         "report",
         "calibrate",
         "replay",
+        "rehearse",
         "verify",
         "status",
         "doctor",
