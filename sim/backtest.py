@@ -24,6 +24,7 @@ from engine.node import RISK_RATE, TRADER_ID
 from engine.restore import Restored, Restorer, balances_of
 from orders.errors import RecordCorrupt
 from sim.backtest_venue import add_simulated_venue
+from sim.quiet_markets import QuietMarkets, by_instant
 from strategies.target_portfolio import as_instant, client_id
 from venues.simulated.client import GuardedSimulatedClient
 
@@ -72,6 +73,8 @@ class Backtest:
         self._fed_ns = 0  # a step begins where the last one ended, or orders on their way would skip the gap
         self.assembly: Assembly = assemble(self.engine.kernel, parts)
         self.assembly.gate.own_thread()
+        kernel = self.engine.kernel
+        self._quiet = QuietMarkets(msgbus=kernel.msgbus, cache=kernel.cache, clock=kernel.clock)
         assumptions = config.assumptions()
         self.restored = restored = self._restore(parts)
         self.clients: dict[str, GuardedSimulatedClient] = {
@@ -91,6 +94,7 @@ class Backtest:
                 assumptions=assumptions,
                 listings=parts.listings,
                 market_limits=parts.market_limits,
+                quiet=self._quiet,
             )
             for venue, section in config.venues.items()
         }
@@ -113,18 +117,21 @@ class Backtest:
         return restorer.restore(parts.fold)
 
     def feed(self, prices: Iterable[Any], portfolios: Sequence[Any] = ()) -> None:
-        """Run one step over prices (ticks or bars) and portfolios (custom data), merged by time.
+        """Run one step over prices (all ticks, or all bars) and portfolios (custom data), merged by time.
 
         Raises `RecordCorrupt` ACCOUNT_BROKEN when Nautilus stopped on an account error: it would do so silently.
         """
         prices = list(prices)
+        if prices and isinstance(prices[0], data.Bar):
+            prices = by_instant(prices)
         if prices:
-            self.engine.add_data(prices, sort=not portfolios)
+            self.engine.add_data(prices, client_id=client_id(), sort=not portfolios)
         if portfolios:
             self.engine.add_data(list(portfolios), client_id=client_id())
         if prices or portfolios:
             with rare_collections():
                 self._run(start=self._fed_ns or None, streaming=True)
+                self._quiet.catch_up()
             self._fed_ns = self.engine.kernel.clock.timestamp_ns()
             self.engine.clear_data()
         self._check()

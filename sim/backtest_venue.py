@@ -15,6 +15,7 @@ from engine.assemble import Assembly
 from engine.instruments import expiry_sentinel, instrument_of
 from orders.assumptions import Assumptions, FillRule
 from orders.values import AccountKind, Listing, MarketLimits
+from sim.quiet_markets import QuietMarkets
 from venues.simulated.client import GuardedSimulatedClient
 from venues.simulated.models import AssumedFeeModel, AssumedFillModel, DueTimes
 from venues.simulated.shadow import CASH_LEVERAGE, MARGIN_LEVERAGE, money
@@ -73,6 +74,7 @@ def add_simulated_venue(
     assumptions: Assumptions,
     listings: Mapping[str, Listing],
     market_limits: Mapping[str, MarketLimits],
+    quiet: QuietMarkets,
 ) -> Any:
     """Add one venue with its instruments to a backtest and return its guarded client."""
     kernel = engine.kernel
@@ -108,7 +110,9 @@ def add_simulated_venue(
         wake=Alerts(kernel.clock, venue=venue).wake,
         now_ns=kernel.clock.timestamp_ns,
         halt=assembly.halt,
+        sending=quiet.sending,
     )
+    quiet.add(exchange)
     fill_model.meets_no_size = client.meets_no_size
     assembly.accruals.attach(venue, client.adjust)
     kernel.exec_engine.deregister_client(exchange.exec_client)

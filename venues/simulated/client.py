@@ -5,7 +5,7 @@ Used as it is in a backtest; the shadow's live client (`venues.simulated.shadow`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -25,7 +25,8 @@ class GuardedSimulatedClient(BacktestExecClient):
     """Sends only what the lock permits, each id once in a process. Never raises: a failure refuses and halts.
 
     `wake(due_ns)` makes the exchange run at that instant; `now_ns()` is its clock; `restored` are the ids that the venue had
-    received before a restart, which `requeue` may put back.
+    received before a restart, which `requeue` may put back. `sending(orders, due_ns)` is called before the exchange gets a
+    command about these orders.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class GuardedSimulatedClient(BacktestExecClient):
         now_ns: Callable[[], int],
         halt: Callable[[str], None],
         restored: Iterable[str] = (),
+        sending: Callable[[Sequence[Any], int], None] = lambda orders, due_ns: None,
     ) -> None:
         super().__init__(exchange=exchange, msgbus=msgbus, cache=cache, clock=clock)
         self._lock = lock
@@ -52,6 +54,7 @@ class GuardedSimulatedClient(BacktestExecClient):
         self._wake = wake
         self._now_ns = now_ns
         self._halt = halt
+        self._sending = sending
         self._restored = set(restored)
         self._taken = set(self._restored)  # ids that were given to this client and may not be given again
         self._wired: Any = exchange  # the base class keeps its own reference out of Python's reach
@@ -150,7 +153,7 @@ class GuardedSimulatedClient(BacktestExecClient):
 
     def _cancel(self, command: Any, key: str) -> None:
         try:
-            self._send(command, key, cancel=True)
+            self._send(command, key, self._cache.orders_inflight(venue=self._wired.id), cancel=True)
         except Exception as error:
             self._fail(error, [], submitted=[])
 
@@ -188,7 +191,7 @@ class GuardedSimulatedClient(BacktestExecClient):
             return
         self._restored.discard(order_id)
         self._name(command.order)
-        self._send(command, order_id, cancel=False)
+        self._send(command, order_id, [command.order], cancel=False)
 
     def _to_wire(self, command: Any, orders: list[Any]) -> None:
         """A halt may have come while the send line went to disk: look at the lock once more."""
@@ -200,7 +203,7 @@ class GuardedSimulatedClient(BacktestExecClient):
                 return
             for order in orders:
                 self._name(order)
-            due = self._send(command, orders[0].client_order_id.value, cancel=False)
+            due = self._send(command, orders[0].client_order_id.value, orders, cancel=False)
             for order in orders:
                 self._tap.received(order.client_order_id.value, venue=self._venue_name, due_ns=due)
         except Exception as error:
@@ -212,9 +215,10 @@ class GuardedSimulatedClient(BacktestExecClient):
         if self._cache.venue_order_id(client_order_id) is None:
             self._cache.add_venue_order_id(client_order_id, VenueOrderId(f"S{client_order_id.value}"))
 
-    def _send(self, command: Any, key: str, *, cancel: bool) -> int:
+    def _send(self, command: Any, key: str, orders: Sequence[Any], *, cancel: bool) -> int:
         sent_ns = command.ts_init
         due = self._due_times.due_ns(key, sent_ns=sent_ns, cancel=cancel)
+        self._sending(orders, due)
         if self._due_times.immediate:
             self._wired.send(command)
         else:
