@@ -2,8 +2,9 @@
 
 (1) The first 70 % of the orders, by market time, fit; (2) an estimate of n rows is shrunk to what is assumed now, the prior,
 with weight n / (n + `PRIOR_ORDERS`); (3) the rest judges: what is not nearer to it than the prior leaves the prior as it is.
-Too few rows at (1) or (3) say so with their numbers, and the prior stands. Impact and the fill share of limit orders have no
-prior among the assumptions: they are told, and charged by nobody. A latency is told by few orders (see `Observations`).
+Of all venues together first; where there are several then of each one, shrunk to what stands for all of them after that.
+Too few rows at (1) or (3) say so with their numbers, and the prior stands. Impact and the fill share of limit orders are told
+and become no assumption by themselves. A latency is told by few orders (see `Observations`).
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
+import msgspec
 import numpy as np
 
-from analysis.calibration_data import Column, Observations, Seen
-from analysis.calibration_fit import Fit, fit_latency, fit_mean, fit_share, fit_slope, rounded
-from analysis.intervals import GROUP_MIN, Interval, ratio_interval
+from analysis.calibration_data import Observations, Seen
+from analysis.calibration_fit import Fit, fit_latency, fit_mean, fit_share, fit_slope
+from analysis.calibration_judge import Judged, Said, judge
+from analysis.intervals import GROUP_MIN
 from orders.assumptions import Assumptions
 from orders.values import Record
 
@@ -42,9 +45,10 @@ class Status(StrEnum):
 
 
 class Parameter(Record, frozen=True, kw_only=True):
-    """One parameter, in the unit its name ends with (`impact_coefficient` has none).
+    """One parameter, in the unit its name ends with (`impact_coefficient` has none). `venue`: whose; empty: of all together.
 
-    `prior`: assumed now; None: nothing is. `estimate`, `low`, `high`: of the fit alone, 95 %; None where it is not made.
+    `prior`: assumed now, of a venue what it is shrunk to: its own or the new one of all; None: nothing is. `estimate`, `low`,
+    `high`: of the fit alone, 95 %; None where it is not made.
     `weight` of the estimate in `value`, which is what a new file says; None: no assumption. `rest`: the estimate of the
     `rest_count` rows that judge.
     """
@@ -61,30 +65,20 @@ class Parameter(Record, frozen=True, kw_only=True):
     rest_count: int
     rest: Decimal | None
     words: str
-
-
-class Judged(Record, frozen=True, kw_only=True):
-    """A prediction against the rows that judge: means; errors are predicted - realised, `error_before` with its 95 % interval."""
-
-    what: str
-    unit: str
-    count: int
-    realised: Decimal
-    before: Decimal
-    after: Decimal
-    error_before: Interval | None
-    error_after: Interval | None
-    absolute_before: Decimal
-    absolute_after: Decimal
+    venue: str = ""
 
 
 class Calibration(Record, frozen=True, kw_only=True):
-    """`cut_ns`: market time at which the fit ends and judging begins; None without orders. `changed`: assumption -> new value."""
+    """`cut_ns`: market time at which the fit ends and judging begins; None without orders.
+
+    `changed`: assumption -> new value; `changed_by_venue`: the same of venues that differ from the others.
+    """
 
     cut_ns: int | None
     parameters: tuple[Parameter, ...]
     judged: tuple[Judged, ...]
     changed: Mapping[str, Decimal]
+    changed_by_venue: Mapping[str, Mapping[str, Decimal]]
     kinds: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -93,22 +87,87 @@ def calibrate(seen: Observations, *, prior: Assumptions, seed: int) -> Calibrati
     """Fit, shrink and judge. The same observations, prior and seed give the same result."""
     cut_ns = _cut(seen)
     first, rest = _parts(seen, cut_ns)
-    parameters = [
-        *_latencies(first.latencies, rest.latencies, prior=prior, seed=seed),
-        _mean("bar_half_spread_bps", "half_bps", first.orders, rest.orders, prior=prior.bar_half_spread_bps, seed=seed),
-        _mean("slippage_bps", "slippage_bps", first.orders, rest.orders, prior=prior.slippage_bps, seed=seed),
-        _impact(first.parents, rest.parents, seed=seed),
-        _limits(first.limits, rest.limits),
-    ]
-    values = {parameter.name: parameter.value for parameter in parameters if parameter.value is not None}
+    assumed = assumed_of(prior)
+    pooled = _assumptions(first, rest, prior=assumed, impact=prior.impact is not None, seed=seed)
+    together = {each.name: each.value for each in pooled if each.value is not None}
+    own: list[Parameter] = []
+    for venue in told_apart(seen, prior):
+        stands = together | own_of(prior, venue)
+        own += _assumptions(
+            first.of_venue(venue), rest.of_venue(venue), prior=stands, impact=prior.impact is not None, seed=seed, venue=venue
+        )
+    parameters = [*pooled, _impact(first.parents, rest.parents, seed=seed), _limits(first.limits, rest.limits), *own]
+    after: dict[str, dict[str, Decimal]] = {}
+    changed_by_venue: dict[str, dict[str, Decimal]] = {}
+    for each in own:
+        assert each.value is not None
+        after.setdefault(each.venue, {})[each.name] = each.value
+        if each.status is Status.FITTED:
+            changed_by_venue.setdefault(each.venue, {})[each.name] = each.value
+    before = {venue: assumed | own_of(prior, venue) for venue in (*after, *prior.by_venue)}
     return Calibration(
         cut_ns=cut_ns,
         parameters=tuple(parameters),
-        judged=tuple(_judge(rest, prior=prior, values=values, seed=seed)),
-        changed={each.name: each.value for each in parameters if each.status is Status.FITTED and each.value is not None},
+        judged=tuple(
+            judge(rest, before=Said(common=assumed, by_venue=before), after=Said(common=together, by_venue=after), seed=seed)
+        ),
+        changed={each.name: each.value for each in pooled if each.status is Status.FITTED and each.value is not None},
+        changed_by_venue=changed_by_venue,
         kinds=seen.kinds,
         notes=seen.notes,
     )
+
+
+def assumed_of(prior: Assumptions) -> dict[str, Decimal]:
+    """Return what is assumed now, in the units of the parameters' names."""
+    return {
+        "latency_ms": Decimal(prior.latency_ns) / NS_PER_MS,
+        "jitter_ms": Decimal(prior.jitter_ns) / NS_PER_MS,
+        "bar_half_spread_bps": prior.bar_half_spread_bps,
+        "slippage_bps": prior.slippage_bps,
+    }
+
+
+def own_of(prior: Assumptions, venue: str) -> dict[str, Decimal]:
+    """Return only what is assumed of this venue itself."""
+    own, here = prior.by_venue.get(venue), assumed_of(prior.at(venue))
+    if own is None:
+        return {}
+    said = {"latency_ms": own.latency_ns, "jitter_ms": own.jitter_ns}
+    said |= {"bar_half_spread_bps": own.bar_half_spread_bps, "slippage_bps": own.slippage_bps}  # type: ignore[dict-item]
+    return {name: here[name] for name, value in said.items() if value is not None}
+
+
+def told_apart(seen: Observations, prior: Assumptions) -> list[str]:
+    """Return the venues that have rows of their own: all where there are several, else one that is assumed apart already."""
+    venues = sorted({*map(str, seen.orders.venues), *map(str, seen.latencies.venues)} - {""})
+    return venues if len(venues) > 1 else [venue for venue in venues if venue in prior.by_venue]
+
+
+def _assumptions(
+    first: Observations, rest: Observations, *, prior: Mapping[str, Decimal], impact: bool, seed: int, venue: str = ""
+) -> list[Parameter]:
+    """The four assumptions, of all rows that are given. `impact`: it is charged apart, so that slippage cannot be told."""
+    found = _latencies(first.latencies, rest.latencies, prior=prior, seed=seed, venue=venue)
+    for name, column in (("bar_half_spread_bps", "half_bps"), ("slippage_bps", "slippage_bps")):
+        if impact and name == "slippage_bps":
+            counts = (len(first.orders), len(rest.orders))
+            words = "impact is assumed apart, and fills do not tell the two apart: the prior stands"
+            found.append(
+                _parameter(
+                    name,
+                    Status.INCONCLUSIVE,
+                    prior=prior[name],
+                    counts=counts,
+                    fit=None,
+                    rest=None,
+                    value=prior[name],
+                    words=words,
+                )
+            )
+            continue
+        found.append(_mean(name, column, first.orders, rest.orders, prior=prior[name], seed=seed, venue=venue))
+    return [msgspec.structs.replace(each, venue=venue) for each in found]
 
 
 def _cut(seen: Observations) -> int | None:
@@ -136,24 +195,24 @@ def _parts(seen: Observations, cut_ns: int | None) -> tuple[Observations, Observ
     return part(True), part(False)
 
 
-def _latencies(first: Seen, rest: Seen, *, prior: Assumptions, seed: int) -> list[Parameter]:
-    names = {"latency_ms": Decimal(prior.latency_ns) / NS_PER_MS, "jitter_ms": Decimal(prior.jitter_ns) / NS_PER_MS}
+def _latencies(first: Seen, rest: Seen, *, prior: Mapping[str, Decimal], seed: int, venue: str) -> list[Parameter]:
+    names = {name: prior[name] for name in ("latency_ms", "jitter_ms")}
     fits: list[Fit | None] = [None, None]
     rests: list[Fit | None] = [None, None]
     if len(first) >= FIT_MIN:
-        fits = list(fit_latency(first.columns["latency_ms"], seed=seed, name="latency"))
+        fits = list(fit_latency(first.columns["latency_ms"], seed=seed, name=f"latency{venue}"))
     if len(rest) >= GROUP_MIN:
-        rests = list(fit_latency(rest.columns["latency_ms"], seed=seed, name="latency rest"))
+        rests = list(fit_latency(rest.columns["latency_ms"], seed=seed, name=f"latency rest{venue}"))
     return [
         _assumed(name, assumed, fits[i], rests[i], counts=(len(first), len(rest)))
         for i, (name, assumed) in enumerate(names.items())
     ]
 
 
-def _mean(name: str, column: str, first: Seen, rest: Seen, *, prior: Decimal, seed: int) -> Parameter:
-    fit = fit_mean(first.columns[column], seed=seed, name=name) if len(first) >= FIT_MIN else None
+def _mean(name: str, column: str, first: Seen, rest: Seen, *, prior: Decimal, seed: int, venue: str) -> Parameter:
+    fit = fit_mean(first.columns[column], seed=seed, name=f"{name}{venue}") if len(first) >= FIT_MIN else None
     return _assumed(
-        name, prior, fit, fit_mean(rest.columns[column], seed=seed, name=f"{name} rest"), counts=(len(first), len(rest))
+        name, prior, fit, fit_mean(rest.columns[column], seed=seed, name=f"{name} rest{venue}"), counts=(len(first), len(rest))
     )
 
 
@@ -230,48 +289,4 @@ def _parameter(
         rest_count=counts[1],
         rest=None if rest is None else rest.value,
         words=words,
-    )
-
-
-def _judge(rest: Observations, *, prior: Assumptions, values: Mapping[str, Decimal], seed: int) -> list[Judged]:
-    """Predicted against realised of the rows that judge: what an order pays against the mid, and how long it is under way."""
-    now = {
-        "bar_half_spread_bps": prior.bar_half_spread_bps,
-        "slippage_bps": prior.slippage_bps,
-        "latency_ms": Decimal(prior.latency_ns) / NS_PER_MS,
-        "jitter_ms": Decimal(prior.jitter_ns) / NS_PER_MS,
-    }
-
-    def cost(table: Mapping[str, Decimal]) -> Decimal:
-        return table["bar_half_spread_bps"] + table["slippage_bps"]
-
-    def latency(table: Mapping[str, Decimal]) -> Decimal:
-        return table["latency_ms"] + table["jitter_ms"] / 2
-
-    found = []
-    for what, unit, rows, predicted in (
-        ("cost against the mid at the fill", "bps", rest.orders.columns["cost_bps"], cost),
-        ("send to first fill", "ms", rest.latencies.columns["latency_ms"], latency),
-    ):
-        if len(rows) >= GROUP_MIN:
-            found.append(_judged(what, unit, rows, before=predicted(now), after=predicted(values), seed=seed))
-    return found
-
-
-def _judged(what: str, unit: str, realised: Column, *, before: Decimal, after: Decimal, seed: int) -> Judged:
-    def error(predicted: Decimal) -> Interval | None:
-        errors = ((float(predicted) - realised) / 1e4).tolist()
-        return ratio_interval(errors, [1.0] * len(realised), seed=seed, name=what)
-
-    return Judged(
-        what=what,
-        unit=unit,
-        count=len(realised),
-        realised=rounded(float(realised.mean())),
-        before=before,
-        after=after,
-        error_before=error(before),
-        error_after=error(after),
-        absolute_before=rounded(float(np.abs(float(before) - realised).mean())),
-        absolute_after=rounded(float(np.abs(float(after) - realised).mean())),
     )

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -43,7 +44,7 @@ WITH sent AS (
 queued AS (
   SELECT *, max(event_ns) OVER (PARTITION BY venue ORDER BY sent_ns, seq
     ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM sent)
-SELECT at_ns, (event_ns - sent_ns) / {NS_PER_MS} AS latency_ms FROM queued WHERE before IS NULL OR before < sent_ns
+SELECT at_ns, venue, (event_ns - sent_ns) / {NS_PER_MS} AS latency_ms FROM queued WHERE before IS NULL OR before < sent_ns
 ORDER BY at_ns DESC, seq DESC LIMIT {ORDERS_MAX}
 """
 PARENTS: Final = f"""
@@ -79,14 +80,23 @@ ORDER BY at_ns DESC LIMIT {ORDERS_MAX}
 
 
 class Seen(Record, frozen=True, kw_only=True):
-    """Columns of one kind of row, oldest first: `at_ns` is market time; costs in bps, above 0 is paid; latencies in ms."""
+    """Columns of one kind of row, oldest first: `at_ns` is market time; costs in bps, above 0 is paid; latencies in ms.
+
+    `venues`: of each row; empty texts where they are not told apart.
+    """
 
     at_ns: npt.NDArray[np.int64]
     columns: Mapping[str, Column]
+    venues: npt.NDArray[np.object_]
 
     def where(self, kept: npt.NDArray[np.bool_]) -> Seen:
         """Return the rows where `kept` is true."""
-        return Seen(at_ns=self.at_ns[kept], columns={name: column[kept] for name, column in self.columns.items()})
+        columns = {name: column[kept] for name, column in self.columns.items()}
+        return Seen(at_ns=self.at_ns[kept], columns=columns, venues=self.venues[kept])
+
+    def of_venue(self, venue: str) -> Seen:
+        """Return the rows of one venue."""
+        return self.where(np.asarray(self.venues == venue, dtype=np.bool_))
 
     def __len__(self) -> int:
         return len(self.at_ns)
@@ -107,6 +117,10 @@ class Observations(Record, frozen=True, kw_only=True):
     limits: Seen | None
     kinds: tuple[str, ...]
     notes: tuple[str, ...]
+
+    def of_venue(self, venue: str) -> Observations:
+        """Return the orders and latencies of one venue; parents and limit orders are not told apart."""
+        return msgspec.structs.replace(self, orders=self.orders.of_venue(venue), latencies=self.latencies.of_venue(venue))
 
 
 def observe(
@@ -136,7 +150,9 @@ def observe(
     )[0]
     if books < fills:
         notes.append(f"{fills - books} of {fills} taker fills have no book at the fill and are left out of spread and slippage.")
-    orders = _seen(store, "SELECT at_ns, half_bps, slippage_bps, cost_bps FROM calibration_orders ORDER BY at_ns DESC, seq DESC")
+    orders = _seen(
+        store, "SELECT at_ns, venue, half_bps, slippage_bps, cost_bps FROM calibration_orders ORDER BY at_ns DESC, seq DESC"
+    )
     if len(orders) == ORDERS_MAX:
         notes.append(f"At most the newest {ORDERS_MAX} orders are looked at.")
     kinds = tuple(sorted(str(kind) for (kind,) in store.rows("SELECT DISTINCT kind FROM runs")))
@@ -155,8 +171,9 @@ def observe(
 def _seen(store: LogStore, sql: str) -> Seen:
     with store.named_faults():
         told: dict[str, Any] = store.connection.execute(sql).fetchnumpy()
-    columns = {name: _floats(values)[::-1] for name, values in told.items() if name != "at_ns"}
-    return Seen(at_ns=np.asarray(told["at_ns"], dtype=np.int64)[::-1], columns=columns)
+    at_ns = np.asarray(told.pop("at_ns"), dtype=np.int64)[::-1]
+    venues = np.asarray(told.pop("venue", np.full(len(at_ns), "")), dtype=np.object_)[::-1]
+    return Seen(at_ns=at_ns, columns={name: _floats(values)[::-1] for name, values in told.items()}, venues=venues)
 
 
 def _floats(values: Any) -> Column:

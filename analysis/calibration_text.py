@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from analysis.calibration import Calibration, Judged, Parameter, Status
+from analysis.calibration import Calibration, Parameter, Status
+from analysis.calibration_judge import Judged
 from analysis.intervals import Interval
 from orders.canonical import decimal_text
 
@@ -20,14 +21,14 @@ SIMULATED: Final = (
 def calibration_lines(found: Calibration) -> list[str]:
     """Return the parameters, and what they predict against what was realised afterwards."""
     lines = [
-        f"{'parameter':<22}{'prior':>10}{'fitted':>12}{'95 % interval':>26}{'rows':>8}{'weight':>8}{'new':>10}{'rest':>12}"
+        f"{'parameter':<32}{'prior':>10}{'fitted':>12}{'95 % interval':>26}{'rows':>8}{'weight':>8}{'new':>10}{'rest':>12}"
         "  answer"
     ]
     for each in found.parameters:
         interval = NOTHING if each.low is None or each.high is None else f"{_short(each.low)} to {_short(each.high)}"
         weight = NOTHING if each.weight is None else f"{each.weight:.2f}"
         lines.append(
-            f"{each.name:<22}{_short(each.prior):>10}{_short(each.estimate):>12}{interval:>26}{each.count:>8}{weight:>8}"
+            f"{_whose(each):<32}{_short(each.prior):>10}{_short(each.estimate):>12}{interval:>26}{each.count:>8}{weight:>8}"
             f"{_short(each.value):>10}{_short(each.rest):>12}  {each.status}: {each.words}"
         )
     lines.append("")
@@ -41,9 +42,9 @@ def calibration_lines(found: Calibration) -> list[str]:
 
 
 def _judged_lines(each: Judged) -> list[str]:
-    unit = each.unit
+    unit, what = each.unit, f"{each.what} at {each.venue}" if each.venue else each.what
     return [
-        f"  {each.what}: realised {_short(each.realised)} {unit} on average of {each.count} orders",
+        f"  {what}: realised {_short(each.realised)} {unit} on average of {each.count} orders",
         f"    before  predicted {_short(each.before)} {unit}, off by {_off(each.error_before)} {unit}, "
         f"{_short(each.absolute_before)} {unit} an order",
         f"    after   predicted {_short(each.after)} {unit}, off by {_off(each.error_after)} {unit}, "
@@ -64,19 +65,30 @@ def calibration_document(found: Calibration) -> dict[str, Any]:
         "parameters": list(found.parameters),
         "out_of_sample": list(found.judged),
         "changed": dict(found.changed),
+        "changed_by_venue": {venue: dict(own) for venue, own in found.changed_by_venue.items()},
         "kinds": list(found.kinds),
         "notes": list(notes_of(found)),
     }
 
 
 def parameter_tables(found: Calibration) -> dict[str, Mapping[str, Any]]:
-    """Return parameter -> its row for the file; numbers as text, so that they are exact."""
-    return {each.name: _row(each) for each in found.parameters}
+    """Return parameter -> its row for the file, in it `by_venue` the rows of venues; numbers as text, so that they are exact."""
+    tables: dict[str, dict[str, Any]] = {each.name: _row(each) for each in found.parameters if not each.venue}
+    for each in found.parameters:
+        if each.venue:
+            tables[each.name].setdefault("by_venue", {})[each.venue] = _row(each)
+    return dict(tables)
 
 
 def with_changes(table: Mapping[str, Any], found: Calibration, *, name: str) -> dict[str, Any]:
     """Return the table `[assumptions]` of a config with the fitted values and its own name; nothing else of it changes."""
-    return {**table, "name": name, **{key: decimal_text(value) for key, value in found.changed.items()}}
+    made = {**table, "name": name, **{key: decimal_text(value) for key, value in found.changed.items()}}
+    if found.changed_by_venue:
+        own = {venue: dict(said) for venue, said in table.get("by_venue", {}).items()}
+        for venue, said in found.changed_by_venue.items():
+            own.setdefault(venue, {}).update({key: decimal_text(value) for key, value in said.items()})
+        made["by_venue"] = own
+    return made
 
 
 def _row(each: Parameter) -> dict[str, Any]:
@@ -101,3 +113,7 @@ def _short(value: Decimal | None, *, sign: str = "") -> str:
 def anything_fitted(found: Calibration) -> bool:
     """Say whether a new file would differ from the prior."""
     return any(each.status is Status.FITTED for each in found.parameters)
+
+
+def _whose(each: Parameter) -> str:
+    return f"{each.name} at {each.venue}" if each.venue else each.name

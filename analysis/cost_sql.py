@@ -75,7 +75,7 @@ SELECT seq, manifest_sha256, one.key AS symbol, CAST(one.value AS DECIMAL(38,15)
 PLANNED: Final = """
 CREATE OR REPLACE TEMP TABLE cost_planned AS
 SELECT l.seq AS plan_seq, l.market_ns, l.run_id, l.cycle, l.line, l.symbol, l.venue, l.side, l.quantity, l.reason,
-  l.wanted_quantity, (l.bid + l.ask) * 0.5 AS mid, l.bid, l.ask, l.limit_price, l.unit_value_base,
+  l.wanted_quantity, (l.bid + l.ask) * 0.5 AS mid, l.bid, l.ask, l.limit_price, l.forecast_price, l.unit_value_base,
   l.fee_base, l.attribution, l.plan_sha256,
   l.manifest_sha256, p.decision AS judged, p.source_run, c.cause
 FROM plan_lines l

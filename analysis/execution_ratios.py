@@ -50,21 +50,24 @@ class Ratios(Record, frozen=True, kw_only=True):
 class ForecastGap(Record, frozen=True, kw_only=True):
     """Forecast against realised cost of orders that were planned, in base currency, exact, above 0 is a cost.
 
-    `forecast` = `forecast_fees` (taker fees of `orders.costs`) + `forecast_spread` (from mid to the far touch, or to the limit)
-    of the whole planned quantity at the plan's book. `realised` = fees + spread + impact + timing + unsplit of what was filled.
-    `gap` = realised - forecast = `fees_gap` + `spread_gap` + impact + timing + unsplit; the first two are below 0 also where less
-    than planned was filled. `_bps` are of planned notional at paper prices and of traded notional.
+    `forecast` = `forecast_fees` (taker fees) + `forecast_spread` (from mid to the far touch, or to the limit) + `forecast_impact`
+    (from there to the price that was forecast: assumed slippage and impact, 0 where an older version planned), all by
+    `orders.costs`, of the whole planned quantity at the plan's book. `realised` = fees + spread + impact + timing + unsplit
+    of what was filled.
+    `gap` = realised - forecast = `fees_gap` + `spread_gap` + `impact_gap` + timing + unsplit; the first three are below 0
+    also where less than planned was filled. `_bps` are of planned notional at paper prices and of traded notional.
     """
 
     key: tuple[Any, ...]
     orders: int
     forecast_fees: Decimal
     forecast_spread: Decimal
+    forecast_impact: Decimal
     forecast: Decimal
     realised: Decimal
     fees_gap: Decimal
     spread_gap: Decimal
-    impact: Decimal
+    impact_gap: Decimal
     timing: Decimal
     unsplit: Decimal
     gap: Decimal
@@ -107,34 +110,38 @@ def forecast_gaps(store: LogStore, *, by: Sequence[str] = ()) -> list[ForecastGa
     Raises `ConfigError` BY_UNKNOWN.
     """
     source = """(SELECT o.*, l.fee_base AS told_fees, o.planned * abs(coalesce(l.limit_price,
-          CASE WHEN o.side = 'BUY' THEN l.ask ELSE l.bid END) - l.mid) * o.unit AS told_spread
+          CASE WHEN o.side = 'BUY' THEN l.ask ELSE l.bid END) - l.mid) * o.unit AS told_spread,
+          CASE WHEN l.limit_price IS NOT NULL OR l.forecast_price IS NULL THEN 0
+            WHEN o.side = 'BUY' THEN o.planned * (l.forecast_price - l.ask) * o.unit
+            ELSE o.planned * (l.bid - l.forecast_price) * o.unit END AS told_impact
         FROM order_costs o JOIN cost_planned l ON l.cycle = o.cycle AND l.line = o.line
         WHERE o.order_id IS NOT NULL AND o.fees IS NOT NULL AND o.delay IS NOT NULL)"""
     rows = _grouped(
         store,
         by,
-        """count(*), sum(told_fees), sum(told_spread), sum(fees), sum(spread), sum(impact), sum(timing), sum(unsplit),
-        sum(planned_notional), sum(traded)""",
+        """count(*), sum(told_fees), sum(told_spread), sum(told_impact), sum(fees), sum(spread), sum(impact), sum(timing),
+        sum(unsplit), sum(planned_notional), sum(traded)""",
         source,
     )
     return [_gap(key, told) for key, told in rows if told[0]]
 
 
 def _gap(key: tuple[Any, ...], told: Sequence[Any]) -> ForecastGap:
-    orders, told_fees, told_spread, fees, spread, impact, timing, unsplit, planned, traded = told
+    orders, told_fees, told_spread, told_impact, fees, spread, impact, timing, unsplit, planned, traded = told
     with exact_arithmetic():
-        forecast = told_fees + told_spread
+        forecast = told_fees + told_spread + told_impact
         realised = fees + spread + impact + timing + unsplit
         return ForecastGap(
             key=key,
             orders=orders,
             forecast_fees=told_fees,
             forecast_spread=told_spread,
+            forecast_impact=told_impact,
             forecast=forecast,
             realised=realised,
             fees_gap=fees - told_fees,
             spread_gap=spread - told_spread,
-            impact=impact,
+            impact_gap=impact - told_impact,
             timing=timing,
             unsplit=unsplit,
             gap=realised - forecast,

@@ -130,7 +130,8 @@ PLAN_LINE_COLUMNS: Final[Mapping[str, Kind]] = {
     "quantity": Kind.QUANTITY, "order_kind": Kind.TEXT, "reason": Kind.TEXT, "detail": Kind.TEXT,
     "target_weight": Kind.COMPUTED, "held_weight": Kind.COMPUTED, "held_quantity": Kind.QUANTITY,
     "wanted_quantity": Kind.COMPUTED, "bid": Kind.PRICE, "ask": Kind.PRICE, "unit_value_base": Kind.COMPUTED,
-    "notional_base": Kind.COMPUTED, "fee_base": Kind.COMPUTED, "limit_price": Kind.PRICE, "attribution": Kind.JSON,
+    "notional_base": Kind.COMPUTED, "fee_base": Kind.COMPUTED, "limit_price": Kind.PRICE, "forecast_price": Kind.PRICE,
+    "attribution": Kind.JSON,
     "crossed_weight": Kind.COMPUTED, "after_line": Kind.INTEGER, "reduce_only": Kind.FLAG,
 }  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from lakehouse.records import RunStart
 
@@ -32,6 +32,7 @@ OF_ASSUMPTION: Final = {
     "financing": Cause.FEE,
     "slippage_bps": Cause.PRICE,
     "bar_half_spread_bps": Cause.PRICE,
+    "impact": Cause.PRICE,
     "fill_rule": Cause.PRICE,
     "fill_at": Cause.PRICE,
     "own_consumption": Cause.PARTIAL_FILL,
@@ -60,9 +61,15 @@ def changed_inputs(one: RunStart, other: RunStart) -> dict[str, Cause]:
     """Return what of two runs' inputs is not the same, by the name of its field, and the cause that it is, nearest first."""
     found: dict[str, Cause] = {}
     for name, cause in OF_ASSUMPTION.items():
-        if one.assumptions.get(name) != other.assumptions.get(name):
+        if _assumed(one, name) != _assumed(other, name):
             found[name] = cause
     for name, cause in OF_HASH.items():
         if getattr(one, name) != getattr(other, name):
             found[name] = cause
     return found
+
+
+def _assumed(run: RunStart, name: str) -> Any:
+    """What a run assumed under this name, for all venues and for each that differs."""
+    own = run.assumptions.get("by_venue") or {}
+    return run.assumptions.get(name), {venue: said[name] for venue, said in own.items() if said.get(name) is not None}

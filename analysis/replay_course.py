@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from lakehouse import records
+from orders.schedule import AT_ONCE
 
 ZERO = Decimal(0)
+TOGETHER_NS: Final = 100_000_000  # plans closer than this had one trigger: a node is late by milliseconds, a busy one by tens
 
 
 @dataclass(slots=True)
@@ -98,6 +100,32 @@ def course_of(lines: Sequence[records.AnyLine]) -> RunCourse:
             case _:
                 pass
     return course
+
+
+def leave_out_unfinished(one: RunCourse, other: RunCourse, *, cut_ns: int) -> int:
+    """Take out of both what was under way when the run was cut off at `cut_ns`, and return how much that was.
+
+    A stage may have come before the cut in one course and behind it in the other: that says nothing of either.
+    """
+    sides = (one, other)
+    late = {key for side in sides for key, order in side.orders.items() if not _over(order, cut_ns - TOGETHER_NS)}
+    cycles = {cycle for side in sides for cycle, plan in side.plans.items() if plan.planned_ns > cut_ns - TOGETHER_NS}
+    for side in sides:
+        for key in late:
+            side.orders.pop(key, None)
+        for cycle in cycles:
+            side.plans.pop(cycle, None)
+    return len(late) + len(cycles)
+
+
+def _over(order: OrderCourse, before_ns: int) -> bool:
+    """Whether an order had ended well before an instant; a schedule's parent ends with its children."""
+    if order.intent.planned_ns > before_ns:
+        return False
+    if order.reject is not None or order.cancel is not None:
+        return True
+    parent = order.intent.schedule != AT_ONCE and order.intent.child == 0
+    return parent or (order.filled >= Decimal(order.intent.quantity) and order.fills[-1].event_ns <= before_ns)
 
 
 def _step(order: OrderCourse, line: records.AnyLine) -> None:

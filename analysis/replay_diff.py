@@ -13,13 +13,12 @@ from decimal import Decimal
 from typing import Any, Final
 
 from analysis.replay_cause import Cause, Market, changed_inputs
-from analysis.replay_course import OrderCourse, RunCourse
+from analysis.replay_course import TOGETHER_NS, OrderCourse, RunCourse
 from lakehouse.rebuild import OPERATOR
 from orders.values import Record
 
 BPS: Final = Decimal(10_000)
 HALT: Final = "HALT"
-TOGETHER_NS: Final = 100_000_000  # plans closer than this had one trigger: a node is late by milliseconds, a busy one by tens
 
 
 class Difference(Record, frozen=True, kw_only=True):

@@ -12,7 +12,9 @@ import msgspec
 from analysis.replay_cause import Cause
 from analysis.replay_course import RunCourse
 from analysis.replay_diff import Compared, Difference
+from analysis.replay_paper import PaperParity
 from lakehouse import records
+from orders.assumptions import FillRule
 from orders.errors import InputError
 from orders.values import Record
 
@@ -48,7 +50,8 @@ class ReplayResult(Record, frozen=True, kw_only=True):
 
     `*_share`: fractions, six places, half-even. `*_skew_us`: median and largest distance in real time between what the run did
     and what the replay did, microseconds; None where nothing is in both. `causes`: orders, lines and manifests by cause, all
-    names always. `over`: why it is over its budget, in words; empty: within it.
+    names always. `paper`: the run's fills against the books they met, and its profit and loss against the targets'; None: an
+    older result, or a run that did not end by itself. `over`: why it is over its budget, in words; empty: within it.
     """
 
     version: int = RESULT_VERSION
@@ -80,6 +83,7 @@ class ReplayResult(Record, frozen=True, kw_only=True):
     changed: Mapping[str, str]
     budget: Budget
     over: tuple[str, ...]
+    paper: PaperParity | None = None
 
     @property
     def ok(self) -> bool:
@@ -95,6 +99,7 @@ def result_of(
     finished: bool,
     changed: Mapping[str, Cause],
     remarks: Sequence[str] = (),
+    paper: PaperParity | None = None,
 ) -> ReplayResult:
     """Return the document of a comparison."""
     differences = compared.differences
@@ -133,7 +138,8 @@ def result_of(
         remarks=tuple(remarks),
         changed={name: cause.value for name, cause in changed.items()},
         budget=budget,
-        over=tuple(_over(differences, budget=budget, shares=shares, price_bps=price)),
+        over=(*_over(differences, budget=budget, shares=shares, price_bps=price), *_too_easy(recorded, paper)),
+        paper=paper,
     )
 
 
@@ -150,6 +156,18 @@ def _over(
         over.append(f"{count} differences are unexplained, none may be")
     if any(one.stage == "manifest" for one in differences):
         over.append("a manifest was judged otherwise, none may be")
+    return over
+
+
+def _too_easy(recorded: RunCourse, paper: PaperParity | None) -> Sequence[str]:
+    """Paper must not be easier than the market; with perfect fills it is, by assumption."""
+    over = []
+    if paper is not None and paper.better and recorded.start.assumptions.get("fill_rule") != FillRule.PERFECT:
+        over.append(f"{paper.better} of {paper.judged} fills were better than the book they met allowed, none may be")
+    if paper is not None and not paper.adds_up:
+        over.append(
+            f"the cost tree comes to {paper.shortfall_base}, paper minus real profit to {paper.paper_base - paper.real_base}"
+        )
     return over
 
 

@@ -33,6 +33,7 @@ from lakehouse.strict_json import parse, read_contained
 from lakehouse.upstream_time import stamp_ns, zone_of
 from orders.book import Book
 from orders.canonical import sha256_hex
+from orders.costs import TakerTerms
 from orders.plan import Plan, PlanInputs, PlanPolicy, UnnamedPositions
 from orders.values import AccountKind, FeeSchedule, Grade, Listing, MarketLimits, Quote
 from strategies.planner import plan
@@ -194,6 +195,7 @@ def plan_inputs(lines: int) -> PlanInputs:
         },
         accounts={"US": AccountKind.CASH},
         fees={"US": FeeSchedule(maker_fraction=Decimal("0.0001"), taker_fraction=Decimal("0.0001"), base_on_buys=False)},
+        taker_terms={"US": TakerTerms(perfect=False, slippage_bps=Decimal(0), half_spread_bps=Decimal(0), impact=None)},
         rates={},
         policy=PlanPolicy(
             base_currency="USD", cash_buffer_fraction=Decimal("0.02"), drift_band_fraction=Decimal(0),

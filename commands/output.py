@@ -8,7 +8,7 @@ from enum import IntEnum
 from typing import Any
 
 from orders.canonical import plain
-from orders.errors import ConfigError, ProvenanceError, SluiceError, VenueRefused
+from orders.errors import ConfigError, NotAsked, ProvenanceError, SluiceError, VenueRefused
 
 INDENT = " " * 9
 
@@ -24,10 +24,10 @@ class Exit(IntEnum):
 
 
 def exit_code(error: SluiceError) -> Exit:
-    """Return the exit code of an error: 2 for a config, 3 for what a rule refused, 1 for everything else."""
+    """Return the exit code of an error: 2 for a config or a name that is not there, 3 for what a rule refused, 1 else."""
     if isinstance(error, ConfigError):
         return Exit.USAGE
-    if isinstance(error, ProvenanceError | VenueRefused):
+    if isinstance(error, ProvenanceError | VenueRefused | NotAsked):
         return Exit.REFUSED
     return Exit.FAILED
 

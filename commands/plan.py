@@ -178,6 +178,7 @@ def inputs_of(
         listings=snapshots.listings,
         accounts=config.accounts(),
         fees=config.fees(),
+        taker_terms=config.taker_terms(),
         rates=config.rates(),
         policy=msgspec.structs.replace(policy, price_age_max_ns=policy.price_age_max_ns * config.data.market_speed),
         now_ns=now_ns,

@@ -7,9 +7,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
+from analysis.replay_paper import PaperParity
 from analysis.replay_result import ReplayResult, result_bytes
-from commands.output import Exit, print_error
-from orders.errors import InputError, RecordCorrupt
+from commands.output import Exit
 
 SHOWN_MAX: Final = 20  # differences on the screen; the file has more
 
@@ -24,7 +24,7 @@ def run(
     price_max_bps: Decimal | None,
     as_json: bool,
 ) -> int:
-    """Replay and print; return 0 within the budget, 1 over it, 3 for a record or an input that is refused."""
+    """Replay and print; return 0 within the budget, 1 over it."""
     from sim.replay_run import run_replay  # Nautilus takes seconds to import
 
     def say(done: int, total: int) -> None:
@@ -32,19 +32,15 @@ def run(
             sys.stdout.write(f"\rreplaying batch {done} of {total} of the recorded quotes\x1b[K\r")
             sys.stdout.flush()
 
-    try:
-        result, path = run_replay(
-            lakehouse,
-            run_id=run_id,
-            config_path=config,
-            output=output,
-            orders_max_fraction=orders_max_fraction,
-            price_max_bps=price_max_bps,
-            say=say,
-        )
-    except (InputError, RecordCorrupt) as error:
-        print_error(error, as_json=as_json)
-        return Exit.REFUSED
+    result, path = run_replay(
+        lakehouse,
+        run_id=run_id,
+        config_path=config,
+        output=output,
+        orders_max_fraction=orders_max_fraction,
+        price_max_bps=price_max_bps,
+        say=say,
+    )
     if as_json:
         sys.stdout.write(result_bytes(result).decode())
     else:
@@ -68,6 +64,8 @@ def words(result: ReplayResult, path: Path, *, kept: Path | None) -> list[str]:
     for name, skew in (("planned", result.planned_skew_us), ("filled", result.filled_skew_us)):
         if skew is not None:
             lines.append(f"  {name:<9}  {skew[0] / 1_000:>8.3f}  ms apart in the middle, {skew[1] / 1_000:.3f} ms at most")
+    if result.paper is not None:
+        lines += ["", *_paper_words(result.paper)]
     if result.differences:
         counts = ", ".join(f"{cause} {count}" for cause, count in result.causes.items() if count)
         lines += ["", f"causes   {counts}"]
@@ -82,3 +80,16 @@ def words(result: ReplayResult, path: Path, *, kept: Path | None) -> list[str]:
     lines += [f"note     {remark}" for remark in result.remarks]
     lines += ["", f"result   {path}"]
     return [*lines, f"record   {kept}   of the replay"] if kept is not None else lines
+
+
+def _paper_words(paper: PaperParity) -> list[str]:
+    """Whether paper was easier than the market, and what the targets would have earned against what was."""
+    score = "" if paper.score is None else f", score {paper.score.normalize():f}"
+    unproven = f"; the book of {paper.unproven:,} is not in the recorded quotes" if paper.unproven else ""
+    less = f"{paper.paper_base - paper.real_base:,.2f} less, {'which is' if paper.adds_up else 'which is NOT'}"
+    left = f"; {paper.left_out:,} wishes without a price or a rate are in none of it" if paper.left_out else ""
+    return [
+        f"paper    {paper.better:,} of {paper.judged:,} fills were better than the book they met{score}{unproven}",
+        f"         the targets at their decision prices earned {paper.paper_base:,.2f}, the fills after fees "
+        f"{paper.real_base:,.2f}: {less} the cost tree's {paper.shortfall_base:,.2f}{left}",
+    ]

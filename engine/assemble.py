@@ -117,12 +117,13 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
     }
     instrument_ids = {symbol: parts.listings[symbol].instrument_id for symbol in parts.market_limits if symbol in parts.listings}
     strategy_id = f"{STRATEGY_NAME}-{config.strategy_tag}"
+    terms = config.taker_terms()
     prices = Prices(
         cache=kernel.cache,
         msgbus=kernel.msgbus,
         instrument_ids=instrument_ids,
         bar_spec=parts.bar_spec,
-        bar_half_spread_bps=config.assumptions().bar_half_spread_bps,
+        half_spread_bps={symbol: terms[parts.listings[symbol].venue].half_spread_bps for symbol in instrument_ids},
     )
     keeper: BookKeeper = parts.fold.keeper
     if parts.fold.run is None:  # a halt or a recovery may have been written before the first run

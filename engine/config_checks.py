@@ -161,6 +161,18 @@ def _assumptions(assumptions: AssumptionsSection) -> Found:
     for name in ("latency_ms", "jitter_ms", "slippage_bps"):
         if getattr(assumptions, name):
             yield ("assumptions", name), f'must be "0" with fill_rule perfect, was {getattr(assumptions, name)}'
+    for name, given in (("by_venue", assumptions.by_venue), ("impact", assumptions.impact)):
+        if given:
+            yield ("assumptions", name), "must not stand beside fill_rule perfect, which charges fees only"
+
+
+def _impact(assumptions: AssumptionsSection, sentinel: SentinelSection) -> Found:
+    """Every symbol that may be traded has what its size is measured against: what is not known is not free."""
+    if assumptions.impact is None:
+        return
+    allowed = {symbol for symbols in sentinel.allow.values() for symbol in symbols}
+    for symbol in sorted(allowed - assumptions.impact.by_symbol.keys()):
+        yield ("assumptions", "impact", "by_symbol"), f"has no entry for {symbol}, which sentinel.allow lets trade"
 
 
 def _venues(
@@ -177,6 +189,7 @@ def _venues(
         for venue in venues:
             if venue not in table:
                 yield key, f"has no entry for venue {venue}"
+    for key, table in (*tables, (("assumptions", "by_venue"), dict(assumptions.by_venue))):
         for name in table:
             if name not in venues:
                 yield (*key, name), f"is no venue of this config ({', '.join(venues)})"
@@ -242,6 +255,7 @@ CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[..., Found]], ...]] = (
     (("live", "venues", "data"), live_problems),
     (("lakehouse",), _lakehouse),
     (("assumptions",), _assumptions),
+    (("assumptions", "sentinel"), _impact),
     (("venues", "capital", "assumptions", "sentinel"), _venues),
     (("assumptions", "venues", "capital", "symbols", "sentinel"), financing_problems),
     (("venues",), _market_limits),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from orders.errors import ConfigError
 
 if TYPE_CHECKING:
-    from engine.config_sections import FeeSection, FinancingSection
+    from engine.config_sections import FeeSection, FinancingSection, VenueAssumptionsSection
     from engine.run_config import RunConfig
 
 FRACTION_END: Final = Decimal(1)  # a fee of the whole notional, or a half spread down to nothing, is no market
@@ -16,7 +16,7 @@ BPS_END: Final = Decimal(10_000)
 
 
 def with_costs(config: RunConfig, multiple: Decimal) -> RunConfig:
-    """Return the config with fees, half spread of bars, slippage, and what holding costs, times `multiple` >= 0.
+    """Return the config with fees, half spread of bars, slippage, impact, and what holding costs, times `multiple` >= 0.
 
     Of financing: borrow, interest owed, and funding at a fixed rate, of either sign; interest earned and funding of a series
     stay, and so does latency. Everything that makes a cost reads it from here, so that what a plan forecasts is what the venue
@@ -30,6 +30,10 @@ def with_costs(config: RunConfig, multiple: Decimal) -> RunConfig:
             "bar_half_spread_bps": _within(section.bar_half_spread_bps, multiple, end=BPS_END, what="bar_half_spread_bps"),
             "fees": {venue: _fees(fees, multiple, venue=venue) for venue, fees in section.fees.items()},
             "financing": _financing(section.financing, multiple),
+            "by_venue": {venue: _own(own, multiple, venue=venue) for venue, own in section.by_venue.items()},
+            "impact": None
+            if section.impact is None
+            else section.impact.model_copy(update={"coefficient": section.impact.coefficient * multiple}),
         }
     )
     return config.model_copy(update={"assumptions_section": scaled})
@@ -41,6 +45,14 @@ def _fees(fees: FeeSection, multiple: Decimal, *, venue: str) -> FeeSection:
             name: _within(getattr(fees, name), multiple, end=FRACTION_END, what=f"fees.{venue}.{name}")
             for name in ("maker_fraction", "taker_fraction")
         }
+    )
+
+
+def _own(own: VenueAssumptionsSection, multiple: Decimal, *, venue: str) -> VenueAssumptionsSection:
+    names = ("slippage_bps", "bar_half_spread_bps")
+    given = {name: value for name in names if (value := getattr(own, name)) is not None}
+    return own.model_copy(
+        update={name: _within(value, multiple, end=BPS_END, what=f"by_venue.{venue}.{name}") for name, value in given.items()}
     )
 
 

@@ -210,6 +210,29 @@ class FinancingSection(Section):
     funding: dict[Symbol, FundingSection] = {}  # noqa: RUF012 - pydantic copies it
 
 
+class VenueAssumptionsSection(Section):
+    """What one venue is said to do otherwise; what it does not say is as for all."""
+
+    latency_ms: DelayMs | None = None
+    jitter_ms: DelayMs | None = None
+    slippage_bps: Bps | None = None
+    bar_half_spread_bps: Bps | None = None
+
+
+class ImpactFactsSection(Section):
+    """Of one symbol, what its size is measured against."""
+
+    volatility_fraction: FractionBelowOne
+    daily_volume: Positive
+
+
+class ImpactSection(Section):
+    """What the size of a market order adds to its slippage: Y sigma sqrt(Q/V)."""
+
+    coefficient: Annotated[Decimal, number(at_least="0", at_most="100", hint="Y is near 1 wherever it was measured")]
+    by_symbol: dict[Symbol, ImpactFactsSection]
+
+
 class AssumptionsSection(Section):
     """What the simulated venue pretends."""
 
@@ -225,6 +248,8 @@ class AssumptionsSection(Section):
     own_consumption: Flag
     fees: dict[Name, FeeSection]
     financing: FinancingSection
+    by_venue: dict[Name, VenueAssumptionsSection] = {}  # noqa: RUF012 - pydantic copies it
+    impact: ImpactSection | None = None
 
 
 class RateSection(Section):

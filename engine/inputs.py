@@ -59,8 +59,7 @@ def read_inputs(config: RunConfig) -> Inputs:
             f"{config.data.synthetic_spread_bps} bp spread and sizes around {closes}; market limits are hand-written"
         )
     if config.data.kind == "bars":
-        half = config.assumptions_section.bar_half_spread_bps
-        synthetic.append(f"{half} bp on each side of {closes}; market limits are hand-written")
+        synthetic.append(f"{half_spread_words(config)} bp on each side of {closes}; market limits are hand-written")
     if config.data.kind == "ccxt" and config.data.endpoint is not None:
         synthetic.append(f"the market is what {config.data.endpoint} says, not a venue")
     if config.data.kind == CATALOG:
@@ -75,6 +74,15 @@ def read_inputs(config: RunConfig) -> Inputs:
     )
 
 
+def half_spread_words(config: RunConfig) -> str:
+    """Return the half spread that closes are opened by, with that of each venue that differs."""
+    section = config.assumptions_section
+    own = [
+        f"{one.bar_half_spread_bps} at {venue}" for venue, one in section.by_venue.items() if one.bar_half_spread_bps is not None
+    ]
+    return f"{section.bar_half_spread_bps}{f' ({", ".join(own)})' if own else ''}"
+
+
 def catalog_labels(config: RunConfig) -> list[str]:
     """Return what of a catalog's prices is made, in words."""
     from lakehouse.catalog_view import datasets
@@ -87,6 +95,6 @@ def catalog_labels(config: RunConfig) -> list[str]:
     if data.liquidity == UNLIMITED:
         labels.append(f"unlimited liquidity: {SYNTHETIC_SIZE} units at every price")
     if data.prices == "bars":
-        half = config.assumptions_section.bar_half_spread_bps
+        half = half_spread_words(config)
         labels.append(f"a spread around closes: {half} bp on each side in a backtest, {data.synthetic_spread_bps} bp in a shadow")
     return labels

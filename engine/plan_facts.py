@@ -50,6 +50,7 @@ class PlanFacts:
         self._environment = config.environment
         self._accounts = config.accounts()
         self._fees = config.fees()
+        self._taker_terms = config.taker_terms()
         self._rates = rates
         self._listings = listings
         self._market_limits = market_limits
@@ -93,6 +94,7 @@ class PlanFacts:
             listings=self._listings,
             accounts=self._accounts,
             fees=self._fees,
+            taker_terms=self._taker_terms,
             rates=self._rates,
             policy=self.policy,
             now_ns=now_ns,

@@ -23,8 +23,8 @@ BAR_PRIORITY: Final = 30  # before the recorder and any strategy: who acts on a 
 class Prices:
     """Reads the cache and subscribes handlers on the bus, by platform symbol.
 
-    With `bar_spec` (such as "1-DAY-LAST-EXTERNAL") prices are bar closes, opened by `bar_half_spread_bps` on both sides;
-    else top-of-book quotes.
+    With `bar_spec` (such as "1-DAY-LAST-EXTERNAL") prices are bar closes, opened by the symbol's `half_spread_bps` on both
+    sides; else top-of-book quotes.
     """
 
     def __init__(
@@ -34,12 +34,12 @@ class Prices:
         msgbus: Any,
         instrument_ids: Mapping[str, str],
         bar_spec: str | None,
-        bar_half_spread_bps: Decimal,
+        half_spread_bps: Mapping[str, Decimal],
     ) -> None:
         self._cache = cache
         self._msgbus = msgbus
         self._newest: dict[str, tuple[Any, Quote]] = {}
-        self._half_spread = bar_half_spread_bps / BPS
+        self._half_spread = {symbol: bps / BPS for symbol, bps in half_spread_bps.items()}
         self._ids = {symbol: InstrumentId.from_str(text) for symbol, text in instrument_ids.items()}
         self._symbols = {text: symbol for symbol, text in instrument_ids.items()}
         self._bar_types = (
@@ -135,7 +135,7 @@ class Prices:
         if self._bar_types is None:
             return Quote(symbol=symbol, bid=data.bid_price.as_decimal(), ask=data.ask_price.as_decimal(), ts_ns=data.ts_event)
         close = data.close.as_decimal()
-        half = close * self._half_spread
+        half = close * self._half_spread[symbol]
         return Quote(symbol=symbol, bid=close - half, ask=close + half, ts_ns=data.ts_event)
 
     def symbol_of(self, data: Any) -> str | None:

@@ -56,8 +56,10 @@ class Releases:
         self._limits = limits
         self._accounts = accounts
         self._fees = assumptions.fees
-        with exact_arithmetic():
-            self._up = (ONE + drift_fraction) * (ONE + assumptions.slippage_bps / BPS)
+        self._drift = drift_fraction
+        self._impact = assumptions.impact
+        self._slippage_bps = max(assumptions.at(venue).slippage_bps for venue in accounts)
+        self._up = self._upper(())
         self._wait_ns = wait_ns
         self._messages_left = messages_left
         self._approvals: dict[str, Approval] = {}
@@ -77,6 +79,7 @@ class Releases:
         self.left_over = False
         self._on_the_way.clear()
         self._approvals = {approval.client_order_id: approval for approval in approvals}
+        self._up = self._upper(approvals)
         lines = release_lines(
             approvals,
             plan=plan,
@@ -94,6 +97,14 @@ class Releases:
         self._releaser = (
             Releaser(lines, cash=self._free_cash(inputs.open_orders), deadline_ns=self.deadline_ns) if lines else None
         )
+
+    def _upper(self, approvals: Sequence[Approval]) -> Decimal:
+        """What a touch is multiplied by at worst: drift, and the dearest venue's slippage with the largest order's impact."""
+        further = self._slippage_bps
+        if self._impact is not None:
+            further += max((self._impact.bps_of(one.symbol, quantity=one.quantity) for one in approvals), default=Decimal(0))
+        with exact_arithmetic():
+            return (ONE + self._drift) * (ONE + further / BPS)
 
     def _free_cash(self, open_orders: Sequence[OpenOrder]) -> dict[Pot, Decimal]:
         """What is there, less the worst of what buys outside this cycle may still take; all of a pot whose price is unknown.

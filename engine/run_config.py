@@ -35,9 +35,10 @@ from engine.config_sections import (
 )
 from engine.config_text import decode_error_line, dotted, key_lines, line_of
 from engine.config_values import Currency, Name, SchemaVersion, Section, milliseconds_ns, ns_of
-from orders.assumptions import Assumptions
+from orders.assumptions import Assumptions, VenueAssumptions
 from orders.canonical import sha256_hex
 from orders.caveats import MEANINGS, StatedCaveat
+from orders.costs import ImpactFacts, ImpactTerms, TakerTerms
 from orders.errors import ConfigError
 from orders.financing import FinancingTerms, FundingTerms, InterestTerms
 from orders.plan import PlanPolicy
@@ -124,7 +125,30 @@ class RunConfig(Section):
             own_consumption=section.own_consumption,
             fees=self.fees(),
             financing=self.financing(),
+            by_venue={
+                venue: VenueAssumptions(
+                    latency_ns=None if own.latency_ms is None else milliseconds_ns(own.latency_ms),
+                    jitter_ns=None if own.jitter_ms is None else milliseconds_ns(own.jitter_ms),
+                    slippage_bps=own.slippage_bps,
+                    bar_half_spread_bps=own.bar_half_spread_bps,
+                )
+                for venue, own in section.by_venue.items()
+            },
+            impact=None
+            if section.impact is None
+            else ImpactTerms(
+                coefficient=section.impact.coefficient,
+                by_symbol={
+                    symbol: ImpactFacts(volatility_fraction=facts.volatility_fraction, daily_volume=facts.daily_volume)
+                    for symbol, facts in section.impact.by_symbol.items()
+                },
+            ),
         )
+
+    def taker_terms(self) -> dict[str, TakerTerms]:
+        """Return what a market order is assumed to pay beside fees, by venue."""
+        assumed = self.assumptions()
+        return {venue: assumed.at(venue).taker_terms for venue in self.venues}
 
     def financing(self) -> FinancingTerms:
         """Return what holding costs and earns. A funding series stands here by the sha256 of its file."""

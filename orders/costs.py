@@ -1,11 +1,12 @@
-"""What a trade costs. `fee_for` forecasts in the plan and charges in the simulated venue.
+"""What a trade costs: `market_price` and `fee_for` forecast in the plan and charge in the simulated venue.
 
-What a trade moves the market by is charged by nobody here: impact serves calibration and the capacity of a backtest.
+So a forecast is what is charged, where the market does not move: to the digit, but for a fee's last currency unit.
 """
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from collections.abc import Mapping
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
 from enum import StrEnum
 from typing import Final
 
@@ -17,6 +18,9 @@ POWERS: Final = Context(prec=34, rounding=ROUND_HALF_EVEN)
 EXACT_ROUNDED: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)  # room for 12 places behind any market number
 IMPACT_PLACES: Final = Decimal("1e-12")
 BPS: Final = Decimal(10_000)
+PER_BPS: Final = Decimal("0.0001")
+HALF: Final = Decimal("0.5")
+ONE: Final = Decimal(1)
 SQUARE_ROOT: Final = Decimal("0.5")
 ALMGREN_GAMMA: Final = Decimal("0.314")
 ALMGREN_ETA: Final = Decimal("0.142")
@@ -29,6 +33,76 @@ class Liquidity(StrEnum):
 
     MAKER = "maker"
     TAKER = "taker"
+
+
+class ImpactFacts(Record, frozen=True, kw_only=True):
+    """Of one symbol: volatility of one day as a fraction >= 0, and units > 0 that the market trades in a day."""
+
+    volatility_fraction: Decimal
+    daily_volume: Decimal
+
+
+class ImpactTerms(Record, frozen=True, kw_only=True):
+    """`coefficient`: Y >= 0 of the square-root law. A symbol that is not in `by_symbol` cannot be traded under these."""
+
+    coefficient: Decimal
+    by_symbol: Mapping[str, ImpactFacts]
+
+    def bps_of(self, symbol: str, *, quantity: Decimal) -> Decimal:
+        """Return the impact of a whole parent order of `quantity` > 0 units: see `square_root_impact_bps`."""
+        facts = self.by_symbol[symbol]
+        return square_root_impact_bps(
+            coefficient=self.coefficient,
+            volatility_fraction=facts.volatility_fraction,
+            quantity=quantity,
+            daily_volume=facts.daily_volume,
+        )
+
+
+class TakerTerms(Record, frozen=True, kw_only=True):
+    """What a market order pays at one venue beside fees. `perfect`: nothing, it fills at the mid.
+
+    `slippage_bps` >= 0 of the touch; `half_spread_bps` >= 0 of the price where bid and ask are one (a bar); `impact` None: none.
+    """
+
+    perfect: bool
+    slippage_bps: Decimal
+    half_spread_bps: Decimal
+    impact: ImpactTerms | None
+
+    @property
+    def at_the_touch(self) -> bool:
+        """Whether a market order fills at the book's own far touch."""
+        return not (self.perfect or self.slippage_bps or self.half_spread_bps or self.impact)
+
+
+def market_price(
+    side: Side, *, symbol: str, quantity: Decimal, bid: Decimal, ask: Decimal, tick_size: Decimal, terms: TakerTerms
+) -> Decimal:
+    """Return the price of a market order that meets this book, in quote currency: a multiple of the tick, rounded against it.
+
+    `quantity` > 0 units of the whole parent order. The touch is opened by the half spread where bid and ask are one; slippage
+    and impact are paid on top of it. Exact but for impact (12 places of a bp); a price stays above zero.
+    """
+    buy = side is Side.BUY
+    if terms.perfect:
+        wanted = EXACT.multiply(EXACT.add(bid, ask), HALF)
+    else:
+        wanted = ask if buy else bid
+        if bid == ask and terms.half_spread_bps:
+            wanted = _moved(wanted, terms.half_spread_bps, buy=buy)
+        further = terms.slippage_bps
+        if terms.impact is not None:
+            further = EXACT.add(further, terms.impact.bps_of(symbol, quantity=quantity))
+        if further:
+            wanted = _moved(wanted, further, buy=buy)
+    steps = EXACT_ROUNDED.divide(wanted, tick_size).to_integral_value(ROUND_CEILING if buy else ROUND_FLOOR)
+    return EXACT.multiply(max(steps, ONE), tick_size)
+
+
+def _moved(price: Decimal, bps: Decimal, *, buy: bool) -> Decimal:
+    part = EXACT.multiply(bps, PER_BPS)
+    return EXACT.multiply(price, EXACT.add(ONE, part) if buy else EXACT.subtract(ONE, part))
 
 
 def fee_for(

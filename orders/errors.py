@@ -3,7 +3,8 @@
 SluiceError
 ├── ConfigError        the operator mends a file; nothing starts
 ├── InputError         a file or an answer from outside is not what its format says; nothing is traded
-│   └── NotYet         it may become right by itself (vanished, half written, empty): HOLD
+│   ├── NotYet         it may become right by itself (vanished, half written, empty): HOLD
+│   └── NotAsked       it is sound, and cannot serve for what was asked (a run that still goes on cannot be replayed)
 ├── ProvenanceError    research mends the run; nothing is sent
 ├── StorageError       the disk said no; trading stops, cancels still go out
 ├── LockHeld           another process has the data directory
@@ -43,6 +44,10 @@ class InputError(SluiceError):
 
 class NotYet(InputError):
     """A document is absent, empty or half written: hold, alarm, look again."""
+
+
+class NotAsked(InputError):
+    """A document is what it should be, and a rule keeps it from what was asked; exit code 3."""
 
 
 class ProvenanceError(SluiceError):

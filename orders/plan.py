@@ -16,6 +16,7 @@ import msgspec
 
 from orders.book import Book
 from orders.canonical import decimal_text, plain, sha256_hex
+from orders.costs import TakerTerms
 from orders.ids import client_order_id
 from orders.policy import Flips as Flips
 from orders.policy import InFlight as InFlight
@@ -53,7 +54,7 @@ class OpenOrder(Record, frozen=True, kw_only=True):
 class PlanInputs(Record, frozen=True, kw_only=True):
     """Everything a plan depends on. `now_ns` is on the time scale of the quotes; it judges ages and is not in the plan.
 
-    `targets`: symbol -> signed net weight, a fraction of equity. `accounts`, `fees`: by venue.
+    `targets`: symbol -> signed net weight, a fraction of equity. `accounts`, `fees`, `taker_terms`: by venue.
     `rates`: by currency, to base currency; base itself needs none. `shares`: symbol -> winner (engine/profile) -> signed
     fraction of equity, which sum to `targets`; None: not attributed. `hours`: the session of every market traded on; None:
     not judged, a symbol absent from it is refused. `turnover_today`: fraction of equity traded since the day began; None: not
@@ -72,6 +73,7 @@ class PlanInputs(Record, frozen=True, kw_only=True):
     listings: Mapping[str, Listing]
     accounts: Mapping[str, AccountKind]
     fees: Mapping[str, FeeSchedule]
+    taker_terms: Mapping[str, TakerTerms]
     rates: Mapping[str, Rate]
     policy: PlanPolicy
     now_ns: int
@@ -88,7 +90,9 @@ class PlanLine(Record, frozen=True, kw_only=True, gc=False):
     `ask` None when there is no usable price, `instrument_id` None when the symbol is not listed. `unit_value_base`: base
     currency for one unit at price 1 (multiplier x rate). `notional_base` and `fee_base` are at the far touch (buys at ask,
     sells at bid), of a LIMIT line at its `limit_price`; where the line does not trade for its size, they are of what is not
-    sent. `limit_price`: quote currency, None for MARKET.
+    sent. `limit_price`: quote currency, None for MARKET. `forecast_price`: what an order is expected to be filled at, by the
+    assumptions (`orders.costs.market_price`), or its limit; the fee of a line that trades is at it. None: nothing is sent, or
+    an older version planned it.
 
     `attribution`: winner -> signed weight, which sum to the target weight; empty where the plan is not attributed.
     `crossed_weight` >= 0: what the winners cancel out between themselves, (sum of |w| - |sum of w|) / 2. `after_line`: goes only
@@ -115,6 +119,7 @@ class PlanLine(Record, frozen=True, kw_only=True, gc=False):
     notional_base: Decimal
     fee_base: Decimal
     limit_price: Decimal | None = None
+    forecast_price: Decimal | None = None
     attribution: Mapping[str, Decimal] = NO_SHARES
     crossed_weight: Decimal = ZERO
     after_line: int | None = None
@@ -130,7 +135,8 @@ class Plan(Record, frozen=True, kw_only=True):
 
     Exposures are fractions of equity on the book after all trading lines filled at mid, fees left out. `turnover`: sum of
     traded notionals at mid / equity. `tracking_error_bps`: half the sum of |weight after - target weight|, 10,000 = equity
-    (no covariances). `forecast_cost_bps`: taker fees and half spreads, of the traded notional at mid. `scale_factor`: what
+    (no covariances). `forecast_cost_bps`: taker fees and
+    what lies between mid and forecast prices, of the traded notional at mid. `scale_factor`: what
     the buys of the scarcest cash pot were multiplied by, 1 when cash was enough, cut to 12 places; `turnover_factor` likewise
     what opens or adds, by the turnover caps. `crossed_weight`: exact sum over the lines. `cancels`: client order ids of open
     orders that are in the way, ascending. Where open orders are netted, they count as filled in what is "after". Fractions are
@@ -271,6 +277,7 @@ def _line_document(line: PlanLine) -> dict[str, Any]:
         "notional_base": text(line.notional_base),
         "fee_base": text(line.fee_base),
         "limit_price": None if line.limit_price is None else text(line.limit_price),
+        "forecast_price": None if line.forecast_price is None else text(line.forecast_price),
         "attribution": {winner: text(weight) for winner, weight in line.attribution.items()},
         "crossed_weight": text(line.crossed_weight),
         "after_line": line.after_line,

@@ -78,7 +78,9 @@ def add_simulated_venue(
 ) -> Any:
     """Add one venue with its instruments to a backtest and return its guarded client."""
     kernel = engine.kernel
-    fill_model = AssumedFillModel(assumptions, cache=kernel.cache)
+    assumptions = assumptions.at(venue)
+    symbols = {listing.instrument_id: symbol for symbol, listing in listings.items()}
+    fill_model = AssumedFillModel(assumptions, cache=kernel.cache, symbols=symbols)
     handle = _Handle(SimulationModuleConfig())
     cash = account is AccountKind.CASH
     engine.add_venue(

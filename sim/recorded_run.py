@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from lakehouse.layout import Layout
 from lakehouse.manifest import ManifestOutcome
 from lakehouse.rebuild import LogFold, decode_line
 from lakehouse.run_inputs import InputLine, MarketFile, Published, hashes_of, judged_of, read_input, read_list, starts_with
-from orders.errors import InputError
+from orders.errors import ConfigError, InputError, NotAsked, NotYet
 
 QUOTE_COLUMNS: Final = ("ts_ns", "received_ns", "symbol", "bid", "ask", "bid_size", "ask_size")
 
@@ -51,18 +51,23 @@ class RecordedRun:
 def read_run(layout: Layout, run_id: str | None) -> RecordedRun:
     """Return a shadow run of the log; None: the last one. Checks log, ledger and kept inputs on the way.
 
-    Raises `InputError`: RUN_UNKNOWN, RUN_NOT_SHADOW, INPUTS_NOT_KEPT (it was recorded before inputs were), RUN_CARRIED_ORDERS
-    (orders of an earlier run were still working when it began), INPUT_MISSING, INPUT_ALTERED; `BadLine`, `StorageError`.
+    Raises `NotYet` VANISHED (no log), `ConfigError` RUN_UNKNOWN, `NotAsked`: RUN_NOT_SHADOW, INPUTS_NOT_KEPT (it was recorded
+    before inputs were), RUN_CARRIED_ORDERS (orders of an earlier run were still working when it began); `InputError`:
+    INPUT_MISSING, INPUT_ALTERED; `BadLine`, `StorageError`.
     """
+    if not layout.log.exists():
+        raise NotYet(
+            "VANISHED", expected=f"a log at {layout.log}", found="no file", action="Name the directory of a run with --lakehouse."
+        )
     examine(layout)
-    raws = layout.log.read_bytes().split(b"\n")[:-1] if layout.log.exists() else []
+    raws = layout.log.read_bytes().split(b"\n")[:-1]
     lines = [decode_line(raw) for raw in raws]
     start = _start_of(lines, run_id, layout=layout)
     fold = LogFold()
     for line in lines[: start.seq - 1]:
         fold.apply(line)
     if sent := [order_id for order_id, trace in fold.open_orders.items() if trace.received is not None]:
-        raise InputError(
+        raise NotAsked(
             "RUN_CARRIED_ORDERS",
             expected=f"a run that began with nothing working, {start.run_id}",
             found=f"{len(sent)} orders of an earlier run, {sent[0]} first",
@@ -84,11 +89,32 @@ def read_run(layout: Layout, run_id: str | None) -> RecordedRun:
     )
 
 
+def cut_off(run: RecordedRun, *, until_ns: int) -> RecordedRun:
+    """Return what of a run that did not end by itself can be replayed: its lines up to the last quote that was written.
+
+    Raises `NotAsked` RUN_CUT_SHORT where no quote was.
+    """
+    end_ns = min(run.end_ns, until_ns)
+    if end_ns <= run.start.ts_ns:
+        raise NotAsked(
+            "RUN_CUT_SHORT",
+            expected=f"recorded quotes of run {run.start.run_id}, which did not end by itself",
+            found="none: they are written once a minute, and it was killed before",
+            action="Replay another run; without its quotes nothing can be compared.",
+        )
+    return replace(
+        run,
+        lines=[line for line in run.lines if line.ts_ns <= end_ns],
+        published=[(ts_ns, outcome) for ts_ns, outcome in run.published if ts_ns <= end_ns],
+        end_ns=end_ns,
+    )
+
+
 def _start_of(lines: Sequence[records.AnyLine], run_id: str | None, *, layout: Layout) -> records.RunStart:
     starts = [line for line in lines if isinstance(line, records.RunStart)]
     found = [line for line in starts if run_id is None or line.run_id == run_id]
     if not found:
-        raise InputError(
+        raise ConfigError(
             "RUN_UNKNOWN",
             expected=f"run {run_id} in {layout.log}" if run_id else f"a run in {layout.log}",
             found=f"{', '.join(line.run_id for line in starts[-5:]) or 'none'}",
@@ -96,14 +122,14 @@ def _start_of(lines: Sequence[records.AnyLine], run_id: str | None, *, layout: L
         )
     start = found[-1]
     if start.kind != "shadow":
-        raise InputError(
+        raise NotAsked(
             "RUN_NOT_SHADOW",
             expected="a shadow run",
             found=f"{start.run_id}, a {start.kind}",
             action="Name a run of `sluice shadow`.",
         )
     if start.inputs_sha256 is None:
-        raise InputError(
+        raise NotAsked(
             "INPUTS_NOT_KEPT",
             expected=f"inputs_sha256 in the first line of run {start.run_id}",
             found="none: config, symbol map, limits and manifests of that run were not kept, only their sha256",

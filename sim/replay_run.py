@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from analysis.log_store import open_log
 from analysis.replay_cause import changed_inputs
-from analysis.replay_course import course_of
+from analysis.replay_course import course_of, leave_out_unfinished
 from analysis.replay_diff import Comparer
+from analysis.replay_paper import paper_parity
 from analysis.replay_result import Budget, ReplayResult, result_bytes, result_of
 from engine.run_config import RunConfig, load_config
 from lakehouse import records
 from lakehouse.layout import Layout, replace_file, safe_name, storage_error
-from orders.errors import ConfigError
+from lakehouse.lock import current_holder
+from orders.errors import ConfigError, NotAsked
 from sim.recorded_market import RecordedMarket
-from sim.recorded_run import RecordedRun, read_run
+from sim.recorded_run import RecordedRun, cut_off, read_run
 from sim.replay import replay
 
 UNKEPT: Final = "was not kept: the replay read it where it lies today"
@@ -40,10 +44,17 @@ def run_replay(
     `config_path`: another config instead of the run's own, to see what it would have changed. `output`: where the replay's own
     record stays, a new directory; None: it is thrown away. The budget is the config's `[replay]` where no argument says other.
 
-    Raises what `read_run` and `replay` raise, and `ConfigError` OUTPUT_EXISTS.
+    Raises what `read_run` and `replay` raise, `NotAsked` RUN_IN_PROGRESS, and `ConfigError` OUTPUT_EXISTS.
     """
     layout = Layout(lakehouse)
     run = read_run(layout, run_id)
+    if not run.finished and (holder := current_holder(layout)) is not None and holder.run_id in (run.start.run_id, None):
+        raise NotAsked(
+            "RUN_IN_PROGRESS",
+            expected=f"run {run.start.run_id} ended, or another one named",
+            found=f"it goes on, pid {holder.pid}",
+            action="Wait until it has ended, or stop it; `sluice status` shows it.",
+        )
     config = run.config if config_path is None else load_config(config_path)
     budget = budget_of(config)
     if orders_max_fraction is not None:
@@ -81,9 +92,21 @@ def compared(
 ) -> ReplayResult:
     """Play `run` with `config` into `record` and return the judged comparison."""
     market = RecordedMarket(run.layout, run.market)
+    if not run.finished:
+        run = cut_off(run, until_ns=market.until_ns)
     replayed = replay(run, layout=record, config=config, say=say)
     one, other = course_of(run.lines), course_of(replayed.lines)
     remarks = [*_remarks(run, config, market), *(f"the replay halted itself: {reason}" for reason in replayed.halts)]
+    if not run.finished:
+        waiting = leave_out_unfinished(one, other, cut_ns=run.end_ns)
+        remarks.append(
+            f"the run did not end by itself: compared up to {_utc(run.end_ns)}, as far as its quotes were written"
+            + (f", without {waiting} orders and plans that were under way then" if waiting else "")
+        )
+    paper = None
+    if run.finished:
+        with open_log(run.layout.log, run=run.start.run_id, copy=False) as store:
+            paper = paper_parity(store, run.lines, market=market)
     return result_of(
         one,
         Comparer(one, other, market=market).compare(),
@@ -91,14 +114,13 @@ def compared(
         finished=run.finished,
         changed=changed_inputs(one.start, other.start),
         remarks=remarks,
+        paper=paper,
     )
 
 
 def _remarks(run: RecordedRun, config: RunConfig, market: RecordedMarket) -> list[str]:
     """What limits the comparison, in words."""
     remarks = [f"top_of_book/{name} is not what was recorded" for name in market.altered_names]
-    if not run.finished:
-        remarks.append("the run did not end by itself: quotes of its last minute may not have been written")
     if config.lakehouse.regime_audit is not None:
         remarks.append(f"the regime log {config.lakehouse.regime_audit} {UNKEPT}")
     remarks += [
@@ -112,3 +134,7 @@ def _remarks(run: RecordedRun, config: RunConfig, market: RecordedMarket) -> lis
     if halts:
         remarks.append(f"the run halted itself {halts} times: what it did not send after that, the replay may")
     return remarks
+
+
+def _utc(ts_ns: int) -> str:
+    return f"{datetime.fromtimestamp(ts_ns // 1_000_000_000, tz=UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -38,6 +38,7 @@ def simulated_execution(parts: Parts, venue: str, made: MadeNode) -> MakeClient:
             lock=assembly.gate,
             tap=assembly.recorder,
             halt=assembly.halt,
+            symbols={listing.instrument_id: symbol for symbol, listing in parts.listings.items()},
             requeue=[item for item in restored.requeue if item[0].instrument_id.venue.value == venue],
         )
         assembly.accruals.attach(venue, client.adjust)

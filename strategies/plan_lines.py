@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from orders.costs import Liquidity, fee_for
+from orders.costs import Liquidity, fee_for, market_price
 from orders.exact import CEILING, FLOOR, ROUNDED, fraction
 from orders.plan import NO_SHARES, Flips, PlanInputs, PlanLine, Reason
 from orders.sizing import Dust, Sized, TooLarge, fit_exact
@@ -47,6 +47,8 @@ class Draft(msgspec.Struct, gc=False, eq=False):
     notional: Decimal = ZERO
     fee: Decimal = ZERO  # in quote currency; zero when the venue takes it in the base asset
     fee_base: Decimal = ZERO
+    limit_price: Decimal | None = None  # None: a market order
+    forecast_price: Decimal | None = None  # set when the plan is put together
     fees: FeeSchedule | None = None
     pot: Pot | None = None  # None: a margin account, not bound by cash
     shares: Mapping[str, Decimal] = NO_SHARES
@@ -171,6 +173,7 @@ def size(draft: Draft, wanted: Decimal, *, mark: Mark, traded: Reason, below: Re
         case TooLarge():
             draft.stop(Reason.ABOVE_MAX_QUANTITY, plan_text.too_large(fit))
     draft.notional = fit.notional
+    draft.limit_price = limit_price
     amount, in_base = fee_for(
         side,
         quantity=fit.quantity,
@@ -185,6 +188,37 @@ def size(draft: Draft, wanted: Decimal, *, mark: Mark, traded: Reason, below: Re
         draft.fee_base = amount * price * mark.unit_value_base
     else:
         draft.fee_base = amount if mark.rate is ONE else amount * mark.rate
+
+
+def forecast(draft: Draft, *, mark: Mark, inputs: PlanInputs) -> Decimal:
+    """Set the price a line that trades is expected to be filled at, and its fee there; return the notional, in base currency."""
+    side, quote, limits, listing, fees = draft.side, mark.quote, mark.limits, mark.listing, draft.fees
+    assert side is not None
+    assert fees is not None
+    price = draft.limit_price
+    if price is None:
+        price = market_price(
+            side,
+            symbol=draft.symbol,
+            quantity=draft.quantity,
+            bid=quote.bid,
+            ask=quote.ask,
+            tick_size=limits.tick_size,
+            terms=inputs.taker_terms[listing.venue],
+        )
+    draft.forecast_price = price
+    if price != (quote.ask if side is Side.BUY else quote.bid):
+        fee, in_base = fee_for(
+            side,
+            quantity=draft.quantity,
+            price=price,
+            multiplier=limits.multiplier,
+            schedule=fees,
+            liquidity=Liquidity.TAKER,
+            has_base_currency=listing.base_currency is not None,
+        )
+        draft.fee_base = fee * price * mark.unit_value_base if in_base else fee * mark.rate
+    return draft.quantity * price * mark.unit_value_base
 
 
 _PLACES: Final[Mapping[int, Decimal]] = {n: Decimal(1).scaleb(n - WANTED_PLACES) for n in range(-40, 41)}
@@ -224,6 +258,7 @@ def record_line(number: int, draft: Draft, *, equity: Decimal) -> PlanLine:
         unit_value_base=unit_value_base,
         notional_base=notional_base,
         fee_base=draft.fee_base,
+        forecast_price=draft.forecast_price if sent else None,
         attribution=draft.shares,
         crossed_weight=draft.crossed,
         after_line=draft.after.line if sent and draft.after is not None else None,

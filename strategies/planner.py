@@ -21,7 +21,7 @@ from orders.values import Side
 from strategies.cash_fit import available_cash as available_cash
 from strategies.cash_fit import fit_to_cash
 from strategies.in_flight import decide_working
-from strategies.plan_lines import Draft, decide, record_line
+from strategies.plan_lines import Draft, decide, forecast, record_line
 from strategies.plan_text import in_flight
 from strategies.turnover import cap_turnover
 
@@ -195,7 +195,8 @@ def assemble_plan(
                 size = draft.quantity * mark.mid_value_base
                 after = after + size if draft.side is Side.BUY else after - size
                 traded += size
-                cost += draft.fee_base + abs(draft.notional * mark.rate - size)
+                paid = forecast(draft, mark=mark, inputs=inputs)
+                cost += draft.fee_base + abs(paid - size)
         gross += abs(after)
         net += after
         gaps += abs(after - draft.target * equity)

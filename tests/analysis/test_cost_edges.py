@@ -205,7 +205,7 @@ def test_the_gap_to_the_forecast_is_the_sum_of_its_parts(tmp_path: Path) -> None
     store = open_log(tmp_path / "execution_logs.jsonl")
     order_costs(store)
     for found in [*forecast_gaps(store), *forecast_gaps(store, by=["symbol"])]:
-        assert found.gap == found.fees_gap + found.spread_gap + found.impact + found.timing + found.unsplit
+        assert found.gap == found.fees_gap + found.spread_gap + found.impact_gap + found.timing + found.unsplit
         assert found.realised - found.forecast == found.gap
     with pytest.raises(ConfigError, match="BY_UNKNOWN"):
         forecast_gaps(store, by=["colour"])

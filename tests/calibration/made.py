@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from lakehouse.records import AnyLine
@@ -62,6 +63,17 @@ def made_log(path: Path, *, seed: int, orders: int = 300, limits: int = 120, tru
     for number in range(limits):
         at_ns = START_NS + int((number + 0.5) * orders / limits * SECOND)
         lines += limit_order(number, seq=len(lines) + 1, at_ns=at_ns, filled=bool(rng.random() < shown.limit_fill_fraction))
+    return write(path, *lines)
+
+
+def two_venue_log(path: Path, *, seed: int, truths: dict[str, Truth], orders: int = 400) -> Path:
+    """Write market orders one a second, at the venues in turn, each by its venue's truth."""
+    rng = np.random.default_rng(seed)
+    lines: list[AnyLine] = [start(kind="live")]
+    for number in range(orders):
+        venue = list(truths)[number % len(truths)]
+        made = market_order(rng, truths[venue], number=number, seq=len(lines) + 1)
+        lines += [msgspec.structs.replace(line, venue=venue) for line in made]  # type: ignore[call-arg]
     return write(path, *lines)
 
 

@@ -47,7 +47,7 @@ class Made:
                 msgbus=self.bus,
                 instrument_ids=ids,
                 bar_spec=SPEC,
-                bar_half_spread_bps=Decimal(5),
+                half_spread_bps=dict.fromkeys(ids, Decimal(5)),
             ),
             listings={
                 name: Listing(symbol=name, venue="X", instrument_id=ids[name], quote_currency=code, asset_class="equity")

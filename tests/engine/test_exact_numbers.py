@@ -66,6 +66,7 @@ class _Order:
 
     side = OrderSide.BUY
     liquidity_side = LiquiditySide.TAKER
+    exec_spawn_id = None
 
     def __init__(self, order_type: object, quantity: Quantity) -> None:
         self.order_type = order_type

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from orders.book import Book
+from orders.costs import TakerTerms
 from orders.plan import OpenOrder, Plan, PlanInputs, PlanLine, PlanPolicy, UnnamedPositions
 from orders.values import AccountKind, FeeSchedule, Listing, MarketLimits, Quote, Side
 from strategies.planner import plan
@@ -43,6 +44,9 @@ def limits(symbol: str, *, venue: str = "US", **changes: Any) -> MarketLimits:
         "multiplier": D("1"),
     }
     return MarketLimits(symbol=symbol, venue=venue, **(values | changes))
+
+
+AT_TOUCH = TakerTerms(perfect=False, slippage_bps=D(0), half_spread_bps=D(0), impact=None)
 
 
 def fees(fraction: str = "0", *, base_on_buys: bool = False) -> FeeSchedule:
@@ -84,6 +88,7 @@ def inputs(
         "listings": {symbol: listing(symbol) for symbol in symbols},
         "accounts": {"US": account},
         "fees": {"US": fees()},
+        "taker_terms": {"US": AT_TOUCH},
         "rates": {},
         "policy": policy(),
         "now_ns": NOW,
@@ -113,6 +118,7 @@ def on_venues(
             },
             "accounts": dict.fromkeys(venues, account),
             "fees": dict.fromkeys(venues, schedule),
+            "taker_terms": dict.fromkeys(venues, AT_TOUCH),
             "book": Book(
                 cash={venue: {code: D(amount) for code, amount in amounts.items()} for venue, amounts in cash.items()},
                 positions=made.book.positions,

@@ -13,6 +13,7 @@ import pytest
 
 from analysis.replay_result import read_result
 from lakehouse.layout import Layout
+from lakehouse.lock import DataDirectoryLock
 from tests.gate.world import ROOT
 from tests.replay.made import other_config
 
@@ -73,7 +74,7 @@ def test_a_wider_budget_lets_it_pass(how: str, record: Layout, day: Any) -> None
         (["--price-max-bps", "-1"], 2, "USAGE"),
         (["--config", "/nowhere.toml"], 2, "CONFIG_UNREADABLE"),
         (["--output", "data"], 2, "OUTPUT_EXISTS"),
-        (["no-such-run"], 3, "RUN_UNKNOWN"),
+        (["no-such-run"], 2, "RUN_UNKNOWN"),
     ],
     ids=["no number", "below zero", "no config", "an output that is there", "an unknown run"],
 )
@@ -85,7 +86,7 @@ def test_what_cannot_be_done_says_why(more: list[str], code: int, word: str, rec
 
 
 @pytest.mark.parametrize("spoilt", ["no record", "an altered log", "a missing input"])
-def test_a_record_that_cannot_be_replayed_is_refused_with_three(spoilt: str, record: Layout, tmp_path: Path) -> None:
+def test_a_record_that_is_missing_or_altered_is_a_failure(spoilt: str, record: Layout, tmp_path: Path) -> None:
     where = record.directory
     if spoilt == "no record":
         where = tmp_path / "nothing"
@@ -94,9 +95,63 @@ def test_a_record_that_cannot_be_replayed_is_refused_with_three(spoilt: str, rec
     else:
         next(path for path in record.inputs.iterdir() if path.suffix != ".jsonl").unlink()
     done = replay(where)
-    assert done.returncode == 3, done.stdout + done.stderr
+    assert done.returncode == 1, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     assert not record.reports.exists()
+
+
+COMMANDS = {"report": ["report"], "replay": ["replay"], "calibrate": ["calibrate", "data/configs/crypto.toml"]}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(("what", "code", "word"), [("no log", 1, "VANISHED"), ("no such run", 2, "RUN_UNKNOWN")])
+def test_a_missing_log_and_an_unknown_run_end_alike_in_every_command(
+    command: str, what: str, code: int, word: str, record: Layout, tmp_path: Path
+) -> None:
+    where = record.directory if what == "no such run" else tmp_path / "nothing"
+    run = ["nobody"] if command == "replay" else ["--run", "nobody"]
+    words = [str(SLUICE), *COMMANDS[command], "--lakehouse", str(where), *(run if what == "no such run" else [])]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert word in done.stderr
+
+
+def killed(record: Layout) -> None:
+    """Take the last line away, which says that the run ended by itself, and what of the ledger speaks of it."""
+    raws = record.log.read_bytes().splitlines(keepends=True)
+    record.log.write_bytes(b"".join(raws[:-1]))
+    kept = record.ledger.read_bytes().splitlines(keepends=True)
+    record.ledger.write_bytes(b"".join(raw for raw in kept if json.loads(raw)["body"].get("log_line", 0) < len(raws)))
+
+
+def test_a_run_that_goes_on_is_refused_with_three_and_says_so(record: Layout) -> None:
+    killed(record)
+    with DataDirectoryLock(record, run_id=json.loads(record.log.read_bytes().splitlines()[0])["run_id"]):
+        done = replay(record.directory)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "refused  RUN_IN_PROGRESS" in done.stderr
+    assert "it goes on, pid" in done.stderr
+    assert not record.reports.exists()
+
+
+def test_a_run_killed_before_its_quotes_were_written_is_refused_with_three(record: Layout) -> None:
+    killed(record)
+    listed = next(record.inputs.glob("*.jsonl"))
+    kept = [line for line in listed.read_bytes().splitlines(keepends=True) if b'"type":"quotes"' not in line]
+    listed.write_bytes(b"".join(kept))
+    done = replay(record.directory)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "refused  RUN_CUT_SHORT" in done.stderr
+
+
+def test_the_words_say_that_paper_was_no_easier_and_that_the_tree_adds_up(record: Layout, day: Any) -> None:
+    done = replay(record.directory)
+    assert "paper    0 of 5 fills were better than the book they met, score 1" in done.stdout
+    assert "which is the cost tree's" in done.stdout
+    result = read_result((record.reports / f"replay-{day[2].start.run_id}.json").read_bytes())
+    assert result.paper is not None
+    assert result.paper.adds_up
+    assert result.paper.unproven == 0
 
 
 def test_the_replays_own_record_can_be_kept_and_verifies(record: Layout, tmp_path: Path) -> None:

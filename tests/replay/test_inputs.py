@@ -14,7 +14,7 @@ from lakehouse.manifest import ManifestHeld
 from lakehouse.run_inputs import InputFile, InputsWriter, Published, judged_bytes, judged_of, read_input, read_list
 from lakehouse.verifier import verify
 from orders.canonical import sha256_hex
-from orders.errors import InputError
+from orders.errors import InputError, SluiceError
 from sim.recorded_run import read_run
 
 HELD = ManifestHeld(code="MANIFEST_EMPTY", message="nothing", manifest_sha256=None, written_ns=5)
@@ -95,7 +95,7 @@ def test_verify_and_replay_say_which_input_is_gone(which: Any, code: str, record
     report = verify(record.directory)
     assert report.first_bad is not None
     assert report.first_bad.code == code
-    with pytest.raises(InputError, match=code):
+    with pytest.raises(SluiceError, match=code):
         read_run(record, None)
 
 
@@ -112,11 +112,11 @@ def test_a_record_whose_inputs_are_whole_verifies(record: Layout) -> None:
 
 
 @pytest.mark.parametrize(
-    ("run_id", "code"), [("another", "RUN_UNKNOWN"), (None, "RUN_UNKNOWN")], ids=["an id that is not there", "an empty record"]
+    ("run_id", "code"), [("another", "RUN_UNKNOWN"), (None, "VANISHED")], ids=["an id that is not there", "an empty record"]
 )
 def test_a_run_that_is_not_there_is_refused_by_name(run_id: Any, code: str, record: Layout, tmp_path: Path) -> None:
     layout = record if run_id else Layout(tmp_path / "empty")
-    with pytest.raises(InputError, match=code):
+    with pytest.raises(SluiceError, match=code):
         read_run(layout, run_id)
 
 

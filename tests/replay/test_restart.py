@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import shutil
 from typing import Any
 
+import pyarrow.parquet as pq
+
+from analysis.replay_result import Budget
 from lakehouse.layout import Layout
 from sim.recorded_run import read_run
+from sim.replay_run import compared
 from tests.gate.world import BTC, World, manifest_text, run_shadow
 from tests.parity.test_made_day import made_day, manifests
 from tests.replay.made import TRIES_MAX, lines_of, memory, replay_of
@@ -45,24 +52,17 @@ def test_each_run_of_a_log_can_be_named(tmp_path: Any) -> None:
 
 def cut(world: World, root: Any, *, after: str) -> Layout:
     """The record as a kill leaves it right after the last line of a type: no later line, no later ledger record."""
-    import shutil
-
     shutil.copytree(world.lakehouse, root / "cut")
     layout = Layout(root / "cut")
     raws = layout.log.read_bytes().splitlines(keepends=True)
     last = max(place for place, raw in enumerate(raws) if f'"type":"{after}"'.encode() in raw)
     layout.log.write_bytes(b"".join(raws[: last + 1]))
-    import json
-
     records = layout.ledger.read_bytes().splitlines(keepends=True)
     layout.ledger.write_bytes(b"".join(raw for raw in records if json.loads(raw)["body"].get("log_line", 0) <= last + 1))
     return layout
 
 
 def test_a_run_that_was_killed_is_replayed_as_far_as_its_lines_go(day: Any, tmp_path: Any) -> None:
-    from analysis.replay_result import Budget
-    from sim.replay_run import compared
-
     layout = cut(day[0], tmp_path, after="send")
     run = read_run(layout, None)
     result = compared(run, config=run.config, record=Layout(tmp_path / "record"), budget=Budget())
@@ -70,3 +70,22 @@ def test_a_run_that_was_killed_is_replayed_as_far_as_its_lines_go(day: Any, tmp_
     assert not result.finished
     assert any("did not end by itself" in remark for remark in result.remarks)
     assert {one.cause for one in result.differences} <= {"clock"}
+
+
+def test_a_run_whose_last_quotes_were_not_written_is_compared_as_far_as_they_go(day: Any, tmp_path: Any) -> None:
+    """Killed with half a day of quotes in memory: the second plan and its orders were decided on nothing that is left."""
+    layout = cut(day[0], tmp_path, after="fill")
+    batch = next(layout.top_of_book.glob("*.parquet"))
+    table = pq.read_table(batch).slice(0, 18)  # the first six of thirteen rounds
+    pq.write_table(table, batch)
+    listed = next(layout.inputs.glob("*.jsonl"))
+    sha256 = hashlib.sha256(batch.read_bytes()).hexdigest()
+    lines = [json.loads(line) for line in listed.read_bytes().splitlines()]
+    changed = [{**line, "sha256": sha256, "rows": 18} if line["type"] == "quotes" else line for line in lines]
+    listed.write_bytes(b"".join(json.dumps(line, separators=(",", ":")).encode() + b"\n" for line in changed))
+    run = read_run(layout, None)
+    result = compared(run, config=run.config, record=Layout(tmp_path / "record"), budget=Budget())
+    assert (result.plans, result.orders, result.fills) == (1, 2, 2)
+    assert result.over == ()
+    assert result.paper is None
+    assert any("as far as its quotes were written" in remark for remark in result.remarks)

@@ -10,9 +10,11 @@ from nautilus_trader.model.enums import OrderSide
 from nautilus_trader.model.identifiers import ClientOrderId, StrategyId, TraderId
 from nautilus_trader.model.objects import Price, Quantity
 from nautilus_trader.model.orders import MarketOrder
+from nautilus_trader.test_kit.stubs.component import TestComponentStubs
 
 from engine.instruments import instrument_of
 from orders.assumptions import Assumptions, FillAt, FillRule
+from orders.costs import ImpactFacts, ImpactTerms
 from orders.financing import DayCount, FinancingTerms
 from orders.values import FeeSchedule, Listing, MarketLimits
 from venues.simulated.models import AssumedFeeModel, AssumedFillModel, DueTimes
@@ -164,3 +166,26 @@ def test_nothing_is_moved_where_own_consumption_is_not_assumed(changes: dict[str
     model = AssumedFillModel(assume(**{"slippage_bps": Decimal(10), "own_consumption": True} | changes))
     prices = made_levels(model, "1", "2")
     assert prices[0] == prices[1]
+
+
+def test_a_child_pays_for_the_size_of_its_whole_parent() -> None:
+    parent = order(OrderSide.BUY, "4")
+    child = MarketOrder(
+        trader_id=parent.trader_id,
+        strategy_id=parent.strategy_id,
+        instrument_id=INSTRUMENT.id,
+        client_order_id=ClientOrderId("b" * 32),
+        order_side=OrderSide.BUY,
+        quantity=Quantity.from_str("1"),
+        init_id=UUID4(),
+        ts_init=0,
+        exec_spawn_id=parent.client_order_id,
+    )
+    cache = TestComponentStubs.cache()
+    cache.add_order(parent)
+    facts = ImpactFacts(volatility_fraction=Decimal("0.02"), daily_volume=Decimal(10_000))
+    impact = ImpactTerms(coefficient=Decimal("0.5"), by_symbol={LISTING.symbol: facts})
+    model = AssumedFillModel(assume(impact=impact), cache=cache, symbols={INSTRUMENT.id.value: LISTING.symbol})
+    bid, ask = Price.from_str("99.99"), Price.from_str("100.00")
+    charged = [model.get_orderbook_for_fill_simulation(INSTRUMENT, one, bid, ask).best_ask_price() for one in (parent, child)]
+    assert [str(price) for price in charged] == ["100.02", "100.02"]  # 0.5 x 2 % x sqrt(0.0004) = 2 bp

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_UP, Decimal
+from collections.abc import Callable, Mapping
+from decimal import ROUND_UP, Decimal
+from types import MappingProxyType
 from typing import Any, Final
 
 from nautilus_trader.backtest.models import FeeModel, FillModel, LatencyModel
@@ -15,12 +16,12 @@ from nautilus_trader.model.enums import LiquiditySide as NautilusLiquidity
 from nautilus_trader.model.objects import Money, Price, Quantity
 
 from orders.assumptions import Assumptions, FillRule
-from orders.costs import Liquidity, fee_for
+from orders.costs import Liquidity, fee_for, market_price
 from orders.exact import at_places
 from orders.values import FeeSchedule, Side
 
 DEPTH_MULTIPLE: Final = Decimal(2)  # the made book holds twice the order, so that its whole quantity fills on one level
-BPS: Final = Decimal(10_000)
+NO_SYMBOLS: Final[Mapping[str, str]] = MappingProxyType({})
 UNITS: Final = tuple(Decimal(1).scaleb(-places) for places in range(17))  # Nautilus has at most 16 decimals
 
 
@@ -38,25 +39,24 @@ class _Taken:
 
 
 class AssumedFillModel(FillModel):
-    """PERFECT fills at the mid, TOUCH at the touch plus `slippage_bps`; deterministic, no draws.
+    """PERFECT fills at the mid, TOUCH at the touch plus `slippage_bps` and impact; deterministic, no draws.
 
-    Prices are rounded to the tick against the order: up for a buy, down for a sell. With `own_consumption`, a market order that
+    Prices are `orders.costs.market_price`'s, of one venue's assumptions (`Assumptions.at`); `symbols`: by instrument id, for the
+    impact of its parent order's size. With `own_consumption`, a market order that
     finds nothing left at the touch, because ours before it took it all, fills one tick further than they did: Nautilus would
     leave it at the venue for ever, neither filled nor refused. `cache` knows the sizes of quotes; without one, and for bars,
     every order takes all there is. `meets_no_size(order)` is asked first: whether a market order has met a touch without size,
     which fills nothing under either rule; the venue has rejected it then.
     """
 
-    def __init__(self, assumptions: Assumptions, *, cache: Any = None) -> None:
+    def __init__(self, assumptions: Assumptions, *, cache: Any = None, symbols: Mapping[str, str] = NO_SYMBOLS) -> None:
         super().__init__(prob_fill_on_limit=1.0, prob_slippage=0.0)
         self._cache = cache
         self._consumes = assumptions.own_consumption and assumptions.fill_rule is not FillRule.PERFECT
         self._taken: dict[tuple[Any, bool], _Taken] = {}
-        self._perfect = assumptions.fill_rule is FillRule.PERFECT
-        self._slippage = assumptions.slippage_bps / BPS
-        self._half_spread = assumptions.bar_half_spread_bps / BPS
+        self._terms = assumptions.taker_terms
+        self._symbols = symbols
         self.meets_no_size: Callable[[Any], bool] = lambda order: False
-        self._own_book = self._perfect or bool(self._slippage) or bool(self._half_spread)
 
     def get_orderbook_for_fill_simulation(self, instrument: Any, order: Any, best_bid: Any, best_ask: Any) -> Any:
         """Return a one-level book on the order's far side, or None for the venue's own book (plain touch)."""
@@ -64,22 +64,31 @@ class AssumedFillModel(FillModel):
             return None
         buy = order.side == OrderSide.BUY
         further = self._ticks_further(instrument, order, best_ask if buy else best_bid, buy=buy) if self._consumes else 0
-        if not self._own_book and not further:
+        if self._terms.at_the_touch and not further:
             return None
-        bid, ask = best_bid.as_decimal(), best_ask.as_decimal()
-        if self._perfect:
-            wanted = (bid + ask) / 2
-        else:
-            half = self._half_spread if bid == ask else Decimal(0)
-            wanted = ask * (1 + half + self._slippage) if buy else bid * (1 - half - self._slippage)
         tick = instrument.price_increment.as_decimal()
-        steps = (wanted / tick).to_integral_value(ROUND_CEILING if buy else ROUND_FLOOR) + (further if buy else -further)
-        price = Price.from_decimal(at_places(steps * tick, instrument.price_precision))
+        charged = market_price(
+            Side.BUY if buy else Side.SELL,
+            symbol=self._symbols.get(instrument.id.value, ""),
+            quantity=self._parent_quantity(order),
+            bid=best_bid.as_decimal(),
+            ask=best_ask.as_decimal(),
+            tick_size=tick,
+            terms=self._terms,
+        )
+        charged += further * tick if buy else -further * tick
+        price = Price.from_decimal(at_places(charged, instrument.price_precision))
         size = Quantity.from_decimal(at_places(order.quantity.as_decimal() * DEPTH_MULTIPLE, instrument.size_precision))
         book = OrderBook(instrument_id=instrument.id, book_type=BookType.L2_MBP)
         side = OrderSide.SELL if buy else OrderSide.BUY
         book.add(BookOrder(side=side, price=price, size=size, order_id=1), 0, 0)
         return book
+
+    def _parent_quantity(self, order: Any) -> Decimal:
+        """A child pays for the size of its whole parent, as the plan forecast it."""
+        spawned_from = order.exec_spawn_id
+        parent = None if spawned_from is None or self._cache is None else self._cache.order(spawned_from)
+        return (order if parent is None else parent).quantity.as_decimal()
 
     def _ticks_further(self, instrument: Any, order: Any, far_price: Any, *, buy: bool) -> int:
         """Count the order; return by how many ticks those before it have moved the price. A second look changes nothing."""

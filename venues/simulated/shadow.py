@@ -29,7 +29,7 @@ from orders.assumptions import Assumptions, FillRule
 from orders.values import AccountKind
 from venues.base import SecondLock, WireTap
 from venues.simulated.client import GuardedSimulatedClient
-from venues.simulated.models import AssumedFeeModel, AssumedFillModel, DueTimes
+from venues.simulated.models import NO_SYMBOLS, AssumedFeeModel, AssumedFillModel, DueTimes
 
 WAKE_SLACK_S: Final = 0.0001  # after the due instant, never before it
 EXHAUSTED_S: Final = 0.002  # after a settlement the events of its fills have been applied
@@ -66,7 +66,9 @@ class ShadowExecutionClient(LiveExecutionClient):
         tap: WireTap,
         halt: Callable[[str], None],
         requeue: Sequence[tuple[Any, int]] = (),
+        symbols: Mapping[str, str] = NO_SYMBOLS,
     ) -> None:
+        assumptions = assumptions.at(venue)
         account_type = AccountType.CASH if account is AccountKind.CASH else AccountType.MARGIN
         super().__init__(
             loop=loop,
@@ -89,7 +91,7 @@ class ShadowExecutionClient(LiveExecutionClient):
         self._set_account_id(AccountId(f"{venue}-001"))
         self._venue_clock = TestClock()
         self._venue_clock.set_time(clock.timestamp_ns())
-        fill_model = AssumedFillModel(assumptions, cache=cache)
+        fill_model = AssumedFillModel(assumptions, cache=cache, symbols=symbols)
         self._exchange = SimulatedExchange(
             venue=Venue(venue),
             oms_type=OmsType.NETTING,
