@@ -1,4 +1,4 @@
-"""Where the newest price of a symbol comes from: quotes or bars in Nautilus' cache, as our `Quote`."""
+"""Where the newest price of a symbol comes from: quotes in Nautilus' cache, or bars seen on the bus, as our `Quote`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BAR_PRIORITY: Final = 30  # before the recorder and any strategy: who acts on a 
 
 
 class Prices:
-    """Reads the cache and subscribes handlers on the bus, by platform symbol.
+    """Reads the cache, or bars as they come, and subscribes handlers on the bus, by platform symbol.
 
     With `bar_spec` (such as "1-DAY-LAST-EXTERNAL") prices are bar closes, opened by the symbol's `half_spread_bps` on both
     sides; else top-of-book quotes.
@@ -46,7 +46,7 @@ class Prices:
             None if bar_spec is None else {s: BarType.from_str(f"{text}-{bar_spec}") for s, text in instrument_ids.items()}
         )
         self._earlier_bars: dict[str, Any] = {}
-        self._bars: dict[str, Any] = {}  # the newest by symbol: the cache's look-up makes a text of the bar type each time
+        self._bars: dict[str, Any] = {}  # the newest by symbol; in a backtest no bar is in the cache
         self._bar_handlers: tuple[Callable[[Any], None], ...] = ()
         for symbol, bar_type in (self._bar_types or {}).items():
             msgbus.subscribe(topic=f"data.bars.{bar_type}", handler=partial(self._on_bar, symbol), priority=BAR_PRIORITY)
@@ -55,9 +55,6 @@ class Prices:
         """Return the newest price, stamped when it was true; None when there is none yet."""
         if self._bar_types is not None:
             data = self._bars.get(symbol)
-            if data is None:  # none came on the bus since the start
-                bar_type = self._bar_types.get(symbol)
-                data = None if bar_type is None else self._cache.bar(bar_type)
         else:
             instrument_id = self._ids.get(symbol)
             data = None if instrument_id is None else self._cache.quote_tick(instrument_id)
@@ -73,8 +70,7 @@ class Prices:
     def before(self, symbol: str, instant_ns: int) -> Quote | None:
         """Return the newest price stamped before an instant; None when the last two are not, or there is none."""
         if self._bar_types is not None:
-            bar_type = self._bar_types.get(symbol)
-            found = [] if bar_type is None else [self._cache.bar(bar_type, 0), self._cache.bar(bar_type, 1)]
+            found = [self._bars.get(symbol), self._earlier_bars.get(symbol)]
         else:
             instrument_id = self._ids.get(symbol)
             found = [] if instrument_id is None else [self._cache.quote_tick(instrument_id, place) for place in (0, 1)]

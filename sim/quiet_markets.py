@@ -5,7 +5,8 @@ ours works that only moves the price the next order meets. So bars wait, and are
 comes, or at the end of a step: of all that waited, those that leave it as all of them would (`decisive`). Everybody on the bus
 sees every bar at once, and where an order works nothing waits. `tests/sim/test_quiet_markets.py` holds it against Nautilus' way.
 
-One thing differs: a venue's trade ids end in a count of the bars and fills it has simulated, and it counts fewer bars.
+Two things differ: a venue's trade ids end in a count of the bars and fills it has simulated, and it counts fewer bars; and
+bars are not in Nautilus' cache, where each fill would look for them, for a valuation that nobody asks for: the book is ours.
 """
 
 from __future__ import annotations
@@ -148,7 +149,6 @@ class QuietMarkets:
     def _simulate(self, market: _Market, bar: Any) -> None:
         market.exchange.process_bar(bar)
         market.last = None
-        self._cache.add_bar(bar)
 
     def _catch_up(self, market: _Market) -> None:
         waiting, market.waiting = market.waiting, []
@@ -158,7 +158,6 @@ class QuietMarkets:
                 market.exchange.process_bar(bar)
             market.last = waiting[-1].close
             self._clock.set_time(now_ns)  # the venue's clock is everybody's, and a bar sets it to its own instant
-            self._cache.add_bars(waiting)
 
     def _settle(self, now_ns: int) -> None:
         """Let venues take what is due, as Nautilus' engine does after each of its events, until nothing more is."""

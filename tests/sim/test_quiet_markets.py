@@ -122,7 +122,7 @@ class Trader(Strategy):  # type: ignore[misc]
             self.send(event.instrument_id.value, False, int(event.last_qty.as_decimal()) // 2, 0)
 
 
-def kernel_of(*, latency_ns: int, consumes: bool) -> tuple[BacktestEngine, QuietMarkets]:
+def kernel_of(*, latency_ns: int, consumes: bool) -> tuple[BacktestEngine, QuietMarkets, dict[str, Any]]:
     """Two venues of the simulation, with nothing of ours around them."""
     engine = BacktestEngine(BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True), run_analysis=False))
     kernel, anybody = engine.kernel, Anybody()
@@ -132,18 +132,20 @@ def kernel_of(*, latency_ns: int, consumes: bool) -> tuple[BacktestEngine, Quiet
         cancel_latency_ns=latency_ns, seed=1, slippage_bps=Decimal(0), bar_half_spread_bps=Decimal(0), own_consumption=consumes,
         fees=dict.fromkeys(VENUES, FEES), financing=NOTHING,
     )  # fmt: skip
-    for venue in VENUES:
-        add_simulated_venue(
+    clients = {
+        venue: add_simulated_venue(
             engine, SimpleNamespace(gate=anybody, recorder=anybody, accruals=anybody, halt=pytest.fail), venue=venue,
             account=AccountKind.MARGIN, balances={"USD": Decimal(1_000_000)}, assumptions=assumptions, listings=LISTINGS,
             market_limits=LIMITS, quiet=markets,
-        )  # fmt: skip
-    return engine, markets
+        )
+        for venue in VENUES
+    }  # fmt: skip
+    return engine, markets, clients
 
 
 def ran(bars: Sequence[Any], script: Script, *, quiet: bool, latency_ns: int, consumes: bool) -> Any:
-    """What happened, in order, and what the cache knows at the end of each of two steps."""
-    engine, markets = kernel_of(latency_ns=latency_ns, consumes=consumes)
+    """What happened, in order, and time and money at the end of each of two steps."""
+    engine, markets, _ = kernel_of(latency_ns=latency_ns, consumes=consumes)
     trader = Trader(script)
     engine.add_strategy(trader)
     known = []
@@ -155,9 +157,8 @@ def ran(bars: Sequence[Any], script: Script, *, quiet: bool, latency_ns: int, co
         engine.clear_data()
         if not known:
             trader.act(-1)
-        cached = [[Bar.to_dict(bar) for bar in engine.cache.bars(bar_type)] for bar_type in TYPES.values()]
         money = [engine.portfolio.account(Venue(venue)).balance_total(Currency.from_str("USD")).as_decimal() for venue in VENUES]
-        known.append((engine.kernel.clock.timestamp_ns(), cached, money))
+        known.append((engine.kernel.clock.timestamp_ns(), money))
     engine.dispose()
     return trader.events, known
 
@@ -228,10 +229,11 @@ def test_the_bars_that_count_are_the_last_move_and_what_it_needs_before(waiting,
 
 
 def test_a_market_without_orders_is_not_simulated_before_somebody_asks():
-    engine, markets = kernel_of(latency_ns=0, consumes=False)
+    engine, markets, clients = kernel_of(latency_ns=0, consumes=False)
     engine.add_data(by_instant([bar("1111"), bar("2222", day=2)]), client_id=client_id())
     engine.run(streaming=True)
-    assert engine.cache.bar(TYPES["A.X"]) is None
+    order = SimpleNamespace(instrument_id=InstrumentId.from_str("A.X"), side=OrderSide.BUY)
+    assert clients["X"].touch_size(order) == 0
     markets.catch_up()
-    assert engine.cache.bar(TYPES["A.X"]) == bar("2222", day=2)
+    assert clients["X"].touch_size(order) > 0
     engine.dispose()
