@@ -16,7 +16,19 @@ from engine.sentinel_state import SentinelState
 from lakehouse import records
 from lakehouse.rebuild import OPERATOR
 from orders.errors import InputError, StorageError
-from orders.plan import Approval, Decision, Held, Judgement, OpenOrder, Plan, PlanInputs, Reason, document_sha256, plan_document
+from orders.plan import (
+    Approval,
+    Decision,
+    Held,
+    Judgement,
+    OpenOrder,
+    Outcome,
+    Plan,
+    PlanInputs,
+    Reason,
+    document_sha256,
+    plan_document,
+)
 from sentinel.believed import MARK_JUMPED
 from sentinel.facts import RecentApproval
 from sentinel.guard import AT_ONCE_EVERYWHERE, judge_plan
@@ -169,7 +181,11 @@ class PlanDesk:
             self._halt(f"CONTROL_FAILED: {judgement.message}")
         approved_ns = self._clock_ns()
         self._recent = [RecentApproval.of(approval, approved_ns=approved_ns) for approval in judgement.approvals]
-        self._unsettled = any(line.reason in UNSETTLED or (line.trades and line.detail.startswith(FLIP)) for line in made.lines)
+        smaller = {verdict.line for verdict in judgement.verdicts if verdict.outcome is Outcome.RESIZE}
+        self._unsettled = any(  # a flip that a cap made smaller is not: a top-up would be the same again at once
+            line.reason in UNSETTLED or (line.trades and line.detail.startswith(FLIP) and line.line not in smaller)
+            for line in made.lines
+        )
         self._approved, self._planned = judgement.approvals, made
         self.last_plan = made
         self._recorder.plan(
