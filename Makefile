@@ -8,8 +8,9 @@ export UV_PROJECT_ENVIRONMENT := .venv
 BOOT := .uv
 UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo $(BOOT)/bin/uv)
 BOOTSTRAP := $(if $(filter uv,$(UV)),,$(BOOT)/bin/uv)
-# All cores, four at most: tests of the live loop measure real time. The tests of one file stay in one process.
-PYTEST := .venv/bin/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+# Four processes on any machine, because many tests wait for a real clock. The tests of one file stay in one process; files
+# begin in the order of tests/conftest.py.
+PYTEST := .venv/bin/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 ROOMS := orders lakehouse sentinel strategies venues engine sim live analysis commands
 # Progress bars for a person; nothing between the two lines of ours for a log.
 QUIET := $(shell test -t 2 || echo --quiet)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.ccxt_public.world import WAIT_S_MAX
 from venues.ccxt.client_noise import is_client_noise
 from venues.ccxt.streams import BACKOFF_FIRST_S, BACKOFF_MAX_S, Stream, StreamEvent, backoff_s
 
@@ -33,7 +35,14 @@ class Watched:
         return step
 
 
-def run_stream(watch: Watched, *, seconds: float, quiet: Any = None, handle: Callable[[Any], None] = lambda value: None):
+def run_stream(
+    watch: Watched,
+    *,
+    until: Callable[[list[Any], list[Any]], bool],
+    quiet: Any = None,
+    handle: Callable[[Any], None] | None = None,
+):
+    """Run a stream until its events and what it handled are as expected, or until it fails."""
     events: list[StreamEvent] = []
     handled: list[Any] = []
     resets: list[str] = []
@@ -41,7 +50,8 @@ def run_stream(watch: Watched, *, seconds: float, quiet: Any = None, handle: Cal
 
     async def take(value: Any) -> None:
         handled.append(value)
-        handle(value)
+        if handle is not None:
+            handle(value)
 
     async def recover() -> None:
         recovered.append(watch.calls)
@@ -59,17 +69,22 @@ def run_stream(watch: Watched, *, seconds: float, quiet: Any = None, handle: Cal
             jitter=lambda: 0.0,
             report=events.append,
         )
-        try:
-            await asyncio.wait_for(stream.run(), seconds)
-        except TimeoutError:
-            return
+        running = asyncio.create_task(stream.run())
+        async with asyncio.timeout(WAIT_S_MAX):
+            while not until(events, handled) and not running.done():
+                await asyncio.sleep(0.005)
+        if running.done():
+            running.result()
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
 
     asyncio.run(whole())
     return events, handled, resets, recovered
 
 
 def test_silence_is_told_once_with_its_length_and_so_is_the_way_back():
-    events, handled, resets, _ = run_stream(Watched("a", 60.0, 60.0, "b"), seconds=1.2)
+    events, handled, resets, _ = run_stream(Watched("a", 60.0, 60.0, "b"), until=lambda events, handled: "b" in handled)
     codes = [event.code for event in events[:2]]
     assert codes == ["STREAM_STALE", "STREAM_BACK"]
     assert events[0].outage_ns is not None
@@ -82,7 +97,7 @@ def test_silence_is_told_once_with_its_length_and_so_is_the_way_back():
 
 @pytest.mark.parametrize("error", [ConnectionError("cut"), KeyError("x"), RuntimeError("y"), asyncio.CancelledError()], ids=repr)
 def test_whatever_the_client_raises_is_a_lost_stream_that_is_subscribed_again(error):
-    events, handled, _, recovered = run_stream(Watched("a", error, "b"), seconds=0.4)
+    events, handled, _, recovered = run_stream(Watched("a", error, "b"), until=lambda events, handled: "b" in handled)
     assert [event.code for event in events[:2]] == ["STREAM_LOST", "STREAM_BACK"]
     assert handled == ["a", "b"]
     assert recovered[0] == 2
@@ -93,15 +108,18 @@ def test_a_mistake_of_ours_is_not_taken_for_a_lost_stream():
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        run_stream(Watched("a"), seconds=1, handle=broken)
+        run_stream(Watched("a"), until=lambda events, handled: False, handle=broken)
 
 
 @pytest.mark.parametrize(("answer", "codes"), [(True, []), (False, ["STREAM_STALE"]), (None, ["STREAM_STALE"])], ids=repr)
 def test_only_a_venue_that_says_nothing_happened_makes_silence_quiet(answer, codes):
     async def quiet() -> bool | None:
+        asked.append(answer)
         return answer
 
-    events, _, _, _ = run_stream(Watched("a"), seconds=0.3, quiet=quiet)
+    asked: list[bool | None] = []
+    events, _, _, _ = run_stream(Watched("a"), until=lambda events, handled: bool(events) or len(asked) > 2, quiet=quiet)
+    assert asked
     assert [event.code for event in events] == codes
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+from nautilus_trader.model.identifiers import InstrumentId
 
 from engine.inputs import read_inputs
 from engine.run_config import load_config
@@ -21,10 +22,10 @@ from lakehouse.layout import Layout
 from lakehouse.lock import DataDirectoryLock
 from sim.rehearsal.binance_public import BinancePublic
 from sim.shadow_run import ShadowRun
-from tests.gate.world import BTC, ETH, World, manifest_text
+from tests.gate.world import BTC, ETH, Name, World, manifest_text
 
 PULSE_S = 0.04
-WAIT_S_MAX = 8.0
+WAIT_S_MAX = 60.0  # a busy machine; every wait ends with what it waits for
 
 
 def fresh_manifest(weights: dict[str, str]) -> str:
@@ -135,6 +136,17 @@ class Running:
         self.live = live
         self.said = said
         self.kernel: Any = None
+        self.dropped: Callable[[], Counter[tuple[str, str]]] = Counter
+
+    async def caught_up(self, market: Market) -> None:
+        """Move a market that stands still once more, for whom subscribed since, and return when that has come."""
+        market.pulse()
+
+        def heard(name: Name) -> bool:
+            quote = self.kernel.cache.quote_tick(InstrumentId.from_str(name.instrument_id))
+            return quote is not None and str(quote.bid_price).endswith(f".{market.pulses % 100:02d}")
+
+        await self.until(lambda: heard(BTC) and heard(ETH))
 
     @property
     def lines(self) -> list[dict[str, Any]]:
@@ -174,6 +186,7 @@ def run_live(root: Path, act: Callable[[Running, Market], Awaitable[None]], **se
                 on_assembled=lambda kernel, assembly: setattr(running, "kernel", kernel),
             )
             running = Running(live, said)
+            running.dropped = lambda: run._source.data_client.dropped
             going = asyncio.create_task(run.run())
             try:
                 await running.until(lambda: going.done() or (running.kernel is not None and running.kernel.trader.is_running))

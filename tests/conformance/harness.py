@@ -38,7 +38,7 @@ from venues.base import OrderRequest, OrderResponse
 from venues.simulated.adapter import SimulatedAdapter
 from venues.simulated.shadow import ShadowExecutionClient
 
-WAIT_S = 10.0
+WAIT_S = 60.0
 RUN_ID = "conformance"
 
 

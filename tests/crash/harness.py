@@ -136,6 +136,19 @@ def lines_of(world: World) -> list[dict[str, Any]]:
     return [json.loads(line) for line in raw[:-1]]
 
 
+class Fills:
+    """What fills the log ever had: none may be missing from it later."""
+
+    def __init__(self) -> None:
+        self.keys: set[tuple[str, ...]] = set()
+
+    def still_there(self, lines: list[dict[str, Any]]) -> None:
+        names = ("venue", "account", "symbol", "trade_id", "client_order_id", "quantity", "price")
+        keys = {tuple(line[name] for name in names) for line in lines if line["type"] == "fill"}
+        assert self.keys <= keys, f"lost: {self.keys - keys}"
+        self.keys = keys
+
+
 def check(world: World) -> VerifyReport:
     """What must hold at every instant at which the process is dead."""
     report = verify(world.lake)

@@ -131,7 +131,7 @@ def test_megabytes_of_brackets_are_refused_quickly_in_bounded_memory(opener: byt
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert error.code == "TOO_DEEP"
-    assert seconds < 3
+    assert seconds < 30  # a second; minutes where time grows with the square
     assert peak < 25 * len(data)
 
 

@@ -88,7 +88,7 @@ def test_callbacks_come_in_order_over_many_batches(lines, durable, loop):
         durable.append(lines.send())
         durable.when_durable(lambda number=number: seen.append(number))
     durable.flush()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while len(seen) < 2_500 and time.monotonic() < deadline:
         loop.run()
     assert seen == list(range(2_500))
@@ -96,7 +96,7 @@ def test_callbacks_come_in_order_over_many_batches(lines, durable, loop):
 
 def test_lines_nobody_waits_for_are_written_within_milliseconds(layout, lines, durable):
     durable.append(lines.start())
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not layout.log.read_bytes() and time.monotonic() < deadline:
         time.sleep(0.002)
     assert len(on_disk(layout)) == 1

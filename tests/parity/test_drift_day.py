@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from tests.gate.world import BTC, ETH, SOL, World, manifest_text, quote, run_backtest, run_shadow
+from tests.gate.world import BTC, ETH, SOL, Ran, World, manifest_text, quote, run_backtest, run_shadow
 from tests.parity.comparison import fills_of, orders_of, plans_of, sends_of
+from tests.parity.stalls import Stalls, memory, undisturbed
 
-TRIES_MAX = 4  # a machine that stalls says nothing about the engine
 WEIGHTS = {BTC.symbol: "0.3", ETH.symbol: "0.3", SOL.symbol: "0.2"}
 
 
@@ -24,16 +22,16 @@ def day(root: Path) -> World:
 
 
 def test_a_day_of_drifts_is_the_same_in_a_backtest_and_in_a_node(tmp_path: Path) -> None:
-    base = Path("/dev/shm")
     world = day(tmp_path / "test")
     manifest = world.save("m.json", manifest_text(WEIGHTS))
     test = run_backtest(world, [(150, manifest)])
     assert [line["cause"] for line in test.of("cycle")] == ["new_manifest", "drift", "drift", "drift"]
-    with TemporaryDirectory(dir=base if base.is_dir() and os.access(base, os.W_OK) else None) as memory:
-        for number in range(TRIES_MAX):
-            shadow = run_shadow(day(Path(memory) / str(number)), [(150, manifest)])
-            if fills_of(shadow) == fills_of(test):
-                break
+    with memory() as root:
+
+        def run(number: int, stalls: Stalls) -> Ran:
+            return run_shadow(day(root / str(number)), [(150, manifest)], beside=stalls.watch)
+
+        shadow = undisturbed(run, agrees=lambda shadow: fills_of(shadow) == fills_of(test))
     assert plans_of(shadow) == plans_of(test)
     assert orders_of(shadow) == orders_of(test)
     assert sends_of(shadow) == sends_of(test)

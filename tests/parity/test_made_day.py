@@ -1,35 +1,36 @@
 """One made day through a backtest and through a live node: the same plan lines, orders and fills.
 
-No quote lies within 10 ms of a due time, and each manifest is decided by quotes that come after it in both: the node sees it
-up to a poll later. The node runs in real time.
+No quote lies near a due time, and each manifest is decided by quotes that come well after it in both: the node sees it up to a
+poll later. The node runs in real time, so the day keeps distances that a busy machine seldom exceeds.
 """
 
 from __future__ import annotations
 
 import gc
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
 from sim.feed import FeedQuote
 from tests.gate.world import BTC, DAY_NS, ETH, MS, SOL, Ran, World, manifest_text, quote, run_backtest, run_shadow
 from tests.parity.comparison import described, differences_ms, differing, fills_of, orders_of, plans_of, sends_of
+from tests.parity.stalls import Stalls, memory, undisturbed
 
 TOLERANCE_MS = 5.0
-DISTANCE_MS = 10.0
-TRIES_MAX = 4  # a machine that stalls for longer than the tolerance says nothing about the engine
+STALL_MS = 2.0  # several of these add up to more than the tolerance
+DISTANCE_MS = 30.0
+STEP_MS = 400
 FIRST = {BTC.symbol: "0.3", ETH.symbol: "0.3"}
 SECOND = {ETH.symbol: "0.1", SOL.symbol: "0.4"}
-MANIFESTS_AT_MS = (150, 1350)  # 50 ms before the prices they are decided on
+MANIFESTS_AT_MS = (STEP_MS - 150, 7 * STEP_MS - 150)  # so long before the prices they are decided on
 
 
 def made_quotes() -> list[FeedQuote]:
-    """Every 200 ms the three prices move, 5 ms after each other; orders decided on them are filled before the next."""
+    """Every `STEP_MS` the three prices move, 5 ms after each other; orders decided on them are filled before the next."""
     return [
-        quote(name, 200 * i + 5 * place, ticks=(7 * i + 3 * place) % 23 - 11)
+        quote(name, STEP_MS * i + 5 * place, ticks=(7 * i + 3 * place) % 23 - 11)
         for i in range(13)
         for place, name in enumerate((BTC, ETH, SOL))
     ]
@@ -57,31 +58,34 @@ def quiet() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def memory() -> Iterator[Path]:
-    """A directory whose syncs take no time: how long a disk takes is not what parity is about."""
-    base = Path("/dev/shm")
-    with TemporaryDirectory(dir=base if base.is_dir() and os.access(base, os.W_OK) else None) as name:
-        yield Path(name)
+def root() -> Iterator[Path]:
+    with memory() as path:
+        yield path
 
 
 @pytest.fixture(scope="module")
-def day(memory: Path, quiet: None) -> tuple[Ran, list[Ran]]:
-    """The backtest, and shadows until the last one agrees and every time was kept once."""
-    world = made_day(memory / "test")
+def shadow(root: Path, quiet: None) -> Callable[[int, Stalls], Ran]:
+    """The day in a node, once more."""
+    numbers = count()
+
+    def run(_: int, stalls: Stalls) -> Ran:
+        world = made_day(root / f"shadow-{next(numbers)}")
+        return run_shadow(world, manifests(world), beside=stalls.watch)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def day(root: Path, shadow: Callable[[int, Stalls], Ran]) -> tuple[Ran, Ran]:
+    """The backtest and a node's day."""
+    world = made_day(root / "test")
     test = run_backtest(world, manifests(world))
-    shadows: list[Ran] = []
-    while len(shadows) < TRIES_MAX:
-        again = made_day(memory / f"shadow-{len(shadows)}")
-        shadows.append(run_shadow(again, manifests(again)))
-        if differing(test, shadows[-1])[1] == [] and max(latest(test, shadows).values()) <= TOLERANCE_MS:
-            break
-    return test, shadows
+    return test, undisturbed(shadow, agrees=lambda ran: differing(test, ran)[1] == [])
 
 
 def latest(test: Ran, shadows: list[Ran]) -> dict[tuple[str, str], float]:
     """Return how late each time was in the try in which it was least so; another program's stall is not this engine's."""
     tries = [differences_ms(test, shadow) for shadow in shadows if differing(test, shadow)[1] == []]
-    assert tries, [differing(test, shadow)[1] for shadow in shadows]
     return {key: min(abs(found[key]) for found in tries) for key in tries[0]}
 
 
@@ -95,28 +99,36 @@ def test_the_day_sells_and_then_buys_and_keeps_its_distance_from_due_times(day):
 
 
 def test_both_plan_the_same_lines(day):
-    test, shadows = day
-    assert plans_of(shadows[-1]) == plans_of(test)
+    test, ran = day
+    assert plans_of(ran) == plans_of(test)
     assert len(plans_of(test)) == 2
 
 
 def test_both_send_the_same_orders_under_the_same_ids_in_the_same_order(day):
-    test, shadows = day
-    assert orders_of(shadows[-1]) == orders_of(test)
-    assert sends_of(shadows[-1]) == sends_of(test)
+    test, ran = day
+    assert orders_of(ran) == orders_of(test), differing(test, ran)[1]
+    assert sends_of(ran) == sends_of(test)
 
 
 def test_both_fill_the_same_quantities_at_the_same_prices_in_the_same_order(day):
-    test, shadows = day
-    assert fills_of(shadows[-1]) == fills_of(test)
+    test, ran = day
+    assert fills_of(ran) == fills_of(test), differing(test, ran)[1]
 
 
-def test_plans_and_fills_are_within_five_milliseconds(day):
-    test, shadows = day
-    times = latest(test, shadows)
-    if max(times.values()) > TOLERANCE_MS and os.getloadavg()[0] > (os.cpu_count() or 1):
-        pytest.skip(f"{os.getloadavg()[0]:.1f} programs want {os.cpu_count()} processors: {described(times)}")
-    assert max(times.values()) <= TOLERANCE_MS, described(times)
+def test_plans_and_fills_are_within_five_milliseconds(day, shadow):
+    test, ran = day
+    shadows = [ran]
+
+    def run(number: int, stalls: Stalls) -> Ran:
+        shadows.append(shadow(number, stalls))
+        return shadows[-1]
+
+    def late() -> bool:
+        return max(latest(test, shadows).values()) > TOLERANCE_MS
+
+    if late():
+        undisturbed(run, agrees=lambda _: not late(), distance_ms=STALL_MS, tries_max=3)
+    assert not late(), described(latest(test, shadows))
 
 
 @pytest.mark.parametrize(

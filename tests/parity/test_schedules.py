@@ -15,27 +15,27 @@ from sim.feed import FeedQuote
 from tests.gate.script import Script
 from tests.gate.world import BTC, CRYPTO, ETH, SOL, Ran, World, manifest_text, quote, run_backtest, run_shadow
 from tests.parity.comparison import differing, fills_of, orders_of, plans_of, sends_of
+from tests.parity.stalls import Stalls, memory, undisturbed
 from tests.schedules.test_runs import trades_of
 
-TRIES_MAX = 4  # a machine that stalls says nothing about the engine
 SCHEDULES = {
-    "twap": 'kind = "twap"\nduration_s = 2\nslices = 4\n',
-    "passive then cross": 'kind = "passive_then_cross"\ntimeout_s = 1\n',
-    "pov": 'kind = "pov"\nduration_s = 2\nparticipation_max = "0.1"\n',
+    "twap": 'kind = "twap"\nduration_s = 4\nslices = 4\n',
+    "passive then cross": 'kind = "passive_then_cross"\ntimeout_s = 2\n',
+    "pov": 'kind = "pov"\nduration_s = 4\nparticipation_max = "0.1"\n',
 }
-MOVE_MS = 250  # prices stand still for so long, and children fall due in the middle of it
+MOVE_MS = 500  # prices stand still for so long, and children fall due in the middle of it
 
 
 def made_quotes() -> list[FeedQuote]:
-    """A quote every 25 ms for each name; all prices move together every `MOVE_MS`, 120 ms after a child falls due."""
+    """A quote every 25 ms for each name; all prices move together every `MOVE_MS`, about 250 ms after a child falls due."""
     return [
-        quote(name, 25 * i + 5 * place, ticks=(7 * ((25 * i + 120) // MOVE_MS)) % 23 - 11)
-        for i in range(150)
+        quote(name, 25 * i + 5 * place, ticks=(7 * ((25 * i + 150) // MOVE_MS)) % 23 - 11)
+        for i in range(240)
         for place, name in enumerate(CRYPTO)
     ]
 
 
-def run_day(root: Path, kernel: Any, name: str) -> Ran:
+def run_day(root: Path, kernel: Any, name: str, **more: Any) -> Ran:
     world = World(
         root, latency_ms="8", jitter_ms="0", policy='schedule = "slow"', schedules=f"[schedules.slow]\n{SCHEDULES[name]}"
     )
@@ -46,10 +46,10 @@ def run_day(root: Path, kernel: Any, name: str) -> Ran:
     def prepare(engine: Any, assembly: Any) -> None:
         if name == "pov":
             trade = trades_of(ETH, "9.0000")
-            steps = [trade if tick % 10 == 1 else (lambda script: None) for tick in range(100)]  # half way between two moves
+            steps = [trade if tick % 20 == 1 else (lambda script: None) for tick in range(180)]  # half way between two moves
             engine.trader.add_strategy(Script(ETH.instrument_id, steps))
 
-    return kernel(world, [(50, first)], prepare=prepare)
+    return kernel(world, [(50, first)], prepare=prepare, **more)
 
 
 def children_of(ran: Ran) -> list[tuple[Any, ...]]:
@@ -60,14 +60,17 @@ def children_of(ran: Ran) -> list[tuple[Any, ...]]:
 
 @pytest.fixture(scope="module", params=SCHEDULES)
 def days(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Ran, Ran]:
-    """The backtest, and the first node that agrees, or the last that did not."""
+    """The backtest and a node's day."""
     name = request.param
     test = run_day(tmp_path_factory.mktemp("test"), run_backtest, name)
-    for _ in range(TRIES_MAX):
-        node = run_day(tmp_path_factory.mktemp("node"), run_shadow, name)
-        if differing(test, node)[1] == []:
-            break
-    return name, test, node
+    with memory() as root:
+
+        def run(number: int, stalls: Stalls) -> Ran:
+            place = root / str(number)
+            place.mkdir()
+            return run_day(place, run_shadow, name, beside=stalls.watch)
+
+        return name, test, undisturbed(run, agrees=lambda node: differing(test, node)[1] == [])
 
 
 def test_the_day_has_children_that_fill(days):

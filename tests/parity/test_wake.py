@@ -23,6 +23,8 @@ from sim.replay_client import tick_of
 from tests.gate.world import BTC, DAY_NS, MS, World, quote
 from venues.simulated.shadow import ShadowExecutionClient
 
+WAIT_S_MAX = 60.0
+
 
 class OpenLock:
     """A lock that lets everything pass: this is about time."""
@@ -79,7 +81,9 @@ def test_a_wake_before_the_wall_clocks_due_instant_is_repeated(tmp_path):
         await asyncio.sleep(0.06)
         statuses.append(order.status_string())
         clock.set_time(DAY_NS + 45 * MS)
-        await asyncio.sleep(0.06)
+        async with asyncio.timeout(WAIT_S_MAX):
+            while order.status_string() == "SUBMITTED":
+                await asyncio.sleep(0.005)
         statuses.append(order.status_string())
 
     asyncio.run(run())

@@ -4,7 +4,8 @@ import pytest
 
 from sim.recorded_run import RecordedRun
 from tests.gate.world import Ran, World
-from tests.replay.made import memory, recorded_day
+from tests.parity.stalls import memory
+from tests.replay.made import recorded_day
 
 Day = tuple[World, Ran, RecordedRun]
 

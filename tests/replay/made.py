@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
@@ -19,17 +16,8 @@ from lakehouse.layout import Layout
 from sim.recorded_run import RecordedRun, read_run
 from sim.replay_run import compared
 from tests.gate.world import Ran, World, run_shadow
+from tests.parity.stalls import Stalls, undisturbed
 from tests.parity.test_made_day import made_day, manifests
-
-TRIES_MAX = 4  # a machine that stalls says nothing about the engine
-
-
-@contextmanager
-def memory() -> Iterator[Path]:
-    """A directory whose syncs take no time, where there is one."""
-    base = Path("/dev/shm")
-    with TemporaryDirectory(dir=base if base.is_dir() and os.access(base, os.W_OK) else None) as name:
-        yield Path(name)
 
 
 def replay_of(world: World, directory: Path, *, config: Path | None = None, budget: Budget | None = None) -> ReplayResult:
@@ -40,12 +28,13 @@ def replay_of(world: World, directory: Path, *, config: Path | None = None, budg
 
 
 def recorded_day(root: Path, make: Callable[[Path], World] = made_day) -> tuple[World, Ran, RecordedRun]:
-    """Record a day in a real node until its replay agrees once: what a stalled machine delays is no mistake of anybody's."""
-    for number in range(TRIES_MAX):
+    """Record a day in a real node, undisturbed by the machine: at a stall a replay sees orders and quotes in the other order."""
+
+    def run(number: int, stalls: Stalls) -> tuple[World, Ran]:
         world = make(root / f"day-{number}")
-        ran = run_shadow(world, manifests(world))
-        if not replay_of(world, root / f"day-{number}" / "first").differences:
-            break
+        return world, run_shadow(world, manifests(world), beside=stalls.watch)
+
+    world, ran = undisturbed(run, agrees=lambda made: not replay_of(made[0], made[0].root / "first").differences)
     return world, ran, read_run(world.layout, None)
 
 

@@ -18,7 +18,10 @@ from lakehouse.layout import Layout
 from orders.errors import InputError
 from sim.recorded_market import RecordedMarket
 from sim.replay import replay
-from tests.gate.world import SOL
+from tests.gate.world import MS, SOL
+from tests.parity.test_made_day import STEP_MS
+
+STEP_NS = STEP_MS * MS  # between two prices of the made day
 
 ALL = Budget(orders_max_fraction=Decimal(1), price_max_bps=Decimal(9_999))
 
@@ -88,7 +91,7 @@ def shown_before(day: Any, line: records.Intent) -> records.Intent:
     place = next(i for i, quote in enumerate(quotes) if str(quote.bid.normalize()) == str(Decimal(line.arrival_bid).normalize()))
     before = quotes[place - 1]
     return msgspec.structs.replace(
-        line, arrival_bid=str(before.bid), arrival_ask=str(before.ask), arrival_ns=line.arrival_ns - 200_000_000
+        line, arrival_bid=str(before.bid), arrival_ask=str(before.ask), arrival_ns=line.arrival_ns - STEP_NS
     )
 
 
@@ -98,7 +101,7 @@ def test_a_quote_that_was_recorded_at_another_instant_is_the_clocks_doing(day: A
 
 
 def test_a_fill_on_a_recorded_book_of_another_instant_is_the_clocks_doing(day: Any, replayed: Any) -> None:
-    """Filled 200 ms later than the replay, on the quote that was newest then."""
+    """Filled a step of prices later than the replay, on the quote that was newest then."""
     world, _, run = day
     quotes = [quote for quote in world.quotes if quote.symbol == SOL.symbol]
     fill = next(line for line in run.lines if isinstance(line, records.Fill) and line.symbol == SOL.symbol)
@@ -106,7 +109,7 @@ def test_a_fill_on_a_recorded_book_of_another_instant_is_the_clocks_doing(day: A
     later = quotes[place + 1]
 
     def late(line: records.Fill) -> records.Fill:
-        moved = {"event_ns": line.event_ns + 200_000_000, "ts_ns": line.ts_ns + 200_000_000}
+        moved = {"event_ns": line.event_ns + STEP_NS, "ts_ns": line.ts_ns + STEP_NS}
         return msgspec.structs.replace(line, fill_bid=str(later.bid), fill_ask=str(later.ask), price=str(later.ask), **moved)
 
     found = compare(day, replayed, changed(run.lines, records.Fill, late)).differences

@@ -14,10 +14,12 @@ from typing import Any, Final
 
 import pytest
 
+from analysis.replay_result import ReplayResult
 from lakehouse.layout import Layout
 from tests.gate.world import World, run_shadow
+from tests.parity.stalls import Stalls, memory, undisturbed
 from tests.parity.test_made_day import made_day, manifests
-from tests.replay.made import TRIES_MAX, memory, replay_of
+from tests.replay.made import replay_of
 
 SEEDS = range(1, 21) if os.environ.get("SLUICE_CAMPAIGN") == "full" else range(1, 3)
 OF_A_CLOCK: Final = {"ts", "market_epoch_ns", "run_id", "trade_id"}  # a trade id of Nautilus is a hash of the instant
@@ -48,13 +50,13 @@ def left_of(layout: Layout) -> tuple[list[Any], list[Any]]:
     )
 
 
-def twice(root: Path, *, seed: int) -> tuple[World, list[tuple[list[Any], list[Any]]]]:
+def twice(root: Path, stalls: Stalls, *, seed: int) -> tuple[World, list[tuple[list[Any], list[Any]]]]:
     """Run the day two times at one place, because paths are part of a config's sha256."""
     world = made_day(root, seed=seed)
     paths = manifests(world)
     records = []
     for number in range(2):
-        run_shadow(world, paths)
+        run_shadow(world, paths, beside=stalls.watch)
         records.append(left_of(world.layout))
         if number == 0:
             shutil.rmtree(world.lakehouse)
@@ -66,13 +68,13 @@ def twice(root: Path, *, seed: int) -> tuple[World, list[tuple[list[Any], list[A
 @pytest.mark.parametrize("seed", SEEDS)
 def test_two_runs_of_a_day_differ_by_the_clock_alone(seed: int, tmp_path: Path) -> None:
     with memory() as root:
-        for number in range(TRIES_MAX):  # a stall of the machine is another day
-            world, (one, other) = twice(root / str(number), seed=seed)
-            result = replay_of(world, tmp_path / str(number))
-            if one == other and not result.differences:
-                break
-        else:
-            assert one == other
+
+        def run(number: int, stalls: Stalls) -> tuple[ReplayResult, list[tuple[list[Any], list[Any]]]]:
+            world, records = twice(root / str(number), stalls, seed=seed)
+            return replay_of(world, tmp_path / str(number)), records
+
+        result, (one, other) = undisturbed(run, agrees=lambda made: not made[0].differences and made[1][0] == made[1][1])
+    assert one == other
     assert result.differences == ()
     assert len([line for line in one[0] if line["type"] == "fill"]) == 5
     assert len(one[1]) >= 6

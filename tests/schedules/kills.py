@@ -1,7 +1,11 @@
-"""A shadow whose orders run by a schedule, killed by SIGKILL at random points and started again: nothing twice, nothing lost."""
+"""A shadow whose orders run by a schedule, killed by SIGKILL at random points and started again: nothing twice, nothing lost.
+
+A file of tests for each schedule, because the tests of one file stay in one process, and these take real time.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
@@ -13,20 +17,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from lakehouse.verifier import verify
 from tests.children import END_S, child, kill
-from tests.crash.harness import FULL, ROOT
+from tests.crash.harness import FULL, ROOT, Fills
 from tests.flatten.made import quiet_world
 from tests.gate.world import BTC, ETH, World, manifest_text
 
 KILLS = 25 if FULL else 3
-SCHEDULES = {
-    "twap": 'kind = "twap"\nduration_s = 4\nslices = 40\n',
-    "passive then cross": 'kind = "passive_then_cross"\ntimeout_s = 2\n',
-    "pov": 'kind = "pov"\nduration_s = 5\nparticipation_max = "0.1"\n',
-}
 SHADOW = """
 import asyncio, sys
 from pathlib import Path
@@ -49,8 +46,6 @@ def works_of(world: World) -> int:
 
 
 def lines_of(world: World) -> list[dict[str, Any]]:
-    import json
-
     return [json.loads(raw) for raw in world.layout.log.read_bytes().split(b"\n")[:-1]]
 
 
@@ -82,34 +77,41 @@ def check(world: World) -> None:
         assert quantity <= Decimal(intents[parent_id]["quantity"]), "children filled more than their parent"
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
-def test_a_schedule_killed_again_and_again_reaches_its_targets_once(name: str, tmp_path: Path) -> None:
+def targets_are_reached_once(root: Path, *, schedule: str, works_max: int) -> dict[str, int]:
+    """Kill a run again and again and let it end; `works_max`: so many works of its children a life may see.
+
+    Returns how many kills and fills there were.
+    """
+    kills, fills = 0, Fills()
     world = quiet_world(
-        tmp_path,
+        root,
         count=12_000 if FULL else 2_400,
         ms=10,
         policy='schedule = "slow"',
-        schedules=f"[schedules.slow]\n{SCHEDULES[name]}",
+        schedules=f"[schedules.slow]\n{schedule}",
     )
     world.install(manifest_text({BTC.symbol: "0.3", ETH.symbol: "0.3"}))
-    dice = random.Random(f"20221123 {name}")  # the instants differ from run to run in any case
+    dice = random.Random(f"20221123 {schedule}")  # the instants differ from run to run in any case
     for _ in range(KILLS):
         with started(world) as process:
-            wanted = works_of(world) + dice.randint(1, 4 if "passive" in name else 12)
+            wanted = works_of(world) + dice.randint(1, works_max)
             end = time.monotonic() + END_S
             while process.poll() is None and time.monotonic() < end:
                 if works_of(world) >= wanted:
                     break
                 time.sleep(0.002)
             time.sleep(dice.random() * dice.choice((0, 0.05)))
+            kills += process.poll() is None
             said = kill(process)
         assert "Traceback" not in said, said
         check(world)
+        fills.still_there(lines_of(world))
     with started(world) as process:
         said = process.communicate(timeout=2 * END_S)[0]
     assert process.returncode == 0, said
     check(world)
     lines = lines_of(world)
+    fills.still_there(lines)
     assert verify(world.lakehouse).open_orders == 0
     ids = [line["client_order_id"] for line in lines if line["type"] == "intent" and line["parent_client_order_id"] is None]
     assert len(ids) == len(set(ids))
@@ -121,3 +123,4 @@ def test_a_schedule_killed_again_and_again_reaches_its_targets_once(name: str, t
     for symbol, price in ((BTC.symbol, 100_000), (ETH.symbol, 4_000)):
         worth = positions.get(symbol, Decimal(0)) * price
         assert abs(worth - 30_000) < 300, (symbol, worth)
+    return {"kills": kills, "fills": len(fills.keys)}
