@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+FULL = os.environ.get("SLUICE_CAMPAIGN") == "full"  # every call, byte and seed; otherwise some of each
 END_S = 90.0  # far more than any of these processes takes to end
 
 

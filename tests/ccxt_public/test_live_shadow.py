@@ -28,7 +28,7 @@ def test_a_manifest_is_traded_on_streamed_quotes_and_all_of_it_is_recorded(tmp_p
         await running.until(lambda: running.count("cycle_end") == 1)
         await running.until(lambda: market.pulses > 20)
 
-    ran = run_live(tmp_path, act)
+    ran = run_live(tmp_path, act, stale_ms=20_000)
     fills = ran.of("fill")
     quotes = ran.quotes()
     catalog = ParquetDataCatalog(str(ran.world.layout.catalog))
@@ -61,7 +61,7 @@ def test_prices_are_the_venue_s_texts_and_time_never_runs_back(tmp_path):
 
 def test_after_a_dropped_line_it_subscribes_again_and_back_fills_trades_without_doubles(tmp_path):
     async def act(running: Running, market: Market) -> None:
-        await running.until(lambda: market.server.subscribed("aggTrade") == 2 and market.pulses > 10)
+        await running.until(lambda: market.server.subscribed("aggTrade") == 2 and running.heard_a_trade(BTC))
         market.server.refuse_sockets = True
         market.server.drop()
         before = market.pulses

@@ -138,6 +138,9 @@ class Running:
         self.kernel: Any = None
         self.dropped: Callable[[], Counter[tuple[str, str]]] = Counter
 
+    def heard_a_trade(self, name: Name) -> bool:
+        return self.kernel.cache.trade_tick(InstrumentId.from_str(name.instrument_id)) is not None
+
     async def caught_up(self, market: Market) -> None:
         """Move a market that stands still once more, for whom subscribed since, and return when that has come."""
         market.pulse()

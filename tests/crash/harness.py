@@ -24,7 +24,6 @@ from tests.children import END_S, child
 
 ROOT = Path(__file__).parents[2]
 FIRST_MANIFEST = ROOT / "data/samples/sp500/manifests/2022-03-31.json"
-FULL = os.environ.get("SLUICE_CAMPAIGN") == "full"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from lakehouse.rebuild import decode_line
 from lakehouse.records import Recovery
 from lakehouse.verifier import verify
 from orders.errors import InputError, RecordCorrupt, StorageError
-from tests.children import child
+from tests.children import FULL, child
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,8 +47,8 @@ def test_fold_of_a_reopened_journal_is_the_log(record, open_sync):
 
 @pytest.mark.parametrize(
     ("name", "every"),
-    [("ledger", 1), ("log", 5), pytest.param("log", 1, marks=pytest.mark.slow)],
-    ids=["ledger", "log, every fifth byte", "log"],
+    [("ledger", 1), ("log", 1 if FULL else 5)],
+    ids=["ledger", "log"],
 )
 def test_last_line_torn_at_a_byte_is_saved_cut_and_noted(killed, open_sync, name, every):
     path = getattr(killed, name)
@@ -200,7 +200,7 @@ def test_killed_writers_lose_no_fill_they_called_durable(layout, open_sync):
 
 @pytest.mark.slow
 def test_writers_killed_many_times_lose_no_fill_they_called_durable(layout, open_sync):
-    killed_writers(layout.directory, 60)
+    killed_writers(layout.directory, 60 if FULL else 12)
     open_sync(layout, "last").close()
     assert verify(layout.directory).first_bad is None
 

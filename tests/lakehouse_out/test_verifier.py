@@ -11,6 +11,7 @@ from commands.verify_command import run
 from lakehouse.lock import DataDirectoryLock
 from lakehouse.verifier import verify
 from orders.errors import InputError
+from tests.children import FULL
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,7 +33,7 @@ def test_every_flipped_byte_is_found(record, name, mask):
     path = getattr(record, name)
     data = path.read_bytes()
     missed = []
-    for at in range(len(data)):
+    for at in range(0, len(data), 1 if mask == 0x01 or FULL else 5):
         path.write_bytes(data[:at] + bytes([data[at] ^ mask]) + data[at + 1 :])
         if verify(record.directory).ok:
             missed.append(at)

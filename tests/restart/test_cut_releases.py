@@ -16,9 +16,10 @@ from tests.engine.test_in_flight_traded import LESS_OF_A, met
 from tests.engine.test_in_flight_traded import A as FIRST_A
 from tests.engine.test_in_flight_traded import B as FIRST_B
 from tests.engine.test_release_traded import SLICES, A, B, C, rebalance
-from tests.gate.world import Ran, World, quote, run_shadow
+from tests.gate.world import DAY_NS, MS, Ran, World, quote, run_shadow
 
 type Line = dict[str, Any]
+LATER_MS = 2_000  # past the last price of the run that was killed
 
 
 def cut(world: World, before: Callable[[Line], bool], manifest: Path, *, nth: int = 0) -> None:
@@ -37,7 +38,9 @@ def cut(world: World, before: Callable[[Line], bool], manifest: Path, *, nth: in
 
 def later(world: World) -> None:
     text = world.config_path.read_text()
-    world.quotes = world.quotes + [quote(name, 60_000 + ms) for ms in range(20, 5_500, 100) for name in world.names]
+    last_ms = max(((made.market_ns - DAY_NS) // MS for made in world.quotes), default=60_000)
+    first_ms = last_ms // 1_000 * 1_000 + LATER_MS
+    world.quotes = world.quotes + [quote(name, first_ms + ms) for ms in range(20, 5_500, 100) for name in world.names]
     world.write()
     world.config_path.write_text(text)
 

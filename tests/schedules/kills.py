@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from lakehouse.verifier import verify
-from tests.children import END_S, child, kill
-from tests.crash.harness import FULL, ROOT, Fills
+from tests.children import END_S, FULL, child, kill
+from tests.crash.harness import ROOT, Fills
 from tests.flatten.made import quiet_world
 from tests.gate.world import BTC, ETH, World, manifest_text
 
