@@ -39,6 +39,7 @@ from orders.values import MarketHours, Quote
 from sentinel.conservation import CONSERVATION
 from sentinel.limits import SentinelLimits
 from sentinel.order_check import ChildLeave, OrderVerdict, judge_order, limit_words
+from sentinel.unknown_outcome import unknown_outcome
 
 ENDPOINT = "ExecEngine.execute"
 NO_SCHEDULES: Final[Mapping[str, Schedule]] = MappingProxyType({})
@@ -93,6 +94,7 @@ class Gate:
         self._armed: set[str] = set()  # ids of those that no order has used
         self._used: set[str] = set()  # ids of those that one has, until the cycle is over
         self._passed: dict[str, tuple[Any, ...]] = {}
+        self._unknown: dict[str, str] = {}  # sent, and nobody knows what became of them: order id -> instrument id
         self._thread: int | None = None
         self._stopped = False  # set by this gate's own failures: it denies even where the halt itself failed
 
@@ -207,6 +209,14 @@ class Gate:
         self.children.ended(order_id)
         self._state.ended(order_id)
 
+    def unknown(self, order_id: str, instrument_id: str) -> None:
+        """An order was sent and nobody knows what became of it: it stays open at full size, and nothing of its symbol passes."""
+        self._unknown[order_id] = instrument_id
+
+    def known(self, order_id: str) -> None:
+        """The venue has said something of an order."""
+        self._unknown.pop(order_id, None)
+
     def _count_cancels(self, command: Any) -> None:
         """Cancels are counted and never blocked, whatever goes wrong while counting."""
         with contextlib.suppress(Exception):
@@ -306,6 +316,8 @@ class Gate:
                 )
             if not approval.reduces and (grows := self._growth()) is not None:
                 running = (*running, grows)
+        if self._unknown:
+            running += unknown_outcome(order_id for order_id, where in self._unknown.items() if where == facts.instrument_id)
         verdict = judge_order(
             facts,
             approval,

@@ -29,6 +29,14 @@ class Follower(Protocol):
         """An order is terminal, filled ones excepted."""
         ...
 
+    def unknown(self, order_id: str, instrument_id: str) -> None:
+        """An order was sent and nobody knows what became of it."""
+        ...
+
+    def known(self, order_id: str) -> None:
+        """The venue has said something of an order that may have been unknown."""
+        ...
+
 
 class PlanRecorder(LineWriter):
     """Knows the open cycle and the context of every order of ours that may still fill."""

@@ -28,6 +28,7 @@ from lakehouse import records
 from lakehouse.rebuild import FillKey
 from orders.book import ZERO, BookKeeper
 from orders.canonical import decimal_text
+from orders.errors import StorageError
 from orders.schedule import SCHEDULE_DONE
 from orders.values import Listing, MarketLimits, Quote
 from sentinel.order_check import OrderVerdict
@@ -111,7 +112,8 @@ class Recorder(PlanRecorder):
     def sending(self, order: Any, *, action: str) -> None:
         """Write the send attempt."""
         context = self.contexts[order.client_order_id.value]
-        context.sent_ns = self._clock_ns()
+        if action == "submit":
+            context.sent_ns = self._clock_ns()
         self.write(
             records.Send,
             client_order_id=order.client_order_id.value,
@@ -132,6 +134,16 @@ class Recorder(PlanRecorder):
         self.counts["denied"] += 1
         self._reject_line(order.client_order_id.value, order.instrument_id.value, by="sentinel", code=code, text="second lock")
 
+    def unknown(self, order: Any, *, message: str) -> None:
+        """Block the symbol of an order whose outcome is not known, then write it. Never raises: what cannot be written halts."""
+        order_id = order.client_order_id.value
+        if self.follower is not None:
+            self.follower.unknown(order_id, order.instrument_id.value)
+        try:
+            self.write(records.UnknownOutcome, client_order_id=order_id, venue=order.instrument_id.venue.value, message=message)
+        except StorageError as error:
+            self._halt(f"RECORDER_FAILED: {error}")
+
     # engine events
 
     def on_event(self, event: Any) -> None:
@@ -140,6 +152,8 @@ class Recorder(PlanRecorder):
         if handler is None:
             return
         try:
+            if self.follower is not None and not isinstance(event, OrderSubmitted | OrderDenied):
+                self.follower.known(event.client_order_id.value)
             handler(event)
         except Exception as error:
             self._halt(f"RECORDER_FAILED: {type(error).__name__}: {error}")
@@ -177,7 +191,7 @@ class Recorder(PlanRecorder):
         facts, manifest = self.facts, context.manifest
         quantity, price = event.last_qty.as_decimal(), event.last_px.as_decimal()
         commission = event.commission
-        fee, fee_currency = commission.as_decimal(), commission.currency.code
+        fee, fee_currency = exact_fee(event, commission.as_decimal()), commission.currency.code
         now = self._clock_ns()
         self.before_fill(now)
         context.filled += quantity
@@ -320,3 +334,9 @@ class Recorder(PlanRecorder):
             cause=cause,
             filled_quantity=decimal_text(context.filled if context is not None else ZERO),
         )
+
+
+def exact_fee(event: Any, rounded: Decimal) -> Decimal:
+    """Return the fee of a fill event; a venue's client says it exactly in `info` where Nautilus' currency has fewer decimals."""
+    text = event.info.get("fee") if event.info else None
+    return rounded if text is None else Decimal(text)

@@ -7,7 +7,7 @@ figures begin anew; ours come from the log.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -43,7 +43,8 @@ from orders.values import AccountKind, Listing, MarketLimits, OrderKind, Record,
 class Restored(Record, frozen=True, kw_only=True):
     """What a restart found. `requeue`: orders the simulated venue had received, with their send instant; `dead`: ids that
     never reached it, with the reason; `working`: ids that still live; `unwatched`: those of them that are resting children of a
-    schedule, which nothing times any more; `carried`: signed size and price of each position put back.
+    schedule, which nothing times any more; `carried`: signed size and price of each position put back; `unanswered`: orders of a
+    venue that outlives us which were sent and whose answer is not in the log.
     """
 
     requeue: tuple[tuple[Any, int], ...]
@@ -51,6 +52,7 @@ class Restored(Record, frozen=True, kw_only=True):
     working: tuple[str, ...]
     unwatched: tuple[str, ...] = ()
     carried: Mapping[str, tuple[Decimal, Decimal]] = {}
+    unanswered: tuple[Any, ...] = ()
 
 
 def balances_of(
@@ -99,7 +101,10 @@ class Restorer:
         listings: Mapping[str, Listing],
         limits: Mapping[str, MarketLimits],
         recorder: Recorder,
+        outliving: Collection[str] = (),
     ) -> None:
+        """`outliving`: real venues, which keep their orders while we are away; a simulated one has what its own lines say."""
+        self._outliving = frozenset(outliving)
         self._limits = limits
         self._recorder = recorder
         self._cache = cache
@@ -113,7 +118,7 @@ class Restorer:
         for symbol, quantity in fold.keeper.positions.items():
             if quantity and (held := self._carry(symbol, quantity, fold.marks[symbol])) is not None:
                 carried[symbol] = held
-        requeue, dead, working, unwatched = [], [], [], []
+        requeue, dead, working, unwatched, unanswered = [], [], [], [], []
         for order_id, trace in fold.open_orders.items():
             intent = trace.intent
             child = intent.parent_client_order_id is not None
@@ -121,6 +126,14 @@ class Restorer:
                 dead.append((order_id, "schedule_interrupted"))  # its rest is not resumed: a top-up plans it anew
             elif trace.send is None:
                 dead.append((order_id, "never_sent"))
+            elif intent.venue in self._outliving:
+                order = self._open_order(trace)
+                working.append(order_id)
+                if child and order.order_type == OrderType.LIMIT:
+                    unwatched.append(order_id)
+                self._remember(trace, fold)
+                if trace.ack is None or trace.unknown:
+                    unanswered.append(order)
             elif trace.received is None:
                 dead.append((order_id, "not_received"))
             else:
@@ -133,7 +146,12 @@ class Restorer:
                     requeue.append((order, trace.send.ts_ns))
         self._cache.build_index()
         return Restored(
-            requeue=tuple(requeue), dead=tuple(dead), working=tuple(working), unwatched=tuple(unwatched), carried=carried
+            requeue=tuple(requeue),
+            dead=tuple(dead),
+            working=tuple(working),
+            unwatched=tuple(unwatched),
+            carried=carried,
+            unanswered=tuple(unanswered),
         )
 
     def _remember(self, trace: OrderTrace, fold: LogFold) -> None:

@@ -99,3 +99,10 @@ class WireTap(Protocol):
     def refused(self, order: Any, *, code: str) -> None:
         """Write that the client refused an order: it came around the gate, or after a halt."""
         ...
+
+    def unknown(self, order: Any, *, message: str) -> None:
+        """Write that nobody knows what became of an order that was sent; its symbol is blocked until an event of it says more.
+
+        `message`: what the venue's client said, without secrets.
+        """
+        ...

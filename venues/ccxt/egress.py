@@ -18,6 +18,7 @@ import certifi
 
 from orders.errors import ConfigError, VenueError
 from venues.ccxt.endpoint import Endpoint
+from venues.secrets import VenueSecret
 
 REQUEST_TIMEOUT_MS: Final = 10_000  # ccxt's own default, said here because a run's start waits for it
 
@@ -107,10 +108,12 @@ class VenueClient:
         endpoint: Endpoint | None,
         hosts: frozenset[str] | None = None,
         streaming: bool = True,
+        secret: VenueSecret | None = None,
+        timeout_ms: int = REQUEST_TIMEOUT_MS,
     ) -> None:
         """`hosts` narrows what the venue's own URL list allows. Raises `ConfigError` EXCHANGE_UNKNOWN.
 
-        No key is taken: public data only. `streaming` picks ccxt.pro, else ccxt's REST class.
+        `secret` None: public data only. `streaming` picks ccxt.pro, else ccxt's REST class. `timeout_ms`: of one request.
         """
         made = _exchange_class(exchange_id, streaming=streaming)
         probe_hosts = venue_hosts(made().urls, hostname=made().hostname or "")
@@ -123,10 +126,12 @@ class VenueClient:
             {
                 "session": self._session,
                 "enableRateLimit": True,
-                "timeout": REQUEST_TIMEOUT_MS,
+                "timeout": timeout_ms,
                 "options": dict(options),
             }
         )
+        if secret is not None:
+            self.exchange.apiKey, self.exchange.secret = secret.reveal()
         if endpoint is not None:
             self.exchange.urls = moved(self.exchange.urls, endpoint)
 

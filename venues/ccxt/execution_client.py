@@ -1,0 +1,357 @@
+"""CcxtExecutionClient: one account at one venue through unmodified ccxt.pro, as a Nautilus execution client.
+
+The life of an order: second lock, SUBMITTED, send line; durable; second lock again; one request. What the answer means is
+`outcomes`' to say; what is not known is told nobody but the record, blocks its symbol and is the resolver's. Everything that is
+known, from whatever side, goes through `OrderTracks` and is told once. Nothing here raises into Nautilus: it refuses and halts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, Final
+
+from nautilus_trader.common.providers import InstrumentProvider
+from nautilus_trader.live.execution_client import LiveExecutionClient
+from nautilus_trader.model.enums import AccountType, OmsType, OrderSide, OrderType
+from nautilus_trader.model.identifiers import AccountId, ClientId, InstrumentId, Venue
+
+from orders.values import Listing, MarketLimits, OrderKind, Side
+from venues.base import SecondLock, WireTap
+from venues.ccxt.account_checks import VenueClock
+from venues.ccxt.balances import Balances
+from venues.ccxt.cancels import Cancels
+from venues.ccxt.client_ids import to_venue
+from venues.ccxt.egress import VenueClient
+from venues.ccxt.order_events import OrderEvents
+from venues.ccxt.order_tracks import FillKey, OrderTracks, Track
+from venues.ccxt.private_api import PrivateApi
+from venues.ccxt.reports import Reports
+from venues.ccxt.resolver import Resolver
+from venues.ccxt.sender import Sender
+from venues.ccxt.streams import StreamEvent
+from venues.ccxt.terms import Terms, Unsendable, terms_of
+from venues.ccxt.timing import CcxtTiming
+from venues.ccxt.trading_profiles import TradingProfile
+from venues.ccxt.user_streams import UserStreams
+
+KINDS: Final = {OrderType.MARKET: OrderKind.MARKET, OrderType.LIMIT: OrderKind.LIMIT}
+
+
+class CcxtExecutionClient(Reports, LiveExecutionClient):
+    """`client` carries the secret and has loaded its markets. `listings`, `market_limits`: by platform symbol; those of this
+    venue are traded. `known_fills`: every fill key of the journal. `since_ns`: from when on the account's trades are looked at.
+
+    Orders in the cache that may still fill are taken up when it connects; those the venue never answered are resolved first.
+    `alarm(code, message)` is told what an operator must know; `halt(reason)` stops trading.
+    """
+
+    def __init__(
+        self,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        msgbus: Any,
+        cache: Any,
+        clock: Any,
+        client: VenueClient,
+        profile: TradingProfile,
+        account: str,
+        listings: Mapping[str, Listing],
+        market_limits: Mapping[str, MarketLimits],
+        lock: SecondLock,
+        tap: WireTap,
+        halt: Callable[[str], None],
+        alarm: Callable[[str, str], None],
+        redact: Callable[[str], str],
+        jitter: Callable[[], float],
+        timing: CcxtTiming,
+        known_fills: Iterable[FillKey] = (),
+        since_ns: int | None = None,
+    ) -> None:
+        super().__init__(
+            loop=loop,
+            client_id=ClientId(profile.venue),
+            venue=Venue(profile.venue),
+            oms_type=OmsType.NETTING,
+            account_type=AccountType.CASH,
+            base_currency=None,
+            instrument_provider=InstrumentProvider(),
+            msgbus=msgbus,
+            cache=cache,
+            clock=clock,
+            config=None,
+        )
+        self._set_account_id(AccountId(account))
+        self._venue_client = client
+        self._profile = profile
+        self._lock = lock
+        self._tap = tap
+        self._halt = halt
+        self._alarm = alarm
+        self._timing = timing
+        self._since_ns = clock.timestamp_ns() if since_ns is None else since_ns
+        self._listings = {
+            str(listing.ccxt_symbol): listing
+            for symbol, listing in listings.items()
+            if listing.venue == profile.venue and listing.ccxt_symbol is not None and symbol in market_limits
+        }
+        self._symbols = {listing.instrument_id: symbol for symbol, listing in self._listings.items()}
+        self._limits = market_limits
+        self._taken: set[str] = set()
+        self._exchange = client.exchange
+        self.api = PrivateApi(
+            client,
+            profile=profile,
+            quotes={symbol: listing.quote_currency for symbol, listing in self._listings.items()},
+            redact=redact,
+            quarantine=self._quarantine,
+        )
+        self.balances = Balances()
+        self.venue_clock = VenueClock(self.api, now_ns=clock.timestamp_ns, skew_max_ms=timing.skew_max_ms)
+        instruments = {symbol: cache.instrument(InstrumentId.from_str(text)) for text, symbol in self._symbols.items()}
+        events = OrderEvents(
+            self, instruments=instruments, balances=self.balances, now_ns=clock.timestamp_ns, trouble=self._trouble
+        )
+        self.events = events
+        self.tracks = OrderTracks(
+            events,
+            venue=profile.venue,
+            account=account,
+            symbol_of={symbol: listing.symbol for symbol, listing in self._listings.items()},
+            known_fills=known_fills,
+        )
+        self.resolver = Resolver(
+            self.api,
+            self.tracks,
+            timing=timing,
+            now_ns=clock.timestamp_ns,
+            venue_now_ms=self.venue_clock.now_ms,
+            jitter=jitter,
+            resync=self._resync,
+            undecided=self._undecided,
+        )
+        self.sender = Sender(self, self.api, self.tracks, self.resolver, tap=tap, timing=timing, resync=self._resync)
+        self.cancels = Cancels(self, self.api, self.tracks, self.resolver, tap=tap, timing=timing)
+        self.streams = UserStreams(
+            self.api,
+            self.tracks,
+            self.balances,
+            symbols=dict.fromkeys(self._listings, self._since_ns),
+            timing=timing,
+            now_ns=clock.timestamp_ns,
+            venue_now_ms=self.venue_clock.now_ms,
+            jitter=jitter,
+            report=self._report,
+            guarded=self._guarded,
+            on_balances=events.account,
+            on_taken=self.settle_gaps,
+        )
+
+    # start and stop
+
+    async def _connect(self) -> None:
+        await self.venue_clock.require()
+        for order in self._cache.orders(venue=self.venue):
+            if order.is_open or order.is_inflight:
+                self._take_up(order)
+        await self.streams.open()
+        for track in self.tracks.living():
+            if not track.accepted and track.client_order_id in self._taken:
+                self.sender.unknown(track, "sent before a restart, and no answer is in the record")
+        self.spawn("venue clock", self._watch_clock)
+
+    async def _disconnect(self) -> None:
+        await self.streams.close()
+        await self._venue_client.close()
+
+    def _take_up(self, order: Any) -> None:
+        symbol = self._symbols.get(order.instrument_id.value)
+        if symbol is not None:
+            self._taken.add(order.client_order_id.value)
+            self.tracks.add(Track(order, symbol=symbol, sent_ns=order.ts_submitted or order.ts_init))
+
+    # orders
+
+    def submit_order(self, command: Any) -> None:
+        """Refuse, or write the send attempt and send the order once that is durable."""
+        self._submit([command.order])
+
+    def submit_order_list(self, command: Any) -> None:
+        """All orders of a list or none; each goes by a request of its own."""
+        self._submit(command.order_list.orders)
+
+    def _submit(self, orders: list[Any]) -> None:
+        submitted: list[Any] = []
+        try:
+            answers = [self._judged(order) for order in orders]
+            if any(isinstance(answer, Unsendable) for answer in answers):
+                for order, answer in zip(orders, answers, strict=True):
+                    no = answer if isinstance(answer, Unsendable) else Unsendable(code="LIST_REFUSED", message="")
+                    self._refuse(order, no, submitted=False)
+                return
+            self._taken.update(order.client_order_id.value for order in orders)
+            for order, terms in zip(orders, answers, strict=True):
+                assert isinstance(terms, Terms)
+                track = Track(order, symbol=terms.symbol, sent_ns=self._clock.timestamp_ns())
+                self.tracks.add(track)
+                self.generate_order_submitted(
+                    strategy_id=order.strategy_id,
+                    instrument_id=order.instrument_id,
+                    client_order_id=order.client_order_id,
+                    ts_event=track.sent_ns,
+                )
+                submitted.append(order)
+                self._tap.sending(order, action="submit")
+                self._when_durable(track, terms)
+        except Exception as error:
+            self._fail(error, orders, submitted)
+
+    def _when_durable(self, track: Track, terms: Terms) -> None:
+        self._tap.when_durable(lambda: self.spawn(f"send {track.client_order_id}", lambda: self.sender.send(track, terms)))
+
+    def _judged(self, order: Any) -> Terms | Unsendable:
+        order_id, symbol = order.client_order_id.value, self._symbols.get(order.instrument_id.value)
+        if order_id in self._taken:
+            return Unsendable(code="APPROVAL_USED", message="sent before")
+        if symbol is None:
+            return Unsendable(code="WRONG_VENUE", message=f"{order.instrument_id} is none of this venue's")
+        code = self.refusal(order, symbol)
+        if code:
+            return Unsendable(code=code, message="the second lock")
+        return terms_of(
+            symbol=symbol,
+            client_id=to_venue(order_id, self._profile.client_id),
+            kind=KINDS.get(order.order_type),
+            side=Side.BUY if order.side == OrderSide.BUY else Side.SELL,
+            quantity=order.quantity.as_decimal(),
+            price=order.price.as_decimal() if order.has_price else None,
+            time_in_force=order.time_in_force.name,
+            post_only=bool(order.is_post_only),
+            limits=self._limits[self._listings[symbol].symbol],
+            profile=self._profile,
+            round_quantity=lambda text: str(self._exchange.amount_to_precision(symbol, text)),
+            round_price=lambda text: str(self._exchange.price_to_precision(symbol, text)),
+        )
+
+    def refusal(self, order: Any, symbol: str) -> str:
+        """Return why an order may not leave now, "" when it may: the second lock, and whether its symbol waits for an answer."""
+        own = order.client_order_id.value
+        if any(track.unknown and track.client_order_id != own for track in self.tracks.living(symbol)):
+            return "UNKNOWN_OUTCOME"
+        return self._lock.refusal(order)
+
+    def refuse(self, order: Any, no: Unsendable, *, submitted: bool) -> None:
+        """Before SUBMITTED the order is denied; after it it is rejected: it never left. A second submit gets its line alone."""
+        self._tap.refused(order, code=no.code)
+        track = self.tracks.get(order.client_order_id.value)
+        if no.code == "APPROVAL_USED" or self._cache.order(order.client_order_id) is not order:
+            return
+        if track is not None and submitted:
+            self.tracks.close(track)
+        maker = self.generate_order_rejected if submitted else self.generate_order_denied
+        maker(
+            strategy_id=order.strategy_id,
+            instrument_id=order.instrument_id,
+            client_order_id=order.client_order_id,
+            reason=f"{no.code}: {no.message}, the second lock"
+            if no.message != "the second lock"
+            else f"{no.code}: the second lock",
+            ts_event=self._clock.timestamp_ns(),
+        )
+
+    def modify_order(self, command: Any) -> None:
+        """Refuse: no approval covers a changed order; the gate has already said so to whoever came by the bus."""
+        self.generate_order_modify_rejected(
+            strategy_id=command.strategy_id,
+            instrument_id=command.instrument_id,
+            client_order_id=command.client_order_id,
+            venue_order_id=command.venue_order_id,
+            reason="NO_APPROVAL: a changed order needs its own approved plan line",
+            ts_event=self._clock.timestamp_ns(),
+        )
+
+    def cancel_order(self, command: Any) -> None:
+        """Cancels always pass, even halted."""
+        self.cancels.one(command)
+
+    def cancel_all_orders(self, command: Any) -> None:
+        self.cancels.all(command)
+
+    def batch_cancel_orders(self, command: Any) -> None:
+        for cancel in command.cancels:
+            self.cancels.one(cancel)
+
+    async def _query_order(self, command: Any) -> None:
+        track = self.tracks.get(command.client_order_id.value)
+        if track is not None and not track.ended:
+            await self.resolver.look(track)
+
+    async def _query_account(self, command: Any) -> None:
+        await self.streams.backfill(whole=False)
+
+    # what goes wrong
+
+    def spawn(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Run beside everything else; a mistake of ours in it halts."""
+        self.create_task(self._guarded(name, run), log_msg=name)
+
+    async def _guarded(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await run()
+        except Exception as error:
+            self._log.error(self.api.words(error))
+            self._halt(f"CLIENT_FAILED: {name}: {self.api.words(error)}")
+
+    def _fail(self, error: Exception, orders: list[Any], submitted: list[Any]) -> None:
+        """Halt, then say of orders that are not on the wire that they will never be."""
+        try:
+            self._halt(f"CLIENT_FAILED: {self.api.words(error)}")
+            for order in orders:
+                self.refuse(order, Unsendable(code="CLIENT_FAILED", message="the second lock"), submitted=order in submitted)
+        except Exception as second:
+            self._log.error(f"{type(second).__name__} while refusing after it: {second}")
+
+    def _trouble(self, code: str, message: str, track: Track | None) -> None:
+        self._alarm(code, message)
+        self._halt(f"{code}: {message}")
+        if track is not None and code == "ORDER_CONTRADICTED":
+            self.cancels.track(track)
+
+    def _undecided(self, track: Track, why: str) -> None:
+        message = f"order {track.client_order_id} of {track.symbol} is {why}"
+        self._alarm("ORDER_UNDECIDED", message)
+        self._halt(f"ORDER_UNDECIDED: {message}")
+
+    def now_ns(self) -> int:
+        """The engine's clock."""
+        return int(self._clock.timestamp_ns())
+
+    def settle_gaps(self) -> None:
+        """Fetch what is filled by the venue's count and was told by nobody."""
+        for track in self.tracks.living():
+            if track.gap and not track.settling:
+                track.settling = True
+                self.spawn(f"settle {track.client_order_id}", partial(self._settle, track))
+
+    async def _settle(self, track: Track) -> None:
+        try:
+            await self.resolver.settle(track)
+        finally:
+            track.settling = False
+
+    async def _watch_clock(self) -> None:
+        while True:
+            await asyncio.sleep(self._timing.clock_s)
+            await self._resync()
+
+    async def _resync(self) -> None:
+        if await self.venue_clock.measure() and self.venue_clock.too_far:
+            self._alarm("CLOCK_SKEW", self.venue_clock.words())
+            self._halt(f"CLOCK_SKEW: {self.venue_clock.words()}")
+
+    def _quarantine(self, what: str, reason: str) -> None:
+        self._alarm("VENUE_DATA", f"one {what} of the venue was not understood and not used: {reason}")
+
+    def _report(self, event: StreamEvent) -> None:
+        self._alarm(event.code, event.message)

@@ -1,0 +1,218 @@
+"""Orders, fills and balances of ours out of ccxt's dictionaries: exact decimals, or a reason why not. Pure: no ccxt, no Nautilus.
+
+The venue's own texts in `info` go first; where a profile names none, ccxt's float counts as the shortest decimal that means it.
+An element that is not understood is returned as `Malformed`, for the quarantine; it is never guessed at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final
+
+from orders.values import Record, Side
+from venues.ccxt.client_ids import from_venue
+from venues.ccxt.ticks import NS_PER_MS, NUMBER_MAX, number, whole
+from venues.ccxt.trading_profiles import FillTexts, OrderTexts, TradingProfile
+
+ZERO: Final = Decimal(0)
+ID_MAX: Final = 64  # characters of a venue's ids
+
+
+class VenueStatus(StrEnum):
+    """What a venue says of an order. CLOSED: ended by filling, wholly or (some venues) in part."""
+
+    OPEN = "OPEN"
+    CLOSED = "CLOSED"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+    REJECTED = "REJECTED"
+
+
+STATUSES: Final[Mapping[str, VenueStatus]] = {
+    "open": VenueStatus.OPEN,
+    "canceling": VenueStatus.OPEN,
+    "closed": VenueStatus.CLOSED,
+    "canceled": VenueStatus.CANCELED,
+    "expired": VenueStatus.EXPIRED,
+    "rejected": VenueStatus.REJECTED,
+}
+
+
+class VenueOrder(Record, frozen=True, kw_only=True):
+    """One answer about an order. `client_order_id`: ours, None for a stranger's. `quantity` > 0, 0 <= `filled` <= `quantity`."""
+
+    venue_order_id: str
+    client_order_id: str | None
+    symbol: str
+    side: Side
+    status: VenueStatus
+    quantity: Decimal
+    filled: Decimal
+    price: Decimal | None
+    kind: str  # market, limit, or another that the venue names
+    time_in_force: str | None
+    updated_ns: int | None
+
+
+class VenueFill(Record, frozen=True, kw_only=True):
+    """One execution. `fee` signed, in `fee_currency`; `venue_order_id`, `client_order_id`, `maker` and `venue_ns` None: this
+    form does not say it.
+    """
+
+    trade_id: str
+    venue_order_id: str | None
+    client_order_id: str | None
+    symbol: str
+    side: Side | None
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal
+    fee_currency: str
+    maker: bool | None
+    venue_ns: int | None
+
+
+class VenueBalance(Record, frozen=True, kw_only=True):
+    """What an account holds of a currency. `as_of_ns` venue time, None: not said."""
+
+    currency: str
+    free: Decimal
+    locked: Decimal
+    as_of_ns: int | None
+
+
+class Malformed(Record, frozen=True, kw_only=True):
+    """An element that was not understood, and why."""
+
+    reason: str
+
+
+def parse_order(order: Any, profile: TradingProfile) -> VenueOrder | Malformed:
+    """Return one unified order of ccxt."""
+    if not isinstance(order, Mapping):
+        return Malformed(reason=f"an order that is a {type(order).__name__}")
+    venue_order_id, symbol, side = _id(order.get("id")), order.get("symbol"), _side(order.get("side"))
+    status = STATUSES.get(str(order.get("status")))
+    if venue_order_id is None or not isinstance(symbol, str) or side is None or status is None:
+        return Malformed(reason=f"id {order.get('id')!r}, symbol {symbol!r}, side {side}, status {order.get('status')!r}")
+    info: Any = order.get("info")
+    texts = _form(info, profile.order_texts)
+    quantity = _amount(info.get(texts.quantity) if texts else order.get("amount"))
+    filled = _amount(info.get(texts.filled) if texts else order.get("filled"))
+    if quantity is None or filled is None or not 0 <= filled <= quantity or not quantity:
+        return Malformed(reason=f"order {venue_order_id}: quantity {quantity}, filled {filled}")
+    updated = whole(info.get(texts.updated_ms)) if texts and texts.updated_ms else whole(order.get("lastUpdateTimestamp"))
+    return VenueOrder(
+        venue_order_id=venue_order_id,
+        client_order_id=from_venue(order.get("clientOrderId"), profile.client_id),
+        symbol=symbol,
+        side=side,
+        status=status,
+        quantity=quantity,
+        filled=filled,
+        price=_amount(order.get("price")),
+        kind=str(order.get("type")),
+        time_in_force=None if order.get("timeInForce") is None else str(order.get("timeInForce")),
+        updated_ns=None if updated is None else updated * NS_PER_MS,
+    )
+
+
+def parse_fill(trade: Any, profile: TradingProfile, *, quote_currency: str) -> VenueFill | Malformed:
+    """Return one unified trade of ours. `quote_currency`: of the symbol; the currency of a fee of 0 that names none."""
+    if not isinstance(trade, Mapping) or not isinstance(trade.get("symbol"), str):
+        return Malformed(reason=f"a trade without a symbol: {str(trade)[:80]}")
+    info: Any = trade.get("info")
+    texts = _form(info, profile.fill_texts)
+    if texts is not None:
+        parts = {name: info.get(where) if where else None for name, where in _fields(texts)}
+    else:
+        fee = trade.get("fee")
+        known = fee if isinstance(fee, Mapping) else {}
+        maker = trade.get("takerOrMaker")
+        parts = {
+            "trade_id": trade.get("id"), "price": trade.get("price"), "quantity": trade.get("amount"), "fee": known.get("cost"),
+            "fee_currency": known.get("currency"), "order_id": trade.get("order"), "client_order_id": None,
+            "maker": None if maker is None else maker == "maker", "venue_ms": trade.get("timestamp"),
+        }  # fmt: skip
+    trade_id = _id(parts["trade_id"])
+    price, quantity, fee_amount = _amount(parts["price"]), _amount(parts["quantity"]), _signed(parts["fee"])
+    if trade_id is None or trade_id == "-1" or not price or not quantity:
+        return Malformed(reason=f"trade {parts['trade_id']!r}: quantity {parts['quantity']!r} at {parts['price']!r}")
+    currency = parts["fee_currency"]
+    if fee_amount is None or (fee_amount and not _code(currency)):
+        return Malformed(reason=f"trade {trade_id}: fee {parts['fee']!r} {currency!r}")
+    venue_ms = whole(parts["venue_ms"])
+    return VenueFill(
+        trade_id=trade_id,
+        venue_order_id=_id(parts["order_id"]),
+        client_order_id=from_venue(parts["client_order_id"], profile.client_id),
+        symbol=str(trade["symbol"]),
+        side=_side(trade.get("side")),
+        quantity=quantity,
+        price=price,
+        fee=fee_amount,
+        fee_currency=str(currency) if _code(currency) else quote_currency,
+        maker=parts["maker"] if isinstance(parts["maker"], bool) else None,
+        venue_ns=None if venue_ms is None else venue_ms * NS_PER_MS,
+    )
+
+
+def parse_balances(balance: Any) -> tuple[VenueBalance, ...] | Malformed:
+    """Return every currency of a unified balance of ccxt that is not zero or stands in it with a zero.
+
+    What has neither `free` nor `used` is not said, and left out; one that makes no sense spoils the whole answer.
+    """
+    if not isinstance(balance, Mapping) or not isinstance(balance.get("free"), Mapping):
+        return Malformed(reason="a balance without amounts")
+    stamp = whole(balance.get("timestamp"))
+    found = []
+    for code in balance["free"]:
+        entry = balance.get(code)
+        if not isinstance(entry, Mapping) or entry.get("free") is None:
+            continue
+        free, locked = _amount(entry.get("free")), _amount(entry.get("used") or 0)
+        if free is None or locked is None or not _code(code):
+            return Malformed(reason=f"balance of {code!r}: {entry!r}")
+        as_of = None if stamp is None else stamp * NS_PER_MS
+        found.append(VenueBalance(currency=str(code), free=free, locked=locked, as_of_ns=as_of))
+    return tuple(found)
+
+
+def _form[Texts: (OrderTexts, FillTexts)](info: Any, forms: tuple[Texts, ...]) -> Texts | None:
+    """The first form whose keys are all in `info`."""
+    if not isinstance(info, Mapping):
+        return None
+    return next((form for form in forms if all(where in info for _, where in _fields(form) if where)), None)
+
+
+def _fields(form: OrderTexts | FillTexts) -> list[tuple[str, str | None]]:
+    return [(name, getattr(form, name)) for name in form.__struct_fields__]
+
+
+def _amount(value: Any) -> Decimal | None:
+    """A number of 0 or more."""
+    parsed = _signed(value)
+    return parsed if parsed is not None and parsed >= 0 else None
+
+
+def _signed(value: Any) -> Decimal | None:
+    parsed = number(value)
+    return parsed if parsed is not None and parsed.is_finite() and abs(parsed) <= NUMBER_MAX else None
+
+
+def _id(value: Any) -> str | None:
+    """A venue's id as text; numbers are ids too."""
+    if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).isascii():
+        return None
+    text = str(value)
+    return text if 0 < len(text) <= ID_MAX and text.isprintable() else None
+
+
+def _code(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= 20 and value.isascii() and value.isalnum()
+
+
+def _side(value: Any) -> Side | None:
+    return {"buy": Side.BUY, "sell": Side.SELL}.get(value) if isinstance(value, str) else None

@@ -1,0 +1,142 @@
+"""One order, one request: what is done with its answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from venues.base import WireTap
+from venues.ccxt.order_tracks import OrderTracks, Track
+from venues.ccxt.outcomes import Outcome
+from venues.ccxt.private_api import Posted, PrivateApi
+from venues.ccxt.resolver import Look, Resolver
+from venues.ccxt.terms import Terms, Unsendable
+from venues.ccxt.timing import CcxtTiming
+
+
+class Sender:
+    """Sends for one execution client, whose lock it asks right before the wire."""
+
+    def __init__(
+        self,
+        client: Any,
+        api: PrivateApi,
+        tracks: OrderTracks,
+        resolver: Resolver,
+        *,
+        tap: WireTap,
+        timing: CcxtTiming,
+        resync: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._client = client
+        self._api = api
+        self._tracks = tracks
+        self._resolver = resolver
+        self._tap = tap
+        self._timing = timing
+        self._resync = resync
+
+    async def send(self, track: Track, terms: Terms) -> None:
+        """Look at the lock, post, take the answer. Once more only where the first cannot have arrived and nobody has it."""
+        if self._locked(track):
+            return
+        posted = await self._posted(track, terms)
+        if posted is None or not await self._turned_away(track, posted):
+            return
+        if self._locked(track):
+            return
+        self._tap.sending(track.order, action="submit")
+        durable = asyncio.Event()
+        self._tap.when_durable(durable.set)
+        await durable.wait()
+        if self._locked(track):
+            return
+        again = await self._posted(track, terms)
+        if again is not None:
+            self._reject(track, f"NOT_SENT: twice; {again.message}")
+
+    def unknown(self, track: Track, message: str) -> None:
+        """Nobody knows what became of it: the record is told, Nautilus is not, and the resolver asks until it is known."""
+        if track.unknown or track.ended:
+            return
+        track.unknown = True
+        self._tap.unknown(track.order, message=message)
+        self._client.spawn(f"resolve {track.client_order_id}", lambda: self._resolve(track))
+
+    async def _resolve(self, track: Track) -> None:
+        await self._resolver.resolve(track)
+        self._client.settle_gaps()
+        if track.asked_cancel and not track.ended:
+            self._client.cancels.track(track)
+
+    def _locked(self, track: Track) -> bool:
+        """Refuse what may not leave any more; a cancel that came first is a reason too."""
+        if track.ended:
+            return True
+        code = "CANCELLED_BEFORE" if track.asked_cancel else self._client.refusal(track.order, track.symbol)
+        if not code:
+            return False
+        self._client.refuse(track.order, Unsendable(code=code, message="the second lock"), submitted=True)
+        return True
+
+    async def _posted(self, track: Track, terms: Terms) -> Posted | None:
+        """Post once and take what the answer says; return it where the order was NOT_SENT, else None."""
+        track.posting = True
+        try:
+            posted = await self._api.create(terms)
+        except asyncio.CancelledError:
+            self.unknown(track, "given up while the venue had not answered")
+            raise
+        finally:
+            track.posting = False
+        if track.accepted or track.ended:  # a stream was faster, and what it says is certain
+            posted = msgspec.structs.replace(posted, outcome=Outcome.ACCEPTED)
+        match posted.outcome:
+            case Outcome.ACCEPTED:
+                self._accepted(track, posted)
+            case Outcome.REJECTED:
+                self._reject(track, posted.message)
+            case Outcome.UNKNOWN:
+                self.unknown(track, posted.message)
+            case Outcome.NOT_SENT:
+                return posted
+        return None
+
+    def _accepted(self, track: Track, posted: Posted) -> None:
+        order = posted.order
+        if order is None:
+            return
+        self._tracks.take_order(order)
+        for fill in posted.fills:
+            stamped = fill if fill.venue_ns is not None else msgspec.structs.replace(fill, venue_ns=order.updated_ns)
+            self._tracks.take_fill(stamped, of=track)
+        self._client.settle_gaps()
+
+    async def _turned_away(self, track: Track, posted: Posted) -> bool:
+        """After NOT_SENT: mend the clock, wait, and look. True: nobody has the order, so it may go once more."""
+        if posted.inexact_clock:
+            await self._resync()
+        await asyncio.sleep(self._timing.not_sent_pause_s)
+        look = await self._resolver.look(track)
+        if track.accepted or track.ended or look is Look.FOUND:
+            return False
+        if look is Look.NOT_FOUND:
+            return True
+        self._reject(track, f"NOT_SENT: {posted.message}")
+        return False
+
+    def _reject(self, track: Track, reason: str) -> None:
+        if track.accepted or track.ended:
+            return
+        order = track.order
+        self._tracks.close(track)
+        self._client.generate_order_rejected(
+            strategy_id=order.strategy_id,
+            instrument_id=order.instrument_id,
+            client_order_id=order.client_order_id,
+            reason=reason,
+            ts_event=self._client.now_ns(),
+        )
