@@ -35,7 +35,7 @@ ERRORS = {
     "1013": (400, {"code": -1013, "msg": "Filter failure: LOT_SIZE"}),
     "dup": (400, {"code": -2010, "msg": "Duplicate order sent."}),
     "2013": (400, {"code": -2013, "msg": "Order does not exist."}),
-    "401": (401, {"code": -2015, "msg": "Invalid API-key, IP, or permissions for action."}),
+    "401": (401, {"code": -1022, "msg": "Signature for this request is not valid."}),
 }  # fmt: skip
 
 

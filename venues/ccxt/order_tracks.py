@@ -117,7 +117,8 @@ class OrderTracks:
             words = f"{track.client_order_id} is {track.venue_order_id} and {seen.venue_order_id} at the venue"
             self._told.trouble("TWO_ORDERS", words, track=track)
             return track
-        if seen.quantity != track.quantity or (track.ended and seen.status is VenueStatus.OPEN and not _older(seen, track.truth)):
+        given_up = track.ended and track.told < track.quantity and (track.truth is None or track.truth.status is VenueStatus.OPEN)
+        if seen.quantity != track.quantity or (given_up and seen.status is VenueStatus.OPEN):
             words = f"{track.client_order_id}: {seen.status} {seen.quantity}, here it is {track.quantity}, ended {track.ended}"
             self._told.trouble("ORDER_CONTRADICTED", words, track=track)
             return track
