@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from orders.values import MarketLimits, OrderKind, Side
 from venues.ccxt.absence import ANSWERS_MIN, AbsenceEvidence
@@ -81,7 +81,7 @@ MARKET = {"kind": OrderKind.MARKET, "price": None}
         ({"price": D("100000.005")}, "OFF_TICK"),
         ({"price": None}, "OFF_TICK"),
         ({"quantity": D("0.00004")}, "BELOW_FLOOR"),
-        (MARKET | {"quantity": D("0.00001"), "limits": msgspec.structs.replace(LIMITS, min_quantity=D("0.0001"))}, "BELOW_FLOOR"),
+        (MARKET | {"quantity": D("0.00001"), "limits": replace(LIMITS, min_quantity=D("0.0001"))}, "BELOW_FLOOR"),
         ({"quantity": D(101)}, "ABOVE_MAX_QUANTITY"),
         (MARKET | {"price": D(1)}, "OFF_TICK"),
         ({"round_quantity": lambda text: "0.009"}, "ROUNDED_BY_CCXT"),
@@ -115,8 +115,8 @@ def test_terms_are_the_order_s_numbers_as_text(changes, params, price):
 
 def bought(at: int | None) -> VenueFill:
     return VenueFill(
-        trade_id="1", venue_order_id="1", client_order_id=None, symbol="BTC/USDT", side=Side.BUY, quantity=D("0.1"), price=D(1000),
-        fee=D("0.0001"), fee_currency="BTC", maker=False, venue_ns=at,
+        trade_id="1", venue_order_id="1", client_order_id=None, symbol="BTC/USDT", side=Side.BUY, quantity=D("0.1"),
+        price=D(1000), fee=D("0.0001"), fee_currency="BTC", maker=False, venue_ns=at,
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """A minimal Binance spot account on loopback, in the test's own process: signed REST, a user socket, faults by request.
 
-It executes first and then misbehaves, or misbehaves first, as told; `orders` and `trades` are the truth. Market orders fill at the
-touch, limit orders rest unless they cross it; fees are 0.1 %, of buys in the base currency.
+It executes first and then misbehaves, or misbehaves first, as told; `orders` and `trades` are the truth. Market orders fill at
+the touch, limit orders rest unless they cross it; fees are 0.1 %, of buys in the base currency.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from urllib.parse import parse_qsl
 
 from aiohttp import WSMsgType, web
 
-from sim.rehearsal.public_market import SYMBOLS, PublicMarket, text
+from sim.rehearsal.listing import LISTINGS, text
 
 KEY, SECRET = "k" * 20 + "CANARYKEY", "s" * 20 + "CANARYSECRET"
 FEE = Decimal("0.001")
 OPEN = ("NEW", "PARTIALLY_FILLED")
 HTML = "<html>maintenance</html>"
 ERRORS = {
-    "503": (503, {"code": -1007, "msg": "Timeout waiting for response from backend server. Send status unknown; execution status unknown."}),
+    "503": (503, {"code": -1007, "msg": "Timeout waiting for response from backend server. Send status unknown."}),
     "1000": (503, {"code": -1000, "msg": "An unknown error occurred while processing the request."}),
     "429": (429, {"code": -1003, "msg": "Too many requests."}),
     "418": (418, {"code": -1003, "msg": "Way too many requests; IP banned."}),
@@ -68,6 +68,7 @@ class LoopbackVenue:
     _sockets: list[web.WebSocketResponse] = field(default_factory=list)
     _subscribed: set[int] = field(default_factory=set)
     _hanging: list[asyncio.Event] = field(default_factory=list)
+    _sends: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def start(self) -> str:
         app = web.Application()
@@ -161,7 +162,8 @@ class LoopbackVenue:
             "e": "executionReport", "E": self.now_ms(), "s": order["symbol"], "c": order["clientOrderId"], "S": order["side"],
             "o": order["type"], "f": order["timeInForce"], "q": order["origQty"], "p": order["price"], "P": "0.00000000",
             "F": "0.00000000", "g": -1, "C": "", "x": kind, "X": order["status"], "r": "NONE", "i": order["orderId"],
-            "l": trade["qty"] if trade else "0.00000000", "z": order["executedQty"], "L": trade["price"] if trade else "0.00000000",
+            "l": trade["qty"] if trade else "0.00000000", "z": order["executedQty"],
+            "L": trade["price"] if trade else "0.00000000",
             "n": trade["commission"] if trade else "0", "N": trade["commissionAsset"] if trade else None,
             "T": self.now_ms(), "t": trade["id"] if trade else -1, "I": 1, "w": True, "m": bool(trade and trade["isMaker"]),
             "M": False, "O": order["time"], "Z": "0.00000000", "Y": "0.00000000", "Q": "0.00000000",
@@ -177,7 +179,9 @@ class LoopbackVenue:
             return
         for socket in self._sockets:
             if id(socket) in self._subscribed and not socket.closed:
-                asyncio.ensure_future(socket.send_str(json.dumps({"subscriptionId": 0, "event": event})))
+                task = asyncio.ensure_future(socket.send_str(json.dumps({"subscriptionId": 0, "event": event})))
+                self._sends.add(task)
+                task.add_done_callback(self._sends.discard)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         path = request.path
@@ -192,7 +196,7 @@ class LoopbackVenue:
         if name == "GET time":
             return web.json_response({"serverTime": self.now_ms()})
         if name == "GET exchangeInfo":
-            listed = [PublicMarket(symbol).exchange_info() for symbol in SYMBOLS]
+            listed = [listing.exchange_info() for listing in LISTINGS]
             return web.json_response(
                 {"timezone": "UTC", "serverTime": 0, "rateLimits": [], "exchangeFilters": [], "symbols": listed}
             )
@@ -219,9 +223,9 @@ class LoopbackVenue:
                 return web.json_response(ERRORS["dup"][1], status=400)
             order, trades = self.place(query)
             fills = [
-                {"price": t["price"], "qty": t["qty"], "commission": t["commission"], "commissionAsset": t["commissionAsset"], "tradeId": t["id"]}
-                for t in trades
-            ]  # fmt: skip
+                {"tradeId": trade["id"], **{key: trade[key] for key in ("price", "qty", "commission", "commissionAsset")}}
+                for trade in trades
+            ]
             return web.json_response({**order, "transactTime": order["updateTime"], "fills": fills})
         if name in ("GET order", "DELETE order"):
             found = [o for o in mine if query.get("origClientOrderId", o["clientOrderId"]) == o["clientOrderId"]]

@@ -113,8 +113,8 @@ class Engine:
         for symbol, limits in inputs.market_limits.items():
             node.kernel.cache.add_instrument(instrument_of(inputs.listings[symbol], limits))
         restored = Restorer(
-            cache=node.kernel.cache, trader_id="SLUICE-001", strategy_id=self.assembly.strategy.id.value, listings=inputs.listings,
-            limits=inputs.market_limits, recorder=self.assembly.recorder, outliving=["BINANCE"],
+            cache=node.kernel.cache, trader_id="SLUICE-001", strategy_id=self.assembly.strategy.id.value,
+            listings=inputs.listings, limits=inputs.market_limits, recorder=self.assembly.recorder, outliving=["BINANCE"],
         ).restore(fold)  # fmt: skip
         self.assembly.gate.restore_passed(node.kernel.cache.orders_open() + list(restored.unanswered))
         for order in restored.unanswered:
@@ -193,7 +193,8 @@ class Engine:
         """Send one order through facade, Sentinel and gate; return its client order id."""
         request = OrderRequest(
             symbol=name.symbol, side=side, quantity=Decimal(quantity), source_run=SOURCE_RUN,
-            order_kind=OrderKind.MARKET if limit is None else OrderKind.LIMIT, limit_price=None if limit is None else Decimal(limit),
+            order_kind=OrderKind.MARKET if limit is None else OrderKind.LIMIT,
+            limit_price=None if limit is None else Decimal(limit),
             manifest_sha256=sha256_hex(self.world.manifest.read_bytes()),
         )  # fmt: skip
         ticket = Ticket(request)
