@@ -53,9 +53,11 @@ class PaperParity(Record, frozen=True, kw_only=True):
         return self.paper_base - self.real_base == self.shortfall_base
 
 
-def paper_parity(store: LogStore, lines: Sequence[records.AnyLine], *, market: Market) -> PaperParity:
-    """Return the check of one run: `store` holds it, `lines` are its lines, `market` the quotes that were recorded."""
-    order_costs(store)
+def paper_parity(store: LogStore, lines: Sequence[records.AnyLine], *, market: Market, quotes: str | None = None) -> PaperParity:
+    """Return the check of one run: `store` holds it, `lines` are its lines, `market` the quotes that were recorded.
+
+    `quotes`: as of `order_costs`."""
+    order_costs(store, quotes=quotes)
     check = check_paper(store)
     fills = [line for line in lines if isinstance(line, records.Fill)]
     unproven = sum(

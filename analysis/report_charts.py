@@ -13,8 +13,8 @@ from orders.values import Record
 
 GROUPS_DRAWN: Final = 24
 NARROW: Final = 500  # below it labels stand above their marks
-GUTTER_MAX: Final = 200.0  # pixels a label may take from the picture
-LABEL_CHARS: Final = 26
+GUTTER_MAX: Final = 240.0  # pixels a label may take from the picture
+LABEL_CHARS: Final = 30
 ZERO: Final = Decimal(0)
 
 

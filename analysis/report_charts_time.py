@@ -11,6 +11,7 @@ from analysis.report_text import bps, counted, day, instant, percent, span
 from analysis.svg import Svg, linear, logarithmic, nice_ticks, text_px, tick_text
 from orders.canonical import decimal_text
 
+STAGE_PX: Final = 236.0  # room of the longest stage's name
 NARROW: Final = 500
 NS_PER_MS: Final = 1_000_000
 SIDE_CSS: Final[Mapping[str, str]] = {"BUY": "buy", "SELL": "sell"}
@@ -32,7 +33,7 @@ def latency_waterfall(report: Report, width: float) -> str:
         at += row["mean_ns"] / NS_PER_MS
     high = max(max(b for _, _, b in ends), 1e-6)
     row_px = 40 if narrow else 28
-    left, right = (4.0, width - 8) if narrow else (196.0, width - 96)
+    left, right = (4.0, width - 8) if narrow else (STAGE_PX, width - 96)
     top, bottom = 6.0, 6.0 + row_px * len(ends)
     unit, factor = ("ms", 1.0) if high < 10_000 else ("s", 1e-3)
     svg = Svg(width, bottom + 26, words="Mean time of each stage from plan to last fill")
@@ -67,7 +68,7 @@ def latency_ranges(report: Report, width: float) -> str:
     values = [v for row in rows for v in (row["p50_ns"], row["max_ns"]) if v and v > 0] or [1_000, 10_000]
     low, high = max(min(values) * 0.7, 1_000), max(values) * 1.4
     row_px = 40 if narrow else 28
-    left, right = (8.0, width - 12) if narrow else (196.0, width - 96)
+    left, right = (8.0, width - 12) if narrow else (STAGE_PX, width - 96)
     top, bottom = 22.0, 22.0 + row_px * len(rows)
     svg = Svg(width, bottom + 26, words="Latency of each stage: median, 95th and 99th percentile, maximum")
     scale = logarithmic(low, high, start=left, end=right)

@@ -73,6 +73,9 @@ def _benchmarks(report: Report) -> str:
     ]
     if not rows:
         return ""
+    if all(row[f"{name}_bps"] is None for row in found for name in ("twap", "vwap", "vwap_others")):
+        none = "No order has a quote or a trade near enough to both its ends: there is nothing to hold its price against."
+        return f"<h3>Against the market meanwhile</h3><p>{none}</p>"
     head = ("group", "quote", "orders", "TWAP", "VWAP", "VWAP of others", "median share of volume", "largest", "")
     lead = (
         "Our average price against the market from arrival to last fill, in basis points, above zero is a cost. TWAP is of mids, "

@@ -36,7 +36,8 @@ svg{display:block;width:100%;height:auto;overflow:visible}
 .narrow{display:none}
 .pair{display:grid;grid-template-columns:repeat(auto-fill,minmax(18.5rem,1fr));gap:1.8rem 2rem}
 .pair figure{margin:0}
-svg text{font-family:inherit;font-size:12px;fill:var(--ink);font-variant-numeric:tabular-nums}
+svg text{font-family:inherit;font-size:12px;fill:var(--ink);font-variant-numeric:tabular-nums;
+paint-order:stroke;stroke:var(--paper);stroke-width:3px;stroke-linejoin:round}
 svg .axis,svg .faint{fill:var(--soft);font-size:11px}svg .strong{font-weight:650}
 .grid{stroke:var(--grid);stroke-width:1}.zero{stroke:var(--rule);stroke-width:1.2}
 .join{stroke:var(--rule);stroke-width:1;stroke-dasharray:2 2}
@@ -79,8 +80,8 @@ ol.story li{grid-template-columns:4.4rem 1fr;gap:.1rem .7rem}ol.story .words{gri
 @media print{:root{--paper:#fff;--card:#fff;--ink:#000;--soft:#444;--grid:#ddd;--rule:#aaa;--cost:#27567f;--gain:#d08c2c;
 --total:#333;--band:#27567f22}
 body{font-size:10pt}main{max-width:none;padding:0}nav,.tables{display:none}h2{margin-top:1.6rem;break-after:avoid}
-h3{break-after:avoid}
-.wide{display:block}.narrow{display:none}details.order{break-inside:auto}@page{margin:16mm 14mm}}
+h3,.lead,details.order summary{break-after:avoid}.story li{break-inside:avoid}
+.wide{display:block}.narrow{display:none}details.order{break-inside:avoid}@page{margin:16mm 14mm}}
 """
 
 SCRIPT: Final = """

@@ -19,6 +19,18 @@ if TYPE_CHECKING:
 
 ZERO: Final = Decimal(0)
 LEAVES_SAID: Final = 3
+MEANT: Final = {  # of the largest leaf, which is not left to be looked up
+    "delay": "prices moved before we planned",
+    "spread": "half the book's width",
+    "impact": "beyond the touch",
+    "timing": "prices moved while we traded",
+    "unsplit": "of fills whose book is not known",
+    "unfilled": "sent and not filled",
+    "denied": "by a control",
+    "dust": "too small to send",
+    "held_back": "left for later or kept",
+    "market_closed": "waiting for the open",
+}
 
 
 def sentences(report: Report) -> tuple[str, ...]:
@@ -51,12 +63,12 @@ def _paid(report: Report) -> str:
     paid = "paid" if total["amount_base"] >= 0 else "gained"
     sure = ""
     if len(venues) == 1 and venues[0]["low_bps"] is not None:
-        ends = f"{bps(venues[0]['low_bps'], unit='')} and {bps(venues[0]['high_bps'])}"
-        sure = f" (95 % of resampled sets of these orders lie between {ends})"
+        ends = f"{bps(venues[0]['low_bps'], unit='')} to {bps(venues[0]['high_bps'])}"
+        sure = f"; orders like these cost {ends} (95 % interval)"
     return (
         f"From {when} we traded {money(traded, report.base_currency)} in {where} and {paid} "
-        f"{bps(abs(total['cost_bps']))} of the decision value against the decision prices, "
-        f"{money(abs(total['amount_base']), report.base_currency)}{sure}."
+        f"{money(abs(total['amount_base']), report.base_currency)} against the decision prices, "
+        f"{bps(abs(total['cost_bps']))} of what was decided{sure}."
     )
 
 
@@ -72,6 +84,12 @@ def _where(report: Report) -> str:
     ]
     leaves.sort(key=lambda row: -abs(row["amount_base"]))
     told = [f"{words_of(row['node'])} {bps(row['cost_bps'], signed=True)}" for row in leaves[:LEAVES_SAID]]
+    first = str(leaves[0]["node"]).removeprefix("opportunity_")
+    told[0] += f" ({MEANT[first]})" if first in MEANT else ""
+    told[0] += "; then" if len(told) > 1 else ""
+    share = (
+        "Most of it is" if 2 * abs(leaves[0]["amount_base"]) > sum(abs(row["amount_base"]) for row in leaves) else "By size it is"
+    )
     rest = sum((row["cost_bps"] or ZERO for row in leaves[LEAVES_SAID:]), ZERO)
     more = f", everything else {bps(rest, signed=True)}" if len(leaves) > LEAVES_SAID else ""
     trading = (tree["trading"]["cost_bps"] or ZERO) + (tree["fees"]["cost_bps"] or ZERO)
@@ -81,7 +99,7 @@ def _where(report: Report) -> str:
         gap = forecast["realised_bps"] - forecast["forecast_bps"]
         against = f", which is {bps(forecast['realised_bps'])} of what was traded, {_gap_words(gap)} forecast"
     return (
-        f"By size that is {', '.join(told)}{more}; what was in our own hands, trading and fees, came to "
+        f"{share} {', '.join(told).replace('; then,', '; then')}{more}; what was in our own hands, trading and fees, came to "
         f"{bps(trading, signed=True)}{against}."
     )
 
@@ -107,11 +125,11 @@ def _late(report: Report) -> str:
     if not whole["orders"]:
         return f"When orders were planned is not known; {slowest}."
     tail = (
-        f"one in twenty took {span(whole['p95_ns'])} or more"
+        f"19 of 20 within {span(whole['p95_ns'])}"
         if whole["p95_ns"] is not None
-        else f"the slowest {span(whole['max_ns'])}"
+        else f"the slowest after {span(whole['max_ns'])}"
     )
-    return f"From plan to first fill the middle order took {span(whole['p50_ns'])} and {tail}; {slowest}."
+    return f"Half of the orders began to fill within {span(whole['p50_ns'])} of their plan, {tail}; {slowest}."
 
 
 def _undone(report: Report) -> str:
@@ -126,15 +144,18 @@ def _undone(report: Report) -> str:
     said += f"; {', '.join(parts)}" if parts else ""
     lines = report.table("not_traded")
     if lines:
-        why = ", ".join(f"{row['lines']:,} {words_of(row['reason'].lower())}" for row in lines[:3])
+        counts = [f"{row['lines']:,} {words_of(row['reason'].lower())}" for row in lines[:3]]
+        why = ", ".join(counts) if len(lines) > 1 else words_of(lines[0]["reason"].lower())
         said += f"; {counted(sum(row['lines'] for row in lines), 'plan line')} {_were(lines)} not traded ({why})"
     refused = [
         row for row in report.table("refusals") if row["what"] in ("manifest", "plan") and row["code"] != "MANIFEST_VANISHED"
     ]
     if refused:
-        what = ", ".join(f"{row['code']} {row['count']}" for row in refused[:3])
+        what = ", ".join(f"{row['code']} {row['count']}" for row in refused[:3]) if len(refused) > 1 else refused[0]["code"]
         count = sum(row["count"] for row in refused)
-        said += f"; {counted(count, 'manifest or plan', 'manifests or plans')} refused or held ({what})"
+        kinds = sorted({row["what"] for row in refused})
+        names = (" or ".join(kinds), " or ".join(f"{kind}s" for kind in kinds))
+        said += f"; {counted(count, *names)} {'was' if count == 1 else 'were'} refused or held ({what})"
     return said + "."
 
 
@@ -151,8 +172,8 @@ def _near(report: Report) -> str:
     missed = last["achieved_bps"] - (last["planned_bps"] or ZERO)
     end = f", {bps(missed)} more than planned" if missed > Decimal("0.05") else ", as planned"
     return (
-        f"After the orders of the last of {counted(len(tracking), 'plan')} the book stood {bps(last['achieved_bps'])} of equity "
-        f"from its targets{end}; the mean over all plans is {bps(mean)}."
+        f"After the last of {counted(len(tracking), 'plan')} the book stood {bps(last['achieved_bps'])} of equity from its "
+        f"targets{end}; on average over all plans {bps(mean)}."
     )
 
 

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from analysis.log_store import open_log
+from analysis.quotes import load_quotes
 from analysis.replay_cause import changed_inputs
 from analysis.replay_course import course_of, leave_out_unfinished
 from analysis.replay_diff import Comparer
@@ -106,7 +107,8 @@ def compared(
     paper = None
     if run.finished:
         with open_log(run.layout.log, run=run.start.run_id, copy=False) as store:
-            paper = paper_parity(store, run.lines, market=market)
+            quotes = bool(run.market) and load_quotes(store, run.layout.top_of_book) > 0
+            paper = paper_parity(store, run.lines, market=market, quotes="quote_mids" if quotes else None)
     return result_of(
         one,
         Comparer(one, other, market=market).compare(),
