@@ -18,6 +18,7 @@ from orders.plan import Held, Judgement, Plan
 from strategies.desk import NEW_MANIFEST
 
 BPS: Final = Decimal(10_000)
+SCHEDULE: Final = "SCHEDULE_"  # the alarms of schedules
 NS_PER_MS: Final = 1_000_000
 
 
@@ -115,6 +116,11 @@ class Narrator:
             cause=made.cause,
             reasons=dict(counts),
         )
+
+    def alarm(self, code: str, message: str) -> None:
+        """What a schedule leaves, which nothing else here would tell; other alarms stand beside what they are about."""
+        if code.startswith(SCHEDULE):
+            self.line(f"          {code}  {message}", type="alarm", code=code, message=message)
 
     def flatten(self, line: FlattenLine) -> None:
         """A person's flatten: taken, or how it ended."""

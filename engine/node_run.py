@@ -174,12 +174,16 @@ class NodeRun(ABC):
         )
 
     def _alarms(self, assembly: Assembly) -> Alarms | None:
-        """Copies of alarms and halts, to where the config says."""
+        """Copies of alarms and halts, to where the config says; what a schedule leaves is said on the screen too."""
         policy = self.config.alarm_policy()
-        if policy is None:
-            return None
-        alarms = Alarms(policy, environment=self.config.environment, clock_ns=time.time_ns)
-        assembly.recorder.on_alarm = alarms.raise_alarm
+        alarms = None if policy is None else Alarms(policy, environment=self.config.environment, clock_ns=time.time_ns)
+
+        def on_alarm(code: str, message: str) -> None:
+            self.narrator.alarm(code, message)
+            if alarms is not None:
+                alarms.raise_alarm(code, message)
+
+        assembly.recorder.on_alarm = on_alarm
         return alarms
 
     def _assemble(self, fold: LogFold, source: PriceSource) -> MadeNode:
