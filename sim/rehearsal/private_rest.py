@@ -12,7 +12,7 @@ from sim.rehearsal import wording
 from sim.rehearsal.asking import parse_order
 from sim.rehearsal.exchange import BAD_SYMBOL
 from sim.rehearsal.signing import ApiKey, check_signed, missing
-from sim.rehearsal.values import Order, Refusal, Trade
+from sim.rehearsal.values import Order, Refusal
 from sim.rehearsal.venue import Venue
 
 LIMIT_DEFAULT: Final = 500
@@ -76,11 +76,7 @@ class PrivateRest:
         if isinstance(placed, Refusal):
             return placed
         kind = parameters.get("newOrderRespType", "ACK" if placed.kind == "LIMIT_MAKER" else "FULL")
-        return wording.order_placed(placed, self._trades_of(placed), kind=kind)
-
-    def _trades_of(self, order: Order) -> list[Trade]:
-        state = self._venue.exchange.state
-        return [trade for trade in state.trades_of(order.account, order.symbol) if trade.order_id == order.order_id]
+        return wording.order_placed(placed, self._venue.exchange.state.trades_for(placed.order_id), kind=kind)
 
     def _test(self, account: str, parameters: Parameters) -> Answer:
         asked = parse_order(parameters, account=account, made_id=self._venue.made_id())

@@ -14,7 +14,31 @@ from sim.rehearsal.values import Order, Trade
 
 FIRST_ORDER_ID: Final = 1_000_001
 FIRST_TRADE_ID: Final = 1
-PRINTS_KEPT_MAX: Final = 10_000  # a pair; more than five minutes of any feed
+
+
+@dataclass
+class Prints:
+    """A pair's recent public trades, their sums kept."""
+
+    recent: deque[tuple[int, Decimal, Decimal]] = field(default_factory=deque)
+    volume: Decimal = Decimal(0)
+    turnover: Decimal = Decimal(0)
+    last: Decimal = Decimal(0)
+
+    def add(self, ms: int, *, price: Decimal, quantity: Decimal) -> None:
+        """Take one more."""
+        self.recent.append((ms, price, quantity))
+        self.volume += quantity
+        self.turnover += price * quantity
+        self.last = price
+
+    def average(self, since_ms: int) -> Decimal:
+        """Forget what is older; return the average of the rest, or the last price where there is no rest."""
+        while self.recent and self.recent[0][0] < since_ms:
+            _, price, quantity = self.recent.popleft()
+            self.volume -= quantity
+            self.turnover -= price * quantity
+        return self.turnover / self.volume if self.recent else self.last
 
 
 @dataclass
@@ -29,7 +53,8 @@ class State:
     listings: dict[str, Listing] = field(default_factory=dict)  # pairs whose filters or status somebody changed
     changed_orders: set[int] = field(default_factory=set)
     new_trades: list[Trade] = field(default_factory=list)
-    _prints: dict[str, deque[tuple[int, Decimal, Decimal]]] = field(default_factory=dict)
+    _prints: dict[str, Prints] = field(default_factory=dict)
+    _by_order: dict[int, list[Trade]] = field(default_factory=lambda: defaultdict(list))
     _by_client_id: dict[tuple[str, str, str], list[int]] = field(default_factory=lambda: defaultdict(list))
 
     def put(self, order: Order) -> None:
@@ -50,11 +75,16 @@ class State:
     def add_trade(self, trade: Trade) -> None:
         """Keep a client's side of a trade."""
         self.trades[trade.symbol].append(trade)
+        self._by_order[trade.order_id].append(trade)
         self.new_trades.append(trade)
 
     def trades_of(self, account: str, symbol: str) -> Iterator[Trade]:
         """Yield an account's trades of a pair, oldest first."""
         return (trade for trade in self.trades.get(symbol, ()) if trade.account == account)
+
+    def trades_for(self, order_id: int) -> tuple[Trade, ...]:
+        """Return an order's trades, oldest first."""
+        return tuple(self._by_order.get(order_id, ()))
 
     def forget_changes(self) -> None:
         """Begin to collect changes anew: a store has them."""
@@ -75,15 +105,9 @@ class State:
 
     def printed(self, symbol: str, *, price: Decimal, quantity: Decimal, ms: int) -> None:
         """Remember a public trade for the average price."""
-        self._prints.setdefault(symbol, deque(maxlen=PRINTS_KEPT_MAX)).append((ms, price, quantity))
+        self._prints.setdefault(symbol, Prints()).add(ms, price=price, quantity=quantity)
 
     def average_price(self, symbol: str, *, since_ms: int) -> Decimal | None:
-        """Return the volume-weighted price since an instant, else the last one; None where nothing traded."""
+        """Return the volume-weighted price since an instant, which only grows, else the last one; None where nothing traded."""
         prints = self._prints.get(symbol)
-        if not prints:
-            return None
-        recent = [(price, quantity) for ms, price, quantity in prints if ms >= since_ms]
-        if not recent:
-            return prints[-1][1]
-        volume = sum((quantity for _, quantity in recent), start=Decimal(0))
-        return sum((price * quantity for price, quantity in recent), start=Decimal(0)) / volume
+        return None if prints is None else prints.average(since_ms)
