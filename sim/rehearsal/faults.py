@@ -143,8 +143,9 @@ def twisted(kind: str, document: Any) -> Any:
         case "texts":
             return _each_object(document, lambda each: {name: _text(value) for name, value in each.items()})
         case "huge":
-            padding = {"zzPadding": "x" * HUGE_BYTES}
-            return [*document, padding] if isinstance(document, list) else {**document, **padding}
+            if isinstance(document, list):
+                return [twisted(kind, document[0]), *document[1:]] if document else []
+            return {**document, "zzPadding": "x" * HUGE_BYTES}
         case _:
             raise AssertionError(kind)
 
