@@ -36,17 +36,19 @@ async def serve(
     `steps` are done meanwhile; that they end does not end it. Raises what a step raises, and what `RehearsalServer` does.
     """
     server = RehearsalServer(settings)
-    if chance is not None:
-        server.leave_to(chance)
-    stopped, loop = server.control.stopped, asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
-    hello = await server.start()
-    if with_stdin:
-        threading.Thread(target=_await_end, args=(loop, stopped), daemon=True).start()
-    feed = asyncio.create_task(play(server.control.do, steps))
-    feed.add_done_callback(lambda done: stopped.set() if not done.cancelled() and done.exception() else None)
-    try:
+    async with contextlib.AsyncExitStack() as ending:
+        ending.push_async_callback(server.stop)
+        if chance is not None:
+            server.leave_to(chance)
+        stopped, loop = server.control.stopped, asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stopped.set)
+        hello = await server.start()
+        if with_stdin:
+            threading.Thread(target=_await_end, args=(loop, stopped), daemon=True).start()
+        feed = asyncio.create_task(play(server.control.do, steps))
+        ending.callback(feed.cancel)
+        feed.add_done_callback(lambda done: stopped.set() if not done.cancelled() and done.exception() else None)
         await asyncio.sleep(0)  # the first steps: a market is there when somebody is told of it
         started(hello)
         with contextlib.suppress(TimeoutError):
@@ -54,9 +56,6 @@ async def serve(
         if feed.done():
             feed.result()
         return server.seen()
-    finally:
-        feed.cancel()
-        await server.stop()
 
 
 def _await_end(loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> None:

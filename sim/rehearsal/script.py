@@ -66,8 +66,14 @@ def _act(server: BinancePublic, step: dict[str, Any]) -> None:
 
 def read_script(path: Path) -> list[dict[str, Any]]:
     """Return the steps of a script, one JSON object a line with `after_ms` and `do`. Raises `InputError` SCRIPT_MALFORMED."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            "SCRIPT_MALFORMED", expected=f"a script {path}", found=f"{type(error).__name__}", action="Name another one."
+        ) from error
     steps = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(text.splitlines(), start=1):
         try:
             step = json.loads(line)
             assert isinstance(step, dict)

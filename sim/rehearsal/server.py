@@ -77,7 +77,6 @@ class RehearsalServer:
             await self._runner.setup()
             await web.TCPSite(self._runner, LOOPBACK, self._settings.control_port).start()
         except OSError as error:
-            await self.stop()
             raise VenueUnavailable(
                 "REHEARSAL_PORT_TAKEN",
                 expected=f"ports {self._settings.port} and {self._settings.control_port} of {LOOPBACK} free",

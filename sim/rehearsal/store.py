@@ -57,7 +57,7 @@ class Store:
         state = State()
         for (body,) in self._database.execute("select body from orders order by order_id"):
             state.put(msgspec.json.decode(body, type=Order))
-        for (body,) in self._database.execute("select body from trades order by symbol, trade_id, order_id"):
+        for (body,) in self._database.execute("select body from trades order by rowid"):
             state.add_trade(msgspec.json.decode(body, type=Trade))
         for account, asset, free, locked in self._database.execute("select account, asset, free, locked from balances"):
             state.balances.restore(account, asset, free=Decimal(free), locked=Decimal(locked))
