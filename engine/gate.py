@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -32,7 +32,7 @@ from engine.order_context import OrderContext
 from engine.order_facts import facts_of, fingerprint
 from engine.sentinel_state import SentinelState
 from lakehouse.permission import Permission
-from orders.exact import EXACT
+from orders.exact import exact_operators
 from orders.plan import Approval, Outcome, Verdict
 from orders.schedule import Schedule
 from orders.values import MarketHours, Quote
@@ -148,7 +148,7 @@ class Gate:
 
     def _forget(self, client_order_id: str) -> None:
         self.children.forget(client_order_id)
-        with localcontext(EXACT):
+        with exact_operators():
             self._state.running.reservations.release(client_order_id)
 
     def restore_passed(self, orders: Iterable[Any]) -> None:
@@ -259,7 +259,7 @@ class Gate:
                 self._pass(order, approval)
             self._inner(command)
             return
-        with localcontext(EXACT):
+        with exact_operators():
             for order, _ in passed:
                 self.children.undo(order.client_order_id.value)
                 self._state.running.reservations.undo(order.client_order_id.value)
@@ -279,7 +279,7 @@ class Gate:
     def _take(self, order: Any, approval: Approval) -> None:
         """Count an order that is allowed: it draws on its line's reservation, and on the counter of its parent."""
         order_id, quantity = order.client_order_id.value, order.quantity.as_decimal()
-        with localcontext(EXACT):
+        with exact_operators():
             self._state.running.passed(approval, order_id, quantity, now_ns=self._clock.timestamp_ns())
         self.children.passed(order_id, quantity)
 
@@ -310,7 +310,7 @@ class Gate:
         now = self._clock.timestamp_ns()
         running: tuple[Verdict, ...] = ()
         if approval is not None and not used and facts.quantity > 0:
-            with localcontext(EXACT):
+            with exact_operators():
                 running = self._state.ask(
                     approval, quantity=facts.quantity, limit_price=facts.limit_price, quote=quote, now_ns=now
                 )

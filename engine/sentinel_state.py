@@ -6,7 +6,7 @@ The counting is `sentinel.running_state`; here are the clocks, the prices, the r
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from typing import Final
 
 from engine.book_valuer import BookValuer
@@ -20,7 +20,7 @@ from lakehouse.rebuild import LogFold
 from orders.book import BookKeeper
 from orders.canonical import decimal_text
 from orders.errors import StorageError
-from orders.exact import EXACT, exact_arithmetic
+from orders.exact import exact_arithmetic, exact_operators
 from orders.plan import Approval, Judgement, Outcome, Plan, Verdict
 from orders.values import AverageVolume, MarketLimits, Quote, Side
 from sentinel.believed import BelievedValues
@@ -117,12 +117,12 @@ class SentinelState:
         if all(reduces(line) for line in made.lines if line.trades):
             return ""
         self._read_up()
-        with localcontext(EXACT):
+        with exact_operators():
             return self._believed.doubt(self._keeper.positions, _unit_values(made))
 
     def observe_plan(self, made: Plan, *, now_ns: int) -> None:
         """Take the valuation a plan was made with. Raises `StorageError`."""
-        with localcontext(EXACT):
+        with exact_operators():
             values = _unit_values(made)
         self._observe(made.equity_base, values, now_ns=now_ns)
 
@@ -158,7 +158,7 @@ class SentinelState:
     def _jumped_up(self, equity: Decimal, values: Mapping[str, Decimal]) -> bool:
         baseline = self.running.baseline
         self._read_up()
-        with localcontext(EXACT):
+        with exact_operators():
             doubted = self._believed.doubt(self._keeper.positions, values)
         return bool(doubted) and baseline is not None and equity > baseline.equity_base
 
@@ -229,13 +229,13 @@ class SentinelState:
     def executed(self, order_id: str, context: OrderContext, *, quantity: Decimal, price: Decimal, now_ns: int) -> None:
         """A fill of ours: it is position and own fill."""
         market = self._market_time.at(now_ns)
-        with localcontext(EXACT):
+        with exact_operators():
             self.running.reservations.fill(order_id, symbol=context.symbol, side=context.side, quantity=quantity)
             self.running.drift.fill(context.symbol, price, market)
 
     def ended(self, order_id: str) -> None:
         """An order is terminal."""
-        with localcontext(EXACT):
+        with exact_operators():
             self.running.reservations.end(order_id)
 
     def _observe(self, equity: Decimal, values: Mapping[str, Decimal] | None, *, now_ns: int) -> None:

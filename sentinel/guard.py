@@ -9,11 +9,10 @@ All controls are asked. An exception inside a control is a DENY of the whole pla
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from decimal import localcontext
 from types import MappingProxyType
 from typing import Final
 
-from orders.exact import EXACT
+from orders.exact import exact_operators
 from orders.ids import client_order_id
 from orders.plan import Approval, Decision, Judgement, Outcome, Plan, PlanLine, Verdict, plan_sha256
 from orders.schedule import AT_ONCE
@@ -88,7 +87,7 @@ def judge_plan(
     name of the schedule the approvals are for, by venue; at once where none is named.
     """
     try:
-        with localcontext(EXACT):
+        with exact_operators():
             return _judge(plan, facts=facts, limits=limits, sha256=sha256, schedules=schedules)
     except Exception as error:  # the same rule for what surrounds the controls
         failure = _failure(CONTROL_FAILED, error)
