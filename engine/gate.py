@@ -42,6 +42,7 @@ from sentinel.order_check import ChildLeave, OrderVerdict, judge_order, limit_wo
 from sentinel.unknown_outcome import unknown_outcome
 
 ENDPOINT = "ExecEngine.execute"
+ZERO: Final = Decimal(0)
 NO_SCHEDULES: Final[Mapping[str, Schedule]] = MappingProxyType({})
 QUERIES = (QueryOrder, QueryAccount)
 HARMLESS = (CancelOrder, CancelAllOrders, BatchCancelOrders, QueryOrder, QueryAccount)
@@ -242,14 +243,15 @@ class Gate:
         passed: list[tuple[Any, Approval]] = []
         refused: list[OrderVerdict] = []
         for order in command.order_list.orders:
-            verdict, approval = self._judge(order, again=order.client_order_id.value in seen, listed=True)
-            verdicts.append((order, verdict))
-            seen.add(order.client_order_id.value)
-            if verdict.outcome is not Outcome.ALLOW or approval is None:
-                refused.append(verdict)
-            else:
-                self._take(order, approval)
-                passed.append((order, approval))
+            with exact_operators():
+                verdict, approval, quantity = self._judge(order, again=order.client_order_id.value in seen, listed=True)
+                verdicts.append((order, verdict))
+                seen.add(order.client_order_id.value)
+                if verdict.outcome is not Outcome.ALLOW or approval is None:
+                    refused.append(verdict)
+                else:
+                    self._take(order, approval, quantity)
+                    passed.append((order, approval))
         for order, verdict in verdicts:
             if refused and verdict.outcome is Outcome.ALLOW:
                 verdict = OrderVerdict(outcome=Outcome.DENY, code="LIST_REFUSED", verdicts=verdict.verdicts)
@@ -267,20 +269,20 @@ class Gate:
             self._deny(order, command, refused[0].code)
 
     def _admit(self, order: Any, command: Any) -> bool:
-        verdict, approval = self._judge(order)
-        self._record(order, verdict)
-        if verdict.outcome is Outcome.ALLOW and approval is not None:
-            self._take(order, approval)
-            self._pass(order, approval)
-            return True
+        with exact_operators():  # one block for all that is counted of an order: entering costs as much as a control
+            verdict, approval, quantity = self._judge(order)
+            self._record(order, verdict)
+            if verdict.outcome is Outcome.ALLOW and approval is not None:
+                self._take(order, approval, quantity)
+                self._pass(order, approval)
+                return True
         self._deny(order, command, verdict.code)
         return False
 
-    def _take(self, order: Any, approval: Approval) -> None:
+    def _take(self, order: Any, approval: Approval, quantity: Decimal) -> None:
         """Count an order that is allowed: it draws on its line's reservation, and on the counter of its parent."""
-        order_id, quantity = order.client_order_id.value, order.quantity.as_decimal()
-        with exact_operators():
-            self._state.running.passed(approval, order_id, quantity, now_ns=self._clock.timestamp_ns())
+        order_id = order.client_order_id.value
+        self._state.running.passed(approval, order_id, quantity, now_ns=self._clock.timestamp_ns())
         self.children.passed(order_id, quantity)
 
     def _pass(self, order: Any, approval: Approval) -> None:
@@ -289,8 +291,11 @@ class Gate:
         self._armed.discard(order_id)
         self._used.add(approval.client_order_id)
 
-    def _judge(self, order: Any, *, again: bool = False, listed: bool = False) -> tuple[OrderVerdict, Approval | None]:
-        """Return the verdict and the approval it goes by. A child comes alone: its parent's room is asked for one at a time."""
+    def _judge(self, order: Any, *, again: bool = False, listed: bool = False) -> tuple[OrderVerdict, Approval | None, Decimal]:
+        """Return the verdict, the approval it goes by and the order's units; to be called inside `exact_operators`.
+
+        A child comes alone: its parent's room is asked for one at a time.
+        """
         order_id = order.client_order_id.value
         own = order.strategy_id.value == self._owner
         approval = self._approvals.get(order_id) if own else None
@@ -309,11 +314,8 @@ class Gate:
         quote = self._quote_of(approval.symbol) if approval is not None else None
         now = self._clock.timestamp_ns()
         running: tuple[Verdict, ...] = ()
-        if approval is not None and not used and facts.quantity > 0:
-            with exact_operators():
-                running = self._state.ask(
-                    approval, quantity=facts.quantity, limit_price=facts.limit_price, quote=quote, now_ns=now
-                )
+        if approval is not None and not used and facts.quantity > ZERO:
+            running = self._state.ask(approval, quantity=facts.quantity, limit_price=facts.limit_price, quote=quote, now_ns=now)
             if not approval.reduces and (grows := self._growth()) is not None:
                 running = (*running, grows)
         if self._unknown:
@@ -331,7 +333,7 @@ class Gate:
             running=running,
             hours=self._hours_at(approval.venue, now) if approval is not None else None,
         )
-        return verdict, approval
+        return verdict, approval, facts.quantity
 
     def _deny(self, order: Any, command: Any, code: str) -> None:
         """Tell the engine. An order sent around the RiskEngine may be unknown to the cache: it is added so that the denial lands.

@@ -97,8 +97,11 @@ class Recorder(PlanRecorder):
         if verdict.code:
             self.counts["denied"] += 1
         listing = self._by_instrument.get(order.instrument_id.value)
-        self.write(
-            records.VerdictLine,
+        now = self._clock_ns()
+        line = records.VerdictLine(
+            ts_ns=now,
+            market_ns=now if self._same_time else self._market_time.at(now),
+            run_id=self._run_id,
             client_order_id=order.client_order_id.value,
             symbol=listing.symbol if listing is not None else order.instrument_id.value,
             outcome=verdict.outcome,
@@ -106,23 +109,28 @@ class Recorder(PlanRecorder):
             verdicts=[(v.control, v.outcome, v.observed, v.limit) for v in verdict.verdicts],
             limits_sha256=self.facts.limits_sha256,
         )
+        self._append(line)
 
     # client side (venues.base.WireTap)
 
     def sending(self, order: Any, *, action: str) -> None:
         """Write the send attempt."""
-        context = self.contexts[order.client_order_id.value]
+        order_id, now = order.client_order_id.value, self._clock_ns()
+        context = self.contexts[order_id]
         if action == "submit":
-            context.sent_ns = self._clock_ns()
-        self.write(
-            records.Send,
-            client_order_id=order.client_order_id.value,
+            context.sent_ns = now
+        line = records.Send(
+            ts_ns=now,
+            market_ns=now if self._same_time else self._market_time.at(now),
+            run_id=self._run_id,
+            client_order_id=order_id,
             symbol=context.symbol,
             venue=context.venue,
             account=f"{context.venue}-001",
             action=action,
             quantity=context.order_quantity,
         )
+        self._append(line)
 
     def received(self, client_order_id: str, *, venue: str, due_ns: int) -> None:
         """Write the simulated venue's own line; a backtest, which cannot restart in the middle, needs none."""

@@ -140,7 +140,9 @@ class Releases:
         while chosen and self._reprice(releaser, chosen):
             chosen = releaser.releasable()
         going = [self._approvals[line_id] for line_id in chosen]
-        going = self._at_pace([*(a for a in going if a.reduces), *(a for a in going if not a.reduces)])
+        if len(going) > 1:
+            going = [*(a for a in going if a.reduces), *(a for a in going if not a.reduces)]
+        going = self._at_pace(going)
         self.paced = len(going) < len(chosen)
         for approval in going:
             releaser.on_released(approval.client_order_id)
@@ -150,14 +152,15 @@ class Releases:
 
     def _at_pace(self, going: Sequence[Approval]) -> list[Approval]:
         """The first of them, as far as messages are left; a parent is no message, its children are."""
-        self._on_the_way = {key: venue for key, venue in self._on_the_way.items() if self._gate.awaits(key)}
+        if self._on_the_way:
+            self._on_the_way = {key: venue for key, venue in self._on_the_way.items() if self._gate.awaits(key)}
         left: dict[str, int] = {}
         taken = []
         for approval in going:
             venue = approval.venue
             if approval.schedule == AT_ONCE:
                 if venue not in left:
-                    left[venue] = self._messages_left(venue) - sum(1 for known in self._on_the_way.values() if known == venue)
+                    left[venue] = self._messages_left(venue) - list(self._on_the_way.values()).count(venue)
                 if left[venue] <= 0:
                     continue
                 left[venue] -= 1

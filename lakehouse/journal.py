@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from lakehouse.layout import Layout, storage_error
 from lakehouse.ledger_format import BATCH_LINES_MAX
@@ -30,7 +31,7 @@ Callback = Callable[[], None]
 def number_line(line: AnyLine, seq: int) -> None:
     """Give a fresh line its number: the one thing about a line that its maker cannot know."""
     assert line.seq == 0, "a line is appended once"
-    msgspec.structs.force_setattr(line, "seq", seq)
+    force_setattr(line, "seq", seq)
 
 
 class Journal(Protocol):
@@ -83,7 +84,8 @@ class SyncJournal:
             raise self._failure
         assert not self._closed, "append after close"
         seq = self._seq = self._seq + 1
-        number_line(line, seq)
+        assert line.seq == 0, "a line is appended once"
+        force_setattr(line, "seq", seq)
         pending = self._pending
         pending.append(line)
         if len(pending) >= BATCH_LINES_MAX:

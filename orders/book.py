@@ -52,9 +52,10 @@ class BookKeeper:
         A fee in the base asset of the symbol reduces the position; any other fee reduces that currency's cash.
         Cash moves by quantity x price x multiplier: right for spot and shares; margined derivatives come with their venue.
         """
-        position = self.positions.get(symbol, ZERO) + side.sign * quantity
+        signed = quantity if side is Side.BUY else -quantity
+        position = self.positions.get(symbol, ZERO) + signed
         cash = self.cash.setdefault(venue, {})
-        cash[quote_currency] = cash.get(quote_currency, ZERO) - side.sign * quantity * price * multiplier
+        cash[quote_currency] = cash.get(quote_currency, ZERO) - signed * price * multiplier
         if fee:
             if fee_currency == base_currency:
                 position -= fee

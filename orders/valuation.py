@@ -73,7 +73,7 @@ def price_fault(quote: Quote | None, *, now_ns: int, price_age_max_ns: int) -> R
     if quote is None:
         return Reason.NO_PRICE
     bid, ask = quote.bid, quote.ask
-    if not (bid.is_finite() and ask.is_finite() and bid > 0 and ask > 0):
+    if not (bid.is_finite() and ask.is_finite() and bid > ZERO and ask > ZERO):
         return Reason.NO_PRICE
     if bid > ask:
         return Reason.PRICE_CROSSED

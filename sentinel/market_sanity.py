@@ -19,6 +19,8 @@ from sentinel.limits import SentinelLimits
 from sentinel.standing import Reference
 
 MARKET_SANITY: Final = "MARKET_SANITY"
+ZERO: Final = Decimal(0)
+TWO: Final = Decimal(2)
 
 
 def market_sanity(lines: Sequence[PlanLine], *, facts: SentinelFacts, limits: SentinelLimits) -> tuple[Verdict, ...]:
@@ -64,8 +66,8 @@ def spread_fault(quote: Quote | None, *, limits: SentinelLimits) -> str:
     if quote is None:
         return "missing quote"
     bid, ask = quote.bid, quote.ask
-    if not (bid.is_finite() and ask.is_finite() and bid > 0 and ask > 0):
+    if not (bid.is_finite() and ask.is_finite() and bid > ZERO and ask > ZERO):
         return f"bid {bid}, ask {ask}"
-    if Decimal(2) * (ask - bid) > limits.spread_max_fraction * (bid + ask):
+    if TWO * (ask - bid) > limits.spread_max_fraction * (bid + ask):
         return f"spread of {decimal_text(fraction(ask - bid, quote.mid))}"
     return ""

@@ -56,6 +56,7 @@ def _verdict(control: str, ok: bool, observed: str, limit: str) -> Verdict:
     return Verdict(control=control, outcome=Outcome.ALLOW if ok else Outcome.DENY, observed=observed, limit=limit)
 
 
+ZERO: Final = Decimal(0)  # comparing with an int would make a Decimal of it each time
 _NOT_HALTED: Final = _verdict("HALT", True, "not halted", "not halted")
 _HALTED: Final = _verdict("HALT", False, "halted", "not halted")
 _APPROVED: Final = _verdict("NO_APPROVAL", True, "approved", "an approval of this id")
@@ -146,7 +147,7 @@ def _difference(order: OrderFacts, approval: Approval, child: ChildLeave | None)
         order.order_kind is approval.order_kind if child is None else order.order_kind in child.kinds
     ):
         return f"kind {order.order_kind or 'unknown'}, approved {approval.order_kind}"
-    if not (order.quantity.is_finite() and 0 < order.quantity <= approval.quantity):
+    if not (order.quantity.is_finite() and ZERO < order.quantity <= approval.quantity):
         return f"quantity {order.quantity}, approved {approval.quantity}"
     if approval.reduce_only and not order.reduce_only:
         return "not reduce-only, approved reduce-only"
@@ -189,14 +190,14 @@ def _price_verdicts(
     if price is None and quote is not None:
         price = quote.ask if order.side is Side.BUY else quote.bid
     reference, unit = approval.reference_price, approval.unit_value_base
-    if price is None or not (price.is_finite() and price > 0 and reference.is_finite() and reference > 0):
+    if price is None or not (price.is_finite() and price > ZERO and reference.is_finite() and reference > ZERO):
         seen = f"{'missing' if price is None else price} against {reference}"
         collar = _verdict("PRICE_COLLAR", False, seen, collar_words)
         return age, collar, _verdict("MAX_ORDER_VALUE", False, "missing price", value_words)
     bound = EXACT.multiply(limits.price_collar_fraction, reference)
     inside = EXACT.abs(EXACT.subtract(price, reference)) <= bound
     collar = _verdict("PRICE_COLLAR", inside, f"{price!s} against {reference!s}", collar_words)
-    if not (unit.is_finite() and unit > 0 and order.quantity.is_finite() and order.quantity > 0):
+    if not (unit.is_finite() and unit > ZERO and order.quantity.is_finite() and order.quantity > ZERO):
         return (
             age,
             collar,

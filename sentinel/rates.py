@@ -64,8 +64,10 @@ class MessageRates:
             known.day, known.count = day, 0
         known.count += messages
         self._in_second(known, now_ns)
-        for _ in range(min(messages, MESSAGES_PER_S_MAX)):
+        if messages == 1:
             known.instants.append(now_ns)
+        else:
+            known.instants.extend([now_ns] * min(messages, MESSAGES_PER_S_MAX))
 
     def left_today(self, venue: str, now_ns: int) -> int:
         """Return how many messages the day has left for a venue, 0 or more."""

@@ -69,7 +69,8 @@ class Reservations:
         self._symbols: dict[str, _Symbol] = {}
         self._lines: dict[str, _Line] = {}
         self._open: dict[str, _Open] = {}
-        self._gross = ZERO  # base currency, filled + open at its worst, over all symbols
+        self._gross = ZERO  # base currency, filled + open at its worst, over all symbols but as they were when last counted
+        self._moved: set[_Symbol] = set()  # since `_gross` was counted: it is asked for half as often as something moves
         self._equity_ns: int | None = None
         self._asset_max = self._gross_max = ZERO
         age = f"equity at most {limits.equity_age_max_ns} ns old"
@@ -91,6 +92,7 @@ class Reservations:
                 if name not in self._symbols:
                     self._symbols[name] = _Symbol()
             self._gross = ZERO
+            self._moved.clear()
             for name, symbol in self._symbols.items():
                 symbol.position = positions.get(name, ZERO)
                 symbol.value = values.get(name, symbol.value)
@@ -129,11 +131,10 @@ class Reservations:
         if quantity > line.left:
             return self._denied(RESERVATION, f"{quantity} units", f"{line.left} units its line has left")
         symbol, value = line.symbol, line.symbol.value
-        if line.approval.side is Side.BUY:
-            units = max(abs(symbol.position + symbol.buys + quantity), abs(symbol.position - symbol.sells))
-        else:
-            units = max(abs(symbol.position + symbol.buys), abs(symbol.position - symbol.sells - quantity))
-        if units <= symbol.worst():
+        high, low = symbol.position + symbol.buys, symbol.position - symbol.sells
+        worst = max(abs(high), abs(low))
+        units = max(abs(high + quantity), abs(low)) if line.approval.side is Side.BUY else max(abs(high), abs(low - quantity))
+        if units <= worst:
             return self.passed  # whatever the book is worth: it can always be reduced
         if self._equity_ns is None or value is None or not 0 <= now_ns - self._equity_ns <= self._limits.equity_age_max_ns:
             seen = "equity missing" if self._equity_ns is None else f"stale equity, {now_ns - self._equity_ns} ns old"
@@ -141,6 +142,7 @@ class Reservations:
         after = units * value
         if after > self._asset_max:
             return self._denied(MAX_ASSET_EXPOSURE, f"{decimal_text(after)} base currency at worst", self._asset_words)
+        self._count_gross()
         gross = self._gross - symbol.gross + after
         if gross > self._gross_max:
             return self._denied(MAX_LEVERAGE, f"gross {decimal_text(gross)} base currency at worst", self._gross_words)
@@ -150,7 +152,7 @@ class Reservations:
         """The gate let an order of this line pass: reserved becomes open."""
         line = self._lines[line_id]
         line.left -= quantity
-        assert line.left >= 0
+        assert line.left >= ZERO
         side = line.approval.side
         self._open[order_id] = _Open(line.symbol, buy=side is Side.BUY, left=quantity, line_id=line_id)
         self._reserved(line.symbol, side, -quantity)
@@ -166,7 +168,9 @@ class Reservations:
 
     def fill(self, order_id: str, *, symbol: str, side: Side, quantity: Decimal) -> None:
         """Open becomes position. More than was open, or of an order that is not counted here, is position all the same."""
-        entry = self._symbols.setdefault(symbol, _Symbol())
+        entry = self._symbols.get(symbol)
+        if entry is None:
+            entry = self._symbols[symbol] = _Symbol()
         entry.position += quantity if side is Side.BUY else -quantity
         known = self._open.get(order_id)
         closed = ZERO if known is None else min(known.left, quantity)
@@ -231,7 +235,17 @@ class Reservations:
     @property
     def gross_base(self) -> Decimal:
         """What is filled and open at its worst, over all symbols and venues, in base currency."""
+        with exact_arithmetic():
+            self._count_gross()
         return self._gross
+
+    def _count_gross(self) -> None:
+        for symbol in self._moved:
+            if symbol.value is not None:
+                gross = symbol.worst() * symbol.value
+                self._gross += gross - symbol.gross
+                symbol.gross = gross
+        self._moved.clear()
 
     def _ended(self, order_id: str, known: _Open) -> None:
         del self._open[order_id]
@@ -250,10 +264,7 @@ class Reservations:
             symbol.buys += quantity
         else:
             symbol.sells += quantity
-        if symbol.value is not None:
-            gross = symbol.worst() * symbol.value
-            self._gross += gross - symbol.gross
-            symbol.gross = gross
+        self._moved.add(symbol)
 
     def _denied(self, control: str, observed: str, limit: str) -> tuple[Verdict, Verdict, Verdict]:
         no = Verdict(control=control, outcome=Outcome.DENY, observed=observed, limit=limit)

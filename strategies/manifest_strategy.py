@@ -180,7 +180,8 @@ class ManifestStrategy(Strategy):
 
     def _submit(self, approval: Approval) -> None:
         instrument = self.cache.instrument(self._instruments[approval.symbol])
-        self.submit_order(order_of(approval, instrument, self.order_factory))
+        now_ns = self.clock.timestamp_ns()
+        self.submit_order(order_of(approval, instrument, trader_id=self.trader_id, strategy_id=self.id, ts_init=now_ns))
 
     def reserve(self, finish: Callable[[], Work | None]) -> bool:
         """Take the strategy for one cycle that is planned elsewhere; False when a cycle is open. `send` must follow.

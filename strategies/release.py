@@ -53,10 +53,12 @@ class Leftover(Record, frozen=True, kw_only=True):
 class _Order:
     """A line's progress: waiting, out, ended. `filled` in units; `cost` what it may take of its pot, `value` in base."""
 
-    __slots__ = ("cost", "ended", "filled", "line", "out", "unit_cost", "value")
+    __slots__ = ("closing", "cost", "ended", "filled", "line", "out", "reduces", "unit_cost", "value")
 
-    def __init__(self, line: ReleaseLine) -> None:
+    def __init__(self, line: ReleaseLine, *, closing: _Order | None) -> None:
         self.line = line
+        self.reduces = line.reduces
+        self.closing = closing  # the leg that must have filled before it
         self.filled = ZERO
         self.out = False
         self.ended = False
@@ -93,7 +95,8 @@ class Releaser:
         with exact_arithmetic():
             for line in lines:
                 self._check(line)
-                order = self._orders[line.line_id] = _Order(line)
+                closing = None if line.after is None else self._orders[line.after]
+                order = self._orders[line.line_id] = _Order(line, closing=closing)
                 if line.reduces:
                     self._unreduced += order.value
                     self._room -= order.value
@@ -155,17 +158,15 @@ class Releaser:
         with exact_arithmetic():
             room, free = self._room, {pot: amount - self._reserved.get(pot, ZERO) for pot, amount in self._cash.items()}
             for line_id, order in self._waiting.items():
-                line, cost = order.line, order.cost
-                if not line.reduces:
-                    if order.value > room:
-                        continue
-                    if line.after is not None and self._orders[line.after].leaves:
-                        continue
+                if not order.reduces and (order.value > room or (order.closing is not None and order.closing.leaves)):
+                    continue
+                cost = order.cost
                 if cost:
-                    if cost > free.get(line.pot, ZERO):
+                    pot = order.line.pot
+                    if cost > free.get(pot, ZERO):
                         continue
-                    free[line.pot] -= cost
-                if not line.reduces:
+                    free[pot] -= cost
+                if not order.reduces:
                     room -= order.value
                 chosen.append(line_id)
         return chosen
@@ -178,10 +179,11 @@ class Releaser:
         del self._waiting[line_id]
         order.out = True
         self._working += 1
-        with exact_arithmetic():
-            self._reserve(order, order.cost)
-            if not order.line.reduces:
-                self._room -= order.value
+        if order.cost or not order.reduces:
+            with exact_arithmetic():
+                self._reserve(order, order.cost)
+                if not order.reduces:
+                    self._room -= order.value
 
     def on_fill(self, line_id: str, *, quantity: Decimal, price: Decimal, fee: Decimal, fee_currency: str) -> None:
         """Take one fill of `quantity` > 0 at `price` >= 0 with its `fee` as charged; late ones after the end count too.
@@ -190,7 +192,7 @@ class Releaser:
         """
         order = self._order(line_id)
         line = order.line
-        if not (quantity.is_finite() and quantity > 0 and price.is_finite() and price >= 0 and fee.is_finite()):
+        if not (quantity.is_finite() and quantity > ZERO and price.is_finite() and price >= ZERO and fee.is_finite()):
             found = f"{quantity} at {price}, fee {fee} ({line_id})"
             raise InputError("FILL_INVALID", expected="a finite fill above 0", found=found, action="Ask the venue.")
         with exact_arithmetic():
@@ -201,8 +203,9 @@ class Releaser:
             order.filled += quantity
             done = before - order.leaves
             if line.reduces:
-                self._unreduced -= done * line.unit_base
-                self._room += done * line.unit_base
+                reduced = done * line.unit_base
+                self._unreduced -= reduced
+                self._room += reduced
             elif order.ended:
                 self._room -= done * line.unit_base
             if order.works and order.cost:
@@ -216,13 +219,15 @@ class Releaser:
         order = self._order(line_id)
         if order.ended:
             return
-        with exact_arithmetic():
-            if order.out:
-                self._working -= 1
-                if order.cost:
-                    self._reserve(order, -order.leaves * order.unit_cost)
-                if not order.line.reduces:
-                    self._room += order.leaves * order.line.unit_base
+        if order.out:
+            self._working -= 1
+            if order.filled < order.line.quantity:
+                with exact_arithmetic():
+                    left = order.leaves
+                    if order.cost:
+                        self._reserve(order, -left * order.unit_cost)
+                    if not order.reduces:
+                        self._room += left * order.line.unit_base
         order.ended = True
         self._waiting.pop(line_id, None)
 

@@ -8,14 +8,15 @@ from pathlib import Path
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
+from nautilus_trader.model.currencies import USD
 from nautilus_trader.model.data import BarType
 from nautilus_trader.model.enums import LiquiditySide, OrderSide, OrderType
-from nautilus_trader.model.objects import Price, Quantity
+from nautilus_trader.model.objects import FIXED_PRECISION, Money, Price, Quantity
 
 from engine.instruments import instrument_of
 from engine.run_config import load_config
 from orders.assumptions import FillRule
-from orders.exact import at_places
+from orders.exact import RAW_MAX, RAW_PLACES, at_places, raw_units
 from orders.values import FeeSchedule, Listing, MarketLimits
 from sim.feed import FeedQuote
 from sim.replay_client import bar_of, tick_of
@@ -97,3 +98,18 @@ def test_an_order_is_filled_and_booked_at_the_price_of_the_feed_to_the_last_digi
     (fill,) = ran.of("fill")
     assert Decimal(fill["price"]) == world.quotes[1].ask
     assert Decimal(fill["quantity"]) * Decimal(fill["price"]) == Decimal(fill["notional_quote"])
+
+
+def test_raw_units_are_in_nautilus_own_unit_and_within_what_it_takes() -> None:
+    assert RAW_PLACES == FIXED_PRECISION
+    for made in (Quantity.from_raw(RAW_MAX, 0), Price.from_raw(RAW_MAX, 0), Money.from_raw(RAW_MAX, USD)):
+        assert made.raw == RAW_MAX
+
+
+@given(raw=st.integers(0, 10**20), places=st.integers(0, 9))
+def test_a_quantity_made_of_raw_units_is_the_one_made_of_its_decimal(raw: int, places: int) -> None:
+    value = Decimal(raw).scaleb(-places)
+    units = raw_units(value, places=places)
+    if units is not None:
+        made, known = Quantity.from_raw(units, places), Quantity.from_decimal(at_places(value, places))
+        assert (made.raw, made.precision, made.as_decimal()) == (known.raw, known.precision, value)

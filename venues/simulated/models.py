@@ -17,7 +17,7 @@ from nautilus_trader.model.objects import Money, Price, Quantity
 
 from orders.assumptions import Assumptions, FillRule
 from orders.costs import Liquidity, fee_for, market_price
-from orders.exact import at_places
+from orders.exact import at_places, raw_units
 from orders.values import FeeSchedule, Side
 
 DEPTH_MULTIPLE: Final = Decimal(2)  # the made book holds twice the order, so that its whole quantity fills on one level
@@ -134,7 +134,10 @@ class AssumedFeeModel(FeeModel):
             has_base_currency=base is not None,
         )
         currency = base if in_base else quote_currency
-        return Money.from_decimal(amount.quantize(UNITS[currency.precision], rounding=ROUND_UP), currency)
+        places = currency.precision
+        rounded = amount.quantize(UNITS[places], rounding=ROUND_UP)
+        raw = raw_units(rounded, places=places)
+        return Money.from_decimal(rounded, currency) if raw is None else Money.from_raw(raw, currency)
 
 
 class DueTimes:
