@@ -65,10 +65,12 @@ class RunCourse:
         return next((one for one in lines if one["line"] == line), None)
 
 
-def course_of(lines: Sequence[records.AnyLine]) -> RunCourse:
-    """Return what the lines of one run say; the first of them is its `run_start`."""
+def course_of(lines: Sequence[records.AnyLine], *, carried: Sequence[records.Intent] = ()) -> RunCourse:
+    """Return what the lines of one run say; the first of them is its `run_start`. `carried`: orders of an earlier run that were
+    still working when it began.
+    """
     start = next(line for line in lines if isinstance(line, records.RunStart))
-    course = RunCourse(start=start)
+    course = RunCourse(start=start, orders={intent.client_order_id: OrderCourse(intent) for intent in carried})
     for line in lines:
         course.last_ns = max(course.last_ns, line.ts_ns)
         match line:

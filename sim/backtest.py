@@ -95,6 +95,7 @@ class Backtest:
                 listings=parts.listings,
                 market_limits=parts.market_limits,
                 quiet=self._quiet,
+                queued=() if restored is None else [o for o, _ in restored.requeue if o.instrument_id.venue.value == venue],
             )
             for venue, section in config.venues.items()
         }
@@ -114,7 +115,9 @@ class Backtest:
             limits=parts.market_limits,
             recorder=self.assembly.recorder,
         )
-        return restorer.restore(parts.fold)
+        found = restorer.restore(parts.fold)
+        self.assembly.gate.restore_passed(order for order, _ in found.requeue)
+        return found
 
     def feed(self, prices: Iterable[Any], portfolios: Sequence[Any] = ()) -> None:
         """Run one step over prices (all ticks, or all bars) and portfolios (custom data), merged by time.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -75,8 +75,13 @@ def add_simulated_venue(
     listings: Mapping[str, Listing],
     market_limits: Mapping[str, MarketLimits],
     quiet: QuietMarkets,
+    queued: Sequence[Any] = (),
 ) -> Any:
-    """Add one venue with its instruments to a backtest and return its guarded client."""
+    """Add one venue with its instruments to a backtest and return its guarded client.
+
+    `queued`: orders that it had received before a restart, due at the first price. Of those it had acknowledged the market is
+    made with that price: Nautilus puts every open order into its market when a run begins, and rejects one without price.
+    """
     kernel = engine.kernel
     assumptions = assumptions.at(venue)
     symbols = {listing.instrument_id: symbol for symbol, listing in listings.items()}
@@ -113,6 +118,7 @@ def add_simulated_venue(
         now_ns=kernel.clock.timestamp_ns,
         halt=assembly.halt,
         sending=quiet.sending,
+        restored=[order.client_order_id.value for order in queued],
     )
     quiet.add(exchange)
     fill_model.meets_no_size = client.meets_no_size
@@ -120,8 +126,13 @@ def add_simulated_venue(
     kernel.exec_engine.deregister_client(exchange.exec_client)
     exchange.register_client(client)
     kernel.exec_engine.register_client(client)
+    late = {order.instrument_id for order in queued if order.is_open}
     for symbol in sorted(market_limits):
         if market_limits[symbol].venue == venue and symbol in listings:
-            engine.add_instrument(instrument_of(listings[symbol], market_limits[symbol]))
+            instrument = instrument_of(listings[symbol], market_limits[symbol])
+            if instrument.id in late:
+                kernel.data_engine.process(instrument)
+            else:
+                engine.add_instrument(instrument)
     engine.add_instrument(expiry_sentinel(venue))
     return client

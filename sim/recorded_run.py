@@ -52,8 +52,7 @@ def read_run(layout: Layout, run_id: str | None) -> RecordedRun:
     """Return a shadow run of the log; None: the last one. Checks log, ledger and kept inputs on the way.
 
     Raises `NotYet` VANISHED (no log), `ConfigError` RUN_UNKNOWN, `NotAsked`: RUN_NOT_SHADOW, INPUTS_NOT_KEPT (it was recorded
-    before inputs were), RUN_CARRIED_ORDERS (orders of an earlier run were still working when it began); `InputError`:
-    INPUT_MISSING, INPUT_ALTERED; `BadLine`, `StorageError`.
+    before inputs were); `InputError`: INPUT_MISSING, INPUT_ALTERED; `BadLine`, `StorageError`.
     """
     if not layout.log.exists():
         raise NotYet(
@@ -66,13 +65,6 @@ def read_run(layout: Layout, run_id: str | None) -> RecordedRun:
     fold = LogFold()
     for line in lines[: start.seq - 1]:
         fold.apply(line)
-    if sent := [order_id for order_id, trace in fold.open_orders.items() if trace.received is not None]:
-        raise NotAsked(
-            "RUN_CARRIED_ORDERS",
-            expected=f"a run that began with nothing working, {start.run_id}",
-            found=f"{len(sent)} orders of an earlier run, {sent[0]} first",
-            action="Replay another run; orders that outlive a process are not replayed.",
-        )
     own = [line for line in lines[start.seq - 1 :] if line.run_id == start.run_id]
     kept = _kept(layout, own, start=start)
     stop = own[-1] if isinstance(own[-1], records.RunStop) else None

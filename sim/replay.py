@@ -24,6 +24,7 @@ from lakehouse.opening import open_journal
 from lakehouse.permission import HaltNote, MemoryPermission
 from lakehouse.rebuild import decode_line
 from sim.backtest import Backtest
+from sim.carried_orders import CarriedOrders
 from sim.feed import FeedQuote
 from sim.recorded_run import RecordedRun, read_quotes
 from sim.replay_client import tick_of
@@ -119,7 +120,8 @@ def _play(test: Backtest, parts: Parts, run: RecordedRun, *, inputs: Inputs, say
         for order_id, cause in test.restored.dead:
             trace = run.fold.open_orders[order_id]
             test.assembly.recorder.withdraw(order_id, cause=cause, venue=trace.intent.venue, filled=trace.filled)
-        test.assembly.desk.attach(test.assembly.strategy, ())
+        test.assembly.desk.attach(test.assembly.strategy, test.restored.working, unwatched=test.restored.unwatched)
+        CarriedOrders(test)
     instruments = {
         symbol: test.engine.kernel.cache.instrument(InstrumentId.from_str(text))
         for symbol, text in test.assembly.instrument_ids.items()

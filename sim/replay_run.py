@@ -96,7 +96,8 @@ def compared(
     if not run.finished:
         run = cut_off(run, until_ns=market.until_ns)
     replayed = replay(run, layout=record, config=config, say=say)
-    one, other = course_of(run.lines), course_of(replayed.lines)
+    carried = [trace.intent for trace in run.fold.open_orders.values() if trace.received is not None]
+    one, other = course_of(run.lines, carried=carried), course_of(replayed.lines, carried=carried)
     remarks = [*_remarks(run, config, market), *(f"the replay halted itself: {reason}" for reason in replayed.halts)]
     if not run.finished:
         waiting = leave_out_unfinished(one, other, cut_ns=run.end_ns)

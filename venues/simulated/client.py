@@ -193,6 +193,10 @@ class GuardedSimulatedClient(BacktestExecClient):
         self._name(command.order)
         self._send(command, order_id, [command.order], cancel=False)
 
+    def rest_again(self, order: Any) -> None:
+        """Put an order that rested before a restart into its matching core."""
+        self._wired.get_matching_engine(order.instrument_id).process_order(order, order.account_id)
+
     def _to_wire(self, command: Any, orders: list[Any]) -> None:
         """A halt may have come while the send line went to disk: look at the lock once more."""
         try:
