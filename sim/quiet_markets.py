@@ -73,10 +73,11 @@ class _Market:
     the last bar simulated; None: not known, there is none or an order worked, for Nautilus sets it to the price of a limit order.
     """
 
-    __slots__ = ("at_once", "exchange", "last", "topic", "waiting", "working")
+    __slots__ = ("at_once", "bar_type", "exchange", "last", "topic", "waiting", "working")
 
     def __init__(self, exchange: Any, bar_type: Any) -> None:
         self.exchange = exchange
+        self.bar_type = bar_type
         self.topic = f"data.bars.{bar_type}"
         self.waiting: list[Any] = []
         self.working: list[Any] = []
@@ -86,15 +87,17 @@ class _Market:
 
 
 class QuietMarkets:
-    """One per backtest; listens to `BarsAt`. The venues' clients say what they send by `sending`, before they send it."""
+    """One per backtest; listens to `BarsAt`, in which the bars of an instrument are all of one type.
+
+    The venues' clients say what they send by `sending`, before they send it.
+    """
 
     def __init__(self, *, msgbus: Any, cache: Any, clock: Any) -> None:
         self._msgbus = msgbus
         self._cache = cache
         self._clock = clock
         self._exchanges: dict[Any, Any] = {}
-        self._markets: dict[Any, _Market] = {}  # by bar type
-        self._of_instrument: dict[Any, list[_Market]] = {}
+        self._markets: dict[Any, _Market] = {}  # by instrument: a bar type is a text, made anew at every look
         self._on_the_way: list[_Sent] = []
         self._between = True  # no step runs, or one whose first bars are still to come
         msgbus.subscribe(topic=f"data.{DataType(BarsAt).topic}", handler=self._on_bars)
@@ -108,7 +111,8 @@ class QuietMarkets:
         if self._between and due_ns <= self._clock.timestamp_ns():
             due_ns = AT_ONCE
         for order in orders:
-            for market in self._of_instrument.get(order.instrument_id, ()):
+            market = self._markets.get(order.instrument_id)
+            if market is not None:
                 self._catch_up(market)
                 market.working.append(order)
                 market.last = market.last if order.order_type == OrderType.MARKET else None
@@ -124,7 +128,7 @@ class QuietMarkets:
         markets, publish, now_ns = self._markets, self._msgbus.publish, event.ts_init
         self._between = False
         for bar in event.bars:
-            market = markets.get(bar.bar_type) or self._market(bar.bar_type)
+            market = markets.get(bar.bar_type.instrument_id) or self._market(bar.bar_type)
             if market.working:
                 market.working = [order for order in market.working if not order.is_closed]
             if market.working or market.at_once:
@@ -140,13 +144,13 @@ class QuietMarkets:
     def _market(self, bar_type: Any) -> _Market:
         """A market seen for the first time: orders may work in it already, of an earlier run or sent before any price."""
         instrument_id = bar_type.instrument_id
-        market = self._markets[bar_type] = _Market(self._exchanges[instrument_id.venue], bar_type)
-        self._of_instrument.setdefault(instrument_id, []).append(market)
+        market = self._markets[instrument_id] = _Market(self._exchanges[instrument_id.venue], bar_type)
         cache = self._cache
         market.working = cache.orders_open(instrument_id=instrument_id) + cache.orders_inflight(instrument_id=instrument_id)
         return market
 
     def _simulate(self, market: _Market, bar: Any) -> None:
+        assert bar.bar_type == market.bar_type
         market.exchange.process_bar(bar)
         market.last = None
 
@@ -155,6 +159,7 @@ class QuietMarkets:
         if waiting:
             now_ns = self._clock.timestamp_ns()
             for bar in decisive(waiting, last=market.last):
+                assert bar.bar_type == market.bar_type
                 market.exchange.process_bar(bar)
             market.last = waiting[-1].close
             self._clock.set_time(now_ns)  # the venue's clock is everybody's, and a bar sets it to its own instant
