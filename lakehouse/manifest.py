@@ -27,6 +27,7 @@ from lakehouse.strict_json import FileBytes, read_contained
 from lakehouse.upstream_time import zone_of
 from lakehouse.winners import NO_RUN, RefusedWinner, Winner
 from orders.canonical import sha256_hex
+from orders.collector import no_collections
 from orders.errors import ConfigError, InputError, NotYet
 from orders.values import Grade, Record
 
@@ -154,18 +155,19 @@ def read_manifest(
     except InputError as error:
         return stopped(error, sha256=None, written_ns=None)
     keep(file.data)
-    try:
-        manifest = parse_file(file, policy=policy, provenance=provenance, what=str(path))
-    except InputError as error:
-        return stopped(error, sha256=sha256_hex(file.data), written_ns=file.written_ns)
-    return judge_parsed(
-        manifest,
-        policy=policy,
-        market_now_ns=market_now_ns,
-        provenance=provenance,
-        written_ns=file.written_ns,
-        what=str(path),
-    )
+    with no_collections(then_old=True):
+        try:
+            manifest = parse_file(file, policy=policy, provenance=provenance, what=str(path))
+        except InputError as error:
+            return stopped(error, sha256=sha256_hex(file.data), written_ns=file.written_ns)
+        return judge_parsed(
+            manifest,
+            policy=policy,
+            market_now_ns=market_now_ns,
+            provenance=provenance,
+            written_ns=file.written_ns,
+            what=str(path),
+        )
 
 
 def parse_file(file: FileBytes, *, policy: ManifestPolicy, provenance: ProvenancePolicy, what: str) -> Manifest:

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
+from orders.collector import no_collections
 from orders.errors import InputError, NotYet
 from orders.values import Record
 
@@ -25,6 +26,7 @@ DEPTH_MAX: Final = 32  # the platform's deepest file has 6 levels
 NUMBER_CHARACTERS_MAX: Final = 64  # a float's shortest notation has at most 24
 EXPONENT_ABS_MAX: Final = 400  # a float's decimal exponent lies within -324..308
 READ_CHUNK: Final = 1 << 20
+LARGE: Final = 1 << 20  # bytes; searching the objects of a smaller text for garbage takes no time that matters
 
 _NUMBER_RUN: Final = bytes(0x30 if byte in b"0123456789+-.eE" else 0x20 for byte in range(256))
 _LONG_RUN: Final = b"0" * (NUMBER_CHARACTERS_MAX + 1)
@@ -141,7 +143,8 @@ def parse(data: bytes, *, what: str, size_max: int, depth_max: int = DEPTH_MAX, 
             "NOT_UTF8", expected="UTF-8", found=f"{error.reason} at byte {error.start} of {what}", action=_ASK
         ) from error
     try:
-        value = _loads(text, fast=not _has_long_run(data), nonfinite=nonfinite)
+        with no_collections(then_old=len(data) >= LARGE):
+            value = _loads(text, fast=not _has_long_run(data), nonfinite=nonfinite)
     except json.JSONDecodeError as error:
         if _ends_early(text, error):
             raise _half_written(what, at=len(text)) from error

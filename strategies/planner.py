@@ -6,13 +6,12 @@ to cash, (5) order and sum up. Whether the plan may be traded is not judged here
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
 from orders.attribution import crossed_weight
+from orders.collector import no_collections
 from orders.errors import InputError
 from orders.exact import FLOOR, ROUNDED, exact_arithmetic, fraction
 from orders.plan import Held, InFlight, OpenOrder, Plan, PlanInputs, PlanPolicy, Reason, UnnamedPositions
@@ -69,18 +68,6 @@ def plan(inputs: PlanInputs) -> Plan | Held:
         return assemble_plan(
             drafts, inputs=inputs, valuation=valuation, factor=factor, turnover_factor=slowed, cancels=tuple(sorted(cancels))
         )
-
-
-@contextmanager
-def no_collections() -> Iterator[None]:
-    """Keep Python's cycle collector out: a plan makes no cycles, and each collection would search all of what it has made."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def check_policy(policy: PlanPolicy) -> None:
