@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, localcontext
-from typing import Final
+from itertools import repeat
+from operator import gt, is_, mul, sub
+from typing import Final, NamedTuple
 
 from engine.prices import RAW_PLACES, Prices
 from orders.book import BookKeeper
@@ -17,6 +19,15 @@ from orders.values import Listing, MarketHours, MarketLimits, Rate
 
 ZERO: Final = Decimal(0)
 ONE: Final = Decimal(1)
+
+
+class _Column(NamedTuple):
+    """What is held in one currency: `units` x multiplier as whole numbers of the last of `places` decimals."""
+
+    currency: str
+    places: int
+    symbols: Sequence[str]
+    units: Sequence[int]
 
 
 class BookValuer:
@@ -43,47 +54,74 @@ class BookValuer:
         self._price_age_max_ns = price_age_max_ns
         self._hours_of = hours_of
         self._units: dict[str, tuple[str, Decimal | None]] = {}  # symbol -> quote currency, multiplier
-        self._held: dict[str, tuple[Decimal, int, int]] = {}  # symbol -> its units in the book, place in `_groups`, whole number
-        self._groups: list[tuple[str, int]] = []  # currency and decimal places, of what the whole numbers count
+        self._held: dict[str, tuple[Decimal, tuple[str, int], int]] = {}  # symbol -> its units in the book, column, whole number
+        self._seen: list[Decimal] = []  # the book that `_laid_out` is of, by the identity of its amounts
+        self._seen_symbols: list[str] = []
+        self._laid_out: list[_Column] = []
         self._raws: dict[str, int] = {}  # by symbol, the close last believed, as Nautilus has it
         self._all_read = True
 
     def quiet_equity(self, now_ns: int, *, jump_max: Decimal) -> Decimal | None:
         """Equity, what `value` says of it, of prices that are bars and lie within `jump_max` of those last believed.
 
-        In whole numbers, with no value made of any symbol: `unread` makes them of the newest such prices when they are wanted.
-        None, and nothing is believed, where a price is missing, stale, no bar, or not within; `value` has the answer then.
+        In whole numbers, by column, with no value made of any symbol: `unread` makes them of the newest such prices when they are
+        wanted. None, and nothing is believed, where one is missing, stale, no bar, or not within; then `value` has the answer.
         """
-        bars, held, believed = self._prices.bars, self._held, self._raws
-        sums, oldest_ns, fresh = [0] * len(self._groups), now_ns - self._price_age_max_ns, {}
+        columns = self._columns()
+        if columns is None:
+            return None
+        bars, believed, fresh, sums = self._prices.bars, self._raws, dict[str, int](), []
         most, whole = jump_max.as_integer_ratio()
-        for symbol, units in self._keeper.positions.items():
-            known, bar, before = held.get(symbol), bars.get(symbol), believed.get(symbol)
-            if known is None or known[0] is not units:
-                known = self._hold(symbol, units)
-                sums.extend([0] * (len(self._groups) - len(sums)))
-            if bar is None or before is None or known is None or not oldest_ns <= bar.ts_event <= now_ns:
+        for column in columns:
+            try:
+                newest = [bars[symbol] for symbol in column.symbols]
+                before = [believed[symbol] for symbol in column.symbols]
+            except KeyError:
                 return None
-            raw = fresh[symbol] = bar.close.raw
-            if raw <= 0 or abs(raw - before) * whole > most * before:
+            stamps = [bar.ts_event for bar in newest]
+            if min(stamps) < now_ns - self._price_age_max_ns or max(stamps) > now_ns:
                 return None
-            sums[known[1]] += known[2] * raw
-        equity = self._summed(sums, now_ns)
+            raws = [bar.close.raw for bar in newest]
+            moved = map(abs, map(sub, raws, before))
+            if min(raws) <= 0 or any(map(gt, map(mul, moved, repeat(whole)), map(mul, before, repeat(most)))):
+                return None
+            sums.append(sum(map(mul, column.units, raws)))
+            fresh.update(zip(column.symbols, raws, strict=True))
+        equity = self._summed(columns, sums, now_ns)
         if equity is not None:
             believed.update(fresh)
             self._all_read = False
         return equity
 
-    def _summed(self, sums: Sequence[int], now_ns: int) -> Decimal | None:
+    def _columns(self) -> Sequence[_Column] | None:
+        """The book by currency and decimal places, made anew where a position has changed; None: a multiplier is not known."""
+        positions = self._keeper.positions
+        amounts = list(positions.values())
+        if len(amounts) == len(self._seen) and all(map(is_, amounts, self._seen)) and list(positions) == self._seen_symbols:
+            return self._laid_out
+        found: dict[tuple[str, int], tuple[list[str], list[int]]] = {}
+        for symbol, units in positions.items():
+            known = self._held.get(symbol)
+            if known is None or known[0] is not units:
+                known = self._hold(symbol, units)
+            if known is None:
+                return None
+            _, unit, amount = known
+            symbols, whole = found.setdefault(unit, ([], []))
+            symbols.append(symbol)
+            whole.append(amount)
+        self._seen, self._seen_symbols = amounts, list(positions)
+        self._laid_out = [_Column(*unit, symbols, whole) for unit, (symbols, whole) in found.items()]
+        return self._laid_out
+
+    def _summed(self, columns: Sequence[_Column], sums: Sequence[int], now_ns: int) -> Decimal | None:
         with localcontext(EXACT):
             equity = self._cash(now_ns)
-            for group, total in enumerate(sums):
-                if total or any(self._held[symbol][1] == group for symbol in self._keeper.positions):
-                    currency, places = self._groups[group]
-                    rate = self.rate(currency, now_ns)
-                    if equity is None or rate is None:
-                        return None
-                    equity += Decimal(total).scaleb(-places - RAW_PLACES) * rate
+            for column, total in zip(columns, sums, strict=True):
+                rate = self.rate(column.currency, now_ns)
+                if equity is None or rate is None:
+                    return None
+                equity += Decimal(total).scaleb(-column.places - RAW_PLACES) * rate
         return equity
 
     def unread(self) -> dict[str, Decimal]:
@@ -109,7 +147,7 @@ class BookValuer:
         """The values of a plan are believed: the next valuation looks at every symbol by itself."""
         self._raws = {}
 
-    def _hold(self, symbol: str, units: Decimal) -> tuple[Decimal, int, int] | None:
+    def _hold(self, symbol: str, units: Decimal) -> tuple[Decimal, tuple[str, int], int] | None:
         """Remember units x multiplier as a whole number of its last decimal place; None where the multiplier is not known."""
         currency, multiplier = self._units.get(symbol) or self._units.setdefault(symbol, self._unit_of(symbol))
         if multiplier is None:
@@ -120,10 +158,7 @@ class BookValuer:
             assert isinstance(exponent, int)
             places = max(0, -exponent)
             whole = int(amount.scaleb(places))
-        group = (currency, places)
-        if group not in self._groups:
-            self._groups.append(group)
-        known = self._held[symbol] = (units, self._groups.index(group), whole)
+        known = self._held[symbol] = (units, (currency, places), whole)
         return known
 
     def _cash(self, now_ns: int) -> Decimal | None:
