@@ -185,7 +185,7 @@ def _skew(values_ns: Sequence[int]) -> tuple[int, int] | None:
 def _manual(line: Any) -> Manual:
     match line:
         case records.HaltLine():
-            return Manual(ts_ns=line.ts_ns, action=line.action, by=line.by, reason=line.reason, replayed=line.action == "halt")
+            return Manual(ts_ns=line.ts_ns, action=line.action, by=line.by, reason=line.reason, replayed=True)
         case records.FlattenLine():
             return Manual(ts_ns=line.ts_ns, action=f"flatten {line.stage}", by=line.by, reason=line.reason, replayed=False)
         case _:

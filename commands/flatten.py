@@ -144,8 +144,8 @@ def _obstacle(layout: Layout, *, halted: bool, holder: Holder | None, queue: boo
     """Return code and words of what stands against asking now, None when nothing does."""
     if halted:
         return "HALT", (
-            "halted: no order leaves, and a flatten is orders. If they may leave again stop the run, `sluice resume --by NAME"
-            " --reason WHY`, start it, and flatten then."
+            "halted: no order leaves, and a flatten is orders. If they may leave again `sluice resume --by NAME --reason WHY`,"
+            " and flatten then."
         )
     try:
         waiting = read_request(layout)

@@ -9,6 +9,7 @@ from typing import Final, Literal, Never
 
 from commands.halt_state import is_halted
 from commands.output import Exit, one_line, print_json
+from commands.resume_wait import ask_the_run
 from lakehouse.layout import Layout
 from lakehouse.lock import DataDirectoryLock
 from lakehouse.opening import open_journal
@@ -51,15 +52,25 @@ def run_halt(directory: Path, *, by: str, reason: str, as_json: bool) -> int:
 def run_resume(directory: Path, *, by: str, reason: str, as_json: bool) -> int:
     """Write the resume into log and ledger, then give the permission to send back; nothing happens when nothing is halted.
 
-    Raises `LockHeld` while a run is active: it would not be in that run's log. `RecordCorrupt` and `StorageError` leave it
-    halted.
+    Beside a run that is alive the run writes it and arms itself, if it may: exit 3 where it refuses, 1 where it does not answer
+    in time. `RecordCorrupt` and `StorageError` leave it halted.
     """
     layout = named_layout(directory, by=by, reason=reason)
     changed = is_halted(layout)
     if changed:
         now_ns = time.time_ns()
         permission = FilePermission(layout)
-        _record(layout, action="resume", by=by, reason=reason, now_ns=now_ns, permission=permission)
+        try:
+            _record(layout, action="resume", by=by, reason=reason, now_ns=now_ns, permission=permission)
+        except LockHeld as held:
+            refusal, code = ask_the_run(layout, held, by=by, reason=reason)
+            if refusal:
+                if as_json:
+                    note = {"action": "resume", "halted": True, "recorded": False, "by": by, "reason": reason, "note": refusal}
+                    print_json(note)
+                else:
+                    print(f"refused  RESUME_REFUSED  {refusal}", file=sys.stderr)
+                return code
     if as_json:
         print_json({"action": "resume", "halted": False, "recorded": changed, "by": by, "reason": reason, "note": None})
     elif changed:

@@ -89,6 +89,7 @@ class ManifestDesk(IntakeDesk):
         self._listings = listings
         self._cut_off = fold.open_cycle
         self._decided: Work | None = None  # what the open cycle was planned for
+        self._resumed = False  # a halt was taken back while the open cycle went on: what it denied is planned anew
         self._retries = HELD_RETRIES_MAX
         self._top_ups = config.policy.top_ups_max - fold.partials
         self._open_manifest = ""
@@ -203,14 +204,15 @@ class ManifestDesk(IntakeDesk):
         """
         outcome, self._outcome = self._outcome, "done"
         made, self._planned = self._planned, None
+        resumed, self._resumed = self._resumed, False
         now, decided = self._clock_ns(), self._decided
         left: frozenset[str] = frozenset()
         self._drift.pass_by(now)
         drifted = decided is not None and decided.cause == DRIFT  # what it leaves is the next look's
         if is_withdrawn(self._intake.withdrawals, self._open_manifest):
             outcome = WITHDRAWN  # a person flattened it: nobody plans it again
-        elif outcome == "done" and not self._permission.may_send():
-            outcome = INTERRUPTED  # what the halt denied is topped up by a start after `resume`
+        elif outcome == "done" and (resumed or not self._permission.may_send()):
+            outcome = INTERRUPTED  # what the halt denied is topped up after `resume`
         elif outcome == "done" and decided is not None and not drifted and self._top_ups > 0 and self._leaves_over:
             outcome = PARTIAL
             self._top_ups -= 1
@@ -224,7 +226,7 @@ class ManifestDesk(IntakeDesk):
         self.on_cycle_end(fills, self._recorder.cycle_orders)
         if decided is None or drifted:
             return None
-        if outcome == "refused" and self._regime.barred:
+        if (outcome == "refused" and self._regime.barred) or (resumed and outcome in (INTERRUPTED, "refused")):
             return self._again(decided, now_ns=now)
         if outcome == "held" and self._price_held and self._retries:
             left = frozenset(s for s in self._hours.closed(decided.symbols, now_ns=now) if self.quote_of(s) is None)
@@ -342,6 +344,14 @@ class ManifestDesk(IntakeDesk):
             return None
         now = self._clock_ns()
         return msgspec.structs.replace(work, cause=TOP_UP, after_ns=0, deadline_ns=self._intake.deadline_ns(now))
+
+    @stops_on_error(None)
+    def resumed(self, *, cycle_open: bool) -> Work | None:
+        """A halt was taken back: return what of the manifest in force it had denied; of an open cycle `finish` does."""
+        if cycle_open:
+            self._resumed = self._recorder.cycle_cause != OPERATOR
+            return None
+        return None if self._intake.standing is None else self.topped_up()
 
     def attach(self, strategy: ManifestStrategy, working: Sequence[str], *, unwatched: Sequence[str] = ()) -> None:
         """After a restart: the strategy follows what still works; with nothing working the open cycle ends here."""

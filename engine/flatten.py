@@ -135,7 +135,7 @@ class FlattenDesk:
         if now > request.expires_ns:
             return "FLATTEN_EXPIRED", f"it ran out {(now - request.expires_ns) // 1_000_000_000} s ago; ask again"
         if not self._permission.may_send():
-            return "FLATTEN_HALTED", "halted: no order leaves. Stop the run, `sluice resume`, start it, and ask again"
+            return "FLATTEN_HALTED", "halted: no order leaves. `sluice resume` first, and ask again"
         return "", ""
 
     def _refuse(self, code: str, message: str) -> None:
@@ -216,7 +216,7 @@ class FlattenDesk:
         line = self._line
         assert line is not None
         if not self._permission.may_send():
-            self._end(HALTED, "halted: no order leaves. Stop the run, `sluice resume`, start it, and ask again")
+            self._end(HALTED, "halted: no order leaves. `sluice resume` first, and ask again")
             return
         scope = scope_of(line)
         if self._works(scope, again=again):

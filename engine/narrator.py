@@ -148,7 +148,7 @@ class Narrator:
             return
         fees, slippage = costs
         waits = [(fill.event_ns - fill.planned_ns) / NS_PER_MS for fill in fills]
-        filled = len({fill.client_order_id for fill in fills})
+        filled = len({(fill.cycle, fill.line) for fill in fills})  # children fill their parent's line
         self.line(
             f"          {orders} orders · {filled} filled · cost {fees + slippage:.1f} bp (fees {fees:.1f}, spread and slippage"
             f" {slippage:.1f}) · decision to fill p50 {median(waits):.0f} ms",

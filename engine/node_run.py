@@ -61,6 +61,7 @@ class NodeRun(ABC):
     """
 
     kind: ClassVar[str]  # of the run, in its first line
+    resumes: ClassVar[bool] = False  # a person's halt may be taken back while it goes on; else by a start, which checks anew
 
     def __init__(
         self,
@@ -105,7 +106,13 @@ class NodeRun(ABC):
     async def run(self) -> int:
         """Start, trade until the end, stop. Return 0; 1 after a halt of its own; 3 when every manifest was refused."""
         self._loop = asyncio.get_running_loop()
-        self.faults = RunFaults(permission=self.permission, layout=self.layout, finished=self.finished, say=self.say)
+        self.faults = RunFaults(
+            permission=self.permission,
+            layout=self.layout,
+            finished=self.finished,
+            say=self.say,
+            run_id=self.run_id if self.resumes else None,
+        )
         self._loop.set_exception_handler(self.faults.callback_failed)
         now = time.time_ns()
         own_states(self.layout.state)  # a file there that cannot be read is refused before anything is written
@@ -208,7 +215,7 @@ class NodeRun(ABC):
         )
         made = self.make_node(self._parts, loop=self._loop, source=source)
         assembly = self.assembly = made.assembly
-        self.faults.recorder = assembly.recorder
+        self.faults.recorder, self.faults.on_resume = assembly.recorder, self._on_resume
         narrator = self.narrator = Narrator(say=self.say, as_json=self._json, market_now_ns=assembly.recorder.market_now_ns)
         assembly.desk.on_manifest = self._on_manifest
         assembly.desk.on_plan = narrator.plan
@@ -300,6 +307,13 @@ class NodeRun(ABC):
         elif isinstance(outcome, ManifestRefused):
             self._only_refused = not self._accepted
         self.narrator.manifest(outcome)
+
+    def _on_resume(self) -> None:
+        """What the halt had denied of the manifest in force is planned anew, now or at the end of the cycle that is open."""
+        strategy = self.assembly.strategy
+        work = self.assembly.desk.resumed(cycle_open=not strategy.at_rest)
+        if work is not None:
+            strategy.take_up(work)
 
     def _on_flatten(self, line: records.FlattenLine) -> None:
         """A flatten was taken or has ended: it is told, and what `plan` and `flatten` read says so at once."""

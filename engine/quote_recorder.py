@@ -3,7 +3,8 @@
 Plain quotes have columns ts_ns and market_ns (int64), symbol, bid, ask, bid_size, ask_size (decimals as strings), received_ns, in
 the order in which they came; plain trades
 ts_ns, received_ns, market_ns, symbol, trade_id, price, quantity, aggressor. Books are in the catalog only. Everything is written
-in batches, so a crash loses at most the batch in memory; the journal, not this, is the record of trading.
+in batches, so a crash loses at most the batch in memory; the journal, not this, is the record of trading. The catalog has a file
+an instrument and batch: of many instruments it waits until that is worth a file, or the files would grow with their square.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from orders.canonical import sha256_hex
 
 BATCH_QUOTES_MAX: Final = 5_000  # of one kind
 BATCH_AGE_NS_MAX: Final = 60_000_000_000  # a quiet live market is written once a minute all the same
+CATALOG_ROWS_MIN: Final = 50  # of a file of the catalog, on average, unless it has waited too long
+CATALOG_AGE_NS_MAX: Final = 600_000_000_000
 
 
 class QuoteRecorder:
@@ -57,6 +60,7 @@ class QuoteRecorder:
         self._symbol_of = symbol_of
         self._inputs = inputs
         self._ticks: dict[type[Any], list[Any]] = {}
+        self._for_catalog: dict[type[Any], list[Any]] = {}
         self._batch = 0
         self.recorded = 0
         self.trades_recorded = 0
@@ -73,6 +77,8 @@ class QuoteRecorder:
         """Write the ticks in memory to both places. Raises `StorageError`; those ticks are not written again."""
         for kind in list(self._ticks):
             self._write(kind)
+        for kind in list(self._for_catalog):
+            self._write_catalog(kind)
 
     def _write(self, kind: type[Any]) -> None:
         ticks = self._ticks.pop(kind, [])
@@ -89,7 +95,6 @@ class QuoteRecorder:
             elif kind is TradeTick:
                 self._trades.mkdir(parents=True, exist_ok=True)
                 pq.write_table(self._trades_table(ticks), self._trades / name)
-            self._catalog.write_data(sorted(ticks, key=lambda tick: tick.ts_init), skip_disjoint_check=True)
         except OSError as error:
             raise storage_error(error, self._plain) from error
         if kind is QuoteTick:
@@ -98,6 +103,18 @@ class QuoteRecorder:
             self.trades_recorded += len(ticks)
         else:
             self.books_recorded += len(ticks)
+        waiting = self._for_catalog.setdefault(kind, [])
+        waiting.extend(ticks)
+        names = len({tick.instrument_id for tick in waiting})
+        if len(waiting) >= CATALOG_ROWS_MIN * names or waiting[-1].ts_init - waiting[0].ts_init >= CATALOG_AGE_NS_MAX:
+            self._write_catalog(kind)
+
+    def _write_catalog(self, kind: type[Any]) -> None:
+        ticks = self._for_catalog.pop(kind, [])
+        try:
+            self._catalog.write_data(sorted(ticks, key=lambda tick: tick.ts_init), skip_disjoint_check=True)
+        except OSError as error:
+            raise storage_error(error, self._plain) from error
 
     def _quotes_table(self, ticks: Sequence[Any]) -> Any:
         return pa.table(

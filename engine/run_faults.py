@@ -11,7 +11,8 @@ from engine.recorder import Recorder
 from lakehouse import records
 from lakehouse.layout import Layout
 from lakehouse.permission import Permission, read_halt
-from orders.errors import SluiceError, StorageError
+from lakehouse.resume_request import LIFE_NS, ResumeRequest, answer_resume, read_resume
+from orders.errors import InputError, SluiceError, StorageError
 
 WATCH_S: Final = 0.2  # how often the permission file is looked at between orders
 
@@ -19,10 +20,22 @@ WATCH_S: Final = 0.2  # how often the permission file is looked at between order
 class RunFaults:
     """The run's own halts and its first disk error. `finished` ends the run; `say` prints a line.
 
-    `recorder` is set once it is made; until then a fault is told, not written.
+    `recorder` is set once it is made; until then a fault is told, not written. `run_id`: of this run, which a person's wish to
+    resume must name; None: no such wish is taken. `on_resume()` is called after one was carried out.
     """
 
-    def __init__(self, *, permission: Permission, layout: Layout, finished: asyncio.Event, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        *,
+        permission: Permission,
+        layout: Layout,
+        finished: asyncio.Event,
+        say: Callable[[str], None],
+        run_id: str | None = None,
+    ) -> None:
+        self.on_resume: Callable[[], None] = lambda: None
+        self._run_id = run_id
+        self._resuming = False
         self.failures: list[str] = []
         self.disk_error: SluiceError | None = None
         self.recorder: Recorder | None = None
@@ -69,15 +82,14 @@ class RunFaults:
         if told:
             note = read_halt(self._layout)
             why = f"{note.by}: {note.reason}" if note is not None else "the permission file is missing"
-            self._say(
-                f"halted ({why}): nothing will be sent. To arm it again stop this run, then"
-                " `sluice resume --by NAME --reason WHY`."
-            )
+            self._say(f"halted ({why}): nothing will be sent. To arm it again: `sluice resume --by NAME --reason WHY`.")
         while True:
             await asyncio.sleep(WATCH_S)
             if self._permission.may_send():
                 told = False
-            elif not told:
+                continue
+            self.keep(self._look_for_resume)
+            if not told:
                 told = True
                 if self.failures:
                     continue  # the engine's own halt, which is written and told where it happened
@@ -85,6 +97,43 @@ class RunFaults:
                 by, reason = (note.by, note.reason) if note is not None else ("unknown", "the permission file was removed")
                 self._write(by=by, reason=reason)
                 self._say(f"halted by {by}: {reason}")
+
+    def _look_for_resume(self) -> None:
+        """Take a person's wish to resume: written down first, then armed. What the engine halted itself stays halted."""
+        if self._resuming:
+            return
+        try:
+            request = read_resume(self._layout)
+        except InputError as error:
+            self._refuse_resume(str(error))
+            return
+        if request is None:
+            return
+        if self._run_id is None:
+            self._refuse_resume(
+                "this run is not resumed beside itself: stop it, `sluice resume`, and start it, which checks anew"
+            )
+        elif request.run_id != self._run_id or not 0 <= time.time_ns() - request.created_ns <= LIFE_NS:
+            self._refuse_resume(f"it is for run {request.run_id[:64]} or too old; this is {self._run_id}. Ask again")
+        elif self.failures:
+            why = f"the run halted itself: {self.failures[0]}"
+            self._refuse_resume(f"{why}. Stop it, mend that, then `sluice resume` and start it")
+        elif self.recorder is not None:
+            self._resuming = True
+            self.recorder.write(records.HaltLine, action="resume", by=request.by, reason=request.reason)
+            self.recorder.when_durable(lambda: self.keep(lambda: self._resume(request)))
+
+    def _resume(self, request: ResumeRequest) -> None:
+        self._resuming = False
+        self._permission.resume(by=request.by, reason=request.reason, now_ns=time.time_ns())
+        answer_resume(self._layout, "")
+        self._say(f"resumed by {request.by}: {request.reason}")
+        self.on_resume()
+
+    def _refuse_resume(self, why: str) -> None:
+        answer_resume(self._layout, why)
+        if self.recorder is not None:
+            self.recorder.write_quietly(records.Alarm, code="RESUME_REFUSED", message=why)
 
     def _halt(self, reason: str) -> None:
         self._permission.halt(by="engine", reason=reason, now_ns=time.time_ns())

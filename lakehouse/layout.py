@@ -81,6 +81,16 @@ class Layout:
         return self.directory / "flatten_request.refused"
 
     @property
+    def resume_request(self) -> Path:
+        """A person's wish to resume beside a run, until it takes it (`lakehouse.resume_request`)."""
+        return self.directory / "resume_request.json"
+
+    @property
+    def resume_refused(self) -> Path:
+        """Why the last such wish was refused, in words."""
+        return self.directory / "resume_request.refused"
+
+    @property
     def snapshots(self) -> Path:
         """Directory of dated snapshots: quotes, book, limits."""
         return self.directory / "snapshots"

@@ -42,23 +42,23 @@ class Replayed:
 
 
 class RecordedHalts(MemoryPermission):
-    """A person's halts, at the instants at which the run saw them; nobody resumes while a run goes on."""
+    """A person's halts, and what takes them back, at the instants at which the run saw them."""
 
     def __init__(self, halts: Sequence[records.HaltLine]) -> None:
         super().__init__()
-        self._waiting = [HaltNote(by=line.by, reason=line.reason, ts_ns=line.ts_ns) for line in halts]
+        self._waiting = [(line.action, HaltNote(by=line.by, reason=line.reason, ts_ns=line.ts_ns)) for line in halts]
         self.clock_ns: Callable[[], int] = lambda: 0
 
     def may_send(self) -> bool:
-        while self._waiting and self._waiting[0].ts_ns <= self.clock_ns():
-            note = self._waiting.pop(0)
-            self.halt(by=note.by, reason=note.reason, now_ns=note.ts_ns)
+        while self._waiting and self._waiting[0][1].ts_ns <= self.clock_ns():
+            action, note = self._waiting.pop(0)
+            (self.halt if action == "halt" else self.resume)(by=note.by, reason=note.reason, now_ns=note.ts_ns)
         return super().may_send()
 
 
 def persons_halts(run: RecordedRun) -> list[records.HaltLine]:
-    """Return the halts of a run that a person asked for; one that was in force when it began counts from its beginning."""
-    halts = [line for line in run.lines if isinstance(line, records.HaltLine) and line.action == "halt" and line.by != ENGINE]
+    """Return the halts and resumes of a run that a person asked for; a halt in force when it began counts from its beginning."""
+    halts = [line for line in run.lines if isinstance(line, records.HaltLine) and line.by != ENGINE]
     return halts if run.fold.halt is None else [run.fold.halt, *halts]
 
 

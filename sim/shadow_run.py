@@ -53,6 +53,7 @@ class ShadowRun(NodeRun):
     """One process' shadow. Live prices end after `for_s` seconds, or never."""
 
     kind: ClassVar[str] = "shadow"
+    resumes: ClassVar[bool] = True
 
     def __init__(self, *, for_s: int | None = None, **facts: Any) -> None:
         super().__init__(**facts)

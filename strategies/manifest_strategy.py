@@ -90,6 +90,11 @@ class ManifestStrategy(Strategy):
         self._queue.clear()
         self._watch_prices()
 
+    def take_up(self, work: Work) -> None:
+        """Plan this, unless a cycle is open or a manifest waits already."""
+        if not self._trading and self._work is None:
+            self._await_prices(work)
+
     def _await_prices(self, work: Work) -> None:
         self._work = work
         self._missing = {symbol for symbol in work.waits_for if not self._fresh(symbol, work)}

@@ -16,8 +16,8 @@ import pytest
 from lakehouse.flatten_request import write_request
 from lakehouse.rebuild import LogFold, decode_line
 from lakehouse.verifier import verify
-from tests.children import END_S
-from tests.crash.harness import FULL, World, check, check_end, lines_of, make_world, run_to_end, sluice, started
+from tests.children import END_S, FULL
+from tests.crash.harness import World, check, check_end, lines_of, make_world, run_to_end, sluice, started
 from tests.flatten.made import request_of
 
 ENVIRONMENT = "paper-sp500"
