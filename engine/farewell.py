@@ -24,7 +24,7 @@ def farewell(
 ) -> tuple[str, dict[str, Any]]:
     """Return the text, and the same as facts for a script. `equity` in base currency; `faults`: what was wrong with prices."""
     counts = recorder.counts
-    start = sum((amount for cash in config.starting_cash().values() for amount in cash.values()), start=equity - equity)
+    start = starting_equity(config)
     change = f" ({(equity / start - 1) * 100:+.2f} %)" if start else ""
     python = ".venv/bin/sluice"
     trades = f"               {layout.trades}   {market.trades_recorded} trades\n" if market.trades_recorded else ""
@@ -54,3 +54,18 @@ def farewell(
         "caveats": None if caveats is None else {caveat.name.value: caveat.words for caveat in caveats},
     }
     return text, facts
+
+
+def starting_equity(config: RunConfig) -> Decimal | None:
+    """Return the starting cash of all venues in base currency, by the config's rates; None where a currency has none."""
+    rates, total = config.rates(), Decimal(0)
+    for amounts in config.starting_cash().values():
+        for currency, amount in amounts.items():
+            rate = rates.get(currency)
+            if currency == config.capital.base_currency:
+                total += amount
+            elif rate is not None:
+                total += amount * rate.value
+            elif amount:
+                return None
+    return total
