@@ -10,7 +10,7 @@ from typing import Any
 
 from commands.output import Exit, print_json
 from sim.rehearsal.feeds import random_walk
-from sim.rehearsal.handle import Truth
+from sim.rehearsal.hand import Truth
 from sim.rehearsal.listing import LISTINGS
 from sim.rehearsal.process import serve
 from sim.rehearsal.recording import recorded

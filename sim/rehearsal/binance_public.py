@@ -63,6 +63,11 @@ class BinancePublic(Hub):
             await self._runner.cleanup()
             self._runner = None
 
+    @property
+    def listening(self) -> bool:
+        """Whether it is on its port."""
+        return self._runner is not None
+
     def quote(self, name: str, bid: str, ask: str, *, size: Decimal = SIZE) -> None:
         """Move a symbol's touch, `size` on every level; book and ticker streams tell it."""
         market = self.markets[name]
@@ -79,13 +84,7 @@ class BinancePublic(Hub):
 
     def print_trade(self, printed: Printed) -> None:
         """Tell a trade that an exchange matched, under its own id."""
-        for stream, message in self.markets[printed.symbol].add_trade(
-            printed.price,
-            printed.quantity,
-            buyer_is_maker=printed.buyer_is_maker,
-            now_ms=self._now_ms(),
-            trade_id=printed.trade_id,
-        ):
+        for stream, message in self.markets[printed.symbol].add_printed(printed):
             self.send(stream, message)
 
     def show_book(self, name: str, *, bids: dict[Decimal, Decimal], asks: dict[Decimal, Decimal]) -> None:

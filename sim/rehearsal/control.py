@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -26,17 +26,22 @@ from sim.rehearsal.wording import order_state
 class Control:
     """Does steps on a venue. `stopped` is set when one asks it to end."""
 
-    def __init__(self, venue: Venue, *, outage: Callable[[int], None]) -> None:
-        """`outage` takes the venue down for so many milliseconds and brings it back from its memory."""
+    def __init__(
+        self, venue: Venue, *, down: Callable[[], Coroutine[Any, Any, None]], up: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
+        """`down` takes the venue off its port, `up` brings it back."""
         self._venue = venue
-        self._outage = outage
+        self._down, self._up = down, up
+        self._turns: set[asyncio.Task[None]] = set()  # to down or up, under way
         self.stopped = asyncio.Event()
 
     async def handle(self, request: web.Request) -> web.Response:
-        """Answer one POST."""
+        """Answer one POST, when it is done."""
         try:
             step = json.loads(await request.text())
-            return web.json_response({"result": self.do(step)})
+            result = self.do(step)
+            await asyncio.gather(*self._turns)
+            return web.json_response({"result": result})
         except (InputError, ValueError) as error:
             return web.json_response({"error": str(error)}, status=400)
 
@@ -77,10 +82,17 @@ class Control:
                     self._cancel({"account": order.account, "symbol": order.symbol, "order_id": order.order_id})
             case "skew":
                 venue.skew_ms = int(step["ms"])
+            case "reset":
+                venue.reset({asset: Decimal(amount) for asset, amount in step["balances"].items()})
             case "relist":
                 venue.relist(step["symbol"], {name: str(value) for name, value in step["changes"].items()})
             case "outage":
-                self._outage(int(step["ms"]))
+                self._turn(self._down())
+                asyncio.get_running_loop().call_later(int(step["ms"]) / 1_000, lambda: self._turn(self._up()))
+            case "down":
+                self._turn(self._down())
+            case "up":
+                self._turn(self._up())
             case "posts":
                 return venue.public.gate.posts[step["client_id"]]
             case "truth":
@@ -94,6 +106,11 @@ class Control:
             case _:
                 act(venue.public, step)
         return None
+
+    def _turn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._turns.add(task)
+        task.add_done_callback(self._turns.discard)
 
     def _quote(self, step: Mapping[str, Any]) -> None:
         symbol, size = step["symbol"], Decimal(step.get("size", 50))

@@ -185,10 +185,17 @@ class Exchange:
     def _print(
         self, symbol: str, price: Decimal, quantity: Decimal, events: list[Event], *, buyer_is_maker: bool, now_ms: int
     ) -> int:
-        trade_id = self.state.next_trade_id(symbol)
-        self.state.printed(symbol, price=price, quantity=quantity, ms=now_ms)
-        events.append(Printed(symbol=symbol, trade_id=trade_id, price=price, quantity=quantity, buyer_is_maker=buyer_is_maker))
-        return trade_id
+        printed = Printed(
+            symbol=symbol,
+            trade_id=self.state.next_trade_id(symbol),
+            price=price,
+            quantity=quantity,
+            buyer_is_maker=buyer_is_maker,
+            ms=now_ms,
+        )
+        self.state.printed(printed)
+        events.append(printed)
+        return printed.trade_id
 
     def _park(self, order_id: int, events: list[Event], *, now_ms: int) -> None:
         """Let what is left of an incoming order rest, or end it where its kind does not rest."""

@@ -85,12 +85,18 @@ class FaultGate:
                 return web.Response(body=body[: len(body) // 2], content_type="application/json")
             case "again":
                 return web.Response(body=self._last.get(name, body), content_type="application/json")
+            case "empty":
+                return web.Response(content_type="application/json")
+            case "object":
+                return web.json_response({})
             case "html":
                 return web.Response(text=HTML, content_type="text/html")
             case "gateway":
                 return web.Response(text=HTML, content_type="text/html", status=504)
             case "status":
                 return _error(Refusal(code=-1003, message="Too many requests.", status=fault.status), fault)
+            case "says":
+                return _error(Refusal(code=fault.code, message=fault.message, status=fault.status), fault)
             case other:
                 raise AssertionError(other)
 

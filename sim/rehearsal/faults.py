@@ -35,7 +35,21 @@ SAID: Final[Mapping[str, Refusal]] = {
     "clock": Refusal(status=400, code=-1021, message="Timestamp for this request is outside of the recvWindow."),
     "duplicate": Refusal(status=400, code=-2010, message="Duplicate order sent."),
 }
-WIRE: Final = ("hang", "delay", "drop", "truncated", "cut", "html", "gateway", "again", "status", "die")
+WIRE: Final = (
+    "hang",
+    "delay",
+    "drop",
+    "truncated",
+    "cut",
+    "html",
+    "gateway",
+    "again",
+    "empty",
+    "object",
+    "status",
+    "says",
+    "die",
+)
 TWISTED: Final = ("unknown_fields", "nulls", "texts", "huge")
 KINDS: Final = (*SAID, *WIRE, *TWISTED)
 HUGE_BYTES: Final = 10_000_000
@@ -47,7 +61,7 @@ class Fault(Record, frozen=True, kw_only=True):
     """One fault for the next `times` requests of a name after `skip` of them; an empty name is any request, 0 times is for ever.
 
     `containing`: only requests whose parameters have this text. `ms` is of `delay` and `hang` (None: no answer at all), `status`
-    of `status`, `retry_after_s` of any answer with an error status.
+    of `status` and `says`, `code` and `message` of `says`, `retry_after_s` of any answer with an error status.
     """
 
     request: str
@@ -58,6 +72,8 @@ class Fault(Record, frozen=True, kw_only=True):
     containing: str = ""
     ms: int | None = None
     status: int = 500
+    code: int = -1000
+    message: str = ""
     retry_after_s: int | None = None
 
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from sim.rehearsal.listing import Listing, text
+from sim.rehearsal.values import Printed
 
 TRADES_KEPT_MAX: Final = 100_000
 
@@ -81,6 +82,16 @@ class PublicMarket:
         aggregate = {"e": "aggTrade", "E": now_ms, "s": name, "a": trade_id, "f": trade_id, "l": trade_id, **fields}
         single = {"e": "trade", "E": now_ms, "s": name, "t": trade_id, **fields}
         return [(f"{name.lower()}@aggTrade", aggregate), (f"{name.lower()}@trade", single)]
+
+    def add_printed(self, printed: Printed) -> list[tuple[str, dict[str, Any]]]:
+        """Record a trade an exchange matched, under its own id and time; return its messages."""
+        return self.add_trade(
+            printed.price,
+            printed.quantity,
+            buyer_is_maker=printed.buyer_is_maker,
+            now_ms=printed.ms,
+            trade_id=printed.trade_id,
+        )
 
     def depth(self, limit: int) -> dict[str, Any]:
         """Return the REST snapshot of the book."""

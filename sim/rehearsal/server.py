@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -39,6 +38,25 @@ class Settings(Record, frozen=True, kw_only=True):
     balances: Mapping[str, Decimal]
 
 
+def settings_of(
+    *,
+    state: Path | None,
+    balances: Mapping[str, str] | None,
+    maker_fee: str,
+    taker_fee: str,
+    port: int = 0,
+    control_port: int = 0,
+) -> Settings:
+    """Return settings from texts."""
+    return Settings(
+        port=port,
+        control_port=control_port,
+        state=None if state is None else str(state),
+        fees=FeeRates(maker=Decimal(maker_fee), taker=Decimal(taker_fee)),
+        balances={asset: Decimal(amount) for asset, amount in (balances or {}).items()},
+    )
+
+
 class Chance(Record, frozen=True, kw_only=True):
     """What goes wrong by chance: kinds of faults for new orders and cancels, `streams` for the user data stream."""
 
@@ -58,10 +76,9 @@ class RehearsalServer:
         keys = {REHEARSAL_KEY.key: REHEARSAL_KEY}
         self._rest = PrivateRest(self.venue, keys=keys)
         self._user = UserSocket(self.venue, keys=keys)
-        self.control = Control(self.venue, outage=self._outage)
+        self.control = Control(self.venue, down=self.down, up=self.up)
         self._port = settings.port
         self._runner: web.AppRunner | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
         if not self.venue.exchange.state.balances.holdings:
             for asset, free in settings.balances.items():
                 self.venue.set_balance(REHEARSAL_KEY.account, asset, free=free)
@@ -112,16 +129,15 @@ class RehearsalServer:
         public = self.venue.public
         return {"truth": truth(self.venue), "counts": dict(public.requests), "faults": list(public.faults.done)}
 
-    def _outage(self, ms: int) -> None:
-        async def work() -> None:
-            await self.venue.public.stop()
-            await asyncio.sleep(ms / 1_000)
+    async def down(self) -> None:
+        """Leave the venue's port, every connection cut. Down already, it stays so."""
+        await self.venue.public.stop()
+
+    async def up(self) -> None:
+        """Come back on the port from the memory."""
+        if not self.venue.public.listening:
             self.venue.reload()
             await self.venue.public.start(port=self._port, extend=self._extend)
-
-        task = asyncio.get_running_loop().create_task(work())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     def _extend(self, app: web.Application) -> None:
         self._rest.add_to(app)

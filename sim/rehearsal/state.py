@@ -10,7 +10,7 @@ from typing import Final
 
 from sim.rehearsal.balances import Balances
 from sim.rehearsal.listing import Listing
-from sim.rehearsal.values import Order, Trade
+from sim.rehearsal.values import Order, Printed, Trade
 
 FIRST_ORDER_ID: Final = 1_000_001
 FIRST_TRADE_ID: Final = 1
@@ -53,6 +53,7 @@ class State:
     listings: dict[str, Listing] = field(default_factory=dict)  # pairs whose filters or status somebody changed
     changed_orders: set[int] = field(default_factory=set)
     new_trades: list[Trade] = field(default_factory=list)
+    new_prints: list[Printed] = field(default_factory=list)
     _prints: dict[str, Prints] = field(default_factory=dict)
     _by_order: dict[int, list[Trade]] = field(default_factory=lambda: defaultdict(list))
     _by_client_id: dict[tuple[str, str, str], list[int]] = field(default_factory=lambda: defaultdict(list))
@@ -90,6 +91,7 @@ class State:
         """Begin to collect changes anew: a store has them."""
         self.changed_orders.clear()
         self.new_trades.clear()
+        self.new_prints.clear()
         self.balances.changed.clear()
 
     def next_order_id(self) -> int:
@@ -103,9 +105,10 @@ class State:
         self.trade_ids[symbol] = taken + 1
         return taken
 
-    def printed(self, symbol: str, *, price: Decimal, quantity: Decimal, ms: int) -> None:
-        """Remember a public trade for the average price."""
-        self._prints.setdefault(symbol, Prints()).add(ms, price=price, quantity=quantity)
+    def printed(self, trade: Printed) -> None:
+        """Remember a public trade, for the public and for the average price."""
+        self.new_prints.append(trade)
+        self._prints.setdefault(trade.symbol, Prints()).add(trade.ms, price=trade.price, quantity=trade.quantity)
 
     def average_price(self, symbol: str, *, since_ms: int) -> Decimal | None:
         """Return the volume-weighted price since an instant, which only grows, else the last one; None where nothing traded."""

@@ -15,14 +15,16 @@ import msgspec
 from orders.errors import InputError
 from sim.rehearsal.listing import Listing
 from sim.rehearsal.state import State
-from sim.rehearsal.values import Order, Trade
+from sim.rehearsal.values import Order, Printed, Trade
 
 VERSION: Final = 1
+PRINTS_SHOWN_MAX: Final = 10_000  # a pair, after a restart
 SCHEMA: Final = """
 create table if not exists orders (order_id integer primary key, body blob not null);
 create table if not exists trades (symbol text, trade_id integer, order_id integer, body blob not null,
                                    primary key (symbol, trade_id, order_id));
 create table if not exists balances (account text, asset text, free text, locked text, primary key (account, asset));
+create table if not exists prints (symbol text, trade_id integer, body blob not null, primary key (symbol, trade_id));
 create table if not exists listings (name text primary key, body blob not null);
 create table if not exists next_ids (name text primary key, value integer not null);
 """
@@ -72,6 +74,19 @@ class Store:
         state.forget_changes()
         return state
 
+    def prints(self, symbol: str) -> list[Printed]:
+        """Return a pair's last public trades, oldest first."""
+        rows = self._database.execute(
+            "select body from prints where symbol = ? order by trade_id desc limit ?", (symbol, PRINTS_SHOWN_MAX)
+        ).fetchall()
+        return [msgspec.json.decode(body, type=Printed) for (body,) in reversed(rows)]
+
+    def wipe(self) -> None:
+        """Forget everything."""
+        for table in ("orders", "trades", "prints", "balances", "listings", "next_ids"):
+            self._database.execute(f"delete from {table}")  # names of this module alone
+        self._saved = None
+
     def save(self, state: State) -> None:
         """Write what changed since the last save, whole or not at all."""
         orders = [(order_id, self._encode(state.orders[order_id])) for order_id in sorted(state.changed_orders)]
@@ -80,11 +95,13 @@ class Store:
         balances = [(*key, str(holding.free), str(holding.locked)) for key, holding in holdings]
         ids = [("order", state.order_id), *state.trade_ids.items()]
         listings = [(name, self._encode(listing)) for name, listing in state.listings.items()]
+        prints = [(each.symbol, each.trade_id, self._encode(each)) for each in state.new_prints]
         if not (orders or trades or balances) and (ids, listings) == self._saved:
             return  # the feed moved a book, of which nothing is kept
         self._database.execute("begin immediate")
         self._database.executemany("insert or replace into orders values (?, ?)", orders)
         self._database.executemany("insert into trades values (?, ?, ?, ?)", trades)
+        self._database.executemany("insert into prints values (?, ?, ?)", prints)
         self._database.executemany("insert or replace into balances values (?, ?, ?, ?)", balances)
         self._database.executemany("insert or replace into next_ids values (?, ?)", ids)
         self._database.executemany("insert or replace into listings values (?, ?)", listings)

@@ -120,6 +120,7 @@ class Printed(Record, frozen=True, kw_only=True):
     price: Decimal
     quantity: Decimal
     buyer_is_maker: bool
+    ms: int
 
 
 class BookChanged(Record, frozen=True, kw_only=True):

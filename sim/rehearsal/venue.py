@@ -12,7 +12,9 @@ from msgspec.structs import replace
 from orders.values import Side
 from sim.rehearsal.binance_public import BinancePublic
 from sim.rehearsal.exchange import BAD_SYMBOL, UNKNOWN_ORDER, Exchange
+from sim.rehearsal.hand import MAIN
 from sim.rehearsal.listing import Listing
+from sim.rehearsal.public_market import PublicMarket
 from sim.rehearsal.settlement import FeeRates
 from sim.rehearsal.store import Store
 from sim.rehearsal.values import Asked, BookChanged, Event, Moved, Order, Printed, Refusal, Reported
@@ -43,8 +45,26 @@ class Venue:
         state = self._store.load()
         self.exchange = Exchange(listings={**self._listings, **state.listings}, fees=self._fees, state=state)
         for name, listing in self.exchange.listings.items():
-            self.public.markets[name].symbol = listing
+            market = self.public.markets[name] = PublicMarket(listing)
+            market.update_id = self.now_ms()  # never back: clients drop what is older
+            for printed in self._store.prints(name):
+                market.add_printed(printed)
+                state.printed(printed)
             self._show(name)
+        state.forget_changes()
+
+    def reset(self, balances: Mapping[str, Decimal]) -> None:
+        """Begin anew: no order, no trade, no fault, no skew; the main account has these balances. Sockets stay open."""
+        self._store.wipe()
+        self.skew_ms = 0
+        self.public.faults.clear()
+        self.public.faults.done.clear()
+        self.public.gate.posts.clear()
+        self.public.be_sound()
+        self.reload()
+        for asset, free in balances.items():
+            self.set_balance(MAIN, asset, free=free)
+        self.public.requests.clear()
 
     def relist(self, symbol: str, changes: Mapping[str, str]) -> None:
         """Change a pair's filters or its status, as happens overnight; nobody is told but by exchangeInfo.

@@ -25,10 +25,14 @@ LISTED = {each.name: each for each in LISTINGS}
 HEAD = "symbol,bid,ask,bid_size,ask_size,ts_ns\n"
 
 
+async def nothing() -> None:
+    """It has no port."""
+
+
 @pytest.fixture
 def control():
     venue = Venue(listings=LISTINGS, fees=FeeRates(maker=Decimal(0), taker=Decimal(0)), store=Store(None))
-    yield Control(venue, outage=lambda ms: None)
+    yield Control(venue, down=nothing, up=nothing)
     venue.close()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import ccxt.pro
@@ -14,12 +13,6 @@ from sim.rehearsal.handle import RehearsalVenue
 from tests.rehearsal.world import ID, client, drive, exchange, running
 
 PAIR = "BTC/USDT"
-
-
-@pytest.fixture
-def venue() -> Iterator[RehearsalVenue]:
-    with exchange() as made:
-        yield made
 
 
 async def buy(made: Any, client_id: str = ID) -> Any:
@@ -212,10 +205,11 @@ def test_an_answer_of_nulls_is_read_by_ccxt_as_nothing_known(venue):
     assert [order["id"] for order in orders] == [None]
 
 
-def test_a_handle_whose_venue_is_gone_says_so(venue):
-    venue.kill()
-    with pytest.raises(VenueUnavailable, match="REHEARSAL_NOT_ANSWERING"):
-        venue.truth()
+def test_a_handle_whose_venue_is_gone_says_so():
+    with exchange() as venue:
+        venue.kill()
+        with pytest.raises(VenueUnavailable, match="REHEARSAL_NOT_ANSWERING"):
+            venue.truth()
 
 
 def test_a_file_that_is_no_state_is_refused(tmp_path):

@@ -14,12 +14,6 @@ from tests.rehearsal.world import ID, Listener, drive, exchange, until
 PAIR = "BTC/USDT"
 
 
-@pytest.fixture
-def venue():
-    with exchange() as made:
-        yield made
-
-
 def balance(venue: RehearsalVenue, asset: str) -> tuple[Decimal, Decimal]:
     row = venue.truth().balances["main"].get(asset, {"free": "0", "locked": "0"})
     return Decimal(row["free"]), Decimal(row["locked"])

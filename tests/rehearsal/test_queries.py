@@ -58,10 +58,9 @@ def test_trades_of_one_order_and_all_orders_are_found(traded):
 
 
 @pytest.fixture
-def venue() -> Iterator[RehearsalVenue]:
-    with exchange() as made:
-        made.set_book("BTCUSDT", bids=[("97000", "1")], asks=[("97000.01", "0.5")])
-        yield made
+def thin(venue):
+    venue.set_book("BTCUSDT", bids=[("97000", "1")], asks=[("97000.01", "0.5")])
+    return venue
 
 
 KINDS: dict[str, tuple[tuple[Any, ...], dict[str, Any], tuple[str, float]]] = {
@@ -74,18 +73,18 @@ KINDS: dict[str, tuple[tuple[Any, ...], dict[str, Any], tuple[str, float]]] = {
 
 
 @pytest.mark.parametrize("case", KINDS.values(), ids=KINDS)
-def test_an_order_kind_ends_as_it_should(venue, case):
+def test_an_order_kind_ends_as_it_should(thin, case):
     given, params, expected = case
 
     async def work(made: Any) -> Any:
         placed = await made.create_order(PAIR, *given, params)
         return await made.fetch_order(placed["id"], PAIR)
 
-    order = drive(venue, work)
+    order = drive(thin, work)
     assert (order["status"], order["filled"]) == expected
 
 
-def test_every_order_of_a_pair_is_cancelled_at_once(venue):
+def test_every_order_of_a_pair_is_cancelled_at_once(thin):
     async def work(made: Any) -> list[Any]:
         for price in ("90000", "91000"):
             await made.create_order(PAIR, "limit", "buy", "0.01", price)
@@ -94,26 +93,26 @@ def test_every_order_of_a_pair_is_cancelled_at_once(venue):
             await made.cancel_all_orders(PAIR)
         return await made.fetch_open_orders(PAIR)
 
-    assert drive(venue, work) == []
+    assert drive(thin, work) == []
 
 
-def test_an_order_test_is_judged_and_not_placed(venue):
+def test_an_order_test_is_judged_and_not_placed(thin):
     async def work(made: Any) -> None:
         await made.create_order(PAIR, "limit", "buy", "0.01", "97000", {"test": True})
 
-    drive(venue, work)
-    assert venue.truth().orders == []
+    drive(thin, work)
+    assert thin.truth().orders == []
 
 
-def test_the_key_may_trade_and_cannot_withdraw(venue):
+def test_the_key_may_trade_and_cannot_withdraw(thin):
     async def work(made: Any) -> Any:
         return await made.sapi_get_account_apirestrictions()
 
-    may = drive(venue, work)
+    may = drive(thin, work)
     assert (may["enableSpotAndMarginTrading"], may["enableWithdrawals"]) == (True, False)
 
 
-def test_the_public_sees_clients_orders_in_the_book_and_their_trades(venue):
+def test_the_public_sees_clients_orders_in_the_book_and_their_trades(thin):
     async def work(made: Any) -> tuple[Any, Any, Any]:
         book = await made.watch_order_book(PAIR)
         await made.create_order(PAIR, "limit", "buy", "0.25", "97000")
@@ -127,24 +126,24 @@ def test_the_public_sees_clients_orders_in_the_book_and_their_trades(venue):
             (ticker["bid"], ticker["bidVolume"], ticker["last"], trades.close()),
         )
 
-    ask, trade, ticker = drive(venue, work)
+    ask, trade, ticker = drive(thin, work)
     assert (ask[0], trade["price"], trade["amount"], trade["side"]) == (97_000.01, 97_000.01, 0.1, "buy")
     assert ticker[:3] == (97_000.0, 1.25, 97_000.01)
 
 
-def test_candles_are_of_the_trades(venue):
+def test_candles_are_of_the_trades(thin):
     async def work(made: Any) -> Any:
         await made.create_order(PAIR, "market", "buy", "0.1")
         return await made.fetch_ohlcv(PAIR, "1d")
 
-    assert [row[1:] for row in drive(venue, work)] == [[97_000.01, 97_000.01, 97_000.01, 97_000.01, 0.1]]
+    assert [row[1:] for row in drive(thin, work)] == [[97_000.01, 97_000.01, 97_000.01, 97_000.01, 0.1]]
 
 
-def test_twelve_pairs_are_listed_with_limits_ccxt_reads(venue):
+def test_twelve_pairs_are_listed_with_limits_ccxt_reads(thin):
     async def work(made: Any) -> Any:
         return made.markets
 
-    markets = drive(venue, work)
+    markets = drive(thin, work)
     assert len(markets) == 12
     shib = markets["SHIB/USDT"]
     assert (shib["precision"]["price"], shib["precision"]["amount"], shib["limits"]["cost"]["min"]) == (1e-08, 1.0, 1.0)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import ccxt.pro
 import pytest
 
 from sim.rehearsal.handle import RehearsalVenue
-from tests.rehearsal.world import ID, client, exchange, running
+from tests.rehearsal.world import ID, client, running
 
 LIMIT = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01", "price": "97000"}
 MARKET = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"}
@@ -73,12 +72,6 @@ ORDERS: dict[str, tuple[dict[str, str], int, str, str]] = {
         "OrderImmediatelyFillable",
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def venue() -> Iterator[RehearsalVenue]:
-    with exchange() as made:
-        yield made
 
 
 def answered(venue: RehearsalVenue, call: str, params: dict[str, Any], **settings: Any) -> tuple[str, str]:

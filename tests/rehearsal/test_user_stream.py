@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import aiohttp
 import ccxt.pro
 import pytest
 
-from sim.rehearsal.handle import RehearsalVenue
 from sim.rehearsal.signing import signature
 from tests.rehearsal.world import Listener, client, drive, exchange, running, until
 
 PAIR = "BTC/USDT"
 SUBSCRIBED = "userDataStream.subscribe.signature"
-
-
-@pytest.fixture
-def venue() -> Iterator[RehearsalVenue]:
-    with exchange() as made:
-        yield made
 
 
 def ids(rows: list[dict[str, Any]]) -> list[str]:
