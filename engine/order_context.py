@@ -94,6 +94,8 @@ def context_for(
     assert line.bid is not None
     assert line.ask is not None
     decision = manifest.decision_prices.get(approval.symbol)
+    bid = decimal_text(line.bid)
+    one_price = line.bid == line.ask  # of a bar: one text serves all three
     return OrderContext(
         symbol=approval.symbol,
         instrument_id=approval.instrument_id,
@@ -108,9 +110,9 @@ def context_for(
         manifest=manifest,
         decision_price=None if decision is None else decimal_text(decision),
         arrival=arrival,
-        arrival_bid=decimal_text(line.bid),
-        arrival_ask=decimal_text(line.ask),
-        arrival_mid=decimal_text((line.bid + line.ask) / 2),
+        arrival_bid=bid,
+        arrival_ask=bid if one_price else decimal_text(line.ask),
+        arrival_mid=bid if one_price else decimal_text((line.bid + line.ask) / 2),
         arrival_ns=arrival.ts_ns,
         planned_ns=planned_ns,
         approved_ns=approved_ns,

@@ -228,10 +228,9 @@ class SentinelState:
 
     def executed(self, order_id: str, context: OrderContext, *, quantity: Decimal, price: Decimal, now_ns: int) -> None:
         """A fill of ours: it is position and own fill."""
-        market = self._market_time.at(now_ns)
         with exact_operators():
             self.running.reservations.fill(order_id, symbol=context.symbol, side=context.side, quantity=quantity)
-            self.running.drift.fill(context.symbol, price, market)
+        self.running.drift.fill(context.symbol, price, self._market_time.at(now_ns))
 
     def ended(self, order_id: str) -> None:
         """An order is terminal."""

@@ -17,7 +17,7 @@ from sentinel.limits import SentinelLimits
 from sentinel.market_hours import order_hours
 
 
-class OrderFacts(Record, frozen=True, kw_only=True):
+class OrderFacts(Record, frozen=True, kw_only=True, gc=False):
     """An order as it stands at the gate. `order_kind` None: a kind Sluice does not send. `limit_price` None: it has none.
 
     `spawned_from`: the parent it names, None for an order that is nobody's child.
@@ -44,7 +44,7 @@ class ChildLeave(Record, frozen=True, kw_only=True):
     conservation: Verdict | None
 
 
-class OrderVerdict(Record, frozen=True, kw_only=True):
+class OrderVerdict(Record, frozen=True, kw_only=True, gc=False):
     """The answer: ALLOW with an empty code, or DENY with the first denying control's. `verdicts`: every control asked."""
 
     outcome: Outcome
@@ -195,7 +195,7 @@ def _price_verdicts(
         collar = _verdict("PRICE_COLLAR", False, seen, collar_words)
         return age, collar, _verdict("MAX_ORDER_VALUE", False, "missing price", value_words)
     bound = EXACT.multiply(limits.price_collar_fraction, reference)
-    inside = EXACT.abs(EXACT.subtract(price, reference)) <= bound
+    inside = EXACT.subtract(price, reference).copy_abs() <= bound
     collar = _verdict("PRICE_COLLAR", inside, f"{price!s} against {reference!s}", collar_words)
     if not (unit.is_finite() and unit > ZERO and order.quantity.is_finite() and order.quantity > ZERO):
         return (

@@ -107,7 +107,9 @@ class Reservations:
         for approval in approvals:
             if approval.client_order_id in self._lines:
                 continue
-            symbol = self._symbols.setdefault(approval.symbol, _Symbol())
+            symbol = self._symbols.get(approval.symbol)
+            if symbol is None:
+                symbol = self._symbols[approval.symbol] = _Symbol()
             self._lines[approval.client_order_id] = _Line(approval, symbol)
             self._reserved(symbol, approval.side, approval.quantity)
 
@@ -172,12 +174,14 @@ class Reservations:
         if entry is None:
             entry = self._symbols[symbol] = _Symbol()
         entry.position += quantity if side is Side.BUY else -quantity
+        self._moved.add(entry)
         known = self._open.get(order_id)
-        closed = ZERO if known is None else min(known.left, quantity)
-        if known is not None:
-            known.left -= closed
-            if not known.left:
-                self._ended(order_id, known)
+        if known is None:
+            return
+        closed = quantity if quantity <= known.left else known.left
+        known.left -= closed
+        if not known.left:
+            self._ended(order_id, known)
         self._opened(entry, side is Side.BUY, -closed)
 
     def end(self, order_id: str) -> None:
@@ -196,7 +200,7 @@ class Reservations:
     def release(self, line_id: str) -> None:
         """A line may send no more: what it has left is given back. Nothing for an id that has no line."""
         line = self._lines.pop(line_id, None)
-        if line is not None:
+        if line is not None and line.left:
             self._reserved(line.symbol, line.approval.side, -line.left)
 
     def unsent(self) -> tuple[OpenOrder, ...]:

@@ -177,7 +177,8 @@ class ManifestStrategy(Strategy):
     def _go_on(self, now_ns: int = 0) -> None:
         """Send what may go now; end the cycle when nothing works and nothing waits. `now_ns`: of the data, where it is known."""
         released = self._desk.release(max(now_ns, self.clock.timestamp_ns()))
-        self._working.update(approval.client_order_id for approval in released)
+        if released:
+            self._working.update([approval.client_order_id for approval in released])
         for approval in released:
             self._submit(approval)
         self._watch_prices()

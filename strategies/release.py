@@ -196,13 +196,14 @@ class Releaser:
             found = f"{quantity} at {price}, fee {fee} ({line_id})"
             raise InputError("FILL_INVALID", expected="a finite fill above 0", found=found, action="Ask the venue.")
         with exact_arithmetic():
-            self._add(line.pot, -line.side.sign * quantity * price * line.multiplier)
+            paid = quantity * price * line.multiplier
+            self._add(line.pot, -paid if line.side is Side.BUY else paid)
             if fee and fee_currency != line.base_currency:
                 self._add((line.pot[0], fee_currency), -fee)
-            before = order.leaves
+            left = order.leaves
+            done = quantity if quantity <= left else left
             order.filled += quantity
-            done = before - order.leaves
-            if line.reduces:
+            if order.reduces:
                 reduced = done * line.unit_base
                 self._unreduced -= reduced
                 self._room += reduced

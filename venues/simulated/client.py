@@ -159,9 +159,12 @@ class GuardedSimulatedClient(BacktestExecClient):
 
     def touch_size(self, order: Any) -> Decimal:
         """Return the size on the far side of the book, 0 where there is none."""
-        book = self._wired.get_matching_engine(order.instrument_id).get_book()
-        size = book.best_ask_size() if order.side == OrderSide.BUY else book.best_bid_size()
+        size = self._touch(order)
         return ZERO if size is None else size.as_decimal()
+
+    def _touch(self, order: Any) -> Any:
+        book = self._wired.get_matching_engine(order.instrument_id).get_book()
+        return book.best_ask_size() if order.side == OrderSide.BUY else book.best_bid_size()
 
     def meets_no_size(self, order: Any) -> bool:
         """Whether a market order that has just arrived meets a touch without size: it is rejected, as where there is no market.
@@ -170,7 +173,8 @@ class GuardedSimulatedClient(BacktestExecClient):
         rest of an order that has filled in part goes on as its touch was exhausted: one tick further. Without own consumption
         Nautilus rejects it itself.
         """
-        if order.filled_qty.as_decimal() or self.touch_size(order):
+        size = self._touch(order)
+        if order.filled_qty.raw or (size is not None and size.raw):  # asked of every order: a Decimal of both is half of it
             return False
         if not self._own_consumption:
             return True
