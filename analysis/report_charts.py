@@ -201,9 +201,10 @@ def interval_rows(
     return svg.markup()
 
 
-def markout_curves(report: Report, width: float) -> str:
-    """Draw the mean markout after the fills with its interval, above zero is good for us."""
-    rows = [row for row in report.table("markouts") if row["group"] == "all" and row["mean_bps"] is not None]
+def markout_curves(report: Report, width: float, *, currency: str) -> str:
+    """Draw the mean markout after the fills in a quote currency with its interval; above zero is good for us."""
+    told = [row for row in report.table("markouts") if (row["group"], row["quote_currency"]) == ("all", currency)]
+    rows = [row for row in told if row["mean_bps"] is not None]
     if not rows:
         return ""
     low, high = spread_of([float(v) for row in rows for v in (row["mean_bps"], row["low_bps"], row["high_bps"]) if v is not None])
@@ -222,7 +223,9 @@ def markout_curves(report: Report, width: float) -> str:
     svg.path([(x, scale(float(row["mean_bps"]))) for x, row in points], "line")
     for x, row in points:
         tip = f"{row['horizon']} after the fill\nmean {bps(row['mean_bps'], signed=True)}\n{counted(row['fills'], 'fill')}"
-        svg.circle(x, scale(float(row["mean_bps"])), 4.5, "cost", tip=tip)
+        if row["too_small"]:
+            tip += "\ntoo small to judge"
+        svg.circle(x, scale(float(row["mean_bps"])), 4.5, "hollow-cost" if row["too_small"] else "cost", tip=tip)
         svg.text(x, bottom + 18, row["horizon"], "axis", anchor="middle")
     last_x, last = points[-1]
     svg.text(last_x + 9, scale(float(last["mean_bps"])) + 4, bps(last["mean_bps"], signed=True), "num")

@@ -50,7 +50,10 @@ def groupings(report: Report) -> list[str]:
 
 def markouts(report: Report) -> list[str]:
     """Return the markouts, or why there are none."""
-    drawn = figure(report, markout_curves)
+    currencies = list(dict.fromkeys(row["quote_currency"] for row in report.table("markouts") if row["group"] == "all"))
+    made = [(each, figure(report, partial(markout_curves, currency=each))) for each in currencies]
+    several = sum(bool(picture) for _, picture in made) > 1
+    drawn = "".join(f"<h3>In {escape(each)}</h3>{picture}" if several and picture else picture for each, picture in made)
     none = "<p>No mid is known at any of these times after a fill: the recorded quotes lie too far apart.</p>"
     return [drawn if drawn or not report.table("markouts") else none, _benchmarks(report)]
 

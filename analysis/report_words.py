@@ -45,28 +45,28 @@ def _paid(report: Report) -> str:
         if report.runs:
             return "A run has started, but read no manifest: nothing was planned, so nothing was traded."
         return "The log is empty: nothing has run yet."
-    when = day(report.first_ns)
-    if day(report.last_ns) != when:
-        when = f"{when} to {day(report.last_ns)}"
+    when = f"On {day(report.first_ns)}"
+    if day(report.last_ns) != day(report.first_ns):
+        when = f"From {day(report.first_ns)} to {day(report.last_ns)}"
     venues = report.table("costs_by_venue")
     symbols = report.table("costs_by_symbol")
     orders = sum(row["orders"] for row in venues)
     traded = sum((row["traded_base"] for row in venues), ZERO)
     if not orders:
-        return f"From {when} no order was meant to be sent, so nothing was traded and nothing was paid."
+        return f"{when} no order was meant to be sent, so nothing was traded and nothing was paid."
     tree = {row["node"]: row for row in report.table("cost_tree")}
     total = tree["total"]
     where = f"{counted(orders, 'order')} of {counted(len(symbols), 'instrument')} at {counted(len(venues), 'venue')}"
     if total["cost_bps"] is None:
         sums = f"{money(traded, report.base_currency)} traded, fees {money(tree['fees']['amount_base'])}; " if traded else ""
-        return f"From {when} we had {where}, none with a price to judge it by that could be valued: {sums}the cost is not known."
+        return f"{when} we had {where}, none with a price to judge it by that could be valued: {sums}the cost is not known."
     paid = "paid" if total["amount_base"] >= 0 else "gained"
     sure = ""
     if len(venues) == 1 and venues[0]["low_bps"] is not None:
         ends = f"{bps(venues[0]['low_bps'], unit='')} to {bps(venues[0]['high_bps'])}"
         sure = f"; orders like these cost {ends} (95 % interval)"
     return (
-        f"From {when} we traded {money(traded, report.base_currency)} in {where} and {paid} "
+        f"{when} we traded {money(traded, report.base_currency)} in {where} and {paid} "
         f"{money(abs(total['amount_base']), report.base_currency)} against the decision prices, "
         f"{bps(abs(total['cost_bps']))} of what was decided{sure}."
     )
@@ -171,10 +171,10 @@ def _near(report: Report) -> str:
     mean = sum((row["achieved_bps"] for row in tracking), ZERO) / len(tracking)
     missed = last["achieved_bps"] - (last["planned_bps"] or ZERO)
     end = f", {bps(missed)} more than planned" if missed > Decimal("0.05") else ", as planned"
-    return (
-        f"After the last of {counted(len(tracking), 'plan')} the book stood {bps(last['achieved_bps'])} of equity from its "
-        f"targets{end}; on average over all plans {bps(mean)}."
-    )
+    after, also = "After the one plan", ""
+    if len(tracking) > 1:
+        after, also = f"After the last of {len(tracking):,} plans", f"; on average over all plans {bps(mean)}"
+    return f"{after} the book stood {bps(last['achieved_bps'])} of equity from its targets{end}{also}."
 
 
 def caveats_of(store: LogStore, report: Report) -> tuple[Caveat, ...]:

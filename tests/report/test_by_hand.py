@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import polars
 import pytest
 
@@ -112,3 +113,16 @@ def test_the_page_shows_them(report: Report) -> None:
     shown = page(report)
     for words in ("a/one", "20.0 %", "40.0 %", "too small to judge", "reversion", "effective", "p95", "one process"):
         assert words in shown
+
+
+def test_currencies_are_not_drawn_as_one_curve(report: Report) -> None:
+    table = report.tables["markouts"]
+    place = table.columns.index("quote_currency")
+    other = [(*row[:place], "USDT", *row[place + 1 :]) for row in table.rows]
+    both = msgspec.structs.replace(table, rows=(*table.rows, *other))
+    shown = page(msgspec.structs.replace(report, tables={**report.tables, "markouts": both}))
+    one = page(report)
+    words = 'aria-label="Mean markout after the fills in basis points"'
+    assert shown.count(words) == 2 * one.count(words) > 0
+    assert "<h3>In USDT</h3>" in shown
+    assert "<h3>In USD" not in one

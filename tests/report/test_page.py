@@ -97,7 +97,7 @@ CHARTS: dict[str, Callable[[Report, float], str]] = {
     "tracking error": tracking_error,
     "weights": weight_dumbbells,
     "refusals": refusal_bars,
-    "markouts": markout_curves,
+    "markouts": lambda report, width: markout_curves(report, width, currency="USD"),
 }
 
 
