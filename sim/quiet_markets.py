@@ -23,6 +23,7 @@ from nautilus_trader.model.enums import OrderType, PriceType
 
 TRADES: Final = frozenset({PriceType.LAST, PriceType.MID})  # Nautilus makes quotes of other bars, of two bar types together
 AT_ONCE: Final = -1
+SEVERAL: Final = 2  # orders at one instant: the whole book moves, and a market by itself costs five times what it does in a row
 
 
 class BarsAt(Data):
@@ -100,6 +101,7 @@ class QuietMarkets:
         self._markets: dict[Any, _Market] = {}  # by instrument: a bar type is a text, made anew at every look
         self._on_the_way: list[_Sent] = []
         self._between = True  # no step runs, or one whose first bars are still to come
+        self._sends = 0  # since the last bars
         msgbus.subscribe(topic=f"data.{DataType(BarsAt).topic}", handler=self._on_bars)
 
     def add(self, exchange: Any) -> None:
@@ -110,6 +112,9 @@ class QuietMarkets:
         """A command for these orders is about to go to their venue, where it is due at an instant."""
         if self._between and due_ns <= self._clock.timestamp_ns():
             due_ns = AT_ONCE
+        self._sends += 1
+        if self._sends == SEVERAL:
+            self._catch_up_all()
         for order in orders:
             market = self._markets.get(order.instrument_id)
             if market is not None:
@@ -121,12 +126,12 @@ class QuietMarkets:
     def catch_up(self) -> None:
         """A step has ended: simulate what waits in all markets."""
         self._between = True
-        for market in self._markets.values():
-            self._catch_up(market)
+        self._catch_up_all()
 
     def _on_bars(self, event: BarsAt) -> None:
         markets, publish, now_ns = self._markets, self._msgbus.publish, event.ts_init
         self._between = False
+        self._sends = 0
         for bar in event.bars:
             market = markets.get(bar.bar_type.instrument_id) or self._market(bar.bar_type)
             if market.working:
@@ -153,6 +158,10 @@ class QuietMarkets:
         assert bar.bar_type == market.bar_type
         market.exchange.process_bar(bar)
         market.last = None
+
+    def _catch_up_all(self) -> None:
+        for market in self._markets.values():
+            self._catch_up(market)
 
     def _catch_up(self, market: _Market) -> None:
         waiting, market.waiting = market.waiting, []
