@@ -92,8 +92,8 @@ def _read(path: Path, *, owner: int, of_systemd: bool) -> bytes | None:
         return None
     except OSError as error:
         raise _refused(path, f"{error.strerror} (a symbolic link is not followed)") from error
-    with os.fdopen(handle, "rb") as file:
-        state = os.fstat(file.fileno())
+    try:
+        state = os.fstat(handle)
         if not stat.S_ISREG(state.st_mode):
             raise _refused(path, "no plain file")
         if state.st_uid != owner and not (of_systemd and state.st_uid == 0):
@@ -103,7 +103,9 @@ def _read(path: Path, *, owner: int, of_systemd: bool) -> bytes | None:
             raise _refused(path, f"mode {mode:04o}")
         if state.st_size > FILE_MAX:
             raise _refused(path, f"{state.st_size} bytes")
-        return file.read(FILE_MAX)
+        return os.read(handle, FILE_MAX)
+    finally:
+        os.close(handle)
 
 
 def _refused(path: Path, found: str) -> ConfigError:

@@ -25,6 +25,7 @@ from engine.market_time import IDENTITY
 from engine.node import build, make_node
 from engine.restore import Restorer
 from lakehouse import records
+from lakehouse.layout import Layout
 from lakehouse.manifest import read_manifest
 from lakehouse.opening import open_journal
 from lakehouse.permission import FilePermission
@@ -75,6 +76,8 @@ class Engine:
     venue: LoopbackVenue
     endpoint: str
     timing: CcxtTiming = QUICK
+    wait_s: float = WAIT_S
+    permission_of: Callable[[Layout], FilePermission] = FilePermission
     alarms: list[tuple[str, str]] = field(default_factory=list)
     halts: list[str] = field(default_factory=list)
     failed: list[Exception] = field(default_factory=list)
@@ -85,7 +88,7 @@ class Engine:
         loop = asyncio.get_running_loop()
         self.config, inputs = self.world.load()
         layout, now = self.world.layout, time.time_ns()
-        self.permission = FilePermission(layout)
+        self.permission = self.permission_of(layout)
         self.permission.arm_if_new(by="first run", now_ns=now)
         self.journal = open_journal(
             layout, now_ns=now, run_id=f"run-{os.urandom(4).hex()}", durable=True, post=loop.call_soon_threadsafe,
@@ -151,8 +154,8 @@ class Engine:
             self.assembly.recorder.withdraw(order_id, cause=cause, venue=trace.intent.venue, filled=trace.filled)
         self.assembly.desk.attach(self.assembly.strategy, restored.working)
         self._running = asyncio.create_task(node.run_async())
-        await self.until(lambda: node.kernel.trader.is_running)
         self._beat = asyncio.create_task(self._quotes())
+        await self.until(lambda: node.kernel.trader.is_running)
 
     async def _quotes(self) -> None:
         """Quotes of the venue's touch, so that no price is stale."""
@@ -180,9 +183,9 @@ class Engine:
         """Until the manifest was planned and nothing works."""
         await self.until(lambda: self.assembly.recorder.last_cycle >= 1 and self.assembly.strategy.at_rest)
 
-    async def until(self, true: Callable[[], Any], *, wait_s: float = WAIT_S) -> None:
+    async def until(self, true: Callable[[], Any]) -> None:
         try:
-            async with asyncio.timeout(wait_s):
+            async with asyncio.timeout(self.wait_s):
                 while not true():
                     await asyncio.sleep(0.01)
         except TimeoutError as error:
@@ -215,17 +218,35 @@ class Engine:
 
 
 @asynccontextmanager
-async def engine_at(root: Path, *, venue: LoopbackVenue | None = None, timing: CcxtTiming = QUICK) -> AsyncIterator[Engine]:
+async def started(engine: Engine) -> AsyncIterator[Engine]:
+    """An engine while the block runs."""
+    try:
+        await engine.start()
+        yield engine
+    finally:
+        await engine.stop()
+
+
+@asynccontextmanager
+async def venue_at() -> AsyncIterator[tuple[LoopbackVenue, str]]:
+    """A venue that outlives engines."""
+    venue = LoopbackVenue()
+    try:
+        yield venue, await venue.start()
+    finally:
+        await venue.stop()
+
+
+@asynccontextmanager
+async def engine_at(
+    root: Path, *, venue: LoopbackVenue | None = None, timing: CcxtTiming = QUICK, wait_s: float = WAIT_S
+) -> AsyncIterator[Engine]:
     """A venue and a started engine; both end with the block."""
     venue = venue or LoopbackVenue()
     endpoint = await venue.start()
     try:
-        engine = Engine(made_world(root), venue, endpoint, timing)
-        await engine.start()
-        try:
+        async with started(Engine(made_world(root), venue, endpoint, timing, wait_s)) as engine:
             await engine.ready()
             yield engine
-        finally:
-            await engine.stop()
     finally:
         await venue.stop()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from orders.errors import ConfigError, VenueRefused, VenueUnavailable
 from venues.ccxt.private_api import NoAnswer, PrivateApi
+from venues.ccxt.streams import backoff_s
 
 ASKS: Final = 3  # answers of which the quickest counts
+TRIES: Final = 4
 
 
 class VenueClock:
@@ -54,8 +57,12 @@ class VenueClock:
         return True
 
     async def require(self) -> None:
-        """Measure at a start. Raises `VenueUnavailable` VENUE_UNREACHABLE, `VenueRefused` CLOCK_SKEW."""
-        if not await self.measure():
+        """Measure at a start, in a few tries. Raises `VenueUnavailable` VENUE_UNREACHABLE, `VenueRefused` CLOCK_SKEW."""
+        for attempt in range(1, TRIES + 1):
+            if await self.measure():
+                break
+            await asyncio.sleep(backoff_s(attempt, jitter=0))
+        else:
             raise VenueUnavailable(
                 "VENUE_UNREACHABLE",
                 expected=f"{self._api.exchange.id} to tell the time",

@@ -8,8 +8,7 @@ known, from whatever side, goes through `OrderTracks` and is told once. Nothing 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from nautilus_trader.common.providers import InstrumentProvider
@@ -23,6 +22,7 @@ from venues.ccxt.account_checks import VenueClock
 from venues.ccxt.balances import Balances
 from venues.ccxt.cancels import Cancels
 from venues.ccxt.client_ids import to_venue
+from venues.ccxt.client_watch import Watch
 from venues.ccxt.egress import VenueClient
 from venues.ccxt.order_events import OrderEvents
 from venues.ccxt.order_tracks import FillKey, OrderTracks, Track
@@ -30,7 +30,6 @@ from venues.ccxt.private_api import PrivateApi
 from venues.ccxt.reports import Reports
 from venues.ccxt.resolver import Resolver
 from venues.ccxt.sender import Sender
-from venues.ccxt.streams import StreamEvent
 from venues.ccxt.terms import Terms, Unsendable, terms_of
 from venues.ccxt.timing import CcxtTiming
 from venues.ccxt.trading_profiles import TradingProfile
@@ -39,7 +38,7 @@ from venues.ccxt.user_streams import UserStreams
 KINDS: Final = {OrderType.MARKET: OrderKind.MARKET, OrderType.LIMIT: OrderKind.LIMIT}
 
 
-class CcxtExecutionClient(Reports, LiveExecutionClient):
+class CcxtExecutionClient(Reports, Watch, LiveExecutionClient):
     """`client` carries the secret and has loaded its markets. `listings`, `market_limits`: by platform symbol; those of this
     venue are traded. `known_fills`: every fill key of the journal. `since_ns`: from when on the account's trades are looked at.
 
@@ -151,6 +150,15 @@ class CcxtExecutionClient(Reports, LiveExecutionClient):
     # start and stop
 
     async def _connect(self) -> None:
+        """Nautilus would only log that this failed, and idle."""
+        try:
+            await self._come_up()
+        except Exception as error:
+            self._alarm("NOT_CONNECTED", self.api.words(error))
+            self._halt(f"NOT_CONNECTED: {self.api.words(error)}")
+            raise
+
+    async def _come_up(self) -> None:
         await self.venue_clock.require()
         for order in self._cache.orders(venue=self.venue):
             if order.is_open or order.is_inflight:
@@ -188,7 +196,7 @@ class CcxtExecutionClient(Reports, LiveExecutionClient):
             if any(isinstance(answer, Unsendable) for answer in answers):
                 for order, answer in zip(orders, answers, strict=True):
                     no = answer if isinstance(answer, Unsendable) else Unsendable(code="LIST_REFUSED", message="")
-                    self._refuse(order, no, submitted=False)
+                    self.refuse(order, no, submitted=False)
                 return
             self._taken.update(order.client_order_id.value for order in orders)
             for order, terms in zip(orders, answers, strict=True):
@@ -289,69 +297,3 @@ class CcxtExecutionClient(Reports, LiveExecutionClient):
 
     async def _query_account(self, command: Any) -> None:
         await self.streams.backfill(whole=False)
-
-    # what goes wrong
-
-    def spawn(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
-        """Run beside everything else; a mistake of ours in it halts."""
-        self.create_task(self._guarded(name, run), log_msg=name)
-
-    async def _guarded(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await run()
-        except Exception as error:
-            self._log.error(self.api.words(error))
-            self._halt(f"CLIENT_FAILED: {name}: {self.api.words(error)}")
-
-    def _fail(self, error: Exception, orders: list[Any], submitted: list[Any]) -> None:
-        """Halt, then say of orders that are not on the wire that they will never be."""
-        try:
-            self._halt(f"CLIENT_FAILED: {self.api.words(error)}")
-            for order in orders:
-                self.refuse(order, Unsendable(code="CLIENT_FAILED", message="the second lock"), submitted=order in submitted)
-        except Exception as second:
-            self._log.error(f"{type(second).__name__} while refusing after it: {second}")
-
-    def _trouble(self, code: str, message: str, track: Track | None) -> None:
-        self._alarm(code, message)
-        self._halt(f"{code}: {message}")
-        if track is not None and code == "ORDER_CONTRADICTED":
-            self.cancels.track(track)
-
-    def _undecided(self, track: Track, why: str) -> None:
-        message = f"order {track.client_order_id} of {track.symbol} is {why}"
-        self._alarm("ORDER_UNDECIDED", message)
-        self._halt(f"ORDER_UNDECIDED: {message}")
-
-    def now_ns(self) -> int:
-        """The engine's clock."""
-        return int(self._clock.timestamp_ns())
-
-    def settle_gaps(self) -> None:
-        """Fetch what is filled by the venue's count and was told by nobody."""
-        for track in self.tracks.living():
-            if track.gap and not track.settling:
-                track.settling = True
-                self.spawn(f"settle {track.client_order_id}", partial(self._settle, track))
-
-    async def _settle(self, track: Track) -> None:
-        try:
-            await self.resolver.settle(track)
-        finally:
-            track.settling = False
-
-    async def _watch_clock(self) -> None:
-        while True:
-            await asyncio.sleep(self._timing.clock_s)
-            await self._resync()
-
-    async def _resync(self) -> None:
-        if await self.venue_clock.measure() and self.venue_clock.too_far:
-            self._alarm("CLOCK_SKEW", self.venue_clock.words())
-            self._halt(f"CLOCK_SKEW: {self.venue_clock.words()}")
-
-    def _quarantine(self, what: str, reason: str) -> None:
-        self._alarm("VENUE_DATA", f"one {what} of the venue was not understood and not used: {reason}")
-
-    def _report(self, event: StreamEvent) -> None:
-        self._alarm(event.code, event.message)

@@ -92,6 +92,13 @@ class Sender:
             raise
         finally:
             track.posting = False
+        try:
+            return self._answered(track, posted)
+        except Exception:
+            self.unknown(track, "its answer could not be told")
+            raise
+
+    def _answered(self, track: Track, posted: Posted) -> Posted | None:
         if track.accepted or track.ended:  # a stream was faster, and what it says is certain
             posted = msgspec.structs.replace(posted, outcome=Outcome.ACCEPTED)
         match posted.outcome:

@@ -74,6 +74,7 @@ class UserStreams:
         self._filling = asyncio.Lock()
         self._filled_ns = 0  # when the last whole back-fill began
         self._streams: dict[str, Stream] = {}
+        self._told_lost = False
         self.missed = 0  # orders and fills that REST told and a stream should have
 
     async def open(self) -> None:
@@ -193,9 +194,12 @@ class UserStreams:
                 self._api.exchange.authenticate(dict(self._api.profile.user_stream)), self._timing.order_timeout_ms / 1_000
             )
         except Exception as error:  # the venue client's edge, as in `Stream.run`
-            message = f"user stream: no subscription: {self._api.words(error)}"
-            self._report(StreamEvent(code="STREAM_LOST", stream="user", message=message))
+            if not self._told_lost:
+                self._told_lost = True
+                message = f"user stream: no subscription: {self._api.words(error)}"
+                self._report(StreamEvent(code="STREAM_LOST", stream="user", message=message))
             return False
+        self._told_lost = False
         if self._filled_ns >= lost_ns:
             return True  # another stream of the same socket was here first
         return await self.backfill(whole=True) is not None
