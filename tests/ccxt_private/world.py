@@ -73,10 +73,12 @@ class Engine:
     """One process' life: a node over `world` at `venue`."""
 
     world: World
-    venue: LoopbackVenue
+    venue: Any  # a LoopbackVenue, or what has a `touch` like it
     endpoint: str
     timing: CcxtTiming = QUICK
     wait_s: float = WAIT_S
+    key: str = KEY
+    secret: str = SECRET
     permission_of: Callable[[Layout], FilePermission] = FilePermission
     alarms: list[tuple[str, str]] = field(default_factory=list)
     halts: list[str] = field(default_factory=list)
@@ -100,7 +102,7 @@ class Engine:
             market_limits_sha256=inputs.market_limits_sha256, journal=self.journal, durable=True, permission=self.permission,
             market_time=IDENTITY, fold=fold, bar_spec=None, on_halt=self.halts.append, post=loop.call_soon_threadsafe,
         )  # fmt: skip
-        secret = VenueSecret(key=KEY, secret=SECRET, origin="a test")
+        secret = VenueSecret(key=self.key, secret=self.secret, origin="a test")
         self.ccxt = VenueClient(
             "binance", options=BINANCE.options, endpoint=parse_endpoint(self.endpoint), hosts=BINANCE.hosts, secret=secret,
             timeout_ms=self.timing.order_timeout_ms,

@@ -51,13 +51,16 @@ def outcome_of(answer: BaseException | Any, *, duplicate_texts: tuple[str, ...] 
     """
     if not isinstance(answer, BaseException):
         return _outcome_of_order(answer)
-    if isinstance(answer, EgressRefused) or isinstance(answer.__cause__, NEVER_CONNECTED):
-        return Outcome.NOT_SENT
-    if type(answer) in TURNED_AWAY:
+    if never_left(answer) or type(answer) in TURNED_AWAY:
         return Outcome.NOT_SENT
     if isinstance(answer, UNKNOWN_ALL_THE_SAME) or not isinstance(answer, REJECTIONS):
         return Outcome.UNKNOWN
     return Outcome.UNKNOWN if any(text in str(answer) for text in duplicate_texts) else Outcome.REJECTED
+
+
+def never_left(error: BaseException) -> bool:
+    """Return whether a request cannot have left this machine: no connection came about."""
+    return isinstance(error, EgressRefused) or isinstance(error.__cause__, NEVER_CONNECTED)
 
 
 def _outcome_of_order(answer: Any) -> Outcome:

@@ -14,7 +14,7 @@ from ccxt.base import errors
 from orders.values import Record
 from venues.ccxt.client_ids import to_venue
 from venues.ccxt.egress import VenueClient
-from venues.ccxt.outcomes import Outcome, outcome_of
+from venues.ccxt.outcomes import Outcome, never_left, outcome_of
 from venues.ccxt.private_parse import Malformed, VenueBalance, VenueFill, VenueOrder, parse_balances, parse_fill, parse_order
 from venues.ccxt.terms import Terms
 from venues.ccxt.trading_profiles import TradingProfile
@@ -44,13 +44,17 @@ class Listed[Item](Record, frozen=True, kw_only=True):
 
 
 class Posted(Record, frozen=True, kw_only=True):
-    """What became of one create request. `order` and `fills`: of an answer that could be read, else None and ()."""
+    """What became of one create request. `order` and `fills`: of an answer that could be read, else None and ().
+
+    `never_left`: no line to the venue came about.
+    """
 
     outcome: Outcome
     message: str
     order: VenueOrder | None = None
     fills: tuple[VenueFill, ...] = ()
     inexact_clock: bool = False
+    never_left: bool = False
 
 
 class PrivateApi:
@@ -84,7 +88,12 @@ class PrivateApi:
                 )
         except Exception as error:
             outcome = outcome_of(error, duplicate_texts=self.profile.duplicate_texts)
-            return Posted(outcome=outcome, message=self.words(error), inexact_clock=isinstance(error, errors.InvalidNonce))
+            return Posted(
+                outcome=outcome,
+                message=self.words(error),
+                inexact_clock=isinstance(error, errors.InvalidNonce),
+                never_left=never_left(error),
+            )
         outcome = outcome_of(answer)
         order = parse_order(answer, self.profile)
         if outcome is Outcome.UNKNOWN or isinstance(order, Malformed):

@@ -123,7 +123,7 @@ class Sender:
         self._client.settle_gaps()
 
     async def _turned_away(self, track: Track, posted: Posted) -> bool:
-        """After NOT_SENT: mend the clock, wait, and look. True: nobody has the order, so it may go once more."""
+        """After NOT_SENT: mend the clock, wait, and look. True: the venue says it has no such order, so it may go once more."""
         if posted.inexact_clock:
             await self._resync()
         await asyncio.sleep(self._timing.not_sent_pause_s)
@@ -132,7 +132,10 @@ class Sender:
             return False
         if look is Look.NOT_FOUND:
             return True
-        self._reject(track, f"NOT_SENT: {posted.message}")
+        if posted.never_left:
+            self._reject(track, f"NOT_SENT: {posted.message}")
+        else:  # it was turned away, and nobody confirms that: the resolver asks on
+            self.unknown(track, posted.message)
         return False
 
     def _reject(self, track: Track, reason: str) -> None:
