@@ -106,6 +106,7 @@ def test_a_cancel_and_an_order_overtake_a_back_fill_in_the_exchange_s_queue(tmp_
             begun = time.monotonic()
             assert engine.assembly.facade.cancel(order_id)
             await engine.until(lambda: engine.venue.orders[0]["status"] == "CANCELED")
+            await engine.until(lambda: engine.state(order_id) == "CANCELED" and engine.assembly.strategy.at_rest)
             approval = approval_of(ETH, order_id="3" * 32, quantity="0.1", limit=None)
             arm(engine.assembly, approval)
             engine.assembly.strategy.submit_order(order_from(engine.assembly, approval))

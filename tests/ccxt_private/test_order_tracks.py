@@ -24,6 +24,7 @@ class Told:
     def __init__(self) -> None:
         self.news: list[tuple[Any, ...]] = []
         self.troubles: list[str] = []
+        self.gaps: list[Decimal] = []
 
     def accepted(self, track: Track, *, venue_ns: int | None) -> None:
         self.news.append(("accepted", track.venue_order_id))
@@ -33,6 +34,9 @@ class Told:
 
     def ended(self, track: Track, *, status: VenueStatus, venue_ns: int | None) -> None:
         self.news.append(("ended", status.value))
+
+    def gap(self, track: Track) -> None:
+        self.gaps.append(track.gap)
 
     def trouble(self, code: str, message: str, *, track: Track | None) -> None:
         self.troubles.append(code)
@@ -120,6 +124,7 @@ def test_an_end_waits_while_the_venue_counts_more_than_was_told():
     tracks.take_order(seen(VenueStatus.CANCELED, "2"))
     assert told.news == [("accepted", "77")]
     assert (track.gap, track.ended) == (D(2), False)
+    assert told.gaps == [D(2)]
 
 
 def test_a_fill_of_an_order_that_is_not_named_yet_waits_for_the_answer_that_names_it():

@@ -73,7 +73,6 @@ class Cancels:
                 await asyncio.sleep(self._timing.look_first_s * attempt)
             words = await self._api.cancel(track.client_order_id, track.symbol)
             await self._resolver.look(track, first=True)
-            self._client.settle_gaps()
             if track.ended or track.gap:  # gone, or gone but for fills that are being fetched
                 return
             while track.posting:  # the cancel has overtaken its order

@@ -23,8 +23,11 @@ class Watch:
         try:
             await run()
         except Exception as error:
-            self._log.error(self.api.words(error))
-            self._halt(f"CLIENT_FAILED: {name}: {self.api.words(error)}")
+            self._failed(name, error)
+
+    def _failed(self: Any, name: str, error: Exception) -> None:
+        self._log.error(f"{name}: {self.api.words(error)}")
+        self._halt(f"CLIENT_FAILED: {name}: {self.api.words(error)}")
 
     def _fail(self: Any, error: Exception, orders: list[Any], submitted: list[Any]) -> None:
         """Halt, then say of orders that are not on the wire that they will never be."""
@@ -50,12 +53,10 @@ class Watch:
         """The engine's clock."""
         return int(self._clock.timestamp_ns())
 
-    def settle_gaps(self: Any) -> None:
-        """Fetch what is filled by the venue's count and was told by nobody."""
-        for track in self.tracks.living():
-            if track.gap and not track.settling:
-                track.settling = True
-                self.spawn(f"settle {track.client_order_id}", partial(self._settle, track))
+    def _settle_gap(self: Any, track: Track) -> None:
+        if not track.settling:
+            track.settling = True
+            self.spawn(f"settle {track.client_order_id}", partial(self._settle, track))
 
     async def _settle(self: Any, track: Track) -> None:
         try:

@@ -110,7 +110,12 @@ class CcxtExecutionClient(Reports, Watch, LiveExecutionClient):
         self.venue_clock = VenueClock(self.api, now_ns=clock.timestamp_ns, skew_max_ms=timing.skew_max_ms)
         instruments = {symbol: cache.instrument(InstrumentId.from_str(text)) for text, symbol in self._symbols.items()}
         events = OrderEvents(
-            self, instruments=instruments, balances=self.balances, now_ns=clock.timestamp_ns, trouble=self._trouble
+            self,
+            instruments=instruments,
+            balances=self.balances,
+            now_ns=clock.timestamp_ns,
+            gap=self._settle_gap,
+            trouble=self._trouble,
         )
         self.events = events
         self.tracks = OrderTracks(
@@ -143,11 +148,9 @@ class CcxtExecutionClient(Reports, Watch, LiveExecutionClient):
             jitter=jitter,
             report=self._report,
             guarded=self._guarded,
+            failed=self._failed,
             on_balances=events.account,
-            on_taken=self.settle_gaps,
         )
-
-    # start and stop
 
     async def _connect(self) -> None:
         """Nautilus would only log that this failed, and idle."""
@@ -179,14 +182,12 @@ class CcxtExecutionClient(Reports, Watch, LiveExecutionClient):
             self._taken.add(order.client_order_id.value)
             self.tracks.add(Track(order, symbol=symbol, sent_ns=order.ts_submitted or order.ts_init))
 
-    # orders
-
     def submit_order(self, command: Any) -> None:
         """Refuse, or write the send attempt and send the order once that is durable."""
         self._submit([command.order])
 
     def submit_order_list(self, command: Any) -> None:
-        """All orders of a list or none; each goes by a request of its own."""
+        """All or none, each by its own request."""
         self._submit(command.order_list.orders)
 
     def _submit(self, orders: list[Any]) -> None:

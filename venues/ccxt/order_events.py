@@ -30,12 +30,14 @@ class OrderEvents:
         instruments: Mapping[str, Any],
         balances: Balances,
         now_ns: Callable[[], int],
+        gap: Callable[[Track], None],
         trouble: Callable[[str, str, Track | None], None],
     ) -> None:
         self._client = client
         self._instruments = instruments
         self._balances = balances
         self._now_ns = now_ns
+        self._gap = gap
         self._trouble = trouble
 
     def accepted(self, track: Track, *, venue_ns: int | None) -> None:
@@ -95,6 +97,10 @@ class OrderEvents:
             else self._client.generate_order_canceled
         )
         maker(**common, venue_order_id=venue_order_id)
+
+    def gap(self, track: Track) -> None:
+        """See `order_tracks.Told`."""
+        self._gap(track)
 
     def trouble(self, code: str, message: str, *, track: Track | None) -> None:
         """See `order_tracks.Told`."""

@@ -65,6 +65,10 @@ class Told(Protocol):
         """Nothing more of it works. Not told where its fills have filled it whole."""
         ...
 
+    def gap(self, track: Track) -> None:
+        """The venue counts more of it as filled than was told: the fills have to be asked for, unless they come."""
+        ...
+
     def trouble(self, code: str, message: str, *, track: Track | None) -> None:
         """Something that must not be: trading is halted."""
         ...
@@ -131,6 +135,8 @@ class OrderTracks:
         for fill in self._orphans.pop((seen.symbol, seen.venue_order_id), ()):
             self._fill(track, fill)
         self._conclude(track)
+        if track.gap:
+            self._told.gap(track)
         return track
 
     def take_fill(self, fill: VenueFill, *, of: Track | None = None) -> bool:

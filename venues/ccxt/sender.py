@@ -68,7 +68,6 @@ class Sender:
 
     async def _resolve(self, track: Track) -> None:
         await self._resolver.resolve(track)
-        self._client.settle_gaps()
         if track.asked_cancel and not track.ended:
             self._client.cancels.track(track)
 
@@ -120,7 +119,6 @@ class Sender:
         for fill in posted.fills:
             stamped = fill if fill.venue_ns is not None else msgspec.structs.replace(fill, venue_ns=order.updated_ns)
             self._tracks.take_fill(stamped, of=track)
-        self._client.settle_gaps()
 
     async def _turned_away(self, track: Track, posted: Posted) -> bool:
         """After NOT_SENT: mend the clock, wait, and look. True: the venue says it has no such order, so it may go once more."""

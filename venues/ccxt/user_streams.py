@@ -39,7 +39,7 @@ class TappedCache(ArrayCacheBySymbolById):
 class UserStreams:
     """`symbols`: ccxt symbols that may be traded. `since_ns`: by symbol, from when on trades are looked for at first; venue time.
 
-    `on_balances()` is called when the account has changed, `on_taken()` after anything was taken.
+    `on_balances()` is called when the account has changed.
     """
 
     def __init__(
@@ -55,8 +55,8 @@ class UserStreams:
         jitter: Callable[[], float],
         report: Callable[[StreamEvent], None],
         guarded: Callable[[str, Callable[[], Awaitable[None]]], Awaitable[None]],
+        failed: Callable[[str, Exception], None],
         on_balances: Callable[[], None],
-        on_taken: Callable[[], None],
     ) -> None:
         self._api = api
         self._tracks = tracks
@@ -68,8 +68,8 @@ class UserStreams:
         self._jitter = jitter
         self._report = report
         self._guarded = guarded
+        self._failed = failed
         self._on_balances = on_balances
-        self._on_taken = on_taken
         self._running: list[asyncio.Task[None]] = []
         self._filling = asyncio.Lock()
         self._filled_ns = 0  # when the last whole back-fill began
@@ -115,7 +115,6 @@ class UserStreams:
                 answered = False
             elif self._balances.report(held, whole=True):
                 self._on_balances()
-            self._on_taken()
             if answered and whole:
                 self._filled_ns = begun
             return None if not answered else self.missed > missed
@@ -224,19 +223,20 @@ class UserStreams:
             socket.on_error(NetworkError(why))
 
     def _on_order(self, raw: Any) -> None:
-        """A streamed order; called inside ccxt's own message handler."""
-        self._streams["orders"].heard()
-        order = self._api.order(raw)
-        if order is not None:
-            self._tracks.take_order(order)
-            self._on_taken()
+        self._take("orders", lambda: self._api.order(raw), self._tracks.take_order)
 
     def _on_trade(self, raw: Any) -> None:
-        self._streams["trades"].heard()
-        fill = self._api.fill(raw)
-        if fill is not None:
-            self._tracks.take_fill(fill)
-            self._on_taken()
+        self._take("trades", lambda: self._api.fill(raw), self._tracks.take_fill)
+
+    def _take[Item](self, name: str, parse: Callable[[], Item | None], take: Callable[[Item], Any]) -> None:
+        """Called inside ccxt's message handler, where an exception would lose the message: a mistake of ours halts instead."""
+        try:
+            self._streams[name].heard()
+            item = parse()
+            if item is not None:
+                take(item)
+        except Exception as error:
+            self._failed(f"user {name}", error)
 
     async def _on_balance(self, raw: Any) -> None:
         parsed = parse_balances(raw)
