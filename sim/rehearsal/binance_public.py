@@ -1,7 +1,7 @@
 """Binance spot's public side on loopback: REST and market streams, for unmodified ccxt.pro, driven by commands, faults included.
 
-REST: ping, time, exchangeInfo, depth, trades, historicalTrades, aggTrades, klines, ticker/bookTicker, ticker/24hr, ticker/price,
-avgPrice. Websocket: `/ws`, `/ws/NAME` and combined `/stream`, with SUBSCRIBE and UNSUBSCRIBE; streams bookTicker, depth@100ms,
+REST: ping, time, exchangeInfo, depth, trades, historicalTrades, aggTrades, klines, ticker/bookTicker, ticker/24hr, ticker/price.
+Websocket: `/ws`, `/ws/NAME` and combined `/stream`, with SUBSCRIBE and UNSUBSCRIBE; streams bookTicker, depth@100ms,
 aggTrade, trade. The market is ours, the protocol's reader is not.
 """
 

@@ -16,7 +16,7 @@ from aiohttp import web
 from orders.errors import InputError
 from sim.rehearsal.asking import parse_order
 from sim.rehearsal.binance_public import BOOK_LEVELS
-from sim.rehearsal.script import act
+from sim.rehearsal.script import act, play
 from sim.rehearsal.truth import truth
 from sim.rehearsal.values import Refusal
 from sim.rehearsal.venue import Venue
@@ -33,6 +33,7 @@ class Control:
         self._venue = venue
         self._down, self._up = down, up
         self._turns: set[asyncio.Task[None]] = set()  # to down or up, under way
+        self._plays: set[asyncio.Task[None]] = set()
         self.stopped = asyncio.Event()
 
     async def handle(self, request: web.Request) -> web.Response:
@@ -82,6 +83,10 @@ class Control:
                     self._cancel({"account": order.account, "symbol": order.symbol, "order_id": order.order_id})
             case "skew":
                 venue.skew_ms = int(step["ms"])
+            case "play":
+                self._play([dict(each) for each in step["steps"]])
+            case "playing":
+                return len(self._plays)
             case "reset":
                 venue.reset({asset: Decimal(amount) for asset, amount in step["balances"].items()})
             case "relist":
@@ -106,6 +111,14 @@ class Control:
             case _:
                 act(venue.public, step)
         return None
+
+    def _play(self, steps: list[dict[str, Any]]) -> None:
+        """Do steps beside everything else, each `after_ms` after the one before; one that cannot be done ends them."""
+        if not all(isinstance(each["after_ms"], int) and each["after_ms"] >= 0 for each in steps):
+            raise TypeError("after_ms is a whole number of milliseconds")
+        task = asyncio.get_running_loop().create_task(play(self.do, steps))
+        self._plays.add(task)
+        task.add_done_callback(self._plays.discard)
 
     def _turn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

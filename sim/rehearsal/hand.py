@@ -50,6 +50,23 @@ class Hand(ABC):
         """Let the market trade; resting orders in front of that price, and in the queue at it, take their part."""
         self.do("trade", symbol=symbol, price=price, quantity=quantity, buyer_is_maker=buyer_is_maker)
 
+    def play(self, steps: Sequence[Mapping[str, Any]]) -> None:
+        """Begin a script, each step `after_ms` after the one before; `playing` says how many go on."""
+        self.do("play", steps=steps)
+
+    def price_path(self, symbol: str, quotes: Sequence[tuple[str, str]], *, every_ms: int, size: str = "50") -> None:
+        """Begin to move a touch along (bid, ask) pairs, one every so many milliseconds."""
+        self.play(
+            [
+                {"after_ms": every_ms if number else 0, "do": "quote", "symbol": symbol, "bid": bid, "ask": ask, "size": size}
+                for number, (bid, ask) in enumerate(quotes)
+            ]
+        )
+
+    def playing(self) -> int:
+        """Return how many scripts are under way."""
+        return int(self.do("playing"))
+
     def set_balance(self, asset: str, free: str, *, account: str = MAIN) -> None:
         """Deposit or withdraw until `free` is free."""
         self.do("balance", account=account, asset=asset, free=free)

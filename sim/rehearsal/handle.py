@@ -73,6 +73,7 @@ class RehearsalVenue(Hand):
     def stop(self) -> None:
         """End the exchange as an orderly shutdown does; a second call does nothing."""
         if self._process.poll() is None:
+            self.freeze(False)
             self._process.terminate()
         _reap(self._process)
 

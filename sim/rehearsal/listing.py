@@ -60,7 +60,7 @@ class Listing(Record, frozen=True, kw_only=True):
             "otoAllowed": False,
             "quoteOrderQtyMarketAllowed": True,
             "allowTrailingStop": False,
-            "cancelReplaceAllowed": True,
+            "cancelReplaceAllowed": False,
             "amendAllowed": False,
             "isSpotTradingAllowed": True,
             "isMarginTradingAllowed": False,

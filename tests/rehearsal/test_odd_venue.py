@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import time
+from decimal import Decimal
 from typing import Any
 
 import ccxt.pro
@@ -223,3 +226,51 @@ def test_a_port_that_is_taken_is_refused(venue):
     port = int(venue.endpoint.rpartition(":")[2])
     with pytest.raises(VenueUnavailable, match="REHEARSAL_PORT_TAKEN"):
         RehearsalVenue.start(port=port)
+
+
+def test_a_price_path_moves_the_market_and_fills_what_it_meets(venue):
+    venue.place(symbol="BTCUSDT", side="BUY", type="LIMIT", timeInForce="GTC", quantity="0.5", price="96000", newClientOrderId=ID)
+    venue.price_path("BTCUSDT", [("96500", "96500.01"), ("95999", "96000"), ("97000", "97000.01")], every_ms=20)
+    deadline = time.monotonic() + 10
+    while venue.playing() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert [order["status"] for order in venue.truth().by_client_id(ID)] == ["FILLED"]
+    assert venue.truth().trades[0]["price"] == "96000.00000000"
+
+
+def test_every_order_that_was_acknowledged_outlives_kills_at_any_moment(tmp_path):
+    with exchange(tmp_path / "state") as venue:
+
+        async def placing(made: Any, acknowledged: list[str]) -> None:
+            while True:
+                client_id = f"o{len(acknowledged)}-{time.monotonic_ns()}"
+                try:
+                    order = await made.create_order(PAIR, "market", "buy", "0.0001", None, {"clientOrderId": client_id})
+                except ccxt.pro.NetworkError:
+                    continue
+                acknowledged.append(order["clientOrderId"])
+
+        async def work() -> list[str]:
+            acknowledged: list[str] = []
+            draw = random.Random(11)
+            async with client(venue, enableRateLimit=False) as made:
+                task = asyncio.create_task(placing(made, acknowledged))
+                for _ in range(5):
+                    await asyncio.sleep(draw.uniform(0.05, 0.3))
+                    await asyncio.to_thread(venue.kill)
+                    await asyncio.to_thread(venue.restart)
+                    await asyncio.to_thread(venue.quote, "BTCUSDT", "97000", "97000.01")
+                await asyncio.sleep(0.2)
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+            return acknowledged
+
+        acknowledged = running(work())
+        truth = venue.truth()
+    known = {order["clientOrderId"]: order for order in truth.orders}
+    assert len(acknowledged) > 5
+    assert [client_id for client_id in acknowledged if client_id not in known] == []
+    filled = sum((Decimal(order["executedQty"]) for order in truth.orders), start=Decimal(0))
+    fees = sum((Decimal(trade["commission"]) for trade in truth.trades), start=Decimal(0))
+    assert filled == sum((Decimal(trade["qty"]) for trade in truth.trades), start=Decimal(0))
+    assert Decimal(truth.balances["main"]["BTC"]["free"]) == 1 + filled - fees
