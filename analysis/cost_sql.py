@@ -60,9 +60,12 @@ TOO_FINE: Final = "COST_PLACES"
 
 INTENTS: Final = """
 CREATE OR REPLACE TEMP TABLE cost_intents AS
+WITH again AS (SELECT client_order_id, min(seq) AS first_seq FROM intents GROUP BY client_order_id HAVING count(*) > 1)
 SELECT client_order_id, parent_client_order_id, child, seq, market_ns, run_id, cycle, line, symbol, venue, side, quantity,
-  schedule, source_run, decision_price, arrival_mid, attribution, order_kind, forecast_fee_base, plan_sha256 FROM intents
+  schedule, source_run, decision_price, arrival_mid, attribution, order_kind, forecast_fee_base, plan_sha256
+FROM intents LEFT JOIN again USING (client_order_id) WHERE first_seq IS NULL OR seq = first_seq
 """
+# of an order, and of a plan line, that is intended again, the first intent counts: else every fill would count twice
 
 # a manifest's prices when it was read, for lines that became no order; orders carry their own
 DECISIONS: Final = """
@@ -122,7 +125,10 @@ def lines_sql(places: Places) -> str:
 CREATE OR REPLACE TEMP TABLE cost_lines AS
 WITH named(reason, name) AS (VALUES {_NAMES}),
   skipped AS (SELECT cycle, line, any_value(reason) AS reason FROM skips GROUP BY cycle, line),
-  orders AS (SELECT * FROM cost_intents WHERE child = 0),
+  again AS (SELECT cycle, line, min(seq) AS first_seq FROM cost_intents WHERE child = 0
+    GROUP BY cycle, line HAVING count(*) > 1),
+  orders AS (SELECT i.* EXCLUDE first_seq FROM (FROM cost_intents LEFT JOIN again USING (cycle, line)) i
+    WHERE child = 0 AND (first_seq IS NULL OR seq = first_seq)),
   joined AS (
     SELECT l.*, i.client_order_id AS order_id, i.seq AS intent_seq, i.schedule, i.decision_price, d.price AS manifest_price,
       i.side AS order_side, i.source_run AS order_run

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from analysis.foreign_rows import FILL_NUMBERS, FILL_OPTIONAL, FILL_TEXTS, Row, read_fills, read_quotes
 from analysis.log_columns import TABLES, Kind
-from analysis.log_sql import PLAN_LINES_TABLE, filter_sql, parquet_select, sql_columns
+from analysis.log_sql import ALL, PLAN_LINES_TABLE, filter_sql, parquet_select, sql_columns
 from analysis.log_store import MEMORY_MB, THREADS, LogStore, connect
 
 FOREIGN_RUN: Final = "foreign"  # the run_id of all rows
@@ -98,8 +98,9 @@ def open_foreign(
         connection.execute("DROP TABLE foreign_quotes_told")
         connection.execute(ORDERS.format(age=QUOTE_AGE_MAX_NS))
         connection.execute(FILLS.format(age=QUOTE_AGE_MAX_NS))
-        _views(connection, filter_sql(run=None, from_ns=from_ns, to_ns=to_ns))
-        return LogStore(connection, extent=None, notes=_notes(connection, fills))
+        condition = filter_sql(run=None, from_ns=from_ns, to_ns=to_ns)
+        _views(connection, condition)
+        return LogStore(connection, extent=None, notes=_notes(connection, fills), whole=condition == ALL)
     except BaseException:
         connection.close()
         raise

@@ -15,6 +15,7 @@ from analysis.log_columns import PLAN_LINE_COLUMNS, TABLES, Column, Kind, Table
 from lakehouse.records import LOG_VERSION
 
 PLAN_LINES_TABLE: Final = "plan_lines"
+ALL: Final = "true"  # the condition of a filter that asks for nothing
 _PLAN_KEYS: Final = ("run_id", "seq", "ts_ns", "market_ns", "cycle", "plan_sha256", "manifest_sha256", "planned_ns")
 
 
@@ -25,7 +26,7 @@ def text_literal(text: str) -> str:
 
 def filter_sql(*, run: str | None, from_ns: int | None, to_ns: int | None) -> str:
     """Return the condition for one run and market time `from_ns` <= t < `to_ns`; None does not ask."""
-    parts = ["true"]
+    parts = [ALL]
     if run is not None:
         parts.append(f"run_id = {text_literal(run)}")
     if from_ns is not None:

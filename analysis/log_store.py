@@ -19,7 +19,7 @@ from analysis.log_bytes import LogExtent, LogSlices, extent_of, find_fault, slic
 from analysis.log_columns import TABLES
 from analysis.log_copy import CopyUnusable, LogCopy, copy_directory, open_copy
 from analysis.log_direct import DirectLog
-from analysis.log_sql import PLAN_LINES_TABLE, filter_sql, parquet_select, plain_path
+from analysis.log_sql import ALL, PLAN_LINES_TABLE, filter_sql, parquet_select, plain_path
 from orders.errors import InputError, NotYet
 
 MEMORY_MB: Final = 600  # of DuckDB; the process stays below 1 GB with what it holds besides
@@ -27,7 +27,7 @@ THREADS: Final = 2
 
 
 class LogStore:
-    """An open log. `connection` has the views; `notes` says in words what of the file is not in them.
+    """An open log. `connection` has the views; `notes` says in words what of the file is not in them; `whole`: no filter does.
 
     Ask through `rows` or within `named_faults`: only then an error names the line that is to blame.
     """
@@ -40,12 +40,14 @@ class LogStore:
         notes: Sequence[str],
         copy: LogCopy | None = None,
         direct: DirectLog | None = None,
+        whole: bool = True,
     ) -> None:
         self.connection = connection
         self.extent = extent
         self.notes = tuple(notes)
         self._copy = copy
         self._direct = direct
+        self.whole = whole
 
     @property
     def in_columns(self) -> bool:
@@ -137,8 +139,8 @@ def open_log(
         condition = filter_sql(run=run, from_ns=from_ns, to_ns=to_ns)
         if kept is None:
             direct = DirectLog(connection, extent=extent, condition=condition)
-            return LogStore(connection, extent=extent, notes=notes, direct=direct)
-        store = LogStore(connection, extent=extent, notes=notes, copy=kept)
+            return LogStore(connection, extent=extent, notes=notes, direct=direct, whole=condition == ALL)
+        store = LogStore(connection, extent=extent, notes=notes, copy=kept, whole=condition == ALL)
         with store.named_faults():
             _copy_views(connection, kept, condition)
         return store

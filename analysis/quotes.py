@@ -1,4 +1,4 @@
-"""The market around fills, from recorded quotes: mids at and after a fill, spreads, markouts, interval TWAP and VWAP.
+"""The market around fills, from recorded quotes: mids at and after a fill, markouts, and the last mid of each day.
 
 As-of joins in DuckDB. A mid at t is that of the newest quote at or before t; it is NULL, and counted, where that quote is older
 than `age_max_ns` or the recording had ended by t. Nothing is filled in.
@@ -29,6 +29,10 @@ CREATE OR REPLACE TEMP TABLE quote_mids AS
 SELECT symbol, market_ns, arg_max(bid, ts_ns) AS bid, arg_max(ask, ts_ns) AS ask,
   (arg_max(bid, ts_ns) + arg_max(ask, ts_ns)) * 0.5 AS mid
 FROM {source} WHERE bid > 0 AND ask >= bid GROUP BY symbol, market_ns
+"""
+LAST_OF_DAYS: Final = """
+SELECT max(market_ns), symbol, arg_max((bid + ask) * 0.5, (market_ns, ts_ns))
+FROM {source} WHERE bid > 0 AND ask >= bid GROUP BY symbol, market_ns // 86400000000000 ORDER BY symbol, 1
 """
 RECORDED: Final = """(SELECT ts_ns, market_ns, symbol, CAST(bid AS DECIMAL(38,15)) AS bid, CAST(ask AS DECIMAL(38,15)) AS ask
   FROM read_parquet({files}))"""
@@ -80,6 +84,20 @@ def load_quotes(store: LogStore, directory: Path | None = None) -> int:
     that are crossed or not above 0 are left out; of several at one instant the last counts.
     Raises `InputError`: NO_QUOTES, QUOTES_UNREADABLE.
     """
+    _asked(store, QUOTES, directory)
+    return int(store.rows("SELECT count(*) FROM quote_mids")[0][0])
+
+
+def daily_mids(store: LogStore, directory: Path | None = None) -> list[tuple[int, str, Decimal]]:
+    """Return (market instant, symbol, mid) of the last usable quote of each UTC day, from where `load_quotes` reads; no table.
+
+    Raises `InputError`: NO_QUOTES, QUOTES_UNREADABLE.
+    """
+    return [(int(at), str(symbol), Decimal(mid)) for at, symbol, mid in _asked(store, LAST_OF_DAYS, directory)]
+
+
+def _asked(store: LogStore, sql: str, directory: Path | None) -> list[tuple[Any, ...]]:
+    """Return the rows of a query whose `source` is the quotes of `directory`, or the store's own."""
     source = "quotes"
     if directory is not None:
         files = sorted(directory.glob("*.parquet")) if directory.is_dir() else []
@@ -92,7 +110,7 @@ def load_quotes(store: LogStore, directory: Path | None = None) -> int:
             )
         source = RECORDED.format(files="[" + ", ".join("'" + str(file).replace("'", "''") + "'" for file in files) + "]")
     try:
-        store.connection.execute(QUOTES.format(source=source))
+        return store.connection.execute(sql.format(source=source)).fetchall()
     except duckdb.Error as error:
         raise InputError(
             "QUOTES_UNREADABLE",
@@ -100,7 +118,6 @@ def load_quotes(store: LogStore, directory: Path | None = None) -> int:
             found=str(error).splitlines()[0][:200],
             action="Remove the file it names, or record again.",
         ) from error
-    return int(store.rows("SELECT count(*) FROM quote_mids")[0][0])
 
 
 def mark_fills(

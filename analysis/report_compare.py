@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from analysis.cost_names import COMPONENTS, TRADING
-from analysis.intervals import GROUP_MIN, ratio_difference, too_small
+from analysis.intervals import GROUP_MIN, Difference, median_difference, ratio_difference, too_small
 from analysis.latency import WHOLE
 from analysis.log_store import LogStore
 from analysis.report_costs import OPPORTUNITIES
@@ -119,18 +119,21 @@ def _latencies(a: LogStore, b: LogStore, *, seed: int) -> list[tuple[Any, ...]]:
     means = [_rounded(float(np.mean(values))) if len(values) else None for values, _ in samples]
     if means == [None, None]:
         return []
-    gap = None if None in medians else medians[1] - medians[0]  # type: ignore[operator]  # neither is None
+    middle = median_difference(samples[0][0], samples[1][0], seed=seed, name="latency median")
     return [
         (f"mean {WHOLE}", "ms", *means, *_judged(means, samples, seed=seed, name="latency")),
-        (f"median {WHOLE}", "ms", *medians, gap, None, None, None),
+        (f"median {WHOLE}", "ms", *medians, *_told(medians, middle)),
     ]
 
 
 def _judged(values: Sequence[Decimal | None], samples: Sequence[Sample], *, seed: int, name: str) -> tuple[Any, ...]:
+    return _told(values, ratio_difference(samples[0], samples[1], seed=seed, name=name))
+
+
+def _told(values: Sequence[Decimal | None], judged: Difference | None) -> tuple[Any, ...]:
     """Return difference, both ends of its interval, and whether it is told apart from zero; None where it is not known."""
     before, after = values
     gap = None if before is None or after is None else after - before
-    judged = ratio_difference(samples[0], samples[1], seed=seed, name=name)
     if judged is None:
         return gap, None, None, None
     return gap, judged.interval.low, judged.interval.high, judged.told_apart

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from analysis.contradictions import contradictions
 from analysis.cost_tree import order_costs
 from analysis.latency import latency_histogram, latency_stages, make_instants
 from analysis.latency_cost import latency_cost
@@ -119,6 +120,7 @@ def build_report(
         forecast_rows(store),
         *([markout_rows(store, seed=seed)] if quotes else []),
         *([benchmark_rows(store, trades=trades, own_are_public=not _simulated(runs))] if quotes else []),
+        contradictions(store),
         refusals(store),
         not_traded(store),
         *weights(store),

@@ -17,11 +17,28 @@ from analysis.report_charts import (
 )
 from analysis.report_document import Report
 from analysis.report_html import html_table, table_details
-from analysis.report_sections import figure, groupings, latency, markouts, prices, refused, replayed, tracking, where, worst
+from analysis.report_sections import (
+    contradicted,
+    figure,
+    groupings,
+    latency,
+    markouts,
+    prices,
+    refused,
+    replayed,
+    tracking,
+    where,
+    worst,
+)
 from analysis.report_style import POLICY, SCRIPT, STYLE
 from analysis.report_text import counted, instant
 
 PARTS: Final[Mapping[str, tuple[str, str, Sequence[str]]]] = {
+    "contradictions": (
+        "Does the log contradict itself?",
+        "Yes: lines that cannot all be true. Find out how they came there before a figure below is used.",
+        (),
+    ),
     "costs": (
         "What did it cost?",
         "From the decision price to what was paid, in basis points of the decision value. Right is a cost, left a gain.",
@@ -72,6 +89,7 @@ def page(report: Report) -> str:
     if "compared" in report.tables:
         return _document(report, _compared_parts(report))
     bodies: Mapping[str, Sequence[str]] = {
+        "contradictions": contradicted(report),
         "costs": [figure(report, cost_waterfall)],
         "where": where(report),
         "markouts": markouts(report),

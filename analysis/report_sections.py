@@ -216,6 +216,12 @@ def refused(report: Report) -> list[str]:
     return [none, drawn, f"<h3>What became of the orders</h3>{ratio}" if ratio else "", alone]
 
 
+def contradicted(report: Report) -> list[str]:
+    """Return the kinds of lines that cannot all be true, their count and first numbers; nothing where there are none."""
+    rows = [(row["code"], f"{row['count']:,}", row["log_lines"], row["words"]) for row in report.table("contradictions")]
+    return [html_table(("code", "lines", "first of them", "each is"), rows, left=1, texts=(2,), words=3)] if rows else []
+
+
 def replayed(report: Report) -> list[str]:
     """Return what the replays of the runs found: one sentence, runs, causes, the first differences with their log lines."""
     rows = report.table("replays")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from analysis.contradictions import contradiction_words
 from analysis.intervals import GROUP_MIN
 from analysis.latency import WHOLE
 from analysis.log_store import LogStore
@@ -124,6 +125,8 @@ def _late(report: Report) -> str:
     slowest = f"the longest stage was {longest['stage']}, {span(longest['mean_ns'])} on average"
     if not whole["orders"]:
         return f"When orders were planned is not known; {slowest}."
+    if whole["p50_ns"] is None:  # one order has no middle
+        return f"From plan to first fill the one order took {span(whole['max_ns'])}; {slowest}."
     tail = (
         f"19 of 20 within {span(whole['p95_ns'])}"
         if whole["p95_ns"] is not None
@@ -182,6 +185,7 @@ def caveats_of(store: LogStore, report: Report) -> tuple[Caveat, ...]:
     from analysis.report_document import Caveat
 
     made = [Caveat(part="all", words=note) for note in store.notes]
+    made += [Caveat(part="all", words=words) for words in contradiction_words(report.tables["contradictions"])]
     for kind in sorted({run.kind for run in report.runs} & {"shadow", "backtest"}):
         rules = " and ".join(sorted({run.fill_rule for run in report.runs if run.kind == kind}))
         made.append(

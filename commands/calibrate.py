@@ -78,15 +78,16 @@ def _volatilities(
     config: RunConfig, store: LogStore, layout: Layout, *, volumes: Mapping[str, AverageVolume], foreign: bool
 ) -> Mapping[str, Decimal]:
     """Return daily volatilities: of the quotes beside foreign fills, of live prices as recorded, else of the config's prices."""
-    from analysis.recorded_mids import recorded_mids, store_mids
+    from analysis.quotes import daily_mids
     from analysis.volatility import daily_volatilities
 
     if not volumes:
         return {}  # nobody asks for them: impact needs both
     if foreign:
-        return daily_volatilities(store_mids(store))
+        return daily_volatilities(daily_mids(store))
     if config.data.kind == "ccxt":
-        return daily_volatilities(recorded_mids(layout.top_of_book))
+        recorded = any(layout.top_of_book.glob("*.parquet"))
+        return daily_volatilities(daily_mids(store, layout.top_of_book)) if recorded else {}
     from engine.inputs import read_inputs
     from sim.backtest_run import read_feed
 

@@ -150,6 +150,8 @@ def test_two_runs_of_a_log_stand_side_by_side(tmp_path: Path, capsys: pytest.Cap
         rows = {row["figure"]: row for row in csv.DictReader(file)}
     assert (Decimal(rows["cost total"]["difference"]), rows["cost total"]["told_apart"]) == (80, "True")
     assert rows["cost delay"]["told_apart"] == "False"
+    median = rows["median planned to first fill"]
+    assert (Decimal(median["low"]), Decimal(median["high"]), median["told_apart"]) == (0, 0, "False")
     assert "How do they differ?" in page.read_text()
 
 

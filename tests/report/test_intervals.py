@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.intervals import GROUP_MIN, UNITS_MAX, quantile_known, ratio_difference, ratio_interval, too_small
+from analysis.intervals import (
+    GROUP_MIN,
+    UNITS_MAX,
+    median_difference,
+    quantile_known,
+    ratio_difference,
+    ratio_interval,
+    too_small,
+)
 
 
 def sample(seed: int, *, size: int, mean: float) -> tuple[list[float], list[float]]:
@@ -81,3 +89,37 @@ def test_runs_that_differ_are_told_apart_and_equal_ones_are_not() -> None:
 
 def test_bases_that_sum_to_nothing_have_no_interval() -> None:
     assert ratio_interval([1.0] * 30, [0.0] * 30, seed=1, name="g") is None
+
+
+def test_medians_that_differ_are_told_apart_and_equal_ones_are_not() -> None:
+    first, second = (sample(number, size=101, mean=mean)[0] for number, mean in ((1, 10.0), (2, 12.0)))
+    apart = median_difference(first, second, seed=1, name="g")
+    assert apart is not None
+    assert apart.told_apart
+    assert float(apart.interval.low) <= float(np.median(second) - np.median(first)) <= float(apart.interval.high)
+    same = median_difference(first, first, seed=1, name="g")
+    assert same is not None
+    assert not same.told_apart
+    assert median_difference(first, second[: GROUP_MIN - 1], seed=1, name="g") is None
+
+
+def test_a_median_drawn_by_its_order_statistic_spreads_like_a_resampled_one() -> None:
+    values = np.asarray(sample(5, size=41, mean=3.0)[0])
+    drawn = np.random.default_rng(1).integers(0, 41, size=(4_000, 41))
+    resampled = np.sort(values[drawn], axis=1)[:, 20]
+    constant = [0.0] * 41
+    made = median_difference(constant, list(values), seed=1, name="g")
+    assert made is not None
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    assert float(made.interval.low) == pytest.approx(low, abs=0.25)
+    assert float(made.interval.high) == pytest.approx(high, abs=0.25)
+
+
+def test_nineteen_of_twenty_intervals_hold_the_true_difference_of_medians() -> None:
+    held = 0
+    for number in range(200):
+        pair = (sample(2 * number + side, size=80, mean=1.0 + side)[0] for side in (0, 1))
+        made = median_difference(*pair, seed=1, name="g")
+        assert made is not None
+        held += made.interval.low <= 1 <= made.interval.high
+    assert 180 <= held <= 199

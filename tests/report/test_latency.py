@@ -159,3 +159,9 @@ def test_a_drift_without_a_price_is_counted_and_in_no_figure(tmp_path: Path) -> 
     log.order("zz", decision_price=None)
     found = {row["stage"]: row for row in reported(log, tmp_path).table("latency_cost")}["manifest read to planned"]
     assert (found["orders"], found["no_quote"], found["too_small"]) == (1, 1, True)
+
+
+def test_one_order_has_no_middle_and_is_told_as_one(tmp_path: Path) -> None:
+    said = reported(many(1), tmp_path).sentences[2]
+    assert said.startswith("From plan to first fill the one order took 10.0 ms; the longest stage was ")
+    assert "–" not in said
