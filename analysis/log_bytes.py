@@ -27,6 +27,7 @@ TAIL_CHUNK: Final = 1 << 20
 HEAD_BYTES: Final = 80
 READ_AHEAD: Final = 64 << 20  # DuckDB asks for 16 MiB at a time
 PROTOCOL: Final = "logslice"
+NEWER: Final = "Another version of Sluice wrote it: read it with that one. Nothing of it is read in part."
 
 _HEAD: Final = re.compile(rb'\{"type":"([a-z_]+)","v":%d,"seq":(\d+),' % LOG_VERSION)
 
@@ -135,7 +136,7 @@ def _judged(raw: bytes, *, number: int, path: Path) -> str:
             error.code,
             expected=f"{error.expected} in line {number} of {path}",
             found=error.found,
-            action="Run `sluice verify`; a log is mended from a copy, never by hand.",
+            action=NEWER if error.code == "LOG_VERSION" else "Run `sluice verify`; a log is mended from a copy, never by hand.",
         ) from error
     if line.seq != number:
         raise RecordCorrupt(

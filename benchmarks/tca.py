@@ -132,14 +132,18 @@ def measure_report(lakehouse: Path, *, rounds: int) -> dict[str, float]:
     """Return the time of `sluice report` over our reader's, in turn on one log (`paired`), and the report's peak."""
     log = lakehouse / "execution_logs.jsonl"
     run("make_copy", log)
-    grouping, reports, peaks = [], [], []
+    grouping, reports, peaks, cpu = [], [], [], []
     for _ in range(rounds):
-        grouping.append(run("jsonl", log)["seconds"])
-        begin = time.perf_counter()
+        told = run("jsonl", log)
+        grouping.append(told["seconds"])
+        begin, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
         peaks.append(run("report", log)["peak_mb"])
         reports.append(time.perf_counter() - begin)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu.append((after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / told["cpu"])
     for name, all_seconds in (("grouping", grouping), ("report", reports)):
         print(f"{name}: {', '.join(f'{seconds:.2f}' for seconds in all_seconds)} s")
+    print(f"report over grouping: processor {median(cpu):.3f} (no bound)")
     return {"report_over_grouping": paired(reports, grouping), "report_mb": max(peaks)}
 
 
