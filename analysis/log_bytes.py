@@ -27,7 +27,7 @@ TAIL_CHUNK: Final = 1 << 20
 HEAD_BYTES: Final = 80
 READ_AHEAD: Final = 64 << 20  # DuckDB asks for 16 MiB at a time
 PROTOCOL: Final = "logslice"
-NEWER: Final = "Another version of Sluice wrote it: read it with that one. Nothing of it is read in part."
+NEWER: Final = "Another version of Sluice wrote it: read it with that one; or it is damaged: run `sluice verify`."
 
 _HEAD: Final = re.compile(rb'\{"type":"([a-z_]+)","v":%d,"seq":(\d+),' % LOG_VERSION)
 
