@@ -16,6 +16,8 @@ from aiohttp import web
 from orders.errors import InputError
 from sim.rehearsal.asking import parse_order
 from sim.rehearsal.binance_public import BOOK_LEVELS
+from sim.rehearsal.book import NONE
+from sim.rehearsal.listing import EIGHT_PLACES
 from sim.rehearsal.script import act, play
 from sim.rehearsal.truth import truth
 from sim.rehearsal.values import Refusal
@@ -50,11 +52,11 @@ class Control:
         """Do one step and return its result. Raises `InputError` SCRIPT_MALFORMED."""
         try:
             return self._do(dict(step))
-        except (KeyError, TypeError, ArithmeticError, AssertionError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, AssertionError) as error:
             raise InputError(
                 "SCRIPT_MALFORMED",
                 expected="a step such as {'do': 'set_book', 'symbol': 'BTCUSDT', 'bids': [['97000', '1']], 'asks': []}",
-                found=f"{dict(step)!r}: {type(error).__name__} {error}",
+                found=f"{step!r:.500}: {type(error).__name__} {error}",
                 action="Mend the script; `Control` in sim.rehearsal.control has all steps.",
             ) from error
 
@@ -68,12 +70,12 @@ class Control:
             case "trade":
                 venue.trade_at(
                     step["symbol"],
-                    price=Decimal(step["price"]),
-                    quantity=Decimal(step["quantity"]),
+                    price=_amount(step["price"]),
+                    quantity=_amount(step["quantity"]),
                     buyer_is_maker=bool(step.get("buyer_is_maker", False)),
                 )
             case "balance":
-                venue.set_balance(step["account"], step["asset"], free=Decimal(step["free"]))
+                venue.set_balance(step["account"], step["asset"], free=_amount(step["free"], least=NONE))
             case "order":
                 return self._order(step)
             case "cancel":
@@ -88,7 +90,7 @@ class Control:
             case "playing":
                 return len(self._plays)
             case "reset":
-                venue.reset({asset: Decimal(amount) for asset, amount in step["balances"].items()})
+                venue.reset({asset: _amount(amount, least=NONE) for asset, amount in step["balances"].items()})
             case "relist":
                 venue.relist(step["symbol"], {name: str(value) for name, value in step["changes"].items()})
             case "outage":
@@ -126,9 +128,9 @@ class Control:
         task.add_done_callback(self._turns.discard)
 
     def _quote(self, step: Mapping[str, Any]) -> None:
-        symbol, size = step["symbol"], Decimal(step.get("size", 50))
+        symbol, size = step["symbol"], _amount(step.get("size", 50))
         tick = self._venue.exchange.listings[symbol].tick_size
-        bid, ask = Decimal(step["bid"]), Decimal(step["ask"])
+        bid, ask = _amount(step["bid"]), _amount(step["ask"])
         places = range(int(step.get("levels", BOOK_LEVELS)))
         bids = {bid - tick * place: size for place in places if bid > tick * place}
         self._venue.set_book(symbol, bids=bids, asks={ask + tick * place: size for place in places})
@@ -158,4 +160,12 @@ class Control:
 
 
 def _levels(rows: Sequence[Sequence[str]]) -> dict[Decimal, Decimal]:
-    return {Decimal(price): Decimal(size) for price, size in rows}
+    return {_amount(price): _amount(size) for price, size in rows}
+
+
+def _amount(written: Any, *, least: Decimal = EIGHT_PLACES) -> Decimal:
+    """Return a finite number of at least `least`, with at most the eight decimals the venue keeps. Raises `ValueError`."""
+    value = Decimal(str(written))
+    if not value.is_finite() or value < least or value != value.quantize(EIGHT_PLACES):
+        raise ValueError(f"a number of at least {least} with at most eight decimals was expected, was {written}")
+    return value

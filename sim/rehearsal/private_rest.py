@@ -161,7 +161,7 @@ class PrivateRest:
         if symbol not in self._venue.exchange.books:
             return BAD_SYMBOL if symbol else missing("symbol")
         for name in ("startTime", "endTime", "limit", "fromId", "orderId"):
-            if name in parameters and not parameters[name].isdigit():
+            if name in parameters and not _is_number(parameters[name]):
                 return Refusal(
                     code=-1100, message=f"Illegal characters found in parameter '{name}'; legal range is '^[0-9]{{1,20}}$'."
                 )
@@ -177,8 +177,12 @@ def _ids(parameters: Parameters) -> tuple[int | None, str | None] | Refusal:
         return missing("symbol")
     number = parameters.get("orderId", "")
     if number:
-        return (int(number), None) if number.isdigit() else missing("orderId")
+        return (int(number), None) if _is_number(number) else missing("orderId")
     client_id = parameters.get("origClientOrderId", "")
     if client_id:
         return None, client_id
     return Refusal(code=-1102, message="Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!")
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 20

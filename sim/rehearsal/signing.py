@@ -56,11 +56,11 @@ def check_signed(
     if not given:
         return missing("signature")
     stamp, window = parameters.get("timestamp", ""), parameters.get("recvWindow", str(RECV_WINDOW_MS))
-    if not stamp.isdigit():
+    if not stamp.isascii() or not stamp.isdigit():
         return missing("timestamp")
     if not hmac.compare_digest(given, signature(known.secret, payload)):
         return SIGNATURE_WRONG
-    if not window.replace(".", "", 1).isdigit():
+    if not window.isascii() or not window.replace(".", "", 1).isdigit():
         return missing("recvWindow")
     if float(window) > RECV_WINDOW_MS_MAX:
         return WINDOW_TOO_LONG

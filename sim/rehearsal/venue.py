@@ -75,7 +75,10 @@ class Venue:
         kinds = {name: type(getattr(listing, name)) for name in listing.__struct_fields__}
         if not changes.keys() <= kinds.keys():
             raise TypeError(f"no such filters: {sorted(changes.keys() - kinds.keys())}")
-        changed = replace(listing, **{name: kinds[name](value) for name, value in changes.items()})
+        values = {name: kinds[name](value) for name, value in changes.items()}
+        if not all(value.is_finite() and value > 0 for value in values.values() if isinstance(value, Decimal)):
+            raise TypeError(f"filters are numbers above 0, not {dict(changes)}")
+        changed = replace(listing, **values)
         self.exchange.listings[symbol] = self.exchange.state.listings[symbol] = self.public.markets[symbol].symbol = changed
         self._store.save(self.exchange.state)
 

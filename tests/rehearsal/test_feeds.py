@@ -119,6 +119,15 @@ WRONG = {
     "a negative balance": {"do": "balance", "account": "main", "asset": "USDT", "free": "-1"},
     "a twist nobody knows": {"do": "twist", "kind": "upside down"},
     "no step at all": {},
+    "a balance without end": {"do": "balance", "account": "main", "asset": "USDT", "free": "Infinity"},
+    "nine decimals": {"do": "trade", "symbol": "BTCUSDT", "price": "1", "quantity": "0.000000001"},
+    "a price that is none": {"do": "set_book", "symbol": "BTCUSDT", "bids": [["NaN", "1"]], "asks": []},
+    "a level of three": {"do": "set_book", "symbol": "BTCUSDT", "bids": [["1", "1", "1"]], "asks": []},
+    "a skew in words": {"do": "skew", "ms": "much"},
+    "a tick of nothing": {"do": "relist", "symbol": "BTCUSDT", "changes": {"tick_size": "0"}},
+    "changes that are a list": {"do": "relist", "symbol": "BTCUSDT", "changes": ["tick_size"]},
+    "a list": [],
+    "a number": 5,
 }
 
 
