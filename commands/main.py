@@ -18,7 +18,7 @@ from typing import Any, Final, NoReturn
 
 from commands import calibrate as calibrate_command
 from commands.data_options import add_data_commands
-from commands.keys_parser import add_keys
+from commands.keys_parser import KEYS, add_keys
 from commands.limits_parser import add_limits
 from commands.output import Exit, exit_code, print_error
 from commands.rehearse_parser import add_rehearse
@@ -52,6 +52,12 @@ def _shadow(given: argparse.Namespace) -> int:
     from commands import shadow
 
     return shadow.run(given.config, as_json=given.json, data=given.data, for_s=given.for_s)
+
+
+def _live(given: argparse.Namespace) -> int:
+    from commands import live
+
+    return live.run(given.config, as_json=given.json, for_s=given.for_s, keys=given.keys.expanduser())
 
 
 def _backtest(given: argparse.Namespace) -> int:
@@ -199,6 +205,10 @@ def parser() -> Parser:
     shadow.add_argument(
         "--for", dest="for_s", type=_seconds, metavar="SECONDS", help="end after so many seconds; of live prices only"
     )
+    live = _command(names, "live", _live, "run the live loop against a venue, armed; refuses whatever is not proven")
+    live.add_argument("config", type=Path, metavar="CONFIG", help="the run config, with a table [live]")
+    live.add_argument("--for", dest="for_s", type=_seconds, metavar="SECONDS", help="end after so many seconds")
+    live.add_argument("--keys", type=Path, default=KEYS, metavar="DIR", help="where key files lie (%(default)s)")
     backtest = _command(names, "backtest", _backtest, "run the same strategy and guard over history")
     _config(backtest, DEFAULT_BACKTEST)
     backtest.add_argument(

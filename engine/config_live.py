@@ -11,6 +11,7 @@ from engine.config_values import FilePath, Name, Positive, Section, matching, me
 from orders.errors import ConfigError
 from venues.ccxt.endpoint import parse_endpoint
 from venues.ccxt.profiles import PROFILES, profile_of
+from venues.ccxt.trading_profiles import TRADING_PROFILES
 
 if TYPE_CHECKING:
     from engine.config_sections import DataSection, VenueSection
@@ -25,7 +26,6 @@ class ExternalOrders(StrEnum):
 
     HALT = "halt"
     CANCEL = "cancel"
-    ADOPT = "adopt"
 
 
 class LiveVenueSection(Section):
@@ -79,6 +79,14 @@ def live_problems(live: LiveSection | None, venues: dict[str, VenueSection], dat
         yield ("live", "undecided_halt_s"), f"must be more than absent_s {live.absent_s}, was {live.undecided_halt_s}"
     if data.kind != "ccxt":
         yield ("live",), f"needs live prices, [data] kind ccxt; kind was {data.kind}"
+    for section in live.venues.values():
+        profile = TRADING_PROFILES.get(section.exchange or "")
+        least_s = 0 if profile is None else profile.recv_window_ms // 1_000 + live.order_timeout_s
+        if live.absent_s <= least_s:
+            yield (
+                ("live", "absent_s"),
+                f"must be more than {least_s}, the time in which {section.exchange} may still take an order, was {live.absent_s}",
+            )
     for venue, section in live.venues.items():
         yield from ((("live", "venues", venue, *key), message) for key, message in _venue(venue, section, data))
 

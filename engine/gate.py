@@ -38,6 +38,7 @@ from orders.schedule import Schedule
 from orders.values import MarketHours, Quote
 from sentinel.conservation import CONSERVATION
 from sentinel.limits import SentinelLimits
+from sentinel.locks import lock_verdict
 from sentinel.order_check import ChildLeave, OrderVerdict, judge_order, limit_words
 from sentinel.unknown_outcome import unknown_outcome
 
@@ -95,6 +96,7 @@ class Gate:
         self._armed: set[str] = set()  # ids of those that no order has used
         self._used: set[str] = set()  # ids of those that one has, until the cycle is over
         self._passed: dict[str, tuple[Any, ...]] = {}
+        self._locked: dict[str, str] = {}  # instrument id -> why nothing of it passes: book and venue part
         self._unknown: dict[str, str] = {}  # sent, and nobody knows what became of them: order id -> instrument id
         self._thread: int | None = None
         self._stopped = False  # set by this gate's own failures: it denies even where the halt itself failed
@@ -214,6 +216,10 @@ class Gate:
         """An order was sent and nobody knows what became of it: it stays open at full size, and nothing of its symbol passes."""
         self._unknown[order_id] = instrument_id
 
+    def lock(self, venue: str, why: Mapping[str, str]) -> None:
+        """Lock these instruments of a venue (instrument id -> why), and no other of it, until the next call for it."""
+        self._locked = {where: text for where, text in self._locked.items() if not where.endswith(f".{venue}")} | dict(why)
+
     def known(self, order_id: str) -> None:
         """The venue has said something of an order."""
         self._unknown.pop(order_id, None)
@@ -318,6 +324,8 @@ class Gate:
             running = self._state.ask(approval, quantity=facts.quantity, limit_price=facts.limit_price, quote=quote, now_ns=now)
             if not approval.reduces and (grows := self._growth()) is not None:
                 running = (*running, grows)
+        if facts.instrument_id in self._locked:
+            running = (*running, lock_verdict(self._locked[facts.instrument_id]))
         if self._unknown:
             running += unknown_outcome(order_id for order_id, where in self._unknown.items() if where == facts.instrument_id)
         verdict = judge_order(

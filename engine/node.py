@@ -23,13 +23,17 @@ from nautilus_trader.model.identifiers import TraderId
 TRADER_ID: Final = "SLUICE-001"
 RISK_RATE: Final = "1000000/00:00:01"  # message limits are the Sentinel's; Nautilus' default of 100/s would drop a basket
 
+CONNECT_S: Final = 10.0
 STOPPED_BY_ITSELF: Final = "engine_stopped"
 
 type MakeClient = Callable[[asyncio.AbstractEventLoop, Any, Any, Any], Any]
 
 
-def node_config(*, data_clients: Iterable[str], exec_clients: Iterable[str], log_level: str) -> Any:
-    """Return a node config in which the engine's own in-flight and open-order checks are off: they turn silence into REJECTED."""
+def node_config(*, data_clients: Iterable[str], exec_clients: Iterable[str], log_level: str, connect_s: float = CONNECT_S) -> Any:
+    """Return a node config in which the engine's own in-flight and open-order checks are off: they turn silence into REJECTED.
+
+    `connect_s`: how long the clients may take to connect, before which no strategy starts.
+    """
     return TradingNodeConfig(
         trader_id=TraderId(TRADER_ID),
         logging=LoggingConfig(log_level=log_level, log_colors=False),
@@ -46,7 +50,7 @@ def node_config(*, data_clients: Iterable[str], exec_clients: Iterable[str], log
         ),
         data_clients={name: LiveDataClientConfig() for name in data_clients},
         exec_clients={name: LiveExecClientConfig() for name in exec_clients},
-        timeout_connection=10.0,
+        timeout_connection=connect_s,
         timeout_reconciliation=5.0,
         timeout_portfolio=5.0,
         timeout_disconnection=3.0,
@@ -56,10 +60,16 @@ def node_config(*, data_clients: Iterable[str], exec_clients: Iterable[str], log
 
 
 def make_node(
-    *, loop: asyncio.AbstractEventLoop, data_clients: Iterable[str], exec_clients: Iterable[str], log_level: str
+    *,
+    loop: asyncio.AbstractEventLoop,
+    data_clients: Iterable[str],
+    exec_clients: Iterable[str],
+    log_level: str,
+    connect_s: float = CONNECT_S,
 ) -> Any:
     """Return a node that is not built yet: its kernel can be assembled upon, its clients come with `build`."""
-    return TradingNode(config=node_config(data_clients=data_clients, exec_clients=exec_clients, log_level=log_level), loop=loop)
+    config = node_config(data_clients=data_clients, exec_clients=exec_clients, log_level=log_level, connect_s=connect_s)
+    return TradingNode(config=config, loop=loop)
 
 
 def build(node: Any, *, data_clients: Mapping[str, MakeClient], exec_clients: Mapping[str, MakeClient]) -> None:
@@ -114,6 +124,8 @@ async def run_until(node: Any, finished: asyncio.Event, *, background: Callable[
     died = running.done() and not finished.is_set()
     for task in (side, waiting):
         task.cancel()
+    if not node.kernel.trader.is_running:
+        running.cancel()  # still connecting, which may take as long as the clients are given
     await node.stop_async()
     await asyncio.gather(running, side, waiting, return_exceptions=True)
     for task in (side, running):

@@ -10,7 +10,7 @@ import asyncio
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import closing
 from importlib.metadata import version
 from typing import Any, ClassVar, Final
@@ -39,10 +39,11 @@ from lakehouse.opening import open_journal
 from lakehouse.permission import FilePermission
 from lakehouse.rebuild import LogFold
 from lakehouse.state import own_states
-from orders.errors import StorageError
+from orders.errors import StorageError, VenueUnavailable
 
 ALARMS_S: Final = 10.0  # for alarms on their way when the run ends
 SETTLE_S: Final = 5.0  # after the source's end an open cycle gets this long
+START_S: Final = 60.0
 RECORDED_TOPICS: Final = ("data.quotes.*", "data.trades.*", "data.book.depth.*")
 SNAPSHOTS_S: Final = 5.0  # between snapshots of a run that goes on
 
@@ -62,6 +63,7 @@ class NodeRun(ABC):
 
     kind: ClassVar[str]  # of the run, in its first line
     resumes: ClassVar[bool] = False  # a person's halt may be taken back while it goes on; else by a start, which checks anew
+    start_s = START_S  # how long the node may take until strategies run
 
     def __init__(
         self,
@@ -263,12 +265,9 @@ class NodeRun(ABC):
     async def _background(self, source: PriceSource, node: Any) -> None:
         """Beside the node: play the source, let the last cycle end, then finish; watch the permission all along."""
         self.assembly.gate.own_thread()
-        clock = ClockWatch(wall_ns=time.time_ns, monotonic_ns=time.monotonic_ns, halt=self.assembly.halt)
-        works = (self.faults.watch_permission(), clock.watch(), self._keep_snapshots(), self._value_book())
-        beside = [asyncio.create_task(work) for work in works]
+        beside = [asyncio.create_task(self.faults.guarded(work)) for work in self.beside()]
         try:
-            while not node.kernel.trader.is_running:
-                await asyncio.sleep(0.01)
+            await self._started(node)
             try:
                 await source.play()
             except StorageError as error:
@@ -283,6 +282,24 @@ class NodeRun(ABC):
             for task in beside:
                 task.cancel()
         self.finished.set()
+
+    def beside(self) -> tuple[Coroutine[Any, Any, None], ...]:
+        """Return what runs beside the node until the end."""
+        clock = ClockWatch(wall_ns=time.time_ns, monotonic_ns=time.monotonic_ns, halt=self.assembly.halt)
+        return (self.faults.watch_permission(), clock.watch(), self._keep_snapshots(), self._value_book())
+
+    async def _started(self, node: Any) -> None:
+        """Return once strategies run. Nautilus only logs a client that does not connect, and idles."""
+        deadline = time.monotonic() + self.start_s
+        while not node.kernel.trader.is_running:
+            if time.monotonic() > deadline:
+                raise VenueUnavailable(
+                    "NODE_NOT_STARTED",
+                    expected=f"every venue connected within {self.start_s:g} s",
+                    found="one that is not; the lines above this one say which",
+                    action="Look at the venue and the network, and start again: nothing was sent.",
+                )
+            await asyncio.sleep(0.01)
 
     async def _keep_snapshots(self) -> None:
         """What `plan` and `flatten` read while the run goes on is not older than this; written beside the loop."""

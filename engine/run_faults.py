@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from engine.recorder import Recorder
@@ -75,6 +75,13 @@ class RunFaults:
         if error is None or isinstance(error, asyncio.CancelledError) or self._finished.is_set():
             return
         self._halt(f"CALLBACK_FAILED: {type(error).__name__}: {error}")
+
+    async def guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        """Await what runs beside the node; its failure halts, because nobody else would notice that it has ended."""
+        try:
+            await work
+        except Exception as error:
+            self._halt(f"CALLBACK_FAILED: {type(error).__name__}: {error}")
 
     async def watch_permission(self) -> None:
         """A halt from another terminal is written down and alarmed within a moment, order or no order."""

@@ -6,14 +6,14 @@ The shadow and a live run are made here by the same lines; they differ in the da
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
 from engine.assemble import Assembly, Parts, assemble
 from engine.instruments import expiry_sentinel, instrument_of
 from engine.lakehouse_client import LakehouseDataClient
-from engine.node import TRADER_ID, MakeClient, build, make_node
+from engine.node import CONNECT_S, TRADER_ID, MakeClient, build, make_node
 from engine.price_source import PriceSource
 from engine.restore import Restored, Restorer
 from engine.run_config import RunConfig
@@ -36,11 +36,26 @@ type MakeExecution = Callable[[str, MadeNode], MakeClient]
 
 
 def make_trading_node(
-    parts: Parts, *, loop: asyncio.AbstractEventLoop, source: PriceSource, execution: MakeExecution
+    parts: Parts,
+    *,
+    loop: asyncio.AbstractEventLoop,
+    source: PriceSource,
+    execution: MakeExecution,
+    outliving: Collection[str] = (),
+    connect_s: float = CONNECT_S,
 ) -> MadeNode:
-    """Return the node for these parts, with what `parts.fold` says is held and open back in its cache."""
+    """Return the node for these parts, with what `parts.fold` says is held and open back in its cache.
+
+    `outliving`: real venues, which keep their orders while we are away. `connect_s`: see `engine.node.node_config`.
+    """
     config, fold = parts.config, parts.fold
-    node = make_node(loop=loop, data_clients=[*config.venues, LAKEHOUSE_CLIENT], exec_clients=config.venues, log_level="ERROR")
+    node = make_node(
+        loop=loop,
+        data_clients=[*config.venues, LAKEHOUSE_CLIENT],
+        exec_clients=config.venues,
+        log_level="ERROR",
+        connect_s=connect_s,
+    )
     assembly = assemble(node.kernel, parts)
     for symbol in sorted(parts.market_limits):
         node.kernel.cache.add_instrument(instrument_of(parts.listings[symbol], parts.market_limits[symbol]))
@@ -53,11 +68,15 @@ def make_trading_node(
         listings=parts.listings,
         limits=parts.market_limits,
         recorder=assembly.recorder,
+        outliving=outliving,
     )
     data_makers: dict[str, MakeClient] = {venue: source.maker(venue) for venue in config.venues}
     data_makers[LAKEHOUSE_CLIENT] = _lakehouse_maker(config, assembly, parts.inputs)
     restored = restorer.restore(fold)
-    assembly.gate.restore_passed(order for order, _ in restored.requeue)
+    open_at_venues = [order for order in node.kernel.cache.orders() if not order.is_closed and order.venue.value in outliving]
+    assembly.gate.restore_passed([*(order for order, _ in restored.requeue), *open_at_venues])
+    for order in restored.unanswered:
+        assembly.gate.unknown(order.client_order_id.value, order.instrument_id.value)
     made = MadeNode(node=node, assembly=assembly, restored=restored)
     build(node, data_clients=data_makers, exec_clients={venue: execution(venue, made) for venue in config.venues})
     return made

@@ -115,6 +115,15 @@ class PrivateApi:
             return self.words(error)
         return ""
 
+    async def cancel_by_venue_id(self, venue_order_id: str, symbol: str) -> str:
+        """Ask for a cancel by the venue's id, of an order that nobody here sent; return "" or the venue's words."""
+        try:
+            with urgent(), shapes():
+                await self.exchange.cancel_order(venue_order_id, symbol)
+        except Exception as error:
+            return self.words(error)
+        return ""
+
     async def find(self, client_order_id: str, symbol: str, *, first: bool = False) -> VenueOrder | NotThere | NoAnswer:
         """Look an order up by our id. Only where `profile.native_lookup`; `first`: around the queue."""
         assert self.profile.native_lookup

@@ -42,8 +42,9 @@ class TradingProfile(Record, frozen=True, kw_only=True):
     `native_lookup`: the parameter of fetch_order that names our id, "" where ccxt has no such look-up: then lists are matched.
     `closed_method`: ccxt's call for orders that have ended. `trades_span_ms`: the longest range one trades request covers;
     `trades_page`: the most it returns. `duplicate_texts`: see `outcome_of`. `withdraw_check`: ccxt's implicit call that tells
-    whether the key may withdraw, with the field that says so; None: the venue cannot tell. `contracts`: quantities are counted in
-    contracts. `cost_market_orders`: a market buy is given in quote currency. `sandbox`: the venue's test account, "" for none.
+    whether the key may withdraw, with the field that says so; None: the venue cannot tell. `account_check`: likewise, the id
+    of the account. `contracts`: quantities are counted in contracts. `cost_market_orders`: a market buy is given in its cost.
+    `sandbox`: the venue's test account, "" for none.
     """
 
     exchange: str
@@ -62,6 +63,7 @@ class TradingProfile(Record, frozen=True, kw_only=True):
     fill_texts: tuple[FillTexts, ...]
     duplicate_texts: tuple[str, ...] = ()
     withdraw_check: tuple[str, str] | None = None
+    account_check: tuple[str, str] | None = None
     user_stream: Mapping[str, Any] = {}  # arguments of ccxt.pro's authenticate
     precision_mode: str = "TICK_SIZE"
     cost_market_orders: bool = False
@@ -109,6 +111,7 @@ BINANCE: Final = TradingProfile(
     ),
     duplicate_texts=("Duplicate order sent",),
     withdraw_check=("sapi_get_account_apirestrictions", "enableWithdrawals"),
+    account_check=("private_get_account", "uid"),
     user_stream={"type": "spot"},
     sandbox="testnet",
 )  # fmt: skip

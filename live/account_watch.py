@@ -1,0 +1,108 @@
+"""Does the venue agree with us? Orders, fills, holdings and cash, at the start, every so often and at the end (control 14).
+
+At a start nothing is traded before everything that was sent is known and the account holds what the book says. Afterwards a
+difference that stays locks what it touches, and the lock goes with it. Every comparison is a line of the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from engine.config_live import ExternalOrders
+from orders.reconcile import Difference, differences
+from orders.values import Listing
+from sentinel.locks import locked_instruments
+
+POLL_S: Final = 0.05
+SETTLE_S: Final = 5.0  # for what the venue has told to reach the book: fills and balances come by two messages
+
+
+class AccountWatch:
+    """One venue of a live run. `client`: its execution client; `book()`: what it should hold, by currency; `tolerance`: how far
+    each may be off. `written(outcome, detail)` writes a line, `lock(why)` locks instruments by id, `halt(reason)` stops trading.
+    """
+
+    def __init__(
+        self,
+        *,
+        venue: str,
+        client: Any,
+        book: Callable[[], Mapping[str, Decimal]],
+        tolerance: Mapping[str, Decimal],
+        listings: Mapping[str, Listing],
+        external: ExternalOrders,
+        written: Callable[[str, str], None],
+        lock: Callable[[str, Mapping[str, str]], None],
+        halt: Callable[[str], None],
+    ) -> None:
+        self.venue = venue
+        self._client = client
+        self._book = book
+        self._tolerance = tolerance
+        self._listings = listings
+        self._external = external
+        self._written = written
+        self._lock = lock
+        self._halt = halt
+        self._locked = False
+        self._cancelled: set[str] = set()
+
+    async def at_start(self) -> tuple[str, ...]:
+        """Return what parts before anything is traded, in words; empty when all is known and agrees."""
+        while any(track.unknown for track in self._client.tracks.living()):  # the resolver halts where it takes too long
+            await asyncio.sleep(POLL_S)
+        foreign = await self._strangers()
+        parted = await self._settled()
+        words = (*foreign, *(one.words for one in parted))
+        self._written("break" if words else "clean", "; ".join(words) or "at the start")
+        return words
+
+    async def run(self, every_s: float) -> None:
+        """Compare every so many seconds until cancelled."""
+        while True:
+            await asyncio.sleep(every_s)
+            await self.compare("every so often")
+
+    async def compare(self, when: str) -> tuple[Difference, ...]:
+        """Ask the venue, compare, lock or free what is touched; return what parts. An answer that did not come frees nothing."""
+        if await self._client.streams.backfill(whole=True) is None:
+            return ()
+        for words in await self._strangers():
+            self._halt(words)
+        parted = await self._settled()
+        if parted or self._locked:
+            self._lock(self.venue, locked_instruments(parted, venue=self.venue, listings=self._listings))
+        if bool(parted) is not self._locked or not parted:
+            self._written("break" if parted else "clean", "; ".join(one.words for one in parted) or when)
+        self._locked = bool(parted)
+        return parted
+
+    def parted(self) -> tuple[Difference, ...]:
+        """Return what parts now, by the amounts that were told last."""
+        found = {code: held.free + held.locked for code, held in self._client.balances.holdings.items()}
+        return differences(expected=self._book(), found=found, tolerance=self._tolerance)
+
+    async def _settled(self) -> tuple[Difference, ...]:
+        """Return what still parts after a while: what agrees for a moment, agrees."""
+        deadline = asyncio.get_running_loop().time() + SETTLE_S
+        while (parted := self.parted()) and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(POLL_S)
+        return parted
+
+    async def _strangers(self) -> tuple[str, ...]:
+        """Deal with working orders that nobody here sent; return those that forbid trading, in words."""
+        found = dict(self._client.tracks.strangers)
+        if self._external is ExternalOrders.CANCEL:
+            for venue_order_id, order in found.items():
+                if venue_order_id not in self._cancelled:
+                    self._cancelled.add(venue_order_id)
+                    problem = await self._client.api.cancel_by_venue_id(venue_order_id, order.symbol)
+                    self._written("external", f"order {venue_order_id} of {order.symbol} cancelled{problem and f': {problem}'}")
+            return ()
+        return tuple(
+            f"EXTERNAL_ORDER: order {venue_order_id} of {order.symbol} works at the venue and nobody here sent it"
+            for venue_order_id, order in sorted(found.items())
+        )

@@ -1,0 +1,172 @@
+"""`sluice live` as its user has it: a config, keys and an arming on disk, the rehearsal exchange as a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from live.arming_file import Arming, armed_bytes
+from live.signing_keys import load_key, make_key
+from orders.errors import VenueUnavailable
+from sim.rehearsal.handle import RehearsalVenue
+from sim.rehearsal.wording import ACCOUNT_UID
+from tests.gate.world import BTC, ETH, World, manifest_text
+from tests.live.config import live_config
+
+ROOT = Path(__file__).parents[2]
+WAIT_S = 40.0
+PULSE_S = 0.1
+ACCOUNT = str(ACCOUNT_UID)
+HOUR_NS = 3_600_000_000_000
+
+
+def fresh(weights: Mapping[str, str], *, seconds_ago: int = 60) -> str:
+    """A manifest generated a moment ago."""
+    stamp = (datetime.now(UTC) - timedelta(seconds=seconds_ago)).strftime("%Y-%m-%dT%H:%M:%S")
+    return manifest_text(weights, generated=stamp)
+
+
+@dataclass
+class Desk:
+    """One directory with everything a live run needs, and the exchange it is pointed at."""
+
+    root: Path
+    venue: RehearsalVenue
+    world: World
+    config: Path
+    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    @property
+    def keys(self) -> Path:
+        return self.root / "keys"
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        if not self.world.layout.log.exists():
+            return []
+        return [json.loads(raw) for raw in self.world.layout.log.read_bytes().split(b"\n")[:-1]]
+
+    def of(self, *kinds: str) -> list[dict[str, Any]]:
+        return [line for line in self.lines if line["type"] in kinds]
+
+    def change(self, old: str, new: str) -> None:
+        text = self.config.read_text()
+        assert old in text, old
+        self.config.write_text(text.replace(old, new))
+
+    def limits(self, most: Mapping[str, str]) -> None:
+        """Write the venue's largest quantities into the snapshot, which has them larger."""
+        path = self.root / "limits.json"
+        document = json.loads(path.read_text())
+        for row in document["limits"]:
+            row["max_quantity"] = most.get(row["symbol"], row["max_quantity"])
+        path.write_text(json.dumps(document))
+
+    def secret(self, *, key: str | None = None, mode: int = 0o400) -> None:
+        """Write the account's key as the venue knows it, or another one."""
+        path = self.keys / "rehearsal"
+        path.unlink(missing_ok=True)
+        path.write_text(f"{key or self.venue.key}\n{self.venue.secret}\n")
+        path.chmod(mode)
+
+    def arm(self, **change: Any) -> None:
+        """Sign an arming that holds for an hour."""
+        now = time.time_ns()
+        facts: dict[str, Any] = {
+            "venue": "BINANCE", "account_id": ACCOUNT, "environment": "live-shadow", "day_notional": Decimal("50000"),
+            "not_before_ns": now - HOUR_NS, "expires_ns": now + HOUR_NS, "by": "alice",
+        }  # fmt: skip
+        (self.root / "arming.json").write_bytes(armed_bytes(Arming(**facts | change), key=load_key("alice", directory=self.keys)))
+
+    def start(self, *options: str, environ: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "commands.main", "live", str(self.config), "--keys", str(self.keys), *options],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **({"SLUICE_ENV": "live"} if environ is None else environ)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.processes.append(process)
+        return process
+
+    def until(self, true: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+        """Wait until something holds; the process ending first is a failure that shows what it said."""
+        deadline = time.monotonic() + WAIT_S
+        while not true():
+            ended = process.poll() is not None
+            if ended or time.monotonic() > deadline:
+                if not ended:
+                    os.killpg(process.pid, signal.SIGKILL)
+                raise AssertionError(f"it did not come: {process.communicate()[0][-4000:]}")
+            time.sleep(0.02)
+
+    def end(self, process: subprocess.Popen[str], number: int = signal.SIGTERM) -> str:
+        """Send a signal, wait, return what was said."""
+        if process.poll() is None:
+            process.send_signal(number)
+        return process.communicate(timeout=WAIT_S)[0]
+
+    def kill(self, process: subprocess.Popen[str]) -> None:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=WAIT_S)
+
+
+@contextmanager
+def desk(root: Path, *, balances: Mapping[str, str] | None = None) -> Iterator[Desk]:
+    """A rehearsal exchange with 100,000 USDT and a sound, armed configuration for it; every process is reaped."""
+    with RehearsalVenue.start(state=root / "venue.sqlite", balances=balances or {"USDT": "100000"}) as venue:
+        venue.quote("BTCUSDT", "100000.00", "100000.02")
+        venue.quote("ETHUSDT", "4000.00", "4000.02")
+        made = Desk(root=root, venue=venue, world=World(root), config=root / "made.toml")
+        live_config(root, make_key("alice", directory=made.keys), endpoint=venue.endpoint)
+        made.world = World(root, names=(BTC, ETH), environment="live-shadow")
+        made.change('account_id = "42"', f'account_id = "{ACCOUNT}"')
+        made.change("order_timeout_s = 5", "order_timeout_s = 2")
+        made.change("absent_s = 60", "absent_s = 8")
+        made.change("stale_ms = 500", "stale_ms = 5000")
+        made.limits({BTC.symbol: "120", ETH.symbol: "2400"})
+        made.secret()
+        made.arm()
+        made.world.install(fresh({BTC.symbol: "0.2", ETH.symbol: "0.2"}))
+        over = threading.Event()
+        beat = threading.Thread(target=_move, args=(venue, over))
+        beat.start()
+        try:
+            yield made
+        finally:
+            over.set()
+            beat.join()
+            for process in made.processes:
+                made.kill(process)
+
+
+def _move(venue: RehearsalVenue, over: threading.Event) -> None:
+    """A market that moves a tick at a time, so that no stream is silent; a venue that is down is left alone."""
+    tick = 0
+    while not over.wait(PULSE_S):
+        tick = (tick + 1) % 50
+        with contextlib.suppress(VenueUnavailable):
+            venue.quote("BTCUSDT", f"100000.{tick:02d}", f"100000.{tick + 2:02d}")
+            venue.quote("ETHUSDT", f"4000.{tick:02d}", f"4000.{tick + 2:02d}")
+
+
+def dice_of(name: str) -> random.Random:
+    """Seeded by a test's name."""
+    return random.Random(name)
