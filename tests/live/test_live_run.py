@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from lakehouse.verifier import verify
+from tests.children import kill
 from tests.gate.world import BTC, ETH
 from tests.live.world import Desk, desk, dice_of, fresh
 
@@ -73,7 +74,7 @@ def test_an_engine_killed_again_and_again_reaches_its_target_once(tmp_path: Path
             process = made.start()
             wanted = len(made.lines) + dice.randint(1, 8)
             made.until(lambda wanted=wanted: len(made.lines) >= wanted or reached(made), process)  # type: ignore[misc]
-            made.kill(process)
+            kill(process)
             agreed(made)
         started = len(made.of("run_start"))
         process = made.start()

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -24,6 +24,7 @@ from live.signing_keys import load_key, make_key
 from orders.errors import VenueUnavailable
 from sim.rehearsal.handle import RehearsalVenue
 from sim.rehearsal.wording import ACCOUNT_UID
+from tests.children import child, kill
 from tests.gate.world import BTC, ETH, World, manifest_text
 from tests.live.config import live_config
 
@@ -48,7 +49,7 @@ class Desk:
     venue: RehearsalVenue
     world: World
     config: Path
-    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+    children: contextlib.ExitStack
 
     @property
     def keys(self) -> Path:
@@ -93,17 +94,9 @@ class Desk:
         (self.root / "arming.json").write_bytes(armed_bytes(Arming(**facts | change), key=load_key("alice", directory=self.keys)))
 
     def start(self, *options: str, environ: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "commands.main", "live", str(self.config), "--keys", str(self.keys), *options],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **({"SLUICE_ENV": "live"} if environ is None else environ)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        self.processes.append(process)
-        return process
+        command = [sys.executable, "-m", "commands.main", "live", str(self.config), "--keys", str(self.keys), *options]
+        env = {**os.environ, "PYTHONPATH": str(ROOT), **({"SLUICE_ENV": "live"} if environ is None else environ)}
+        return self.children.enter_context(child(command, cwd=ROOT, env=env))
 
     def until(self, true: Callable[[], bool], process: subprocess.Popen[str]) -> None:
         """Wait until something holds; the process ending first is a failure that shows what it said."""
@@ -111,9 +104,7 @@ class Desk:
         while not true():
             ended = process.poll() is not None
             if ended or time.monotonic() > deadline:
-                if not ended:
-                    os.killpg(process.pid, signal.SIGKILL)
-                raise AssertionError(f"it did not come: {process.communicate()[0][-4000:]}")
+                raise AssertionError(f"it did not come: {kill(process)[-4000:]}")
             time.sleep(0.02)
 
     def end(self, process: subprocess.Popen[str], number: int = signal.SIGTERM) -> str:
@@ -122,19 +113,17 @@ class Desk:
             process.send_signal(number)
         return process.communicate(timeout=WAIT_S)[0]
 
-    def kill(self, process: subprocess.Popen[str]) -> None:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate(timeout=WAIT_S)
-
 
 @contextmanager
 def desk(root: Path, *, balances: Mapping[str, str] | None = None) -> Iterator[Desk]:
     """A rehearsal exchange with 100,000 USDT and a sound, armed configuration for it; every process is reaped."""
-    with RehearsalVenue.start(state=root / "venue.sqlite", balances=balances or {"USDT": "100000"}) as venue:
+    with (
+        RehearsalVenue.start(state=root / "venue.sqlite", balances=balances or {"USDT": "100000"}) as venue,
+        contextlib.ExitStack() as children,
+    ):
         venue.quote("BTCUSDT", "100000.00", "100000.02")
         venue.quote("ETHUSDT", "4000.00", "4000.02")
-        made = Desk(root=root, venue=venue, world=World(root), config=root / "made.toml")
+        made = Desk(root=root, venue=venue, world=World(root), config=root / "made.toml", children=children)
         live_config(root, make_key("alice", directory=made.keys), endpoint=venue.endpoint)
         made.world = World(root, names=(BTC, ETH), environment="live-shadow")
         made.change('account_id = "42"', f'account_id = "{ACCOUNT}"')
@@ -153,8 +142,6 @@ def desk(root: Path, *, balances: Mapping[str, str] | None = None) -> Iterator[D
         finally:
             over.set()
             beat.join()
-            for process in made.processes:
-                made.kill(process)
 
 
 def _move(venue: RehearsalVenue, over: threading.Event) -> None:
