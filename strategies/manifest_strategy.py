@@ -60,9 +60,18 @@ class ManifestStrategy(Strategy):
     def on_start(self) -> None:
         self.subscribe_data(data_type(), client_id=client_id())
         self._watch_prices()
+        ended = {order_id for order_id in self._working if self._has_ended(order_id)}
         for order_id in self._unwatched:
-            self._cancel(order_id)
+            if order_id not in ended:
+                self._cancel(order_id)
         self._unwatched = ()
+        if ended:  # told at a restart, by a venue that outlived us, before any strategy could hear it
+            self._working -= ended
+            self._finish_if_done()
+
+    def _has_ended(self, order_id: str) -> bool:
+        order = self.cache.order(ClientOrderId(order_id))
+        return order is None or bool(order.is_closed)
 
     def on_data(self, data: Any) -> None:
         """Take a manifest's outcome. While a cycle is open the newest work waits for its end.
