@@ -18,7 +18,7 @@ def truth(venue: Venue) -> dict[str, Any]:
         ],
         "trades": [{**my_trade(trade), "account": trade.account} for trades in state.trades.values() for trade in trades],
         "balances": {
-            name: {asset: {"free": str(each.free), "locked": str(each.locked)} for asset, each in state.balances.of(name)}
+            name: {asset: {"free": f"{each.free:f}", "locked": f"{each.locked:f}"} for asset, each in state.balances.of(name)}
             for name in accounts
         },
     }
