@@ -2,45 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from pathlib import Path
 
-from lakehouse.verifier import verify
 from tests.children import kill
 from tests.gate.world import BTC, ETH
-from tests.live.world import Desk, desk, dice_of, fresh
-
-
-def agreed(made: Desk) -> None:
-    """What must hold whenever the engine is dead or at rest: the record verifies, and the venue knows no order twice."""
-    report = verify(made.world.lakehouse)
-    assert report.ok, report
-    truth = made.venue.truth()
-    ids = [order["clientOrderId"] for order in truth.orders]
-    assert len(ids) == len(set(ids)), "an order is at the venue twice"
-    intended = {line["client_order_id"] for line in made.of("intent")}
-    assert set(ids) <= intended, "an order at the venue that nobody intended"
-    sent = [line["client_order_id"] for line in made.of("send") if line["action"] == "submit"]
-    assert len(sent) == len(set(sent)), "an order was sent twice"
-    assert set(ids) <= set(sent), "an order was at the venue before its send line was durable"
-
-
-def whole(made: Desk) -> None:
-    """At rest after a whole cycle: every trade of the venue is a fill of ours and the other way round."""
-    agreed(made)
-    truth = made.venue.truth()
-    assert sorted(str(trade["id"]) for trade in truth.trades) == sorted(line["trade_id"] for line in made.of("fill"))
-    positions = verify(made.world.lakehouse).positions
-    held = truth.balances["main"]
-    for name in (BTC, ETH):
-        at_venue = Decimal(held[str(name.base)]["free"]) + Decimal(held[str(name.base)]["locked"])
-        assert abs(positions.get(name.symbol, Decimal(0)) - at_venue) < Decimal(name.step)
-
-
-def reached(made: Desk) -> bool:
-    """Both names were filled and no cycle is open."""
-    filled = {line["symbol"] for line in made.of("fill")}
-    return filled == {BTC.symbol, ETH.symbol} and len(made.of("cycle")) == len(made.of("cycle_end"))
+from tests.live.invariants import agreed, reached, whole
+from tests.live.world import desk, dice_of, fresh
 
 
 def test_a_manifest_is_traded_at_the_venue_once_and_the_books_agree(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -33,6 +33,8 @@ WAIT_S = 40.0
 PULSE_S = 0.1
 ACCOUNT = str(ACCOUNT_UID)
 HOUR_NS = 3_600_000_000_000
+CASH = Decimal(100_000)  # USDT at the venue to begin with
+WEIGHTS = {BTC.symbol: "0.2", ETH.symbol: "0.2"}  # of the first manifest
 
 
 def fresh(weights: Mapping[str, str], *, seconds_ago: int = 60) -> str:
@@ -93,8 +95,9 @@ class Desk:
         }  # fmt: skip
         (self.root / "arming.json").write_bytes(armed_bytes(Arming(**facts | change), key=load_key("alice", directory=self.keys)))
 
-    def start(self, *options: str, environ: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "commands.main", "live", str(self.config), "--keys", str(self.keys), *options]
+    def start(self, *options: str, environ: Mapping[str, str] | None = None, prefix: Sequence[str] = ()) -> subprocess.Popen[str]:
+        """Start `sluice live`; `prefix`: the words of a command that runs it, such as strace's."""
+        command = [*prefix, sys.executable, "-m", "commands.main", "live", str(self.config), "--keys", str(self.keys), *options]
         env = {**os.environ, "PYTHONPATH": str(ROOT), **({"SLUICE_ENV": "live"} if environ is None else environ)}
         return self.children.enter_context(child(command, cwd=ROOT, env=env))
 
@@ -118,7 +121,7 @@ class Desk:
 def desk(root: Path, *, balances: Mapping[str, str] | None = None) -> Iterator[Desk]:
     """A rehearsal exchange with 100,000 USDT and a sound, armed configuration for it; every process is reaped."""
     with (
-        RehearsalVenue.start(state=root / "venue.sqlite", balances=balances or {"USDT": "100000"}) as venue,
+        RehearsalVenue.start(state=root / "venue.sqlite", balances=balances or {"USDT": str(CASH)}) as venue,
         contextlib.ExitStack() as children,
     ):
         venue.quote("BTCUSDT", "100000.00", "100000.02")
@@ -133,7 +136,7 @@ def desk(root: Path, *, balances: Mapping[str, str] | None = None) -> Iterator[D
         made.limits({BTC.symbol: "120", ETH.symbol: "2400"})
         made.secret()
         made.arm()
-        made.world.install(fresh({BTC.symbol: "0.2", ETH.symbol: "0.2"}))
+        made.world.install(fresh(WEIGHTS))
         over = threading.Event()
         beat = threading.Thread(target=_move, args=(venue, over))
         beat.start()
