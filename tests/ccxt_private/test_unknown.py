@@ -8,6 +8,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from engine.node import node_config
 from orders.values import Side
 from tests.ccxt_private.venue import Fault, LoopbackVenue
 from tests.ccxt_private.world import QUICK, engine_at
@@ -67,10 +68,10 @@ def test_after_an_outage_the_order_is_still_submitted_and_is_resolved_right_afte
     async def work():
         async with engine_at(tmp_path) as engine:
             engine.venue.fault("POST order", Fault("drop"))
-            engine.venue.silent = True
+            engine.venue.silent, engine.venue.listed = True, False
             order_id = await engine.order()
             await engine.until(lambda: engine.venue.orders)
-            engine.venue.down = True
+            engine.venue.down = engine.venue.listed = True
             engine.venue.drop_sockets()
             await asyncio.sleep(3 * QUICK.absent_s)
             assert engine.state(order_id) == "SUBMITTED"
@@ -114,11 +115,11 @@ def test_an_answer_that_is_no_list_is_no_evidence(tmp_path, kind):
 def test_undecided_for_too_long_it_halts_with_an_alarm_and_goes_on_asking(tmp_path):
     async def work():
         async with engine_at(tmp_path, timing=msgspec.structs.replace(QUICK, alarm_s=0.3)) as engine:
-            engine.venue.silent = True
+            engine.venue.silent, engine.venue.listed = True, False
             engine.venue.fault("POST order", Fault("drop"))
             order_id = await engine.order()
             await engine.until(lambda: engine.venue.orders)
-            engine.venue.down = True
+            engine.venue.down = engine.venue.listed = True
             await engine.until(lambda: engine.halts)
             assert [code for code, _ in engine.alarms if code == "ORDER_UNDECIDED"] == ["ORDER_UNDECIDED"]
             assert not engine.permission.may_send()
@@ -166,6 +167,29 @@ def test_what_was_turned_away_is_looked_up_and_sent_once_more(tmp_path, kind):
             assert len(engine.venue.by_client_id(order_id)) == 1
             assert engine.venue.requests["POST order"] == 2
             assert len(engine.lines("send")) == 2
+
+    run(work)
+
+
+def test_a_pause_the_venue_asks_for_is_kept_by_everything_but_cancels(tmp_path):
+    async def work():
+        async with engine_at(tmp_path, venue=LoopbackVenue(retry_after="2")) as engine:
+            rests = await engine.order(limit="99990.00")
+            await engine.until(lambda: engine.state(rests) == "ACCEPTED")
+            engine.venue.fault("GET account", Fault("429"))
+            reading = asyncio.create_task(engine.client.streams.backfill(whole=False))
+            await engine.until(lambda: engine.client.api.pause.left_s)
+            assert 1 < engine.client.api.pause.left_s <= 2
+            approval = approval_of(ETH, order_id="3" * 32, quantity="0.1", limit=None)
+            arm(engine.assembly, approval)
+            engine.assembly.strategy.submit_order(order_from(engine.assembly, approval))
+            await engine.until(lambda: engine.state("3" * 32) == "DENIED")
+            assert "RATE_LIMITED" in [line["code"] for line in engine.lines("reject")]
+            assert engine.assembly.facade.cancel(rests)
+            await engine.until(lambda: engine.venue.orders[0]["status"] == "CANCELED")
+            assert engine.client.api.pause.left_s
+            await reading
+            await engine.until(lambda: not engine.client.api.pause.left_s)
 
     run(work)
 
@@ -236,3 +260,13 @@ def test_a_stream_that_tells_first_resolves_it(tmp_path):
             assert [line["trade_id"] for line in engine.lines("fill")] == ["1"]
 
     run(work)
+
+
+def test_the_engine_s_own_checks_are_off_because_they_turn_silence_into_an_outcome():
+    config = node_config(data_clients=["BINANCE"], exec_clients=["BINANCE"], log_level="ERROR").exec_engine
+    assert (config.inflight_check_interval_ms, config.open_check_interval_secs, config.position_check_interval_secs) == (
+        0,
+        None,
+        None,
+    )
+    assert config.reconciliation is False

@@ -61,6 +61,7 @@ class LoopbackVenue:
     skew_ms: int = 0
     can_withdraw: bool = False
     down: bool = False  # every REST request is received and dropped
+    retry_after: str = "0"
     silent: bool = False  # the user socket says nothing
     part: Decimal | None = None  # a market order fills in two parts, the first of this size
     listed: bool = True  # whether orders are to be seen by look-ups: a venue that reads older than it writes
@@ -260,7 +261,8 @@ class LoopbackVenue:
         body = bytes(answer.body or b"")  # type: ignore[arg-type]
         if fault.kind in ERRORS:
             status, error = ERRORS[fault.kind]
-            return web.json_response(error, status=status)
+            headers = {"Retry-After": self.retry_after} if status in (418, 429) else None
+            return web.json_response(error, status=status, headers=headers)
         if fault.kind == "hang":
             released = asyncio.Event()
             self._hanging.append(released)

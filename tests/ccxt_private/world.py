@@ -121,7 +121,7 @@ class Engine:
             cache=node.kernel.cache, trader_id="SLUICE-001", strategy_id=self.assembly.strategy.id.value,
             listings=inputs.listings, limits=inputs.market_limits, recorder=self.assembly.recorder, outliving=["BINANCE"],
         ).restore(fold)  # fmt: skip
-        self.assembly.gate.restore_passed(node.kernel.cache.orders_open() + list(restored.unanswered))
+        self.assembly.gate.restore_passed(order for order in node.kernel.cache.orders() if not order.is_closed)
         for order in restored.unanswered:
             self.assembly.gate.unknown(order.client_order_id.value, order.instrument_id.value)
 

@@ -244,11 +244,11 @@ class CcxtExecutionClient(Reports, Watch, LiveExecutionClient):
         )
 
     def refusal(self, order: Any, symbol: str) -> str:
-        """Return why an order may not leave now, "" when it may: the second lock, and whether its symbol waits for an answer."""
+        """Return why an order may not leave now, "" when it may: its symbol waits for an answer, the second lock, a pause."""
         own = order.client_order_id.value
         if any(track.unknown and track.client_order_id != own for track in self.tracks.living(symbol)):
             return "UNKNOWN_OUTCOME"
-        return self._lock.refusal(order)
+        return self._lock.refusal(order) or ("RATE_LIMITED" if self.api.pause.left_s else "")
 
     def refuse(self, order: Any, no: Unsendable, *, submitted: bool) -> None:
         """Before SUBMITTED the order is denied; after it it is rejected: it never left. A second submit gets its line alone."""

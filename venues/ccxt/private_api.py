@@ -77,7 +77,7 @@ class PrivateApi:
         self._redact = redact
         self._quarantine = quarantine
         assert not self.exchange.options.get("maxRetriesOnFailure"), "one request an order: ccxt must not repeat it"
-        tame(self.exchange)
+        self.pause = tame(self.exchange)
 
     async def create(self, terms: Terms) -> Posted:
         """Send one request, once, around the queue. Raises nothing but cancellation, which the caller must take for UNKNOWN."""

@@ -73,7 +73,7 @@ class Resolver:
     async def look(self, track: Track, *, evidence: AbsenceEvidence | None = None, first: bool = False) -> Look:
         """Ask along the chain until the order is found; what is found is told. `first`: around the queue, for cancels."""
         if self._api.profile.native_lookup:
-            found = await self._api.find(track.client_order_id, track.symbol, first=first)
+            found = await self._api.find(track.client_order_id, track.symbol, first=True)
             if isinstance(found, VenueOrder):
                 self._tracks.take_order(found)
                 return Look.FOUND

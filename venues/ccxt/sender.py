@@ -124,7 +124,7 @@ class Sender:
         """After NOT_SENT: mend the clock, wait, and look. True: the venue says it has no such order, so it may go once more."""
         if posted.inexact_clock:
             await self._resync()
-        await asyncio.sleep(self._timing.not_sent_pause_s)
+        await asyncio.sleep(max(self._timing.not_sent_pause_s, self._api.pause.left_s))
         look = await self._resolver.look(track)
         if track.accepted or track.ended or look is Look.FOUND:
             return False

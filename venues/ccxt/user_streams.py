@@ -21,6 +21,10 @@ from venues.ccxt.streams import Stream, StreamEvent, backoff_s
 from venues.ccxt.timing import NS, CcxtTiming
 
 CACHE_MAX: Final = 1_000
+ACTIVE_NS: Final = 600 * NS  # for so long after its last order a symbol is looked at by every heartbeat
+WHOLE_BEATS: Final = (
+    20  # every so many heartbeats all symbols are: 26 weights a symbol would else be the account's whole allowance
+)
 STREAM_GRACE_NS: Final = 5 * NS  # what REST tells before a stream had this long is not held against the stream
 
 
@@ -74,6 +78,7 @@ class UserStreams:
         self._filling = asyncio.Lock()
         self._filled_ns = 0  # when the last whole back-fill began
         self._streams: dict[str, Stream] = {}
+        self._active_ns: dict[str, int] = {}
         self._told_lost = False
         self.missed = 0  # orders and fills that REST told and a stream should have
 
@@ -108,7 +113,7 @@ class UserStreams:
         async with self._filling:
             begun, missed, answered = self._now_ns(), self.missed, True
             for symbol in self._since_ns:
-                if whole or self._tracks.living(symbol):
+                if whole or self._tracks.living(symbol) or begun - self._active_ns.get(symbol, 0) < ACTIVE_NS:
                     answered = await self._one(symbol) and answered
             held = await self._api.balances()
             if isinstance(held, NoAnswer):
@@ -121,6 +126,8 @@ class UserStreams:
 
     async def _one(self, symbol: str) -> bool:
         """Working orders, the truth of ours that are not among them, and trades since the last look less the overlap."""
+        if self._tracks.living(symbol):
+            self._active_ns[symbol] = self._now_ns()
         until_ms = self._venue_now_ms()
         before = {track.client_order_id for track in self._tracks.living(symbol) if track.accepted}
         working = await self._api.open_orders(symbol)
@@ -210,9 +217,11 @@ class UserStreams:
 
     async def _beat(self) -> None:
         """Look by REST even while streams talk: one of them may have fallen silent alone."""
+        beat = 0
         while True:
             await asyncio.sleep(self._timing.heartbeat_s)
-            if await self.backfill(whole=True):
+            beat += 1
+            if await self.backfill(whole=not beat % WHOLE_BEATS):
                 self._drop("the stream had missed something")
 
     def _drop(self, why: str) -> None:
