@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
+from nautilus_trader.accounting.factory import AccountFactory
 
 from orders.values import Side
 from tests.ccxt_private.venue import LoopbackVenue
@@ -170,7 +171,12 @@ def test_a_market_order_in_two_parts_by_answer_and_stream_is_two_fills(tmp_path)
     asyncio.run(work())
 
 
-def test_the_account_nautilus_sees_is_the_venue_s_after_every_fill(tmp_path):
+@pytest.mark.parametrize("simulated_before", [False, True], ids=["", "in a process that has simulated the venue"])
+def test_the_account_nautilus_sees_is_the_venue_s_after_every_fill(tmp_path, simulated_before):
+    """The second case stays with the process for good, as Nautilus has it: the first may meet it too."""
+    if simulated_before:
+        AccountFactory.register_calculated_account("BINANCE")
+
     async def work():
         async with engine_at(tmp_path) as engine:
             for side, quantity in ((Side.BUY, "0.005"), (Side.SELL, "0.004"), (Side.BUY, "0.005")):

@@ -35,6 +35,7 @@ from venues.ccxt.timing import CcxtTiming
 from venues.ccxt.trading_profiles import TradingProfile
 from venues.ccxt.user_streams import UserStreams
 
+SOON_S: Final = 0.05
 KINDS: Final = {OrderType.MARKET: OrderKind.MARKET, OrderType.LIMIT: OrderKind.LIMIT}
 
 
@@ -114,6 +115,7 @@ class CcxtExecutionClient(Reports, Watch, LiveExecutionClient):
             instruments=instruments,
             balances=self.balances,
             now_ns=clock.timestamp_ns,
+            later=lambda work: loop.call_later(SOON_S, work),
             gap=self._settle_gap,
             trouble=self._trouble,
         )
@@ -187,7 +189,6 @@ class CcxtExecutionClient(Reports, Watch, LiveExecutionClient):
         self._submit([command.order])
 
     def submit_order_list(self, command: Any) -> None:
-        """All or none, each by its own request."""
         self._submit(command.order_list.orders)
 
     def _submit(self, orders: list[Any]) -> None:

@@ -21,7 +21,10 @@ GOES_AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
 
 
 class OrderEvents:
-    """Implements `order_tracks.Told` for one Nautilus execution client. `instruments`: ccxt symbol -> instrument."""
+    """Implements `order_tracks.Told` for one Nautilus execution client. `instruments`: ccxt symbol -> instrument.
+
+    `later(work)`: do that once Nautilus has taken the events before it.
+    """
 
     def __init__(
         self,
@@ -30,6 +33,7 @@ class OrderEvents:
         instruments: Mapping[str, Any],
         balances: Balances,
         now_ns: Callable[[], int],
+        later: Callable[[Callable[[], None]], object],
         gap: Callable[[Track], None],
         trouble: Callable[[str, str, Track | None], None],
     ) -> None:
@@ -37,6 +41,7 @@ class OrderEvents:
         self._instruments = instruments
         self._balances = balances
         self._now_ns = now_ns
+        self._later = later
         self._gap = gap
         self._trouble = trouble
 
@@ -57,7 +62,10 @@ class OrderEvents:
         base, quote = instrument.base_currency.code, instrument.quote_currency.code
         side = Side.BUY if order.is_buy else Side.SELL
         limit_order = order.order_type == OrderType.LIMIT
-        if self._balances.fill(fill, side=side, base=base, quote=quote, limit_order=limit_order):
+        moved = self._balances.fill(fill, side=side, base=base, quote=quote, limit_order=limit_order)
+        if self._calculated:
+            self._later(self.account)
+        elif moved:
             self.account()
         self._client.generate_order_filled(
             strategy_id=order.strategy_id,
@@ -105,6 +113,15 @@ class OrderEvents:
     def trouble(self, code: str, message: str, *, track: Track | None) -> None:
         """See `order_tracks.Told`."""
         self._trouble(code, message, track)
+
+    @property
+    def _calculated(self) -> bool:
+        """Whether Nautilus moves this account by fills itself: so it does for the rest of a process that has simulated the venue.
+
+        Then what the venue says is told after it has, or the fill would count twice.
+        """
+        account = self._client.get_account()
+        return account is not None and bool(account.calculate_account_state)
 
     def account(self) -> None:
         """AccountState of everything known. What a fill has taken below zero, until the report comes, shows as zero."""
