@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 from nautilus_trader.core.uuid import UUID4
 from nautilus_trader.execution.messages import GenerateFillReports, GenerateOrderStatusReports, GeneratePositionStatusReports
 from nautilus_trader.model.enums import OrderSide, OrderStatus, TimeInForce
@@ -17,19 +15,15 @@ from nautilus_trader.model.identifiers import ClientOrderId, InstrumentId
 
 from engine.order_desks import LiveOrders
 from orders.canonical import sha256_hex
-from orders.errors import ConfigError, SluiceError, VenueUnavailable
+from orders.errors import VenueUnavailable
 from orders.values import OrderKind, Side
 from tests.ccxt_private.test_rehearsal import engine_of, opened
-from tests.ccxt_private.test_starts import LIMITS, LISTINGS
-from tests.ccxt_private.venue import KEY, SECRET, Fault, LoopbackVenue
-from tests.ccxt_private.world import QUICK, engine_at, started
+from tests.ccxt_private.venue import Fault
+from tests.ccxt_private.world import engine_at, started
 from tests.gate.script import approval_of, arm
 from tests.gate.world import BTC, SOURCE_RUN
 from venues.base import OrderRequest
-from venues.ccxt.account import open_account
 from venues.ccxt.adapter import BinanceAdapter
-from venues.ccxt.endpoint import Endpoint, parse_endpoint
-from venues.secrets import VenueSecret
 
 
 def test_the_adapter_by_name_sends_waits_asks_and_cancels_from_another_thread(tmp_path):
