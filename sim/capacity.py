@@ -101,6 +101,8 @@ def capacity_of(
     """Return the curve of the run whose log is at `layout`, or why there is none."""
     if impact is None:
         return not_known("no impact coefficient; name Y or the file of a calibration with --impact")
+    if config.assumptions_section.impact is not None:
+        return not_known("the run was charged [assumptions.impact] already; take that out, the curve adds impact of its own")
     volumes = load_volumes(config)
     if not volumes:
         return not_known("no [venues.X] of the config names a file of average daily volumes (`sluice limits volumes`)")

@@ -43,6 +43,13 @@ def config(directory: Path, *, volumes: bool) -> Path:
     return path
 
 
+def charged(text: str) -> str:
+    """The config with an impact that the run itself is charged."""
+    facts = 'volatility_fraction = "0.02"\ndaily_volume = "50000"\n'
+    rows = "".join(f'[assumptions.impact.by_symbol."{symbol}"]\n{facts}' for symbol in SYMBOLS)
+    return f'{text}\n[assumptions.impact]\ncoefficient = "0.8"\n{rows}'
+
+
 def told(directory: Path, capsys: pytest.CaptureFixture[str], *more: str, volumes: bool = True) -> dict[str, Any]:
     arguments = ["--no-stress", "--no-tearsheet", "--json", "--output", str(directory / "run"), *more]
     assert run(["backtest", str(config(directory, volumes=volumes)), *arguments]) == 0
@@ -75,6 +82,16 @@ def test_what_is_not_known_is_said_instead_of_a_curve(
 ) -> None:
     found = told(tmp_path, capsys, *more, volumes=volumes)["capacity"]
     assert words in found["unknown"]
+    assert found["rows"] == []
+
+
+def test_impact_is_not_counted_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = config(tmp_path, volumes=True)
+    path.write_text(charged(path.read_text()))
+    options = ["--no-stress", "--no-tearsheet", "--json", "--output", str(tmp_path / "run"), "--capacity", "--impact", "1"]
+    assert run(["backtest", str(path), *options]) == 0
+    found = json.loads(capsys.readouterr().out)["capacity"]
+    assert "already" in found["unknown"]
     assert found["rows"] == []
 
 
