@@ -1,0 +1,1 @@
+"""A fake TWS on loopback: Interactive Brokers' socket protocol as its unmodified client library has it, and orders that match."""

@@ -1,0 +1,217 @@
+"""A real node whose clients are ours on Nautilus' unmodified IB client, with Sentinel, gate and journal, at a fake TWS."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from nautilus_trader.model.identifiers import ClientOrderId
+
+from engine.assemble import Assembly, Parts, assemble, write_run_start
+from engine.facade import Ticket
+from engine.instruments import instrument_of
+from engine.lakehouse_client import LakehouseDataClient
+from engine.market_time import IDENTITY
+from engine.node import build, make_node
+from engine.restore import Restorer
+from lakehouse import records
+from lakehouse.manifest import read_manifest
+from lakehouse.opening import open_journal
+from lakehouse.permission import FilePermission
+from orders.canonical import sha256_hex
+from orders.values import OrderKind, Side
+from sim.rehearsal.tws.handle import FakeTws
+from strategies.target_portfolio import LAKEHOUSE_CLIENT
+from tests.gate.world import SOURCE_RUN, Name, World, manifest_text
+from venues.base import OrderRequest
+from venues.ibkr.assembly import IbkrLine
+from venues.ibkr.execution_client import IbkrExecutionClient
+from venues.ibkr.gateway import HOST, IbkrTiming, gateway
+
+WAIT_S = 12.0
+AAPL, XOM = Name("NASDAQ:AAPL", "230.00"), Name("NYSE:XOM", "110.00")
+QUICK = IbkrTiming(
+    connect_s=8,
+    request_s=1,
+    order_s=0.5,
+    look_first_s=0.05,
+    look_max_s=0.2,
+    absent_s=0.5,
+    alarm_s=30.0,
+    cancel_s=0.5,
+    watch_s=0.05,
+)
+
+
+def made_world(root: Path) -> World:
+    """The gate's world of shares, at IBKR, with a manifest inside the band, so that only the test trades."""
+    world = World(root, names=(AAPL, XOM), environment="rehearsed").write()
+    for path in (root / "symbols.toml", root / "limits.json", world.config_path):
+        text = path.read_text()
+        for old, new in (('"US"', '"IBKR"'), ('.US"', '.IBKR"'), (".US]", ".IBKR]"), ("\nUS = ", "\nIBKR = ")):
+            text = text.replace(old, new)
+        path.write_text(text.replace('drift_band_fraction = "0.001"', 'drift_band_fraction = "0.9"'))
+    stamp = (datetime.now(UTC) - timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%S")
+    world.install(manifest_text({AAPL.symbol: "0.4", XOM.symbol: "0.4"}, generated=stamp))
+    return world
+
+
+@dataclass
+class Engine:
+    """One process' life: a node over `world` at `tws`."""
+
+    world: World
+    tws: FakeTws
+    timing: IbkrTiming = QUICK
+    client_id: int = 7
+    account: str = ""
+    alarms: list[tuple[str, str]] = field(default_factory=list)
+    halts: list[str] = field(default_factory=list)
+    failed: list[Exception] = field(default_factory=list)
+    client: IbkrExecutionClient = field(init=False)
+    assembly: Assembly = field(init=False)
+
+    def build(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.config, inputs = self.world.load()
+        layout, now = self.world.layout, time.time_ns()
+        self.permission = FilePermission(layout)
+        self.permission.arm_if_new(by="first run", now_ns=now)
+        self.journal = open_journal(
+            layout, now_ns=now, run_id=f"run-{os.urandom(4).hex()}", durable=True, post=loop.call_soon_threadsafe,
+            on_failure=self.failed.append,
+        )  # fmt: skip
+        fold = self.fold = self.journal.fold
+        self.parts = Parts(
+            config=self.config, run_id="rehearsed", listings=inputs.listings, market_limits=inputs.market_limits,
+            market_limits_sha256=inputs.market_limits_sha256, journal=self.journal, durable=True, permission=self.permission,
+            market_time=IDENTITY, fold=fold, bar_spec=None, on_halt=self.halts.append, post=loop.call_soon_threadsafe,
+        )  # fmt: skip
+        node = self.node = make_node(loop=loop, data_clients=["IBKR", LAKEHOUSE_CLIENT], exec_clients=["IBKR"], log_level="ERROR")
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+        self.kernel = node.kernel
+        self.assembly = assemble(node.kernel, self.parts)
+        for symbol, limits in inputs.market_limits.items():
+            node.kernel.cache.add_instrument(instrument_of(inputs.listings[symbol], limits))
+        self.restored = Restorer(
+            cache=node.kernel.cache, trader_id="SLUICE-001", strategy_id=self.assembly.strategy.id.value,
+            listings=inputs.listings, limits=inputs.market_limits, recorder=self.assembly.recorder, outliving=["IBKR"],
+        ).restore(fold)  # fmt: skip
+        self.assembly.gate.restore_passed(node.kernel.cache.orders_open() + list(self.restored.unanswered))
+        for order in self.restored.unanswered:
+            self.assembly.gate.unknown(order.client_order_id.value, order.instrument_id.value)
+        address = gateway(host=HOST, port=self.tws.port, client_id=self.client_id, account=self.account or self.tws.account)
+        self.line = IbkrLine(address, listings=inputs.listings, market_limits=inputs.market_limits, timing=self.timing)
+        execution = self.line.execution(
+            lock=self.assembly.gate, tap=self.assembly.recorder, halt=self.assembly.halt,
+            alarm=lambda code, text: self.alarms.append((code, text)), jitter=lambda: 0.5, known_fills=fold.fill_keys,
+        )  # fmt: skip
+
+        def lakehouse(loop: Any, msgbus: Any, cache: Any, clock: Any) -> Any:
+            return LakehouseDataClient(
+                loop=loop, msgbus=msgbus, cache=cache, clock=clock, paths=(self.world.manifest,), poll_interval_s=0.01,
+                judge=lambda: read_manifest(
+                    self.world.manifest, policy=self.config.manifest_policy(), market_now_ns=time.time_ns(),
+                    provenance=self.config.provenance_policy(),
+                ),
+                halt=self.assembly.halt,
+            )  # fmt: skip
+
+        build(node, data_clients={"IBKR": self.line.data, LAKEHOUSE_CLIENT: lakehouse}, exec_clients={"IBKR": execution})
+        assert self.line.client is not None
+        self.client = self.line.client
+        self.assembly.gate.own_thread()
+
+    async def start(self) -> None:
+        self.build()
+        write_run_start(self.assembly, self.parts, kind="shadow", version="0", data_source="made", synthetic=["everything"])
+        for order_id, cause in self.restored.dead:
+            trace = self.fold.open_orders[order_id]
+            self.assembly.recorder.withdraw(order_id, cause=cause, venue=trace.intent.venue, filled=trace.filled)
+        self.assembly.desk.attach(self.assembly.strategy, self.restored.working)
+        self._running = asyncio.create_task(self.node.run_async())
+        await self.until(lambda: self.node.kernel.trader.is_running or self.client.problem)
+
+    async def stop(self) -> None:
+        await self.node.stop_async()
+        await asyncio.gather(self._running, return_exceptions=True)
+        self.assembly.recorder.write_quietly(records.RunStop, cause="finished", open_orders=len(self.kernel.cache.orders_open()))
+        self.journal.flush()
+        self.journal.close()
+        self.kernel.dispose()
+
+    async def ready(self) -> None:
+        """Until the manifest was planned, which a quote sets off, and nothing works."""
+        for _ in range(40):
+            self.tws.quote("AAPL", "230.00", "230.02")
+            self.tws.quote("XOM", "110.00", "110.01")
+            await asyncio.sleep(0.1)
+            if self.assembly.recorder.last_cycle >= 1:
+                break
+        await self.until(lambda: self.assembly.recorder.last_cycle >= 1 and self.assembly.strategy.at_rest)
+
+    async def until(self, true: Callable[[], Any], *, wait_s: float = WAIT_S) -> None:
+        try:
+            async with asyncio.timeout(wait_s):
+                while not true():
+                    await asyncio.sleep(0.01)
+        except TimeoutError as error:
+            told = [
+                {k: line[k] for k in line if k in ("type", "code", "message", "reason", "text")} for line in self.lines()[-10:]
+            ]
+            raise AssertionError(f"it did not come; log {told}; alarms {self.alarms}; halts {self.halts}") from error
+
+    async def order(self, name: Name = AAPL, side: Side = Side.BUY, quantity: str = "10", *, limit: str | None = None) -> str:
+        """Send one order through facade, Sentinel and gate; return its client order id."""
+        request = OrderRequest(
+            symbol=name.symbol, side=side, quantity=Decimal(quantity), source_run=SOURCE_RUN,
+            order_kind=OrderKind.MARKET if limit is None else OrderKind.LIMIT,
+            limit_price=None if limit is None else Decimal(limit),
+            manifest_sha256=sha256_hex(self.world.manifest.read_bytes()),
+        )  # fmt: skip
+        ticket = Ticket(request)
+        self.assembly.facade.begin(ticket)
+        assert ticket.refusal is None, ticket.refusal
+        await self.until(lambda: ticket.client_order_id is not None)
+        assert ticket.client_order_id is not None
+        return ticket.client_order_id
+
+    def state(self, client_order_id: str) -> str:
+        """The order's status in Nautilus' cache."""
+        return str(self.kernel.cache.order(ClientOrderId(client_order_id)).status.name)
+
+    async def reaches(self, client_order_id: str, state: str) -> None:
+        """Wait until an order has a status."""
+        await self.until(lambda: self.state(client_order_id) == state)
+
+    def lines(self, *kinds: str) -> list[dict[str, Any]]:
+        self.journal.flush()
+        found = [json.loads(line) for line in self.world.layout.log.read_bytes().splitlines()]
+        return [line for line in found if not kinds or line["type"] in kinds]
+
+    def codes(self) -> list[str]:
+        return [code for code, _ in self.alarms]
+
+
+@asynccontextmanager
+async def engine_at(root: Path, *, tws: FakeTws, timing: IbkrTiming = QUICK, **facts: Any) -> AsyncIterator[Engine]:
+    """A started engine at a TWS with a market; it ends with the block."""
+    engine = Engine(made_world(root), tws, timing, **facts)
+    await engine.start()
+    try:
+        if not engine.client.problem:
+            await engine.ready()
+        yield engine
+    finally:
+        await engine.stop()
