@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 
+from nautilus_trader.core.uuid import UUID4
+from nautilus_trader.execution.messages import SubmitOrder
+from nautilus_trader.model.enums import OrderSide
 from nautilus_trader.model.identifiers import ClientOrderId
 
 from orders.values import Side
@@ -14,8 +17,11 @@ D = Decimal
 
 
 def cancel(engine: Engine, order_id: str) -> None:
-    order = engine.kernel.cache.order(ClientOrderId(order_id))
-    engine.assembly.strategy.cancel_order(order)
+    engine.assembly.strategy.cancel_order(engine.kernel.cache.order(ClientOrderId(order_id)))
+
+
+def fills(engine: Engine, order_id: str) -> list[tuple[str, str, str]]:
+    return [(f["quantity"], f["price"], f["fee"]) for f in engine.lines("fill") if f["client_order_id"] == order_id]
 
 
 def test_a_market_order_fills_with_its_commission_and_the_record_has_it(tmp_path, tws):
@@ -23,10 +29,138 @@ def test_a_market_order_fills_with_its_commission_and_the_record_has_it(tmp_path
         async with engine_at(tmp_path / "e", tws=tws) as engine:
             order_id = await engine.order(AAPL, Side.BUY, "10")
             await engine.reaches(order_id, "FILLED")
-            fills = [line for line in engine.lines("fill") if line["client_order_id"] == order_id]
-            assert [(f["quantity"], f["price"], f["fee"], f["fee_currency"]) for f in fills] == [("10", "230.02", "1", "USD")]
-            assert fills[0]["account"] == "IBKR-001"
+            assert fills(engine, order_id) == [("10", "230.02", "1")]
+            line = engine.lines("fill")[-1]
+            assert (line["account"], line["venue_order_id"], line["fee_currency"]) == ("IBKR-001", "PERM-900101", "USD")
+            assert await engine.client.positions() == {"NASDAQ:AAPL": D(10)}
             assert engine.halts == []
+        (order,) = tws.truth().by_client_order_id(order_id)
+        assert order.order_ref == f"{order_id}:{order.order_id}"
         assert tws.places(order_id) == 1
+
+    asyncio.run(go())
+
+
+def test_partial_fills_are_told_one_by_one_and_add_up(tmp_path, tws):
+    async def go():
+        async with engine_at(tmp_path / "e", tws=tws) as engine:
+            tws.quote("AAPL", "230.00", "230.02", ask_size="4")
+            order_id = await engine.order(AAPL, Side.BUY, "10", limit="230.02")
+            await engine.reaches(order_id, "PARTIALLY_FILLED")
+            tws.quote("AAPL", "230.00", "230.01", ask_size="5")
+            tws.quote("AAPL", "229.90", "229.95", ask_size="5")
+            await engine.reaches(order_id, "FILLED")
+            assert [quantity for quantity, _, _ in fills(engine, order_id)] == ["4", "5", "1"]
+            assert sum(D(fee) for _, _, fee in fills(engine, order_id)) == D(1)
+            assert {fill.quantity for fill in tws.truth().executions} == {D(4), D(5), D(1)}
+
+    asyncio.run(go())
+
+
+def test_a_resting_order_is_cancelled_and_told_once(tmp_path, tws):
+    async def go():
+        async with engine_at(tmp_path / "e", tws=tws) as engine:
+            order_id = await engine.order(AAPL, Side.BUY, "10", limit="225.00")
+            await engine.reaches(order_id, "ACCEPTED")
+            cancel(engine, order_id)
+            await engine.reaches(order_id, "CANCELED")
+            kinds = [line["type"] for line in engine.lines() if line.get("client_order_id") == order_id]
+            assert kinds == ["intent", "verdict", "send", "ack", "send", "cancel"]
+
+    asyncio.run(go())
+
+
+def test_a_cancel_after_a_part_filled_keeps_the_part(tmp_path, tws):
+    async def go():
+        async with engine_at(tmp_path / "e", tws=tws) as engine:
+            tws.quote("AAPL", "230.00", "230.02", ask_size="3")
+            order_id = await engine.order(AAPL, Side.BUY, "10", limit="230.02")
+            await engine.reaches(order_id, "PARTIALLY_FILLED")
+            cancel(engine, order_id)
+            await engine.reaches(order_id, "CANCELED")
+            assert [quantity for quantity, _, _ in fills(engine, order_id)] == ["3"]
+
+    asyncio.run(go())
+
+
+def test_what_tws_says_twice_is_told_once(tmp_path, tws):
+    async def go():
+        async with engine_at(tmp_path / "e", tws=tws) as engine:
+            tws.duplicate(True)
+            order_id = await engine.order(AAPL, Side.BUY, "10")
+            await engine.reaches(order_id, "FILLED")
+            await engine.client.lookups.look()
+            assert fills(engine, order_id) == [("10", "230.02", "1")]
+            assert engine.halts == []
+
+    asyncio.run(go())
+
+
+def test_a_rejection_is_told_with_ib_s_words(tmp_path, tws):
+    async def go():
+        async with engine_at(tmp_path / "e", tws=tws) as engine:
+            tws.fault("place", "error", code=201, text="Order rejected - reason:YOUR ACCOUNT HAS INSUFFICIENT FUNDS")
+            order_id = await engine.order(AAPL, Side.BUY, "10")
+            await engine.reaches(order_id, "REJECTED")
+            (line,) = [line for line in engine.lines("reject") if line["client_order_id"] == order_id]
+            assert "INSUFFICIENT FUNDS" in str(line)
+
+    asyncio.run(go())
+
+
+def test_an_error_about_an_order_is_its_own_whatever_number_it_has(tmp_path, tws):
+    """Nautilus counts its requests from 10000: it would take the rejection of order 10001 for an answer to request 10001."""
+
+    async def go():
+        tws.count_from(10_001, client_id=7)
+        async with engine_at(tmp_path / "e", tws=tws) as engine:
+            tws.fault("place", "error", code=201, text="Order rejected - reason:no", times=3)
+            for _ in range(3):
+                order_id = await engine.order(AAPL, Side.BUY, "10")
+                await engine.reaches(order_id, "REJECTED")
+
+    asyncio.run(go())
+
+
+def test_a_note_beside_an_order_changes_nothing_of_it(tmp_path, tws):
+    async def go():
+        async with engine_at(tmp_path / "e", tws=tws) as engine:
+            tws.fault("place", "warn", code=399, text="Order Message: your order will not be placed before 09:30:00 US/Eastern")
+            order_id = await engine.order(AAPL, Side.BUY, "10", limit="225.00")
+            await engine.reaches(order_id, "ACCEPTED")
+            await engine.until(lambda: "VENUE_MESSAGE" in engine.codes())
+            assert engine.halts == []
+
+    asyncio.run(go())
+
+
+def test_a_halt_stops_orders_at_the_second_lock_and_lets_cancels_pass(tmp_path, tws):
+    async def go():
+        async with engine_at(tmp_path / "e", tws=tws) as engine:
+            resting = await engine.order(AAPL, Side.BUY, "10", limit="225.00")
+            await engine.reaches(resting, "ACCEPTED")
+            order = engine.kernel.cache.order(ClientOrderId(resting))
+            assert engine.client.refusal(order) == ""
+            engine.assembly.halt("a person said so")
+            assert engine.client.refusal(order) == "HALT"
+            cancel(engine, resting)
+            await engine.reaches(resting, "CANCELED")
+
+    asyncio.run(go())
+
+
+def test_an_order_around_the_gate_does_not_leave(tmp_path, tws):
+    async def go():
+        async with engine_at(tmp_path / "e", tws=tws) as engine:
+            strategy = engine.assembly.strategy
+            instrument = next(i for i in engine.kernel.cache.instruments() if str(i.id) == "AAPL.IBKR")
+            order = strategy.order_factory.market(
+                instrument.id, OrderSide.BUY, instrument.make_qty(5), client_order_id=ClientOrderId("ab" * 16)
+            )
+            engine.kernel.cache.add_order(order, None, None)
+            names = {"trader_id": order.trader_id, "strategy_id": order.strategy_id}
+            engine.client.submit_order(SubmitOrder(**names, order=order, command_id=UUID4(), ts_init=0))
+            await engine.reaches("ab" * 16, "DENIED")
+            assert tws.places("ab" * 16) == 0
 
     asyncio.run(go())

@@ -144,6 +144,8 @@ class Engine:
         await self.until(lambda: self.node.kernel.trader.is_running or self.client.problem)
 
     async def stop(self) -> None:
+        if self.client.problem:  # Nautilus would wait out its own time for a connection
+            self._running.cancel()
         await self.node.stop_async()
         await asyncio.gather(self._running, return_exceptions=True)
         self.assembly.recorder.write_quietly(records.RunStop, cause="finished", open_orders=len(self.kernel.cache.orders_open()))
@@ -210,7 +212,7 @@ async def engine_at(root: Path, *, tws: FakeTws, timing: IbkrTiming = QUICK, **f
     engine = Engine(made_world(root), tws, timing, **facts)
     await engine.start()
     try:
-        if not engine.client.problem:
+        if not engine.client.problem and not engine.restored.working:
             await engine.ready()
         yield engine
     finally:

@@ -14,7 +14,10 @@ from venues.ibkr.session import IbkrSession
 
 
 class IbkrDataClient(InteractiveBrokersDataClient):
-    """One line's quotes, of every symbol of the run from the start. The instruments in the cache stay ours: Nautilus would put its own, with other ticks, over them."""
+    """One line's quotes, of every symbol of the run from the start.
+
+    The instruments in the cache stay ours: Nautilus would put its own, with other ticks, over them.
+    """
 
     def __init__(
         self,
@@ -51,7 +54,5 @@ class IbkrDataClient(InteractiveBrokersDataClient):
             await self._session.set_market_data_type(self._market_data_type)
             await self.instrument_provider.initialize()
             for instrument_id, contract in self.instrument_provider.contract.items():
-                await self._session.subscribe_market_data(
-                    instrument_id=instrument_id, contract=contract, generic_tick_list=""
-                )
+                await self._session.subscribe_market_data(instrument_id=instrument_id, contract=contract, generic_tick_list="")
         self._session.registered_nautilus_clients.add(self.id)

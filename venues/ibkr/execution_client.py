@@ -178,6 +178,10 @@ class IbkrExecutionClient(Sending, InteractiveBrokersExecutionClient):
             if not track.accepted:
                 self.lookups.unknown(track, "sent before a restart, and TWS has no answer of it")
 
+    async def _disconnect(self) -> None:
+        self._in_step = False
+        await self._session.close()
+
     def _no_line(self) -> str:
         if self._session.client_id_taken:
             return f"326: client id {self._gateway.client_id} is in use at TWS by another program"

@@ -7,6 +7,8 @@ message reaches one listener, and every query answers with whether it was answer
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
@@ -20,6 +22,9 @@ REQUEST_IDS_FROM: Final = (
     1_000_000_000  # far above order ids: Nautilus takes an error about order 10001 for one about request 10001
 )
 COMPLETED: Final = "CompletedOrders"
+RETRY_S: Final = 1  # first pause before the line is tried again, doubling
+RETRY_S_MAX: Final = 30
+CLOSE_S: Final = 2.0
 
 
 class OrderNews(Protocol):
@@ -89,8 +94,34 @@ class IbkrSession(InteractiveBrokersClient):
         self._eclient.wrapper = _Wrapper(nautilus_logger=self._log, client=self)
         self._request_id_seq = REQUEST_IDS_FROM
         self._client_id_reuse_limit = 1 << 31  # never another client id: its orders could not be cancelled, ours not be seen
+        self._reconnect_delay, self._reconnect_delay_max, self._reconnect_jitter_secs = RETRY_S, RETRY_S_MAX, 0
+        self._running: set[asyncio.Task[Any]] = set()
         self.reaches_ib = True
         self.client_id_taken = False
+
+    async def close(self) -> None:
+        """End the line and everything that works on it, now: TWS gives the client id away only once the line is gone."""
+        if self.is_running or self.is_degraded:
+            self.stop()
+        line = self._eclient.conn
+        if line is not None and line.socket is not None:
+            with contextlib.suppress(OSError):  # a thread still reads it: to close it alone would leave the line up for a second
+                line.socket.shutdown(socket.SHUT_RDWR)
+        self._eclient.disconnect()
+        while waiting := {task for task in self._running if not task.done() and task is not asyncio.current_task()}:
+            for task in waiting:
+                task.cancel()
+            await asyncio.wait(waiting, timeout=CLOSE_S)
+
+    def _create_task(self, coro: Any, *rest: Any, **more: Any) -> Any:
+        task = super()._create_task(coro, *rest, **more)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    def _on_task_completed(self, actions: Any, success: Any, task: Any) -> None:
+        if not task.cancelled():  # Nautilus asks it for its exception, which raises
+            super()._on_task_completed(actions, success, task)
 
     @property
     def in_touch(self) -> bool:

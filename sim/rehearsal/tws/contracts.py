@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -28,7 +27,7 @@ _SHARES: Final = (
 )
 
 
-def made_contracts() -> Mapping[int, Contract]:
+def made_contracts() -> dict[int, Contract]:
     """Return every contract by its id."""
     shares = [
         Contract(

@@ -6,7 +6,6 @@ fills at its own price, an arriving one at the touch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
@@ -56,7 +55,7 @@ class Ask(Record, frozen=True, kw_only=True):
 class Desk:
     """One account. Orders are found by client id and order id, as TWS does."""
 
-    def __init__(self, state: State, *, contracts: Mapping[int, Contract]) -> None:
+    def __init__(self, state: State, *, contracts: dict[int, Contract]) -> None:
         self.state = state
         self.contracts = contracts
         self.touches: dict[int, Touch] = {}

@@ -30,7 +30,7 @@ from sim.rehearsal.tws.server import LOOPBACK, Settings
 from sim.rehearsal.tws.values import Execution, Order, State
 
 WAIT_S_MAX: Final = 30.0
-ACCOUNT: Final = "DU1234567"
+ACCOUNT: Final = "REHEARSAL1"  # no real account is called so: it is how a run knows that it only rehearses
 
 
 class TwsTruth:
@@ -152,6 +152,14 @@ class FakeTws:
     def next_day(self) -> None:
         """A new day: executions and ended orders of the last one are told no more."""
         self.do("next_day")
+
+    def change_contract(self, symbol: str, **changes: Any) -> None:
+        """Change contract data overnight: `min_tick`, `step_size`, `min_quantity`, `isin` as texts, `rule` as (low, tick)."""
+        self.do("contract", symbol=symbol, changes=changes)
+
+    def count_from(self, order_id: int, *, client_id: int) -> None:
+        """Let a client's order ids go on from there, as after years of an account."""
+        self.do("next_order", client_id=client_id, order_id=order_id)
 
     def place(self, symbol: str, action: str, quantity: str, *, limit: str | None = None) -> int:
         """Place an order by somebody else's hand; return its permanent id."""

@@ -168,6 +168,10 @@ class TwsServer:
                 self._outage(int(step["ms"]))
             case "next_day":
                 self.step(lambda desk, now_ns: desk.next_day() or [])  # type: ignore[func-returns-value]
+            case "contract":
+                self._change_contract(step)
+            case "next_order":
+                self.desk.state.next_order[int(step["client_id"])] = int(step["order_id"])
             case "truth":
                 return msgspec.to_builtins(self.desk.state, str_keys=True)
             case "places":
@@ -188,6 +192,17 @@ class TwsServer:
         self.step(lambda desk, now_ns: desk.quote(con_id, touch, now_ns=now_ns))
         for session in self._sessions:
             session.ticks(con_id)
+
+    def _change_contract(self, step: Mapping[str, Any]) -> None:
+        """Tomorrow's contract data: texts of ISIN, ticks and sizes; a whole rule."""
+        con_id = self._con_id(step["symbol"])
+        changes = {name: step["changes"][name] for name in step["changes"]}
+        for name in ("min_tick", "step_size", "min_quantity"):
+            if name in changes:
+                changes[name] = Decimal(changes[name])
+        if "rule" in changes:
+            changes["rule"] = tuple((Decimal(low), Decimal(tick)) for low, tick in changes["rule"])
+        self.desk.contracts[con_id] = msgspec.structs.replace(self.desk.contracts[con_id], **changes)
 
     def _reach(self, online: bool, *, data_lost: bool) -> None:
         code = (1101 if data_lost else 1102) if online else 1100

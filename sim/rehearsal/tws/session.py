@@ -92,6 +92,8 @@ class Session:
 
     def _serve(self, name: str, number: int, body: bytes) -> bool:
         """Do one request, or what a fault makes of it. False: the line is cut."""
+        if name == "place":
+            self._server.places[words.asked(body, client_id=0).order_ref.rpartition(":")[0]] += 1
         fault: Fault | None = self._server.faults.take(name)
         kind = "" if fault is None else fault.kind
         if kind in ("swallow", "drop"):
@@ -202,7 +204,6 @@ class Session:
 
     def _place(self, number: int, body: bytes) -> Iterable[bytes]:
         ask = words.asked(body, client_id=self.client_id or 0)
-        self._server.places[ask.order_ref.rpartition(":")[0]] += 1
         yield from self._done(ask.order_id, self._server.step(lambda desk, now_ns: desk.place(ask, now_ns=now_ns)))
 
     def _cancel(self, number: int, body: bytes) -> Iterable[bytes]:
