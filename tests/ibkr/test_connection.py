@@ -21,7 +21,7 @@ def test_a_tws_that_is_not_there_is_a_named_error_within_seconds(tmp_path, tws):
         begun = time.monotonic()
         async with engine_at(tmp_path / "e", tws=tws, timing=replace(SHORT, connect_s=2)) as engine:
             assert time.monotonic() - begun < 8
-            assert "VENUE_NOT_CONNECTED" in engine.codes()
+            assert "NOT_CONNECTED" in engine.codes()
             assert "no answer within 2 s" in engine.client.problem
 
     asyncio.run(go())
@@ -76,13 +76,13 @@ def test_fills_without_a_line_are_told_once_it_is_back_and_meanwhile_nothing_lea
             order = engine.client.tracks.get(order_id).order
             tws.cut()
             await engine.until(lambda: "VENUE_LINE_LOST" in engine.codes())
-            assert engine.client.refusal(order) == "VENUE_NOT_CONNECTED"
+            assert engine.client.refusal(order) == "NOT_CONNECTED"
             tws.quote("AAPL", "224.00", "224.50")
             await engine.until(lambda: "VENUE_LINE_BACK" in engine.codes(), wait_s=30)
             await engine.reaches(order_id, "FILLED")
             fills = engine.lines("fill")
             assert [(f["quantity"], f["price"]) for f in fills] == [("10", "225")]
-            assert engine.client.refusal(order) != "VENUE_NOT_CONNECTED"
+            assert engine.client.refusal(order) != "NOT_CONNECTED"
             assert engine.halts == []
 
     asyncio.run(go())
@@ -95,7 +95,7 @@ def test_1100_stops_orders_at_once_and_1102_lets_them_go_after_everything_is_kno
             await engine.reaches(order_id, "ACCEPTED")
             order = engine.client.tracks.get(order_id).order
             tws.lose_ib()
-            await engine.until(lambda: engine.client.refusal(order) == "VENUE_NOT_CONNECTED")
+            await engine.until(lambda: engine.client.refusal(order) == "NOT_CONNECTED")
             tws.regain_ib()
             await engine.until(lambda: "VENUE_LINE_BACK" in engine.codes(), wait_s=40)
             assert engine.client.refusal(order) == ""

@@ -136,9 +136,9 @@ class IbkrExecutionClient(Sending, InteractiveBrokersExecutionClient):
                 await self._open()
         except (TimeoutError, VenueUnavailable) as error:
             self.problem = str(error) or self._no_line()
-            self._alarm("VENUE_NOT_CONNECTED", self.problem)
+            self._alarm("NOT_CONNECTED", self.problem)
             raise VenueUnavailable(
-                "VENUE_NOT_CONNECTED",
+                "NOT_CONNECTED",
                 expected=f"TWS at port {self._gateway.port} with account {self._gateway.account} to answer",
                 found=self.problem,
                 action="Start TWS or IB Gateway, log in, allow API clients on this port, and start again.",

@@ -57,7 +57,7 @@ class Sending:
         """Return why an order may not leave now: no line, its symbol waits for an answer, or the second lock."""
         own, symbol = order.client_order_id.value, self._symbols[order.instrument_id.value]
         if not (self._in_step and self._session.in_touch):
-            return "VENUE_NOT_CONNECTED"
+            return "NOT_CONNECTED"
         if any(track.unknown and track.client_order_id != own for track in self.tracks.living(symbol)):
             return "UNKNOWN_OUTCOME"
         return str(self._lock.refusal(order))
