@@ -89,7 +89,7 @@ class IbkrExecutionClient(Sending, InteractiveBrokersExecutionClient):
         self._settling: set[str] = set()
         self.problem = ""  # why it is not connected, for who waits for the node
         fills = tuple(known_fills)
-        self.events = OrderEvents(self, cache=cache, now_ns=self.now_ns, trouble=self._trouble)
+        self.events = OrderEvents(self, cache=cache, now_ns=self.now_ns, trouble=self._trouble, gap=self._settle_gap)
         self.tracks = OrderTracks(self.events, venue=venue, account=f"{venue}-001", symbol_of={}, known_fills=fills)
         self.news = session.news = News(
             self.tracks,
@@ -134,9 +134,10 @@ class IbkrExecutionClient(Sending, InteractiveBrokersExecutionClient):
         try:
             async with asyncio.timeout(self._timing.connect_s):
                 await self._open()
-        except (TimeoutError, VenueUnavailable) as error:
-            self.problem = str(error) or self._no_line()
+        except Exception as error:  # Nautilus would only log it, and idle
+            self.problem = self._no_line() if isinstance(error, TimeoutError) else f"{error}" or type(error).__name__
             self._alarm("NOT_CONNECTED", self.problem)
+            self._halt(f"NOT_CONNECTED: {self.problem}")
             raise VenueUnavailable(
                 "NOT_CONNECTED",
                 expected=f"TWS at port {self._gateway.port} with account {self._gateway.account} to answer",
@@ -191,7 +192,6 @@ class IbkrExecutionClient(Sending, InteractiveBrokersExecutionClient):
         """Learn everything that happened without us. Orders are refused until this was answered."""
         _, look = await self.lookups.look()
         self._in_step = look is Look.ANSWERED
-        self._settle_gaps()
         return self._in_step
 
     def _take_up(self, order: Any) -> None:
@@ -215,7 +215,6 @@ class IbkrExecutionClient(Sending, InteractiveBrokersExecutionClient):
                 self._alarm("VENUE_LINE_BACK", "line to IB is back; what works and what was filled meanwhile is known")
             for track in self.tracks.living():
                 self.lookups.watch(track)
-            self._settle_gaps()
 
     # orders
 
@@ -270,20 +269,17 @@ class IbkrExecutionClient(Sending, InteractiveBrokersExecutionClient):
 
     async def _look(self) -> None:
         await self.lookups.look()
-        self._settle_gaps()
 
     def _told(self, track: Track) -> None:
-        """An UNKNOWN was resolved: fetch what is missing, and cancel it where somebody had asked for that."""
-        self._settle_gaps()
+        """An UNKNOWN was resolved: cancel it where somebody had asked for that."""
         if track.asked_cancel and not track.ended:
             self.cancels.track(track)
 
-    def _settle_gaps(self) -> None:
-        """Fetch what is filled by IB's count and was told by nobody."""
-        for track in self.tracks.living():
-            if track.gap and track.client_order_id not in self._settling:
-                self._settling.add(track.client_order_id)
-                self.spawn(f"settle {track.client_order_id}", partial(self._settle, track))
+    def _settle_gap(self, track: Track) -> None:
+        """Fetch what is filled by IB's count and was told by nobody, unless it comes."""
+        if track.client_order_id not in self._settling:
+            self._settling.add(track.client_order_id)
+            self.spawn(f"settle {track.client_order_id}", partial(self._settle, track))
 
     async def _settle(self, track: Track) -> None:
         try:

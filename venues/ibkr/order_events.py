@@ -21,12 +21,19 @@ class OrderEvents:
     """Implements `order_tracks.Told` for one Nautilus execution client."""
 
     def __init__(
-        self, client: Any, *, cache: Any, now_ns: Callable[[], int], trouble: Callable[[str, str, Track | None], None]
+        self,
+        client: Any,
+        *,
+        cache: Any,
+        now_ns: Callable[[], int],
+        trouble: Callable[[str, str, Track | None], None],
+        gap: Callable[[Track], None],
     ) -> None:
         self._client = client
         self._cache = cache
         self._now_ns = now_ns
         self._trouble = trouble
+        self._gap = gap
 
     def accepted(self, track: Track, *, venue_ns: int | None) -> None:
         """OrderAccepted."""
@@ -78,6 +85,10 @@ class OrderEvents:
     def trouble(self, code: str, message: str, *, track: Track | None) -> None:
         """See `order_tracks.Told`."""
         self._trouble(code, message, track)
+
+    def gap(self, track: Track) -> None:
+        """See `order_tracks.Told`."""
+        self._gap(track)
 
     def _names(self, track: Track) -> dict[str, Any]:
         order = track.order
