@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from commands.output import Exit, print_json
+from commands.rehearse_parser import PORT
+from orders.errors import ConfigError
 from sim.rehearsal.feeds import random_walk
 from sim.rehearsal.hand import Truth
 from sim.rehearsal.listing import LISTINGS
@@ -22,7 +24,19 @@ FUNDS = {"USDT": Decimal(100_000)}
 
 
 def run(given: argparse.Namespace) -> int:
-    """Serve until Ctrl-C, SIGTERM or `--for`; then say what the exchange saw. Raises `InputError`, `ConfigError`."""
+    """Serve until Ctrl-C, SIGTERM or `--for`; then say what the exchange saw. With a config `commands.rehearse_live` does it.
+
+    Raises `InputError`, `ConfigError`.
+    """
+    given.port = _port(given)
+    if given.config is not None:
+        from commands import rehearse_live
+
+        return rehearse_live.run(given)
+    if given.directory is not None:
+        raise ConfigError(
+            "USAGE", expected="CONFIG beside --directory", found="none", action="Name the config of the live run, or use --state."
+        )
     settings = Settings(
         port=given.port,
         control_port=given.control_port,
@@ -38,12 +52,20 @@ def run(given: argparse.Namespace) -> int:
         else:
             print("\n".join(_welcome(given, hello)), flush=True)
 
-    document = asyncio.run(serve(settings, steps=_steps(given), chance=chance, for_s=given.for_s, started=started))
+    document = asyncio.run(
+        serve(settings, steps=_steps(given), chance=chance, for_s=given.for_s, started=started, with_stdin=given.ends_with_input)
+    )
     if given.json:
         print_json({"event": "ended", **document})
     else:
         print("\n".join(_farewell(document)))
     return Exit.DONE
+
+
+def _port(given: argparse.Namespace) -> int:
+    """The one that was asked for; else the one of the examples, and beside a live run a free one."""
+    asked: int | None = given.port
+    return asked if asked is not None else PORT if given.config is None else 0
 
 
 def _steps(given: argparse.Namespace) -> Iterator[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,21 @@ PORT = 18_080
 
 def add_rehearse(names: Any, *, command: Any, work: Any) -> None:
     """Add the command and its options to the command line."""
-    rehearse = command(names, "rehearse", work, "run an exchange on this machine that a live run can be rehearsed against")
-    rehearse.add_argument("--port", type=port, default=PORT, metavar="PORT", help="of the exchange, on 127.0.0.1 (%(default)s)")
+    rehearse = command(names, "rehearse", work, "run an exchange on this machine, and a live run against it")
+    rehearse.add_argument(
+        "config",
+        type=Path,
+        nargs="?",
+        metavar="CONFIG",
+        help="a run config with [live]: a copy of it is armed against the exchange, and both sides' books are shown at the end",
+    )
+    rehearse.add_argument(
+        "--directory", type=Path, metavar="DIR", help="of a live run's config, keys and record (a new one below data/rehearsals)"
+    )
+    rehearse.add_argument(
+        "--port", type=port, metavar="PORT", help=f"of the exchange, on 127.0.0.1 ({PORT}; beside a live run a free one)"
+    )
+    rehearse.add_argument("--ends-with-input", action="store_true", help=argparse.SUPPRESS)  # of the process that started it
     rehearse.add_argument("--control-port", type=port, default=0, metavar="PORT", help="of its control endpoint (a free one)")
     rehearse.add_argument(
         "--state", type=Path, metavar="FILE", help="where it remembers orders, trades and balances; without one it forgets"

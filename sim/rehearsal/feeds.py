@@ -12,6 +12,7 @@ from sim.rehearsal.listing import LISTINGS, Listing
 PAUSE_MS: Final = 250
 STEP_TICKS_MAX: Final = 5
 TRADE_NOTIONAL_USDT: Final = 1_000
+DEPTH: Final = 20  # trades that a level of the book holds
 
 # Where a walk begins, in the quote asset: round figures of the magnitude these pairs had, made up.
 FIRST_PRICES: Final = {
@@ -42,7 +43,7 @@ def random_walk(seed: int, *, listings: Sequence[Listing] = LISTINGS) -> Iterato
             name, tick = listing.name, listing.tick_size
             mids[name] = max(mids[name] + draw.randint(-STEP_TICKS_MAX, STEP_TICKS_MAX), 100)
             bid, ask = (mids[name] - 1) * tick, mids[name] * tick
-            size = _quantity(listing, ask * 20)
+            size = _quantity(listing, ask / DEPTH)
             yield {"after_ms": 0, "do": "quote", "symbol": name, "bid": _plain(bid), "ask": _plain(ask), "size": _plain(size)}
             if draw.random() < 0.5:
                 maker = draw.random() < 0.5

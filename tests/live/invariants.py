@@ -10,8 +10,11 @@ from tests.gate.world import BTC, ETH
 from tests.live.world import CASH, WEIGHTS, Desk
 
 
-def agreed(made: Desk) -> None:
-    """What must hold whenever the engine is dead or at rest: the record verifies, and the venue knows no order twice."""
+def agreed(made: Desk, *, resent: bool = False) -> None:
+    """What must hold whenever the engine is dead or at rest: the record verifies, and the venue knows no order twice.
+
+    `resent`: an order may have been sent again after an answer that said that nothing was taken.
+    """
     report = verify(made.world.lakehouse)
     assert report.ok, report
     truth = made.venue.truth()
@@ -20,13 +23,13 @@ def agreed(made: Desk) -> None:
     intended = {line["client_order_id"] for line in made.of("intent")}
     assert set(ids) <= intended, "an order at the venue that nobody intended"
     sent = [line["client_order_id"] for line in made.of("send") if line["action"] == "submit"]
-    assert len(sent) == len(set(sent)), "an order was sent twice"
+    assert resent or len(sent) == len(set(sent)), "an order was sent twice"
     assert set(ids) <= set(sent), "an order was at the venue before its send line was durable"
 
 
-def whole(made: Desk) -> None:
+def whole(made: Desk, *, resent: bool = False) -> None:
     """At rest after a whole cycle: every trade of the venue is a fill of ours and the other way round."""
-    agreed(made)
+    agreed(made, resent=resent)
     truth = made.venue.truth()
     assert sorted(str(trade["id"]) for trade in truth.trades) == sorted(line["trade_id"] for line in made.of("fill"))
     positions = verify(made.world.lakehouse).positions

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.config_live import LiveSection, LiveVenueSection
 from lakehouse import flatten_request, hours_snapshot, ledger_format, records, snapshots, state, volumes_snapshot
 from lakehouse.import_manifest import ImportManifest
 from lakehouse.layout import Layout
@@ -65,8 +66,9 @@ def test_a_field_taken_out_of_the_page_would_be_missed() -> None:
         ("Market hours (JSON)", set(hours_snapshot.HOURS_FIELDS | hours_snapshot.SESSION_FIELDS)),
         ("Volumes (JSON)", set((volumes_snapshot.VOLUMES_FIELDS - {"volumes"}) | volumes_snapshot.VOLUME_FIELDS)),
         ("Flatten request", set(flatten_request.REQUEST_FIELDS)),
+        ("Live", set(LiveSection.model_fields) | set(LiveVenueSection.model_fields)),
     ],
-    ids=["symbol map", "market limits", "book", "import manifest", "market hours", "volumes", "flatten request"],
+    ids=["symbol map", "market limits", "book", "import manifest", "market hours", "volumes", "flatten request", "live"],
 )
 def test_a_file_of_ours_is_documented_with_exactly_its_fields(heading: str, fields: set[str]) -> None:
     assert _documented(README, heading) == fields

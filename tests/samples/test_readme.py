@@ -26,7 +26,7 @@ def test_every_reason_is_explained_and_none_that_does_not_exist() -> None:
 
 def _command(line: str) -> str:
     """The words of a command line before its first option or file."""
-    return re.match(r"(?:config|limits|data) [a-z]+|[a-z]+", line).group()  # type: ignore[union-attr]  # every line begins so
+    return re.match(r"(?:config|limits|data|keys) [a-z]+|[a-z]+", line).group()  # type: ignore[union-attr]  # every line begins so
 
 
 def _help(command: str) -> str:
@@ -45,6 +45,10 @@ def test_the_readme_names_every_command() -> None:
         "calibrate",
         "replay",
         "rehearse",
+        "live",
+        "arm",
+        "keys new",
+        "keys show",
         "verify",
         "status",
         "doctor",

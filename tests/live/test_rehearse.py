@@ -1,0 +1,112 @@
+"""`sluice rehearse CONFIG` as a person runs it: an exchange, a live run armed on it, and both sides' books at the end."""
+
+from __future__ import annotations
+
+import copy
+import json
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from commands.rehearsal_books import compared
+from commands.rehearsal_desk import toml_text
+from engine.inputs import read_inputs
+from engine.run_config import load_config
+from sim.rehearsal.hand import Truth
+from tests.children import END_S
+
+ROOT = Path(__file__).parents[2]
+CONFIG = "data/configs/crypto_rehearsal.toml"
+
+
+def rehearsed(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "commands.main", "rehearse", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=END_S, check=False)
+
+
+def test_a_rehearsal_trades_through_a_fault_shows_both_books_and_ends_well(tmp_path: Path) -> None:
+    place = tmp_path / "r"
+    done = rehearsed(CONFIG, "--directory", str(place), "--for", "22", "--fault", "unknown", "--fault-fraction", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "agree      both sides" in done.stdout
+    assert "Traceback" not in done.stderr
+    assert (place / "keys").stat().st_mode & 0o077 == 0
+    assert (place / "keys" / "rehearsal").stat().st_mode & 0o777 == 0o400
+    again = rehearsed(CONFIG, "--directory", str(place), "--for", "1")
+    assert again.returncode == 2
+    assert "REHEARSAL_EXISTS" in again.stderr
+
+
+def test_a_venue_that_holds_less_than_the_config_says_is_told_and_exits_with_1(tmp_path: Path) -> None:
+    done = rehearsed(CONFIG, "--directory", str(tmp_path / "r"), "--for", "20", "--balance", "USDT=99", "--json")
+    assert done.returncode == 1, done.stdout + done.stderr
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert any("USDT 100000" in words for words in last["books"]["parted"])
+    assert last["books"]["orders"] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("data/configs/crypto_live.toml",), "REHEARSAL_CONFIG"),
+        (("nowhere.toml",), "CONFIG_UNREADABLE"),
+        (("--directory", "x"), "USAGE"),
+    ],
+    ids=["a config without live", "no config there", "a directory without a config"],
+)
+def test_what_cannot_be_rehearsed_is_refused_in_one_line(words: tuple[str, ...], code: str) -> None:
+    done = rehearsed(*words, "--for", "1")
+    assert done.returncode == 2
+    assert code in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def _order(truth: dict[str, Any]) -> dict[str, Any]:
+    return dict(truth["orders"][0])
+
+
+ALTERED: list[tuple[str, str, Callable[[dict[str, Any]], None]]] = [
+    ("an order twice", "2 times", lambda truth: truth["orders"].append(_order(truth))),
+    ("an order of nobody", "order x", lambda truth: truth["orders"].append(_order(truth) | {"clientOrderId": "x"})),
+    ("an order gone", "- at the venue", lambda truth: truth["orders"].pop()),
+    ("a trade gone", "trade ", lambda truth: truth["trades"].pop()),
+    ("a trade at another price", "at 1 at the venue", lambda truth: truth["trades"][0].update(price="1")),
+    ("an order that works on", "NEW at the venue", lambda truth: truth["orders"][0].update(status="NEW")),
+    ("more filled", "FILLED at the venue", lambda truth: truth["orders"][0].update(executedQty="9")),
+    ("less held", "BTC", lambda truth: truth["balances"]["main"]["BTC"].update(free="0")),
+]  # fmt: skip
+
+
+def test_each_way_in_which_the_sides_may_part_is_told(tmp_path: Path) -> None:
+    """One rehearsal; then the same journal against a venue that says something else, and against itself."""
+    place = tmp_path / "r"
+    assert rehearsed(CONFIG, "--directory", str(place), "--for", "4").returncode == 0
+    config = load_config(place / "run.toml")
+    inputs = read_inputs(config)
+    sound = _remembered(place)
+    assert compared(Truth(sound), config=config, inputs=inputs, venue="BINANCE").parted == ()
+    for name, words, change in ALTERED:
+        truth = copy.deepcopy(sound)
+        change(truth)
+        parted = compared(Truth(truth), config=config, inputs=inputs, venue="BINANCE").parted
+        assert any(words in one for one in parted), (name, parted)
+
+
+def _remembered(place: Path) -> dict[str, Any]:
+    """What the exchange's memory says, through another exchange on the same file."""
+    command = [sys.executable, "-m", "commands.main", "rehearse", "--state", str(place / "venue.sqlite")]
+    done = subprocess.run(
+        [*command, "--port", "0", "--for", "1", "--json"], cwd=ROOT, capture_output=True, text=True, timeout=END_S, check=True
+    )
+    truth: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])["truth"]
+    return truth
+
+
+def test_a_copied_config_says_what_the_shipped_one_says() -> None:
+    document = tomllib.loads((ROOT / CONFIG).read_text())
+    assert tomllib.loads(toml_text(document)) == document
