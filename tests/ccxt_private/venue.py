@@ -62,6 +62,7 @@ class LoopbackVenue:
     can_withdraw: bool = False
     down: bool = False  # every REST request is received and dropped
     retry_after: str = "0"
+    padding: str = ""
     silent: bool = False  # the user socket says nothing
     part: Decimal | None = None  # a market order fills in two parts, the first of this size
     listed: bool = True  # whether orders are to be seen by look-ups: a venue that reads older than it writes
@@ -276,9 +277,15 @@ class LoopbackVenue:
             await response.write(body[: len(body) // 2])
             self._drop(request)
             return response
-        texts = {"504html": (504, HTML), "html200": (200, HTML), "empty": (200, ""), "object": (200, "{}")}
+        texts = {
+            "huge": (200, f'[{{"padding": "{self.padding}"}}]'),
+            "504html": (504, HTML),
+            "html200": (200, HTML),
+            "empty": (200, ""),
+            "object": (200, "{}"),
+        }
         status, page = texts[fault.kind]
-        return web.Response(status=status, text=page, content_type="application/json" if page == "{}" else "text/html")
+        return web.Response(status=status, text=page, content_type="application/json" if page[:1] in ("{", "[") else "text/html")
 
     def _drop(self, request: web.Request) -> web.Response:
         assert request.transport is not None

@@ -75,7 +75,11 @@ class Watch:
             self._halt(f"CLOCK_SKEW: {self.venue_clock.words()}")
 
     def _quarantine(self: Any, what: str, reason: str) -> None:
-        self._alarm("VENUE_DATA", f"one {what} of the venue was not understood and not used: {reason}")
+        """Tell the first, the tenth, the hundredth: a venue that garbles everything must not fill the log."""
+        self.malformed[what] += 1
+        count = self.malformed[what]
+        if str(count).strip("0") == "1":
+            self._alarm("VENUE_DATA", f"{what} number {count} that was not understood and not used: {reason}")
 
     def _report(self: Any, event: StreamEvent) -> None:
         self._alarm(event.code, event.message)

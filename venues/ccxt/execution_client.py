@@ -8,6 +8,7 @@ known, from whatever side, goes through `OrderTracks` and is told once. Nothing 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
@@ -80,7 +81,6 @@ class CcxtExecutionClient(Reports, Watch, LiveExecutionClient):
             msgbus=msgbus,
             cache=cache,
             clock=clock,
-            config=None,
         )
         self._set_account_id(AccountId(account))
         self._venue_client = client
@@ -99,6 +99,7 @@ class CcxtExecutionClient(Reports, Watch, LiveExecutionClient):
         self._symbols = {listing.instrument_id: symbol for symbol, listing in self._listings.items()}
         self._limits = market_limits
         self._taken: set[str] = set()
+        self.malformed: Counter[str] = Counter()  # elements that were not understood, by what they were to be
         self._exchange = client.exchange
         self.api = PrivateApi(
             client,
@@ -110,7 +111,7 @@ class CcxtExecutionClient(Reports, Watch, LiveExecutionClient):
         self.balances = Balances()
         self.venue_clock = VenueClock(self.api, now_ns=clock.timestamp_ns, skew_max_ms=timing.skew_max_ms)
         instruments = {symbol: cache.instrument(InstrumentId.from_str(text)) for text, symbol in self._symbols.items()}
-        events = OrderEvents(
+        self.events = OrderEvents(
             self,
             instruments=instruments,
             balances=self.balances,
@@ -119,9 +120,8 @@ class CcxtExecutionClient(Reports, Watch, LiveExecutionClient):
             gap=self._settle_gap,
             trouble=self._trouble,
         )
-        self.events = events
         self.tracks = OrderTracks(
-            events,
+            self.events,
             venue=profile.venue,
             account=account,
             symbol_of={symbol: listing.symbol for symbol, listing in self._listings.items()},
@@ -151,7 +151,7 @@ class CcxtExecutionClient(Reports, Watch, LiveExecutionClient):
             report=self._report,
             guarded=self._guarded,
             failed=self._failed,
-            on_balances=events.account,
+            on_balances=self.events.account,
         )
 
     async def _connect(self) -> None:
@@ -282,7 +282,6 @@ class CcxtExecutionClient(Reports, Watch, LiveExecutionClient):
         )
 
     def cancel_order(self, command: Any) -> None:
-        """Cancels always pass, even halted."""
         self.cancels.one(command)
 
     def cancel_all_orders(self, command: Any) -> None:

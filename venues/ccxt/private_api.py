@@ -190,7 +190,9 @@ class PrivateApi:
         return next(iter(self._parsed((raw,), self._order).items), None)
 
     def fill(self, raw: Any) -> VenueFill | None:
-        """Return one streamed trade of ours; None: quarantined."""
+        """Return one streamed trade of ours; None: quarantined, or of a symbol that is none of this run's."""
+        if isinstance(raw, Mapping) and isinstance(raw.get("symbol"), str) and raw["symbol"] not in self._quotes:
+            return None
         return next(iter(self._parsed((raw,), self._fill).items), None)
 
     def _order(self, raw: Any) -> VenueOrder | Malformed:

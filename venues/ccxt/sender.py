@@ -60,7 +60,7 @@ class Sender:
 
     def unknown(self, track: Track, message: str) -> None:
         """Nobody knows what became of it: the record is told, Nautilus is not, and the resolver asks until it is known."""
-        if track.unknown or track.ended:
+        if track.unknown or track.ended or track.accepted:
             return
         track.unknown = True
         self._tap.unknown(track.order, message=message)
