@@ -61,7 +61,7 @@ def test_a_start_query_without_an_answer_keeps_the_run_from_starting(tmp_path, t
 
 def test_a_contract_that_is_not_what_was_approved_keeps_the_run_from_starting(tmp_path, tws):
     async def go():
-        tws.change_contract("AAPL", rule=[["0", "0.0001"], ["1", "0.05"]], min_tick="0.05")
+        tws.change_contract("AAPL", rule=[["0", "0.0001"], ["1", "0.05"]], rule_id=27)
         async with engine_at(tmp_path / "e", tws=tws, timing=SHORT) as engine:
             assert "NASDAQ:AAPL: tick 0.05" in engine.client.problem
 

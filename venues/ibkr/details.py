@@ -27,6 +27,18 @@ def details_of(found: Any, *, rule: tuple[tuple[Decimal, Decimal], ...]) -> Deta
     )
 
 
+def rule_id_of(found: Any, exchange: str) -> int | None:
+    """Return the market rule that holds at an exchange: ids and exchanges are two lists of one order. None: TWS names none."""
+    exchanges, ids = (str(text).split(",") for text in (found.validExchanges or "", found.marketRuleIds or ""))
+    named = dict(zip(exchanges, ids, strict=False)).get(exchange, "")
+    return int(named) if named.isascii() and named.isdigit() else None
+
+
+def rule_of(increments: Any) -> tuple[tuple[Decimal, Decimal], ...]:
+    """Return ibapi's price increments exactly; what is no number makes a tick of 0, which `limits_of` refuses."""
+    return tuple((exact(each.lowEdge) or Decimal(0), exact(each.increment) or Decimal(0)) for each in increments)
+
+
 def exact(value: Any) -> Decimal | None:
     """Return a number exactly; None for none, for what is not finite, and for IB's unset, the largest number there is."""
     try:

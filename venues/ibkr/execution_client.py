@@ -8,9 +8,8 @@ here raises into Nautilus: it refuses and halts.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from nautilus_trader.adapters.interactive_brokers.config import InteractiveBrokersExecClientConfig
@@ -25,14 +24,14 @@ from venues.ibkr.cancels import Cancels
 from venues.ibkr.gateway import IbkrGateway, IbkrTiming
 from venues.ibkr.lookups import Look, Lookups
 from venues.ibkr.news import News
-from venues.ibkr.order_errors import CLIENT_ID_TAKEN, LOST, Says
+from venues.ibkr.noticing import Noticing
 from venues.ibkr.order_events import OrderEvents
 from venues.ibkr.provider import ListedProvider
 from venues.ibkr.sending import Sending
 from venues.ibkr.session import IbkrSession
 
 
-class IbkrExecutionClient(Sending, InteractiveBrokersExecutionClient):
+class IbkrExecutionClient(Sending, Noticing, InteractiveBrokersExecutionClient):
     """`known_fills`: every fill key of the journal. `alarm(code, message)` tells an operator; `halt(reason)` stops trading.
 
     Orders in the cache that may still fill are taken up when it connects; those TWS never answered are looked up first. It is
@@ -252,72 +251,6 @@ class IbkrExecutionClient(Sending, InteractiveBrokersExecutionClient):
 
     async def _query_order(self, command: Any) -> None:
         await self.lookups.look()
-
-    # what is noticed, and what goes wrong
-
-    def _rejected(self, track: Track, words: str) -> None:
-        self.tracks.close(track)
-        self.events.rejected(track, words)
-
-    def _cancel_answer(self, track: Track, answer: Says, words: str) -> None:
-        self.cancels.answered(track, answer, words)
-        if not track.ended:
-            self._look_soon(track)
-
-    def _look_soon(self, track: Track) -> None:
-        self.spawn(f"look for {track.client_order_id}", self._look)
-
-    async def _look(self) -> None:
-        await self.lookups.look()
-
-    def _told(self, track: Track) -> None:
-        """An UNKNOWN was resolved: cancel it where somebody had asked for that."""
-        if track.asked_cancel and not track.ended:
-            self.cancels.track(track)
-
-    def _settle_gap(self, track: Track) -> None:
-        """Fetch what is filled by IB's count and was told by nobody, unless it comes."""
-        if track.client_order_id not in self._settling:
-            self._settling.add(track.client_order_id)
-            self.spawn(f"settle {track.client_order_id}", partial(self._settle, track))
-
-    async def _settle(self, track: Track) -> None:
-        try:
-            await self.lookups.settle(track)
-        finally:
-            self._settling.discard(track.client_order_id)
-
-    def _on_connection(self, code: int, text: str) -> None:
-        if code in LOST:
-            self._in_step = False
-        if code == CLIENT_ID_TAKEN:
-            self._alarm("CLIENT_ID_TAKEN", f"{code}: {text}; client id {self._gateway.client_id}")
-        else:
-            self._alarm("VENUE_MESSAGE", f"{code}: {text}")
-
-    def _trouble(self, code: str, message: str, track: Track | None) -> None:
-        self._alarm(code, message)
-        self._halt(f"{code}: {message}")
-        if track is not None and code == "ORDER_CONTRADICTED":
-            self.cancels.track(track)
-
-    def _undecided(self, track: Track, why: str) -> None:
-        self._trouble("ORDER_UNDECIDED", f"order {track.client_order_id} of {track.symbol} is {why}", None)
-
-    def spawn(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
-        """Run beside everything else; a mistake of ours in it halts."""
-        self.create_task(self._guarded(name, run), log_msg=name)
-
-    async def _guarded(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await run()
-        except Exception as error:
-            self._log.error(f"{type(error).__name__} in {name}: {error}")
-            self._halt(f"CLIENT_FAILED: {name}: {type(error).__name__}: {error}")
-
-    def now_ns(self) -> int:
-        """The engine's clock."""
-        return int(self._clock.timestamp_ns())
 
     # the account
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from nautilus_trader.adapters.interactive_brokers.common import IBContract
@@ -14,8 +15,8 @@ from nautilus_trader.model.identifiers import InstrumentId
 from lakehouse.snapshots import RefusedLimit
 from orders.errors import VenueUnavailable
 from orders.values import Listing, MarketLimits
-from venues.ibkr.contracts import Details, limits_of, wanted_contract
-from venues.ibkr.details import details_of
+from venues.ibkr.contracts import limits_of, wanted_contract
+from venues.ibkr.details import details_of, rule_id_of, rule_of
 from venues.ibkr.session import IbkrSession
 
 
@@ -40,6 +41,7 @@ class ListedProvider(InteractiveBrokersInstrumentProvider):
         self._listings = listings
         self._limits = market_limits
         self._whole = asyncio.Lock()
+        self._rules: dict[int, tuple[tuple[Decimal, Decimal], ...]] = {}
 
     async def initialize(self, reload: bool = False) -> None:
         """Load every listing once. Raises `VenueUnavailable` CONTRACT_REFUSED naming each that is not what was meant."""
@@ -68,9 +70,9 @@ class ListedProvider(InteractiveBrokersInstrumentProvider):
         )
         try:
             found = await self._session.get_contract_details(asked) or []
+            details = tuple([details_of(each, rule=await self._rule(each, wanted.exchange)) for each in found])
         except (TimeoutError, ConnectionError):
             return f"{listing.symbol}: TWS did not answer"
-        details: tuple[Details, ...] = tuple([details_of(each, rule=()) for each in found])
         approved = self._limits[listing.symbol]
         answer = limits_of(listing, details, min_notional=approved.min_notional)
         if isinstance(answer, RefusedLimit):
@@ -87,6 +89,18 @@ class ListedProvider(InteractiveBrokersInstrumentProvider):
         self.contract_id_to_instrument_id[contract.conId] = instrument_id
         self.add(self._cache.instrument(instrument_id))
         return ""
+
+    async def _rule(self, found: Any, exchange: str) -> tuple[tuple[Decimal, Decimal], ...]:
+        """Return the ticks by price where orders go to. Raises `TimeoutError`."""
+        number = rule_id_of(found, exchange)
+        if number is None:
+            return ()
+        if number not in self._rules:
+            increments = await self._session.market_rule(number)
+            if increments is None:
+                raise TimeoutError
+            self._rules[number] = rule_of(increments)
+        return self._rules[number]
 
     def symbols(self) -> dict[int, str]:
         """Return platform symbol by contract id, of what was loaded."""

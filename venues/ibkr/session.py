@@ -62,7 +62,7 @@ class OrderNews(Protocol):
 
 
 class _Wrapper(InteractiveBrokersEWrapper):
-    """Nautilus' own, with the two messages it only logs."""
+    """Nautilus' own, with the three messages it only logs."""
 
     def completedOrder(self, contract: Any, order: Any, orderState: Any) -> None:
         client = self._client
@@ -70,6 +70,10 @@ class _Wrapper(InteractiveBrokersEWrapper):
 
     def completedOrdersEnd(self) -> None:
         self._client.submit_to_msg_handler_queue(self._client.process_completed_orders_end)
+
+    def marketRule(self, marketRuleId: int, priceIncrements: Any) -> None:
+        client = self._client
+        client.submit_to_msg_handler_queue(lambda: client.process_market_rule(marketRuleId, priceIncrements))
 
 
 class IbkrSession(InteractiveBrokersClient):
@@ -143,6 +147,18 @@ class IbkrSession(InteractiveBrokersClient):
             request.handle()
         return await self._await_request(request, self._request_timeout_secs) is not None
 
+    async def market_rule(self, rule_id: int) -> tuple[Any, ...] | None:
+        """Return the price increments of a market rule, in rising order of their lowest price; None: TWS did not answer."""
+        name = f"MarketRule-{rule_id}"
+        request: Any = self._requests.get(name=name)
+        if request is None:
+            request = self._requests.add(
+                req_id=self._next_req_id(), name=name, handle=lambda: self._eclient.reqMarketRule(rule_id)
+            )
+            request.handle()
+        found = await self._await_request(request, self._request_timeout_secs)
+        return None if found is None else tuple(found)
+
     async def open_orders(self, account: str) -> bool:
         """Ask for working orders of every client, which `news` is told; return whether TWS answered."""
         return await self.get_open_orders(account) is not None
@@ -166,6 +182,13 @@ class IbkrSession(InteractiveBrokersClient):
         """The list is whole."""
         request = self._requests.get(name=COMPLETED)
         if request is not None:
+            self._end_request(request.req_id)
+
+    async def process_market_rule(self, rule_id: int, increments: Any) -> None:
+        """The answer to `market_rule`."""
+        request = self._requests.get(name=f"MarketRule-{rule_id}")
+        if request is not None:
+            request.result.extend(increments)
             self._end_request(request.req_id)
 
     async def process_order_status(self, **facts: Any) -> None:
