@@ -28,7 +28,8 @@ from ibapi.protobuf.StartApiRequest_pb2 import StartApiRequest
 from sim.rehearsal.tws import words
 from sim.rehearsal.tws.desk import News, Refusal
 from sim.rehearsal.tws.faults import Fault
-from sim.rehearsal.tws.frames import frame, hello, read_frame, read_hello
+from sim.rehearsal.tws.frames import hello, read_hello
+from venues.ibkr.frames import frame, read_frame
 
 NAMES: Final = {
     OUT.START_API: "start", OUT.REQ_CONTRACT_DATA: "contract", OUT.REQ_ACCOUNT_SUMMARY: "account_summary",

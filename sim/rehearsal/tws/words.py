@@ -23,8 +23,8 @@ from ibapi.protobuf.TickPrice_pb2 import TickPrice
 from ibapi.protobuf.TickSize_pb2 import TickSize
 
 from sim.rehearsal.tws.desk import Ask
-from sim.rehearsal.tws.frames import frame
 from sim.rehearsal.tws.values import ZERO, Contract, Execution, Order, State, Touch
+from venues.ibkr.frames import frame
 
 NS: int = 1_000_000_000
 BID_SIZE, BID, ASK, ASK_SIZE = 0, 1, 2, 3
