@@ -20,22 +20,52 @@ from orders.values import Listing, MarketLimits
 from venues.symbols import load_symbols
 
 NS_PER_DAY: Final = 86_400 * 1_000_000_000
+IBKR: Final = "ibkr"
 SHOWN_MAX: Final = 20  # names in one line
 
 
 def run_fetch(given: Namespace) -> int:
     """Ask a venue's public market list and write what it says of the symbol map's symbols, or of those named."""
+    if given.exchange == IBKR:
+        return _run_tws(given)
+    _without_tws(given)
     from venues.ccxt.endpoint import parse_endpoint
     from venues.ccxt.market_limits import fetch_limits, venue_name
 
     venue = given.venue or venue_name(given.exchange)
-    listings = _wanted(given.map, venue, given.symbols)
+    listings = _wanted(given.map, venue, given.symbols, by_ccxt=True)
     endpoint = None if given.endpoint is None else parse_endpoint(given.endpoint)
     fetched = asyncio.run(fetch_limits(given.exchange, listings, endpoint=endpoint, min_notional=given.min_notional))
     said = f"{given.exchange} by ccxt, {'its public market list' if endpoint is None else f'as {given.endpoint} says'}"
     if given.min_notional is not None:
         said += f"; where it states no minimum notional, {decimal_text(given.min_notional)} by hand"
     return _put(given, fetched.limits, fetched.refused, as_of_ns=time.time_ns(), source=said)
+
+
+def _run_tws(given: Namespace) -> int:
+    """Ask the TWS on this machine for the contracts of the symbol map's symbols."""
+    from venues.ibkr.adapter import VENUE
+    from venues.ibkr.gateway import HOST, gateway
+    from venues.ibkr.reach import reach
+
+    if given.endpoint is not None:
+        raise ConfigError("USAGE", expected="--tws-port", found="--endpoint", action="TWS is on this machine: name its port.")
+    port = _option(given.tws_port, "--tws-port", "TWS shows its socket port under Global Configuration, API")
+    account = _option(given.account, "--account", "TWS must hold exactly the account that is meant")
+    listings = _wanted(given.map, given.venue or VENUE, given.symbols, by_ccxt=False)
+    address = gateway(host=HOST, port=port, client_id=1, account=account)
+    reached = asyncio.run(reach(address, listings, min_notional=given.min_notional))
+    said = f"TWS (API {reached.server_version}) with account {account}, its contract details and market rules"
+    if given.min_notional is not None:
+        said += f"; minimum notional {decimal_text(given.min_notional)} by hand"
+    return _put(given, reached.limits, reached.refused, as_of_ns=time.time_ns(), source=said)
+
+
+def _without_tws(given: Namespace) -> None:
+    if given.tws_port is not None or given.account is not None:
+        raise ConfigError(
+            "USAGE", expected=f"--tws-port and --account with {IBKR} alone", found=given.exchange, action="Leave them out."
+        )
 
 
 def run_import(given: Namespace) -> int:
@@ -81,19 +111,16 @@ def run_show(given: Namespace) -> int:
     return Exit.DONE
 
 
-def _wanted(symbol_map: Path, venue: str, symbols: Sequence[str]) -> tuple[Listing, ...]:
-    """The listings of one venue that CCXT can name, or those asked for, which must all be."""
+def _wanted(symbol_map: Path, venue: str, symbols: Sequence[str], *, by_ccxt: bool) -> tuple[Listing, ...]:
+    """The listings of one venue, or those asked for, which must all be; `by_ccxt`: that CCXT can name."""
     by_symbol = load_symbols(symbol_map).by_symbol
-    if symbols:
-        asked = {symbol: by_symbol.get(symbol) for symbol in symbols}
-        listings = tuple(e for e in asked.values() if e is not None and e.venue == venue and e.ccxt_symbol)
-        wrong = sorted(asked.keys() - {entry.symbol for entry in listings})
-    else:
-        wrong, listings = [], tuple(entry for entry in by_symbol.values() if entry.venue == venue and entry.ccxt_symbol)
+    usable = {name: e for name, e in by_symbol.items() if e.venue == venue and (e.ccxt_symbol or not by_ccxt)}
+    listings = tuple(usable[symbol] for symbol in symbols if symbol in usable) if symbols else tuple(usable.values())
+    wrong = sorted(set(symbols) - usable.keys())
     if wrong or not listings:
         raise ConfigError(
             "NOT_LISTED",
-            expected=f"symbols of {venue} with a ccxt_symbol in {symbol_map}",
+            expected=f"symbols of {venue}{' with a ccxt_symbol' if by_ccxt else ''} in {symbol_map}",
             found=", ".join(wrong) or "none",
             action="Add them to the symbol map, or name another with --map.",
         )

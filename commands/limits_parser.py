@@ -49,18 +49,20 @@ def _volumes(given: argparse.Namespace) -> int:
 def add_limits(names: Any, *, command: Command, group: Callable[..., Any]) -> None:
     """Add the group to the command line; `command` and `group` make a parser as every other one is made."""
     limits = group(names, "limits", "make, take in and show the dated files of a venue: limits, hours, volumes")
-    fetch = command(limits, "fetch", _fetch, "ask a venue's public market list for its limits; no key")
-    fetch.add_argument("exchange", metavar="EXCHANGE", help="a ccxt exchange id, such as binance")
+    fetch = command(limits, "fetch", _fetch, "ask a venue's public market list, or TWS, for limits; no key")
+    fetch.add_argument("exchange", metavar="EXCHANGE", help="a ccxt exchange id, such as binance; ibkr asks TWS")
     fetch.add_argument(
         "symbols", nargs="*", metavar="SYMBOL", help="platform symbols; default: all of the venue in the symbol map"
     )
-    fetch.add_argument("--venue", metavar="NAME", help="the venue's name in the symbol map; default: BINANCE of binance")
+    fetch.add_argument("--venue", metavar="NAME", help="the venue's name in the symbol map; default: BINANCE of binance, IBKR")
     fetch.add_argument("--endpoint", metavar="URL", help="a loopback address that stands in for the venue, for a rehearsal")
+    fetch.add_argument("--tws-port", type=int, metavar="PORT", help="ibkr: the socket port of TWS or IB Gateway on this machine")
+    fetch.add_argument("--account", metavar="ID", help="ibkr: the account TWS must hold, such as DU1234567")
     fetch.add_argument(
         "--min-notional",
         type=decimal,
         metavar="QUOTE",
-        help="your own floor where the venue states none (OKX)",
+        help="your own floor where the venue states none (OKX, IB)",
     )
     taken = command(
         limits, "import", _import, "take in limits from a file of ours (.json, .csv) or the platform's execution.parquet"
