@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from tests.conformance.ccxt_harness import CcxtHarness
 from tests.conformance.harness import BacktestHarness, Harness, NodeHarness
 from tests.conformance.invariants import check_record
 from tests.conformance.made import Made
 
-HARNESSES = {harness.name: harness for harness in (BacktestHarness, NodeHarness)}
+HARNESSES = {harness.name: harness for harness in (BacktestHarness, NodeHarness, CcxtHarness)}
 CASE = re.compile(r"test_(c\d\d)_(\w+)\[(\w+)(?:-(.*))?\]$")
 RESULTS: dict[tuple[str, str], dict[str, str]] = {}
 
@@ -40,6 +41,10 @@ def harness(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Harness]
 
 def pytest_configure(config: Any) -> None:
     config.addinivalue_line("markers", "needs(capability): skip a conformance case where the harness lacks the capability")
+
+
+def pytest_sessionfinish() -> None:
+    CcxtHarness.end_exchange()
 
 
 def pytest_runtest_logreport(report: Any) -> None:

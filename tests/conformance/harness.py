@@ -46,7 +46,10 @@ class Harness(ABC):
     """One engine over the made market, started, with its manifest accepted and nothing held."""
 
     name: str
-    capabilities = frozenset({"market", "limit", "cancel", "partial_fills", "latency", "base_fees", "cash_account", "halt"})
+    capabilities = frozenset(
+        {"market", "limit", "cancel", "partial_fills", "latency", "base_fees", "cash_account", "halt", "shares"}
+    )
+    event_step_ns = 0  # how coarse the venue's own time is
     assembly: Assembly
     kernel: Any
     orders: Any
@@ -160,6 +163,9 @@ class Harness(ABC):
     def lines(self, *kinds: str) -> list[dict[str, Any]]:
         """Log lines on disk so far, of these types or all."""
         self.on_engine(self.journal.flush)
+        return self._read(*kinds)
+
+    def _read(self, *kinds: str) -> list[dict[str, Any]]:
         found = [json.loads(raw) for raw in self.made.layout.log.read_bytes().splitlines()]
         return [line for line in found if not kinds or line["type"] in kinds]
 
@@ -327,26 +333,6 @@ class NodeHarness(Harness):
 
             return make
 
-        def exec_of(venue: str) -> Any:
-            def make(loop: Any, msgbus: Any, cache: Any, clock: Any) -> Any:
-                self._clients[venue] = ShadowExecutionClient(
-                    loop=loop,
-                    msgbus=msgbus,
-                    cache=cache,
-                    clock=clock,
-                    portfolio=node.kernel.portfolio,
-                    venue=venue,
-                    account=config.venues[venue].account,
-                    balances=self._balances(venue),
-                    assumptions=config.assumptions(),
-                    lock=self.assembly.gate,
-                    tap=self.assembly.recorder,
-                    halt=self.assembly.halt,
-                )
-                return self._clients[venue]
-
-            return make
-
         def lakehouse(loop: Any, msgbus: Any, cache: Any, clock: Any) -> Any:
             return LakehouseDataClient(
                 loop=loop,
@@ -367,9 +353,31 @@ class NodeHarness(Harness):
         build(
             node,
             data_clients={**{venue: data_of(venue) for venue in venues}, LAKEHOUSE_CLIENT: lakehouse},
-            exec_clients={venue: exec_of(venue) for venue in venues},
+            exec_clients={venue: self._execution_of(venue, node) for venue in venues},
         )
         return node
+
+    def _execution_of(self, venue: str, node: Any) -> Callable[..., Any]:
+        """Return what makes the venue's execution client."""
+
+        def make(loop: Any, msgbus: Any, cache: Any, clock: Any) -> Any:
+            self._clients[venue] = ShadowExecutionClient(
+                loop=loop,
+                msgbus=msgbus,
+                cache=cache,
+                clock=clock,
+                portfolio=node.kernel.portfolio,
+                venue=venue,
+                account=self.parts.config.venues[venue].account,
+                balances=self._balances(venue),
+                assumptions=self.parts.config.assumptions(),
+                lock=self.assembly.gate,
+                tap=self.assembly.recorder,
+                halt=self.assembly.halt,
+            )
+            return self._clients[venue]
+
+        return make
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -158,6 +158,7 @@ venue = "BINANCE"
 instrument_id = "BTCUSDT.BINANCE"
 quote_currency = "USDT"
 base_currency = "BTC"
+ccxt_symbol = "BTC/USDT"
 asset_class = "spot"
 [[listing]]
 symbol = "NASDAQ:AAPL"

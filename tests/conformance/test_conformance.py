@@ -104,13 +104,22 @@ def test_c05_a_resting_order_can_be_cancelled_and_does_not_fill_later(harness: H
 
 
 @pytest.mark.needs("limit", "cancel", "partial_fills")
-def test_c06_a_limit_order_fills_what_the_touch_holds_and_keeps_the_rest(harness: Harness) -> None:
-    harness.set_quote(AAPL, "99.99", "100.01", size="40")
-    placed = harness.submit(harness.made.request("BUY", "100", symbol=AAPL, limit="100.01"))
-    assert (placed.status, placed.filled_quantity) == ("PARTLY_FILLED", D(40))
+@pytest.mark.parametrize(
+    ("symbol", "quantity", "bid", "ask", "held"),
+    [
+        pytest.param(AAPL, "100", "99.99", "100.01", "40", id="of a share", marks=pytest.mark.needs("shares")),
+        pytest.param(BTC, "0.1", "100000", "100010", "0.04", id="of a pair"),
+    ],
+)
+def test_c06_a_limit_order_fills_what_the_touch_holds_and_keeps_the_rest(
+    harness: Harness, symbol: str, quantity: str, bid: str, ask: str, held: str
+) -> None:
+    harness.set_quote(symbol, bid, ask, size=held)
+    placed = harness.submit(harness.made.request("BUY", quantity, symbol=symbol, limit=ask))
+    assert (placed.status, placed.filled_quantity) == ("PARTLY_FILLED", D(held))
     assert placed.client_order_id is not None
     gone = harness.cancel(placed.client_order_id)
-    assert (gone.status, gone.filled_quantity) == ("CANCELLED", D(40))
+    assert (gone.status, gone.filled_quantity) == ("CANCELLED", D(held))
 
 
 @pytest.mark.needs("limit")
@@ -236,7 +245,7 @@ def test_c14_a_fee_in_base_leaves_the_quantity_less_the_fee_and_the_rest_can_be_
     assert harness.adapter().get_positions().empty
 
 
-@pytest.mark.needs("cash_account")
+@pytest.mark.needs("cash_account", "shares")
 def test_c15_selling_more_shares_than_held_is_refused(harness: Harness) -> None:
     assert harness.submit(harness.made.request("BUY", "10", symbol=AAPL)).status == "FILLED"
     refused = harness.submit(harness.made.request("SELL", "11", symbol=AAPL))
@@ -277,4 +286,5 @@ def test_c19_the_record_of_an_order_explains_itself(harness: Harness) -> None:
     assert fill["manifest_sha256"] == harness.made.manifest_sha256
     assert fill["plan_sha256"] == harness.lines("plan")[-1]["plan_sha256"] == intent["plan_sha256"]
     stages = [fill[name] for name in ("planned_ns", "approved_ns", "intent_durable_ns", "sent_ns", "event_ns")]
+    stages[-1] += harness.event_step_ns
     assert stages == sorted(stages)
