@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Final, Literal, Never
 
+from commands.halt_live import halt_live, print_live
 from commands.halt_state import is_halted
 from commands.output import Exit, one_line, print_json
 from commands.resume_wait import ask_the_run
@@ -15,20 +16,25 @@ from lakehouse.lock import DataDirectoryLock
 from lakehouse.opening import open_journal
 from lakehouse.permission import FilePermission
 from lakehouse.records import HaltLine
+from orders.canonical import plain
 from orders.errors import ConfigError, InputError, LockHeld, RecordCorrupt, StorageError
 
 TEXT_LENGTH_MAX: Final = 500
 
 
-def run_halt(directory: Path, *, by: str, reason: str, as_json: bool) -> int:
-    """Remove the permission to send, then write the halt into log and ledger.
+def run_halt(
+    directory: Path, *, by: str, reason: str, as_json: bool, config: Path | None = None, keys: Path | None = None
+) -> int:
+    """Remove the permission to send, end and cancel what a live run has (`halt_live`), then write the halt into log and ledger.
 
     With a run active its own journal takes the line: it finds the permission gone before its next order. A log that cannot
-    be written does not undo a halt: it is said, and the exit code stays 0. Exit 1 when the permission could not be removed.
+    be written does not undo a halt: it is said, and the exit code stays 0. Exit 1 when the permission could not be removed, or
+    where live orders are not confirmed to be gone.
     """
     layout = named_layout(directory, by=by, reason=reason)
     now_ns = time.time_ns()
     outcome = FilePermission(layout).halt(by=by, reason=reason, now_ns=now_ns)
+    live = halt_live(layout, since_ns=now_ns, blocked=outcome.durable, config=config, keys=keys)
     recorded, problem = False, outcome.problem
     if outcome.durable:
         try:
@@ -39,14 +45,15 @@ def run_halt(directory: Path, *, by: str, reason: str, as_json: bool) -> int:
         except (StorageError, RecordCorrupt) as error:
             problem = f"the halt is in force, but it is not in the log: {one_line(error)}"
     if as_json:
-        print_json(
-            {"action": "halt", "halted": outcome.durable, "recorded": recorded, "by": by, "reason": reason, "note": problem}
-        )
+        facts = {"action": "halt", "halted": outcome.durable, "recorded": recorded, "by": by, "reason": reason, "note": problem}
+        print_json(facts | ({} if live is None else {"live": plain(live)}))
     elif outcome.durable:
         print(f"halted   {directory}: no order leaves until `sluice resume`")
     if problem is not None and (not as_json or not outcome.durable):
         print(f"{'note' if outcome.durable else 'error':<9}{problem}", file=sys.stderr)
-    return Exit.DONE if outcome.durable else Exit.FAILED
+    if live is not None and not as_json:
+        print_live(live)
+    return Exit.DONE if outcome.durable and (live is None or live.confirmed) else Exit.FAILED
 
 
 def run_resume(directory: Path, *, by: str, reason: str, as_json: bool) -> int:

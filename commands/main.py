@@ -132,7 +132,9 @@ def _flatten(given: argparse.Namespace) -> int:
 def _halt(given: argparse.Namespace) -> int:
     from commands import halt
 
-    return halt.run_halt(given.lakehouse, by=given.by, reason=given.reason, as_json=given.json)
+    return halt.run_halt(
+        given.lakehouse, by=given.by, reason=given.reason, as_json=given.json, config=given.config, keys=given.keys
+    )
 
 
 def _resume(given: argparse.Namespace) -> int:
@@ -251,6 +253,8 @@ def parser() -> Parser:
     status = _command(names, "status", _status, "say what runs, what is open or halted, and how old each fact is")
     halt = _command(names, "halt", _halt, "stop sending orders, now and after every restart, until `resume`")
     halt.add_argument("--by", default="operator", metavar="NAME", help="who says so; goes into the log (%(default)s)")
+    halt.add_argument("--config", type=Path, metavar="FILE", help="of a live run: where it trades, if the run's own note is lost")
+    halt.add_argument("--keys", type=Path, metavar="DIR", help="of a live run: where its key files are (as it was started)")
     resume = _command(names, "resume", _resume, "allow orders again after a halt, on a named person's word")
     resume.add_argument("--by", required=True, metavar="NAME", help="who says so; goes into the log")
     enable = _command(names, "enable", _enable, "trade a symbol again that was disabled for repeated execution")

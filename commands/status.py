@@ -16,6 +16,7 @@ from lakehouse.examine import Examination, examine
 from lakehouse.flatten_request import read_request
 from lakehouse.layout import Layout, storage_error
 from lakehouse.ledger_format import BadLine
+from lakehouse.live_note import read_dead_man
 from lakehouse.lock import current_holder
 from lakehouse.permission import read_halt
 from lakehouse.platform_state import read_platform_state
@@ -103,6 +104,7 @@ def _facts(layout: Layout, *, now_ns: int) -> dict[str, Any]:
             "reason": None if note is None or not halted else note.reason,
             "s_ago": None if note is None or not halted else _age_s(note.ts_ns, now_ns),
         },
+        "dead_man": _dead_man_facts(layout, now_ns=now_ns),
         "alarm": _last_alarm(layout, now_ns=now_ns),
         "book": {
             "cash": {
@@ -116,6 +118,14 @@ def _facts(layout: Layout, *, now_ns: int) -> dict[str, Any]:
         "platform_state": _platform_facts(layout),
         "record": {"lines": fold.log_line, "anchored_line": found.anchored_line, "fills": fold.fill_count, "bad": bad},
     }
+
+
+def _dead_man_facts(layout: Layout, *, now_ns: int) -> dict[str, Any] | None:
+    """What the watchdog of the last live run did for it; None: it had nothing to do."""
+    note = read_dead_man(layout)
+    if note is None:
+        return None
+    return {"why": note.why, "confirmed": note.confirmed, "detail": note.detail, "s_ago": _age_s(note.ts_ns, now_ns)}
 
 
 def _sentinel_facts(fold: LogFold) -> dict[str, Any]:
@@ -237,6 +247,9 @@ def _screen(facts: dict[str, Any]) -> list[str]:
         lines.append(f"halt     HALTED {who}")
     else:
         lines.append("halt     none")
+    if (dead := facts["dead_man"]) is not None:
+        ended = {True: "CONFIRMED", False: "NOT CONFIRMED", None: "AT WORK"}[dead["confirmed"]]
+        lines.append(f"watchdog {ended}  {_ago(dead['s_ago'])}  {dead['why']}: {dead['detail']}")
     if (alarm := facts["alarm"]) is not None:
         lines.append(f"alarm    {_ago(alarm['s_ago'])}  {alarm['code']}  {alarm['message']}")
     cash = "  ".join(f"{amount} {currency} at {venue}" for venue, row in book["cash"].items() for currency, amount in row.items())

@@ -58,7 +58,7 @@ class RunFaults:
         if self.disk_error is not None:
             return
         self.disk_error = error
-        self._halt(str(error))
+        self.halt(str(error))
         self._finished.set()
 
     def keep(self, work: Callable[[], None]) -> None:
@@ -74,14 +74,14 @@ class RunFaults:
         error = context.get("exception")
         if error is None or isinstance(error, asyncio.CancelledError) or self._finished.is_set():
             return
-        self._halt(f"CALLBACK_FAILED: {type(error).__name__}: {error}")
+        self.halt(f"CALLBACK_FAILED: {type(error).__name__}: {error}")
 
     async def guarded(self, work: Coroutine[Any, Any, None]) -> None:
         """Await what runs beside the node; its failure halts, because nobody else would notice that it has ended."""
         try:
             await work
         except Exception as error:
-            self._halt(f"CALLBACK_FAILED: {type(error).__name__}: {error}")
+            self.halt(f"CALLBACK_FAILED: {type(error).__name__}: {error}")
 
     async def watch_permission(self) -> None:
         """A halt from another terminal is written down and alarmed within a moment, order or no order."""
@@ -142,7 +142,8 @@ class RunFaults:
         if self.recorder is not None:
             self.recorder.write_quietly(records.Alarm, code="RESUME_REFUSED", message=why)
 
-    def _halt(self, reason: str) -> None:
+    def halt(self, reason: str) -> None:
+        """Block, write what can be written, and tell: the run goes on living without sending."""
         self._permission.halt(by="engine", reason=reason, now_ns=time.time_ns())
         self._write(by="engine", reason=reason)
         self.halted(reason)

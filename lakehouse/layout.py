@@ -57,7 +57,7 @@ class Layout:
 
     @property
     def lock_holder(self) -> Path:
-        """Who has the lock: `{"pid": ..., "run_id": ...}`."""
+        """Who has the lock: `{"pid": ..., "run_id": ..., "process": ...}`."""
         return self.directory / "sluice.lock.json"
 
     @property
@@ -89,6 +89,21 @@ class Layout:
     def resume_refused(self) -> Path:
         """Why the last such wish was refused, in words."""
         return self.directory / "resume_request.refused"
+
+    @property
+    def live_note(self) -> Path:
+        """Where the last live run trades and under which names its keys are found (`lakehouse.live_note`)."""
+        return self.directory / "live.json"
+
+    @property
+    def halt_seen(self) -> Path:
+        """A live run's answer to a halt, renewed while it is halted and its loop turns (`lakehouse.live_note`)."""
+        return self.directory / "halt_seen.json"
+
+    @property
+    def dead_man(self) -> Path:
+        """What the watchdog of a live run did for an engine that was gone (`lakehouse.live_note`)."""
+        return self.directory / "dead_man.json"
 
     @property
     def snapshots(self) -> Path:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Self
 import msgspec
 
 from lakehouse.layout import Layout, replace_file, storage_error
+from lakehouse.process_identity import process_identity
 from orders.errors import LockHeld
 from orders.values import Record
 
@@ -21,10 +22,14 @@ ACQUIRE_S: Final = 0.25  # a `status` or `verify` that asks who holds the lock d
 
 
 class Holder(Record, frozen=True, kw_only=True):
-    """Who holds a data directory; None where the note beside the lock could not be read."""
+    """Who holds a data directory; None where the note beside the lock could not be read.
+
+    `process`: which process that pid means (`lakehouse.process_identity`); None in a note that does not say.
+    """
 
     pid: int | None
     run_id: str | None
+    process: str | None = None
 
 
 class DataDirectoryLock:
@@ -55,7 +60,7 @@ class DataDirectoryLock:
         except OSError as error:
             raise storage_error(error, self._layout.lock) from error
         try:
-            note = Holder(pid=os.getpid(), run_id=self._run_id)
+            note = Holder(pid=os.getpid(), run_id=self._run_id, process=process_identity(os.getpid()))
             replace_file(self._layout.lock_holder, msgspec.json.encode(note) + b"\n")
         except OSError as error:
             lock.release()

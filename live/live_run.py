@@ -33,12 +33,15 @@ from lakehouse.rebuild import LogFold
 from lakehouse.verifier import verify
 from live.account_watch import AccountWatch
 from live.arming import ENVIRONMENT_VARIABLE, Facts, Missing, missing
+from live.dead_man import DeadMan, note_of
+from live.halted import HaltedRun
 from live.venue_link import VenueLink, look_at
 from orders.errors import ConfigError, SluiceError
 from orders.reconcile import tolerances
 from sentinel.locks import RECONCILIATION_BREAK
 from venues.ccxt.execution_client import CcxtExecutionClient
 from venues.ccxt.timing import CcxtTiming
+from venues.ccxt.trading_profiles import TradingProfile
 from venues.secrets import Redactor
 
 KEYS: Final = Path("~/.config/sluice/keys")
@@ -123,12 +126,27 @@ class LiveRun(NodeRun):
         self.redactor = Redactor()
         self.links: dict[str, VenueLink] = {}
         self.watches: dict[str, AccountWatch] = {}
+        self.clients: dict[str, tuple[CcxtExecutionClient, TradingProfile]] = {}
+        self.dead_man: DeadMan | None = None
         self.start_s = self.live.absent_s + CONNECT_EXTRA_S + START_S
         self._for_s = for_s
         self._keys = keys
         self._environ = environ
         self._ledger_problem = ledger_problem
         self._jitter = random.Random(self.config.assumptions_section.seed)
+
+    async def run(self) -> int:
+        """As every run; its end is told to the watchdog: orders that rest stay after a clean stop and go after any other."""
+        code, clean = 1, False
+        try:
+            code = await super().run()
+            clean = self.permission.may_send()
+        finally:
+            cancelled = None if self.dead_man is None else await self.dead_man.end(cancel=not clean)
+            if cancelled is not None:
+                for words in cancelled.detail:
+                    self.say(f"halted   {words}")
+        return code if cancelled is None or cancelled.confirmed else 1
 
     async def open_source(self, fold: LogFold) -> PriceSource | None:
         """Ask every venue, refuse what is not armed, and return the venue's own streams."""
@@ -140,6 +158,8 @@ class LiveRun(NodeRun):
             gaps = missing(self._facts())
             if gaps:
                 raise NotArmed(gaps)
+            note = note_of(self.config, run_id=self.run_id, keys=self._keys)
+            self.dead_man = await DeadMan.start(self.layout, note, lost=self.faults.halt)
             return await open_ccxt_source(
                 config=self.config,
                 listings=self.inputs.listings,
@@ -191,6 +211,7 @@ class LiveRun(NodeRun):
                 since_ns=unseen_from_ns(parts.fold),
             )
             self.watches[venue] = self._watch(venue, client, assembly)
+            self.clients[venue] = (client, profile)
             return client
 
         return make
@@ -259,5 +280,12 @@ class LiveRun(NodeRun):
         await asyncio.Event().wait()  # never connected: no strategy starts; the end of the run cancels this
 
     def beside(self) -> tuple[Coroutine[Any, Any, None], ...]:
-        """Return what runs beside the node: the comparison of each account with the book."""
-        return (*super().beside(), *(watch.run(self.live.reconcile_s) for watch in self.watches.values()))
+        """Return what runs beside the node: the comparison of each account with the book, and what a halt asks for."""
+        halted = HaltedRun(
+            layout=self.layout, run_id=self.run_id, permission=self.permission, clients=self.clients, alarm=self._alarm
+        )
+        return (
+            *super().beside(),
+            *(watch.run(self.live.reconcile_s) for watch in self.watches.values()),
+            *halted.works(),
+        )

@@ -19,6 +19,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from lakehouse.live_note import read_live_note
 from live.arming_file import Arming, armed_bytes
 from live.signing_keys import load_key, make_key
 from orders.errors import VenueUnavailable
@@ -31,10 +32,12 @@ from tests.live.config import live_config
 ROOT = Path(__file__).parents[2]
 WAIT_S = 40.0
 PULSE_S = 0.1
+WORKING = ("NEW", "PARTIALLY_FILLED")
 ACCOUNT = str(ACCOUNT_UID)
 HOUR_NS = 3_600_000_000_000
 CASH = Decimal(100_000)  # USDT at the venue to begin with
 WEIGHTS = {BTC.symbol: "0.2", ETH.symbol: "0.2"}  # of the first manifest
+PASSIVE = '[schedules.slow]\nkind = "passive_then_cross"\ntimeout_s = 600\n'
 
 
 def fresh(weights: Mapping[str, str], *, seconds_ago: int = 60) -> str:
@@ -101,6 +104,29 @@ class Desk:
         env = {**os.environ, "PYTHONPATH": str(ROOT), **({"SLUICE_ENV": "live"} if environ is None else environ)}
         return self.children.enter_context(child(command, cwd=ROOT, env=env))
 
+    def command(self, *words: str) -> subprocess.Popen[str]:
+        """Start another command of a user beside the run."""
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-m", "commands.main", *words, "--lakehouse", str(self.world.lakehouse)]
+        return self.children.enter_context(child(command, cwd=ROOT, env=env))
+
+    def halt(self, *more: str) -> tuple[int, str]:
+        """`sluice halt` by alice; return its exit code and what it said."""
+        process = self.command("halt", "--by", "alice", "--reason", "enough", *more)
+        said = process.communicate(timeout=120)[0]
+        return process.returncode, said
+
+    def working(self) -> list[str]:
+        """Our ids of the orders that work at the venue."""
+        return [str(order["clientOrderId"]) for order in self.venue.truth().orders if order["status"] in WORKING]
+
+    def end_watchdog(self) -> None:
+        """The watchdog of the last run, which no test's group has."""
+        note = read_live_note(self.world.layout)
+        if note is not None and note.watchdog is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(note.watchdog, signal.SIGKILL)
+
     def until(self, true: Callable[[], bool], process: subprocess.Popen[str]) -> None:
         """Wait until something holds; the process ending first is a failure that shows what it said."""
         deadline = time.monotonic() + WAIT_S
@@ -118,8 +144,11 @@ class Desk:
 
 
 @contextmanager
-def desk(root: Path, *, balances: Mapping[str, str] | None = None) -> Iterator[Desk]:
-    """A rehearsal exchange with 100,000 USDT and a sound, armed configuration for it; every process is reaped."""
+def desk(root: Path, *, balances: Mapping[str, str] | None = None, resting: bool = False) -> Iterator[Desk]:
+    """A rehearsal exchange with 100,000 USDT and a sound, armed configuration for it; every process is reaped.
+
+    `resting`: orders are put at the near touch of a market too wide to fill them, and wait there for ten minutes.
+    """
     with (
         RehearsalVenue.start(state=root / "venue.sqlite", balances=balances or {"USDT": str(CASH)}) as venue,
         contextlib.ExitStack() as children,
@@ -134,27 +163,30 @@ def desk(root: Path, *, balances: Mapping[str, str] | None = None) -> Iterator[D
         made.change("absent_s = 60", "absent_s = 8")
         made.change("stale_ms = 500", "stale_ms = 5000")
         made.limits({BTC.symbol: "120", ETH.symbol: "2400"})
+        if resting:
+            made.change("[sentinel]", f'schedule = "slow"\n{PASSIVE}[sentinel]')
         made.secret()
         made.arm()
         made.world.install(fresh(WEIGHTS))
         over = threading.Event()
-        beat = threading.Thread(target=_move, args=(venue, over))
+        beat = threading.Thread(target=_move, args=(venue, over, 100 if resting else 2))
         beat.start()
         try:
             yield made
         finally:
             over.set()
             beat.join()
+            made.end_watchdog()
 
 
-def _move(venue: RehearsalVenue, over: threading.Event) -> None:
+def _move(venue: RehearsalVenue, over: threading.Event, wide: int) -> None:
     """A market that moves a tick at a time, so that no stream is silent; a venue that is down is left alone."""
     tick = 0
     while not over.wait(PULSE_S):
         tick = (tick + 1) % 50
         with contextlib.suppress(VenueUnavailable):
-            venue.quote("BTCUSDT", f"100000.{tick:02d}", f"100000.{tick + 2:02d}")
-            venue.quote("ETHUSDT", f"4000.{tick:02d}", f"4000.{tick + 2:02d}")
+            for symbol, ticks in (("BTCUSDT", 10_000_000 + tick), ("ETHUSDT", 400_000 + tick)):
+                venue.quote(symbol, str(Decimal(ticks) / 100), str(Decimal(ticks + wide) / 100))
 
 
 def dice_of(name: str) -> random.Random:

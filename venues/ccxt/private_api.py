@@ -138,8 +138,8 @@ class PrivateApi:
         """Look an order up by the venue's id."""
         return await self._one(lambda: self.exchange.fetch_order(venue_order_id, symbol), first=False)
 
-    async def open_orders(self, symbol: str, *, first: bool = False) -> Listed[VenueOrder] | NoAnswer:
-        """Every working order of a symbol, strangers' too."""
+    async def open_orders(self, symbol: str | None, *, first: bool = False) -> Listed[VenueOrder] | NoAnswer:
+        """Every working order of a symbol, or of the account where None; strangers' too."""
         return await self._list(lambda: self.exchange.fetch_open_orders(symbol), self._order, first=first)
 
     async def closed_orders(self, symbol: str, *, since_ms: int) -> Listed[VenueOrder] | NoAnswer:
