@@ -120,6 +120,36 @@ def test_a_nightly_restart_of_tws_loses_nothing(tmp_path, tws):
     asyncio.run(go())
 
 
+def test_a_tws_that_is_killed_comes_back_with_every_order_and_nothing_is_sent_again(tmp_path, tws):
+    async def go():
+        async with engine_at(tmp_path / "e", tws=tws) as engine:
+            order_id = await engine.order(AAPL, Side.BUY, "10", limit="225.00")
+            await engine.reaches(order_id, "ACCEPTED")
+            tws.kill()
+            await engine.until(lambda: "VENUE_LINE_LOST" in engine.codes())
+            tws.restart()
+            tws.quote("AAPL", "224.00", "224.50")
+            await engine.until(lambda: engine.state(order_id) == "FILLED", wait_s=40)
+            assert tws.places(order_id) == 0  # since its restart
+            assert len(engine.lines("fill")) == 1
+            assert engine.halts == []
+
+    asyncio.run(go())
+
+
+def test_a_cancel_asked_for_without_a_line_goes_out_with_it(tmp_path, tws):
+    async def go():
+        async with engine_at(tmp_path / "e", tws=tws) as engine:
+            order_id = await engine.order(AAPL, Side.BUY, "10", limit="225.00")
+            await engine.reaches(order_id, "ACCEPTED")
+            tws.cut()
+            await engine.until(lambda: "VENUE_LINE_LOST" in engine.codes())
+            engine.assembly.strategy.cancel_order(engine.client.tracks.get(order_id).order)
+            await engine.until(lambda: engine.state(order_id) == "CANCELED", wait_s=40)
+
+    asyncio.run(go())
+
+
 def test_an_order_that_died_with_the_line_is_found_out_about(tmp_path, tws):
     async def go():
         async with engine_at(tmp_path / "e", tws=tws) as engine:

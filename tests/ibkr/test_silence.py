@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 from msgspec.structs import replace
-from nautilus_trader.model.identifiers import ClientOrderId
+from nautilus_trader.model.enums import OrderSide
+from nautilus_trader.model.identifiers import ClientOrderId, InstrumentId
 
 from orders.values import Side
 from tests.ibkr.world import AAPL, QUICK, engine_at
@@ -96,11 +97,11 @@ def test_while_an_order_is_unknown_nothing_else_of_its_symbol_leaves(tmp_path, t
             tws.fault("place", "swallow")
             order_id = await engine.order(AAPL, Side.BUY, "10")
             await engine.until(lambda: of(engine, order_id, "unknown"))
-            track = engine.client.tracks.get(order_id)
-            other = engine.kernel.cache.order(ClientOrderId(order_id))
-            assert track.unknown
-            assert engine.client.refusal(other) == ""  # itself
-            assert [t.client_order_id for t in engine.client.tracks.living(AAPL.symbol) if t.unknown] == [order_id]
+            made = engine.assembly.strategy.order_factory.market
+            apple, exxon = (engine.kernel.cache.instrument(InstrumentId.from_str(name)) for name in ("AAPL.IBKR", "XOM.IBKR"))
+            same, other = (made(each.id, OrderSide.BUY, each.make_qty(1)) for each in (apple, exxon))
+            assert engine.client.refusal(same) == "UNKNOWN_OUTCOME"
+            assert engine.client.refusal(other) == "NO_APPROVAL"
 
     asyncio.run(go())
 
