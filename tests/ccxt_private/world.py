@@ -44,9 +44,9 @@ from venues.ccxt.timing import CcxtTiming
 from venues.ccxt.trading_profiles import BINANCE
 from venues.secrets import Redactor, VenueSecret
 
-WAIT_S = 8.0
+WAIT_S = 60.0  # far longer than anything here takes, on a busy machine too
 QUICK = CcxtTiming(
-    order_timeout_ms=300, look_first_s=0.02, look_max_s=0.1, absent_s=0.4, alarm_s=30.0, heartbeat_s=5.0, overlap_s=60.0,
+    order_timeout_ms=1_000, look_first_s=0.02, look_max_s=0.1, absent_s=1.2, alarm_s=30.0, heartbeat_s=5.0, overlap_s=60.0,
     not_sent_pause_s=0.05, settle_first_s=0.05,
 )  # fmt: skip
 
@@ -183,7 +183,8 @@ class Engine:
 
     async def ready(self) -> None:
         """Until the manifest was planned and nothing works."""
-        await self.until(lambda: self.assembly.recorder.last_cycle >= 1 and self.assembly.strategy.at_rest)
+        strategy = self.assembly.strategy
+        await self.until(lambda: strategy.is_running and self.assembly.recorder.last_cycle >= 1 and strategy.at_rest)
 
     async def until(self, true: Callable[[], Any]) -> None:
         try:

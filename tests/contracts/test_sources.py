@@ -59,7 +59,7 @@ def test_a_swallowed_error_would_be_seen(body: str) -> None:
 def test_nautilus_is_the_version_that_is_pinned() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     (pin,) = [entry for entry in project["dependencies"] if entry.startswith("nautilus_trader")]
-    assert pin == f"nautilus_trader=={version('nautilus_trader')}"
+    assert pin == f"nautilus_trader[ib]=={version('nautilus_trader')}"
 
 
 def test_every_file_of_the_data_directory_has_its_name_in_one_place(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from lakehouse.permission import read_halt
+from tests.children import FULL
 from tests.crash.harness import (
     FIRST_MANIFEST,
-    FULL,
     World,
     check,
     check_end,

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.children import END_S, kill
+from tests.children import END_S, FULL, kill
 from tests.crash.harness import (
-    FULL,
     Fills,
     World,
     check,

@@ -23,7 +23,11 @@ from sim.tearsheet import OF_CASH_ALONE, NautilusFigures, daily_returns, figures
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-OF_THE_BROWSER = ("clients2.google.com", "update.googleapis.com", "accounts.google.com")  # asked by itself, before any page
+OF_THE_BROWSER = (  # asked by itself, before any page
+    "clients2.google.com", "update.googleapis.com", "accounts.google.com", "optimizationguide-pa.googleapis.com",
+    "content-autofill.googleapis.com", "safebrowsing.googleapis.com", "android.clients.google.com", "mtalk.google.com",
+    "edgedl.me.gvt1.com", "redirector.gvt1.com",
+)  # fmt: skip
 QUIET = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
     "--disable-sync",

@@ -23,6 +23,7 @@ class VenueClock:
         self._skew_max_ms = skew_max_ms
         self.skew_ms = 0
         self.measured_ns: int | None = None
+        self.no_answer = "none"  # what the last look that failed said
 
     def now_ms(self) -> int:
         """The venue's time by our reckoning."""
@@ -44,7 +45,8 @@ class VenueClock:
             before = self._now_ns()
             try:
                 venue_ms = await exchange.fetch_time()
-            except Exception:  # the venue client's edge: no answer, whatever it is called
+            except Exception as error:  # the venue client's edge: no answer, whatever it is called
+                self.no_answer = self._api.words(error)
                 continue
             after = self._now_ns()
             if isinstance(venue_ms, int):
@@ -66,7 +68,7 @@ class VenueClock:
             raise VenueUnavailable(
                 "VENUE_UNREACHABLE",
                 expected=f"{self._api.exchange.id} to tell the time",
-                found="no answer",
+                found=f"no answer: {self.no_answer}",
                 action="Look at the network; nothing was started.",
             )
         if self.too_far:
