@@ -12,6 +12,7 @@ from orders.errors import ConfigError
 from venues.ccxt.endpoint import parse_endpoint
 from venues.ccxt.profiles import PROFILES, profile_of
 from venues.ccxt.trading_profiles import TRADING_PROFILES
+from venues.ibkr.gateway import REHEARSAL_ACCOUNT
 
 if TYPE_CHECKING:
     from engine.config_sections import DataSection, VenueSection
@@ -96,6 +97,12 @@ def _venue(venue: str, section: LiveVenueSection, data: DataSection) -> Iterator
         yield ("exchange",), "is missing; adapter ccxt needs it"
     if section.adapter != "ccxt" and section.exchange is not None:
         yield ("exchange",), "belongs to adapter ccxt; remove it"
+    if section.adapter == "ibkr" and section.endpoint is not None and not section.account_id.startswith(REHEARSAL_ACCOUNT):
+        yield (
+            ("endpoint",),
+            f"makes no rehearsal of account {section.account_id}: a real TWS listens on loopback too, and only a fake one has an"
+            f" account that begins with {REHEARSAL_ACCOUNT}",
+        )
     try:
         if section.exchange is not None and profile_of(section.exchange).venue != venue:
             yield ("exchange",), f"serves {PROFILES[section.exchange].venue}, not {venue}"

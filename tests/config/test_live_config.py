@@ -16,6 +16,8 @@ BAD = [
     ("no such exchange", 'exchange = "binance"\nendpoint', 'exchange = "nowhere"\nendpoint', "live.venues.BINANCE.exchange"),
     ("no exchange", 'adapter = "ccxt"\nexchange = "binance"\n', 'adapter = "ccxt"\n', "live.venues.BINANCE.exchange"),
     ("an exchange of IB", 'adapter = "ccxt"', 'adapter = "ibkr"', "live.venues.BINANCE.exchange"),
+    ("a real account of IB called a rehearsal", 'adapter = "ccxt"\nexchange = "binance"\n', 'adapter = "ibkr"\n',
+     "live.venues.BINANCE.endpoint"),
     ("an adapter that is none", 'adapter = "ccxt"', 'adapter = "simulated"', "live.venues.BINANCE.adapter"),
     ("an account without a name", 'account_id = "42"\n', "", "live.venues.BINANCE.account_id"),
     ("a cap of nothing", 'day_notional_max = "50000"', 'day_notional_max = "0"', "live.venues.BINANCE.day_notional_max"),
