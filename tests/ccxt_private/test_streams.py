@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
+from types import SimpleNamespace
 
+import ccxt.pro
 import msgspec
 import pytest
 from nautilus_trader.accounting.factory import AccountFactory
@@ -12,6 +14,7 @@ from nautilus_trader.accounting.factory import AccountFactory
 from orders.values import Side
 from tests.ccxt_private.venue import LoopbackVenue
 from tests.ccxt_private.world import QUICK, engine_at
+from venues.ccxt.user_streams import expect_account_messages
 
 RESTS = "99990.00"
 BEATS = msgspec.structs.replace(QUICK, heartbeat_s=0.4)
@@ -202,3 +205,15 @@ def test_a_stranger_s_order_is_seen_and_left_alone(tmp_path):
             assert engine.venue.requests["DELETE order"] == 0
 
     asyncio.run(work())
+
+
+def test_an_account_message_that_comes_before_the_balances_were_asked_for_is_taken():
+    """As it comes when a fill falls into a start; without our word ccxt itself fails on it, in a task that nobody awaits."""
+    exchange = ccxt.pro.binance()
+    message = {"e": "outboundAccountPosition", "E": 1, "u": 1, "B": [{"a": "BTC", "f": "1.5", "l": "0"}]}
+    client = SimpleNamespace(subscriptions={"spot": True}, resolve=lambda *_: None)
+    with pytest.raises(KeyError, match="spot"):
+        exchange.handle_balance(client, message)
+    expect_account_messages(exchange)
+    exchange.handle_balance(client, message)
+    assert exchange.balance["spot"]["BTC"]["free"] == 1.5

@@ -35,14 +35,20 @@ def whole(made: Desk, *, resent: bool = False) -> None:
     positions = verify(made.world.lakehouse).positions
     held = truth.balances["main"]
     for name in (BTC, ETH):
-        at_venue = Decimal(held[str(name.base)]["free"]) + Decimal(held[str(name.base)]["locked"])
+        row = held.get(str(name.base), {"free": "0", "locked": "0"})
+        at_venue = Decimal(row["free"]) + Decimal(row["locked"])
         assert abs(positions.get(name.symbol, Decimal(0)) - at_venue) < Decimal(name.step)
+
+
+def at_rest(made: Desk) -> bool:
+    """A cycle was opened and none is open."""
+    return 0 < len(made.of("cycle")) == len(made.of("cycle_end"))
 
 
 def reached(made: Desk) -> bool:
     """Both names were filled and no cycle is open."""
     filled = {line["symbol"] for line in made.of("fill")}
-    return filled == {BTC.symbol, ETH.symbol} and len(made.of("cycle")) == len(made.of("cycle_end"))
+    return filled == {BTC.symbol, ETH.symbol} and at_rest(made)
 
 
 def reached_once(made: Desk) -> None:

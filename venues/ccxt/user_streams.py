@@ -85,6 +85,7 @@ class UserStreams:
     async def open(self) -> None:
         """Subscribe, back-fill, and only then return; tries until it is cancelled."""
         exchange = self._api.exchange
+        expect_account_messages(exchange)
         exchange.orders = TappedCache(self._on_order)
         exchange.myTrades = TappedCache(self._on_trade)
         for name, watch in (("orders", exchange.watch_orders), ("trades", exchange.watch_my_trades)):
@@ -255,3 +256,12 @@ class UserStreams:
 
 async def _nothing_more(result: Any) -> None:
     """Taken as it was written, see `TappedCache`."""
+
+
+def expect_account_messages(exchange: Any) -> None:
+    """Let ccxt take what the venue says of the account before `watch_balance` was called.
+
+    All streams share one subscription, so a fill may come first; ccxt 4.5 then fails in its own task (`handle_balance`: KeyError
+    'spot'), which nobody awaits, and the run halts.
+    """
+    exchange.balance.setdefault("spot", {})
