@@ -88,7 +88,8 @@ def test_fills_without_a_line_are_told_once_it_is_back_and_meanwhile_nothing_lea
     asyncio.run(go())
 
 
-def test_1100_stops_orders_at_once_and_1102_lets_them_go_after_everything_is_known(tmp_path, tws):
+@pytest.mark.parametrize("seconds", [0.0, 8.0], ids=["a moment", "long enough for a new line to TWS"])
+def test_1100_stops_orders_at_once_and_1102_lets_them_go_after_everything_is_known(tmp_path, tws, seconds):
     async def go():
         async with engine_at(tmp_path / "e", tws=tws) as engine:
             order_id = await engine.order(AAPL, Side.BUY, "10", limit="225.00")
@@ -96,10 +97,13 @@ def test_1100_stops_orders_at_once_and_1102_lets_them_go_after_everything_is_kno
             order = engine.client.tracks.get(order_id).order
             tws.lose_ib()
             await engine.until(lambda: engine.client.refusal(order) == "NOT_CONNECTED")
+            await asyncio.sleep(seconds)
+            assert engine.client.refusal(order) == "NOT_CONNECTED"
             tws.regain_ib()
             await engine.until(lambda: "VENUE_LINE_BACK" in engine.codes(), wait_s=40)
             assert engine.client.refusal(order) == ""
             assert engine.halts == []
+            assert "CLIENT_ID_TAKEN" not in engine.codes()
 
     asyncio.run(go())
 

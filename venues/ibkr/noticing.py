@@ -47,8 +47,10 @@ class Noticing:
 
     def _on_connection(self: Any, code: int, text: str) -> None:
         if code in LOST:
-            self._in_step = False
-        if code == CLIENT_ID_TAKEN:
+            lost, self._in_step = self._in_step, False
+            if lost:
+                self._alarm("VENUE_LINE_LOST", f"{code}: {text}; no order leaves until it is back")
+        elif code == CLIENT_ID_TAKEN:
             self._alarm("CLIENT_ID_TAKEN", f"{code}: {text}; client id {self._gateway.client_id}")
         else:
             self._alarm("VENUE_MESSAGE", f"{code}: {text}")

@@ -107,15 +107,23 @@ class IbkrSession(InteractiveBrokersClient):
         """End the line and everything that works on it, now: TWS gives the client id away only once the line is gone."""
         if self.is_running or self.is_degraded:
             self.stop()
-        line = self._eclient.conn
-        if line is not None and line.socket is not None:
-            with contextlib.suppress(OSError):  # a thread still reads it: to close it alone would leave the line up for a second
-                line.socket.shutdown(socket.SHUT_RDWR)
+        self._hang_up()
         self._eclient.disconnect()
         while waiting := {task for task in self._running if not task.done() and task is not asyncio.current_task()}:
             for task in waiting:
                 task.cancel()
             await asyncio.wait(waiting, timeout=CLOSE_S)
+
+    def _hang_up(self) -> None:
+        """End the socket at once: a thread still reads it, so that closing alone leaves line and client id up for a second."""
+        line = self._eclient.conn
+        if line is not None and line.socket is not None:
+            with contextlib.suppress(OSError):
+                line.socket.shutdown(socket.SHUT_RDWR)
+
+    async def _stop_async(self) -> None:
+        self._hang_up()  # Nautilus connects anew right after, and would be turned away with 326 by its own old line
+        await super()._stop_async()
 
     def _create_task(self, coro: Any, *rest: Any, **more: Any) -> Any:
         task = super()._create_task(coro, *rest, **more)
