@@ -40,6 +40,7 @@ from sentinel.conservation import CONSERVATION
 from sentinel.limits import SentinelLimits
 from sentinel.locks import lock_verdict
 from sentinel.order_check import ChildLeave, OrderVerdict, judge_order, limit_words
+from sentinel.self_match import OwnOrders
 from sentinel.unknown_outcome import unknown_outcome
 
 ENDPOINT = "ExecEngine.execute"
@@ -98,6 +99,7 @@ class Gate:
         self._passed: dict[str, tuple[Any, ...]] = {}
         self._locked: dict[str, str] = {}  # instrument id -> why nothing of it passes: book and venue part
         self._unknown: dict[str, str] = {}  # sent, and nobody knows what became of them: order id -> instrument id
+        self._own = OwnOrders()
         self._thread: int | None = None
         self._stopped = False  # set by this gate's own failures: it denies even where the halt itself failed
 
@@ -158,6 +160,18 @@ class Gate:
         """After a restart: these orders had passed before, their ids are used up and their resting parts may stand."""
         for order in orders:
             self._passed[order.client_order_id.value] = fingerprint(order)
+            if not order.is_closed:
+                self._rests(order)
+
+    def _rests(self, order: Any) -> None:
+        facts = facts_of(order)
+        self._own.passed(
+            facts.client_order_id,
+            instrument_id=facts.instrument_id,
+            side=facts.side,
+            limit_price=facts.limit_price,
+            left=order.leaves_qty.as_decimal(),
+        )
 
     def on_own_thread(self) -> bool:
         """Whether the caller runs on the loop's thread (or none is known yet)."""
@@ -197,6 +211,7 @@ class Gate:
 
     def executed(self, order_id: str, context: OrderContext, *, quantity: Decimal, price: Decimal, now_ns: int) -> None:
         """A fill of ours, told before anybody acts on it: count it. Fills beyond what was approved halt."""
+        self._own.filled(order_id, quantity)
         broken = self.children.executed(order_id, quantity)
         self._state.executed(order_id, context, quantity=quantity, price=price, now_ns=now_ns)
         if broken:
@@ -209,6 +224,7 @@ class Gate:
         """
         if order_id in self._armed:
             return
+        self._own.ended(order_id)
         self.children.ended(order_id)
         self._state.ended(order_id)
 
@@ -269,6 +285,7 @@ class Gate:
             return
         with exact_operators():
             for order, _ in passed:
+                self._own.ended(order.client_order_id.value)
                 self.children.undo(order.client_order_id.value)
                 self._state.running.reservations.undo(order.client_order_id.value)
         for order, _ in verdicts:
@@ -290,6 +307,7 @@ class Gate:
         order_id = order.client_order_id.value
         self._state.running.passed(approval, order_id, quantity, now_ns=self._clock.timestamp_ns())
         self.children.passed(order_id, quantity)
+        self._rests(order)
 
     def _pass(self, order: Any, approval: Approval) -> None:
         order_id = order.client_order_id.value
@@ -326,6 +344,8 @@ class Gate:
                 running = (*running, grows)
         if facts.instrument_id in self._locked:
             running = (*running, lock_verdict(self._locked[facts.instrument_id]))
+        if not used:
+            running += self._own.ask(instrument_id=facts.instrument_id, side=facts.side, limit_price=facts.limit_price)
         if self._unknown:
             running += unknown_outcome(order_id for order_id, where in self._unknown.items() if where == facts.instrument_id)
         verdict = judge_order(

@@ -67,7 +67,7 @@ def terms_of(
     for what, text, rounded in (("quantity", quantity_text, round_quantity), ("price", price_text, round_price)):
         if text is not None and Decimal(rounded(text)) != Decimal(text):
             return _no("ROUNDED_BY_CCXT", f"{what} {text} would be sent as {rounded(text)}; the venue's limits have changed")
-    params: dict[str, Any] = {"clientOrderId": client_id}
+    params: dict[str, Any] = {"clientOrderId": client_id, **profile.self_match}
     if kind is OrderKind.LIMIT:
         params |= {"postOnly": True} if post_only else {"timeInForce": time_in_force}
     return Terms(

@@ -65,6 +65,7 @@ class TradingProfile(Record, frozen=True, kw_only=True):
     withdraw_check: tuple[str, str] | None = None
     account_check: tuple[str, str] | None = None
     user_stream: Mapping[str, Any] = {}  # arguments of ccxt.pro's authenticate
+    self_match: Mapping[str, str] = {}  # parameters by which the venue itself keeps two orders of ours from meeting
     precision_mode: str = "TICK_SIZE"
     cost_market_orders: bool = False
     contracts: bool = False
@@ -113,6 +114,7 @@ BINANCE: Final = TradingProfile(
     withdraw_check=("sapi_get_account_apirestrictions", "enableWithdrawals"),
     account_check=("private_get_account", "uid"),
     user_stream={"type": "spot"},
+    self_match={"selfTradePreventionMode": "EXPIRE_TAKER"},  # the newer one goes, what rests stays as it is known
     sandbox="testnet",
 )  # fmt: skip
 

@@ -1,0 +1,64 @@
+"""No order of ours may meet another of ours (control 11): a trade with oneself is a wash trade, whatever it was meant to be.
+
+Pure but for its memory: which orders with a price have passed the gate and have not ended. The venue's own flag is set too, where
+it has one; here nothing crossing leaves.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from orders.plan import Outcome, Verdict
+from orders.values import Side
+
+SELF_MATCH: Final = "SELF_MATCH"
+
+
+class OwnOrders:
+    """One per gate. An order without a price takes what is there and never rests: it is not remembered."""
+
+    def __init__(self) -> None:
+        self._resting: dict[tuple[str, Side], dict[str, Decimal]] = {}
+        self._where: dict[str, tuple[str, Side]] = {}
+        self._left: dict[str, Decimal] = {}
+
+    def passed(self, order_id: str, *, instrument_id: str, side: Side, limit_price: Decimal | None, left: Decimal) -> None:
+        """An order passed the gate, or stands after a restart: `left` units of it may rest from now on."""
+        if limit_price is not None:
+            self._left[order_id] = left
+            self._where[order_id] = (instrument_id, side)
+            self._resting.setdefault((instrument_id, side), {})[order_id] = limit_price
+
+    def filled(self, order_id: str, quantity: Decimal) -> None:
+        """So many units of it filled; what is filled whole rests no more."""
+        left = self._left.get(order_id)
+        if left is None:
+            return
+        self._left[order_id] = left - quantity
+        if quantity >= left:
+            self.ended(order_id)
+
+    def ended(self, order_id: str) -> None:
+        """It is terminal, or was not sent after all. Nothing for an id that is not known."""
+        where = self._where.pop(order_id, None)
+        if where is not None:
+            del self._left[order_id]
+            del self._resting[where][order_id]
+
+    def ask(self, *, instrument_id: str, side: Side, limit_price: Decimal | None) -> tuple[Verdict, ...]:
+        """Return a denial where an own order of the other side is at this price or better for it; else nothing.
+
+        An order without a price takes any price: every own order of the other side denies it.
+        """
+        other = Side.SELL if side is Side.BUY else Side.BUY
+        against = self._resting.get((instrument_id, other))
+        if not against:
+            return ()
+        nearest = (min if side is Side.BUY else max)(against, key=lambda order_id: against[order_id])
+        price = against[nearest]
+        crosses = limit_price is None or (limit_price >= price if side is Side.BUY else limit_price <= price)
+        if not crosses:
+            return ()
+        seen = f"{side.value} {'at any price' if limit_price is None else f'at {limit_price}'} against our {nearest} at {price}"
+        return (Verdict(control=SELF_MATCH, outcome=Outcome.DENY, observed=seen, limit="no own order at a crossing price"),)

@@ -1,0 +1,76 @@
+"""Control 11: what crosses an own resting order is denied, one tick away from it passes."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orders.plan import Outcome
+from orders.values import Side
+from sentinel.self_match import SELF_MATCH, OwnOrders
+
+WHERE = "BTCUSDT.BINANCE"
+
+
+def resting(side: Side, *prices: str) -> OwnOrders:
+    own = OwnOrders()
+    for number, price in enumerate(prices):
+        own.passed(f"order{number}", instrument_id=WHERE, side=side, limit_price=Decimal(price), left=Decimal(2))
+    return own
+
+
+@pytest.mark.parametrize(
+    ("side", "price", "denied"),
+    [
+        (Side.BUY, "100.1", True), (Side.BUY, "100.0", True), (Side.BUY, "99.9", False), (Side.BUY, None, True),
+        (Side.SELL, "99.9", True), (Side.SELL, "100.0", True), (Side.SELL, "100.1", False), (Side.SELL, None, True),
+    ],
+    ids=[
+        "a buy through our sell", "a buy at our sell", "a buy a tick below", "a buy at any price",
+        "a sell through our buy", "a sell at our buy", "a sell a tick above", "a sell at any price",
+    ],
+)  # fmt: skip
+def test_what_could_meet_our_own_order_is_denied(side: Side, price: str | None, denied: bool) -> None:
+    own = resting(Side.SELL if side is Side.BUY else Side.BUY, "100.0")
+    found = own.ask(instrument_id=WHERE, side=side, limit_price=None if price is None else Decimal(price))
+    assert [(verdict.control, verdict.outcome) for verdict in found] == ([(SELF_MATCH, Outcome.DENY)] if denied else [])
+
+
+def test_the_same_side_another_instrument_and_an_ended_order_deny_nothing() -> None:
+    own = resting(Side.SELL, "100", "101")
+    assert own.ask(instrument_id=WHERE, side=Side.SELL, limit_price=Decimal(1)) == ()
+    assert own.ask(instrument_id="ETHUSDT.BINANCE", side=Side.BUY, limit_price=None) == ()
+    own.ended("order0")
+    assert own.ask(instrument_id=WHERE, side=Side.BUY, limit_price=Decimal("100.5")) == ()
+    assert own.ask(instrument_id=WHERE, side=Side.BUY, limit_price=Decimal(101))
+    own.ended("order1")
+    own.ended("order1")
+    assert own.ask(instrument_id=WHERE, side=Side.BUY, limit_price=None) == ()
+
+
+def test_an_order_that_is_filled_whole_denies_nothing_more() -> None:
+    own = resting(Side.SELL, "100")
+    own.filled("order0", Decimal("1.5"))
+    assert own.ask(instrument_id=WHERE, side=Side.BUY, limit_price=None)
+    own.filled("order0", Decimal("0.5"))
+    own.filled("order0", Decimal("0.5"))
+    assert own.ask(instrument_id=WHERE, side=Side.BUY, limit_price=None) == ()
+
+
+@given(asked=st.lists(st.tuples(st.sampled_from(Side), st.integers(1, 20), st.booleans()), max_size=40))
+def test_whatever_passes_in_whatever_order_no_two_of_ours_cross(asked: list[tuple[Side, int, bool]]) -> None:
+    own, living = OwnOrders(), dict[str, tuple[Side, int]]()
+    for number, (side, price, end_one) in enumerate(asked):
+        if end_one and living:
+            gone = next(iter(living))
+            own.ended(gone)
+            del living[gone]
+        if not own.ask(instrument_id=WHERE, side=side, limit_price=Decimal(price)):
+            own.passed(str(number), instrument_id=WHERE, side=side, limit_price=Decimal(price), left=Decimal(1))
+            living[str(number)] = (side, price)
+        buys = [p for s, p in living.values() if s is Side.BUY]
+        sells = [p for s, p in living.values() if s is Side.SELL]
+        assert not buys or not sells or max(buys) < min(sells)
