@@ -99,7 +99,7 @@ def _python() -> Finding:
 def _packages() -> Iterator[Finding]:
     """What Sluice names with an exact version is what it was proven on."""
     pins = [entry.split(";")[0].strip() for entry in requires("sluice") or () if "==" in entry]
-    for name, pinned in (pin.split("==", 1) for pin in pins):
+    for name, pinned in ((name.partition("[")[0], pinned) for name, pinned in (pin.split("==", 1) for pin in pins)):
         try:
             found = version(name)
         except PackageNotFoundError:
