@@ -10,8 +10,21 @@ settings.register_profile("sluice", deadline=None)
 settings.load_profile("sluice")
 
 # Rooms whose tests wait for a real clock or kill processes. They begin first: a process that had one of their files last would
-# end alone.
-FIRST = ("lakehouse_out", "crash", "schedules", "flatten", "parity", "replay", "restart", "ccxt_public", "gate", "conformance")
+# end alone. Before all of them orders through ccxt: Nautilus remembers for a whole process that a venue was simulated in it, and
+# then reckons a real account of the same name itself, which no process of ours but a test's ever meets.
+FIRST = (
+    "ccxt_private",
+    "lakehouse_out",
+    "crash",
+    "schedules",
+    "flatten",
+    "parity",
+    "replay",
+    "restart",
+    "ccxt_public",
+    "gate",
+    "conformance",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -110,7 +110,7 @@ def test_terms_are_the_order_s_numbers_as_text(changes, params, price):
     answer = terms(**changes)
     assert isinstance(answer, Terms)
     assert (answer.quantity, answer.price) == ("0.01", price)
-    assert answer.params == {"clientOrderId": "a" * 32} | params
+    assert answer.params == {"clientOrderId": "a" * 32, "selfTradePreventionMode": "EXPIRE_TAKER"} | params
 
 
 def bought(at: int | None) -> VenueFill:
