@@ -106,10 +106,16 @@ def _live(desk: RehearsalDesk, *, for_s: int | None, as_json: bool) -> int:
         signal.signal(signal.SIGINT, lambda *_: None)
         signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         try:
-            return process.wait()
+            code = process.wait()
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+    if code >= 0:
+        return code
+    print(
+        f"killed     the live run, by {signal.Signals(-code).name}; its record stands and the next start goes on", file=sys.stderr
+    )
+    return Exit.FAILED
 
 
 def _welcome(desk: RehearsalDesk, hello: dict[str, str]) -> list[str]:

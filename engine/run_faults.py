@@ -14,6 +14,7 @@ from lakehouse.permission import Permission, read_halt
 from lakehouse.resume_request import LIFE_NS, ResumeRequest, answer_resume, read_resume
 from orders.errors import InputError, SluiceError, StorageError
 
+NOTE_S: Final = 0.3  # a halt blocks first and says who after that
 WATCH_S: Final = 0.2  # how often the permission file is looked at between orders
 
 
@@ -100,6 +101,7 @@ class RunFaults:
                 told = True
                 if self.failures:
                     continue  # the engine's own halt, which is written and told where it happened
+                await asyncio.sleep(NOTE_S)
                 note = read_halt(self._layout)
                 by, reason = (note.by, note.reason) if note is not None else ("unknown", "the permission file was removed")
                 self._write(by=by, reason=reason)

@@ -127,7 +127,7 @@ def _credentials(facts: Facts, venue: VenueFacts) -> Iterator[Missing]:
         yield _no(
             Condition.CREDENTIALS_REFUSED,
             venue.credentials,
-            "README, Keys, says where they may lie.",
+            "README, Orders through CCXT, says where keys may lie.",
             venue,
         )
     if venue.can_withdraw:

@@ -27,6 +27,8 @@ def test_a_run_that_answers_is_halted_and_the_venue_confirms_that_nothing_works(
         assert made.working() == []
         assert process.poll() is None, "a run that answers goes on living"
         made.until(lambda: any(line["code"] == "HALT_CONFIRMED" for line in made.of("alarm")), process)
+        made.until(lambda: bool(made.of("halt")), process)
+        assert [line["by"] for line in made.of("halt")] == ["alice"], "the record says who halted"
         made.end(process)
         assert verify(made.world.lakehouse).ok
 

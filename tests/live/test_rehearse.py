@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +20,10 @@ from commands.rehearsal_books import compared
 from commands.rehearsal_desk import toml_text
 from engine.inputs import read_inputs
 from engine.run_config import load_config
+from lakehouse.layout import Layout
+from lakehouse.lock import current_holder
 from sim.rehearsal.hand import Truth
-from tests.children import END_S
+from tests.children import END_S, child
 
 ROOT = Path(__file__).parents[2]
 CONFIG = "data/configs/crypto_rehearsal.toml"
@@ -40,6 +45,25 @@ def test_a_rehearsal_trades_through_a_fault_shows_both_books_and_ends_well(tmp_p
     again = rehearsed(CONFIG, "--directory", str(place), "--for", "1")
     assert again.returncode == 2
     assert "REHEARSAL_EXISTS" in again.stderr
+
+
+def test_a_live_run_that_is_killed_is_told_with_both_books_and_exits_with_1(tmp_path: Path) -> None:
+    place = tmp_path / "r"
+    command = [sys.executable, "-m", "commands.main", "rehearse", CONFIG, "--directory", str(place), "--for", "60"]
+    with child(command, cwd=ROOT) as process:
+        layout = Layout(place / "lakehouse")
+        deadline = time.monotonic() + END_S
+        while not (layout.log.exists() and b'"cycle_end"' in layout.log.read_bytes()):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        found = current_holder(layout)
+        assert found is not None
+        assert found.pid is not None
+        os.kill(found.pid, signal.SIGKILL)
+        said = process.communicate(timeout=END_S)[0]
+        assert process.returncode == 1, said
+        assert "killed     the live run, by SIGKILL" in said
+        assert "agree      both sides" in said
 
 
 def test_a_venue_that_holds_less_than_the_config_says_is_told_and_exits_with_1(tmp_path: Path) -> None:
