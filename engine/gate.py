@@ -14,7 +14,6 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
-from nautilus_trader.core.uuid import UUID4
 from nautilus_trader.execution.messages import (
     BatchCancelOrders,
     CancelAllOrders,
@@ -25,9 +24,9 @@ from nautilus_trader.execution.messages import (
     SubmitOrder,
     SubmitOrderList,
 )
-from nautilus_trader.model.events import OrderDenied, OrderModifyRejected
 
 from engine.children import Children
+from engine.denials import modify_rejected, order_denied
 from engine.order_context import OrderContext
 from engine.order_facts import facts_of, fingerprint
 from engine.sentinel_state import SentinelState
@@ -38,10 +37,9 @@ from orders.schedule import Schedule
 from orders.values import MarketHours, Quote
 from sentinel.conservation import CONSERVATION
 from sentinel.limits import SentinelLimits
-from sentinel.locks import lock_verdict
-from sentinel.order_check import ChildLeave, OrderVerdict, judge_order, limit_words
+from sentinel.locks import Locks
+from sentinel.order_check import ChildLeave, OrderFacts, OrderVerdict, judge_order, limit_words
 from sentinel.self_match import OwnOrders
-from sentinel.unknown_outcome import unknown_outcome
 
 ENDPOINT = "ExecEngine.execute"
 ZERO: Final = Decimal(0)
@@ -97,8 +95,7 @@ class Gate:
         self._armed: set[str] = set()  # ids of those that no order has used
         self._used: set[str] = set()  # ids of those that one has, until the cycle is over
         self._passed: dict[str, tuple[Any, ...]] = {}
-        self._locked: dict[str, str] = {}  # instrument id -> why nothing of it passes: book and venue part
-        self._unknown: dict[str, str] = {}  # sent, and nobody knows what became of them: order id -> instrument id
+        self.locks = Locks()
         self._own = OwnOrders()
         self._thread: int | None = None
         self._stopped = False  # set by this gate's own failures: it denies even where the halt itself failed
@@ -161,29 +158,22 @@ class Gate:
         for order in orders:
             self._passed[order.client_order_id.value] = fingerprint(order)
             if not order.is_closed:
-                self._rests(order)
-
-    def _rests(self, order: Any) -> None:
-        facts = facts_of(order)
-        self._own.passed(
-            facts.client_order_id,
-            instrument_id=facts.instrument_id,
-            side=facts.side,
-            limit_price=facts.limit_price,
-            left=order.leaves_qty.as_decimal(),
-        )
+                self._own.passed(facts_of(order), left=order.leaves_qty.as_decimal())
 
     def on_own_thread(self) -> bool:
         """Whether the caller runs on the loop's thread (or none is known yet)."""
         return self._thread is None or threading.get_ident() == self._thread
 
     def refusal(self, order: Any) -> str:
-        """The second lock: "" only while not halted and for an order that passed this gate, unchanged."""
+        """The second lock: "" only while not halted, of no locked symbol, and for an order that passed this gate, unchanged."""
         if not self.on_own_thread():
             self._stop("WRONG_THREAD: the second lock was reached from a foreign thread")
         if not self._may_send():
             return "HALT"
-        passed = self._passed.get(order.client_order_id.value)
+        order_id = order.client_order_id.value
+        if locked := self.locks.refusal(order_id, order.instrument_id.value):
+            return locked
+        passed = self._passed.get(order_id)
         if passed is None:
             return "NO_APPROVAL"
         return "" if fingerprint(order) == passed else "CHANGED_AFTER_APPROVAL"
@@ -230,15 +220,11 @@ class Gate:
 
     def unknown(self, order_id: str, instrument_id: str) -> None:
         """An order was sent and nobody knows what became of it: it stays open at full size, and nothing of its symbol passes."""
-        self._unknown[order_id] = instrument_id
-
-    def lock(self, venue: str, why: Mapping[str, str]) -> None:
-        """Lock these instruments of a venue (instrument id -> why), and no other of it, until the next call for it."""
-        self._locked = {where: text for where, text in self._locked.items() if not where.endswith(f".{venue}")} | dict(why)
+        self.locks.unknown(order_id, instrument_id)
 
     def known(self, order_id: str) -> None:
         """The venue has said something of an order."""
-        self._unknown.pop(order_id, None)
+        self.locks.known(order_id)
 
     def _count_cancels(self, command: Any) -> None:
         """Cancels are counted and never blocked, whatever goes wrong while counting."""
@@ -266,13 +252,13 @@ class Gate:
         refused: list[OrderVerdict] = []
         for order in command.order_list.orders:
             with exact_operators():
-                verdict, approval, quantity = self._judge(order, again=order.client_order_id.value in seen, listed=True)
+                verdict, approval, facts = self._judge(order, again=order.client_order_id.value in seen, listed=True)
                 verdicts.append((order, verdict))
                 seen.add(order.client_order_id.value)
                 if verdict.outcome is not Outcome.ALLOW or approval is None:
                     refused.append(verdict)
                 else:
-                    self._take(order, approval, quantity)
+                    self._take(facts, approval)
                     passed.append((order, approval))
         for order, verdict in verdicts:
             if refused and verdict.outcome is Outcome.ALLOW:
@@ -293,21 +279,21 @@ class Gate:
 
     def _admit(self, order: Any, command: Any) -> bool:
         with exact_operators():  # one block for all that is counted of an order: entering costs as much as a control
-            verdict, approval, quantity = self._judge(order)
+            verdict, approval, facts = self._judge(order)
             self._record(order, verdict)
             if verdict.outcome is Outcome.ALLOW and approval is not None:
-                self._take(order, approval, quantity)
+                self._take(facts, approval)
                 self._pass(order, approval)
                 return True
         self._deny(order, command, verdict.code)
         return False
 
-    def _take(self, order: Any, approval: Approval, quantity: Decimal) -> None:
+    def _take(self, facts: OrderFacts, approval: Approval) -> None:
         """Count an order that is allowed: it draws on its line's reservation, and on the counter of its parent."""
-        order_id = order.client_order_id.value
+        order_id, quantity = facts.client_order_id, facts.quantity
         self._state.running.passed(approval, order_id, quantity, now_ns=self._clock.timestamp_ns())
         self.children.passed(order_id, quantity)
-        self._rests(order)
+        self._own.passed(facts, left=quantity)
 
     def _pass(self, order: Any, approval: Approval) -> None:
         order_id = order.client_order_id.value
@@ -315,8 +301,10 @@ class Gate:
         self._armed.discard(order_id)
         self._used.add(approval.client_order_id)
 
-    def _judge(self, order: Any, *, again: bool = False, listed: bool = False) -> tuple[OrderVerdict, Approval | None, Decimal]:
-        """Return the verdict, the approval it goes by and the order's units; to be called inside `exact_operators`.
+    def _judge(
+        self, order: Any, *, again: bool = False, listed: bool = False
+    ) -> tuple[OrderVerdict, Approval | None, OrderFacts]:
+        """Return the verdict, the approval it goes by and what was judged; to be called inside `exact_operators`.
 
         A child comes alone: its parent's room is asked for one at a time.
         """
@@ -342,12 +330,9 @@ class Gate:
             running = self._state.ask(approval, quantity=facts.quantity, limit_price=facts.limit_price, quote=quote, now_ns=now)
             if not approval.reduces and (grows := self._growth()) is not None:
                 running = (*running, grows)
-        if facts.instrument_id in self._locked:
-            running = (*running, lock_verdict(self._locked[facts.instrument_id]))
         if not used:
-            running += self._own.ask(instrument_id=facts.instrument_id, side=facts.side, limit_price=facts.limit_price)
-        if self._unknown:
-            running += unknown_outcome(order_id for order_id, where in self._unknown.items() if where == facts.instrument_id)
+            running += self._own.ask(facts)
+        running += self.locks.ask(facts.instrument_id)
         verdict = judge_order(
             facts,
             approval,
@@ -361,7 +346,7 @@ class Gate:
             running=running,
             hours=self._hours_at(approval.venue, now) if approval is not None else None,
         )
-        return verdict, approval, facts.quantity
+        return verdict, approval, facts
 
     def _deny(self, order: Any, command: Any, code: str) -> None:
         """Tell the engine. An order sent around the RiskEngine may be unknown to the cache: it is added so that the denial lands.
@@ -375,33 +360,11 @@ class Gate:
             self._cache.add_order(order, command.position_id, command.client_id)
         elif known is not order or order_id in self._passed:
             return
-        now = self._clock.timestamp_ns()
-        event = OrderDenied(
-            trader_id=order.trader_id,
-            strategy_id=order.strategy_id,
-            instrument_id=order.instrument_id,
-            client_order_id=order.client_order_id,
-            reason=f"SENTINEL {code}",
-            event_id=UUID4(),
-            ts_init=now,
-        )
+        event = order_denied(order, code=code, now_ns=self._clock.timestamp_ns())
         self._msgbus.send(endpoint="ExecEngine.process", msg=event)
 
     def _refuse_modify(self, command: Any) -> None:
-        now = self._clock.timestamp_ns()
-        order = self._cache.order(command.client_order_id)
-        event = OrderModifyRejected(
-            trader_id=command.trader_id,
-            strategy_id=command.strategy_id,
-            instrument_id=command.instrument_id,
-            client_order_id=command.client_order_id,
-            venue_order_id=command.venue_order_id,
-            account_id=order.account_id if order is not None else None,
-            reason="SENTINEL NO_APPROVAL: a changed order needs its own approved plan line",
-            event_id=UUID4(),
-            ts_event=now,
-            ts_init=now,
-        )
+        event = modify_rejected(command, self._cache.order(command.client_order_id), now_ns=self._clock.timestamp_ns())
         self._msgbus.send(endpoint="ExecEngine.process", msg=event)
 
     def _fail_closed(self, command: Any, error: Exception) -> None:

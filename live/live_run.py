@@ -261,7 +261,7 @@ class LiveRun(NodeRun):
             listings={symbol: listings[symbol] for symbol in limits},
             external=self.live.external_orders,
             written=lambda outcome, detail: self._reconciled(assembly, venue, outcome, detail),
-            lock=assembly.gate.lock,
+            lock=assembly.gate.locks.lock,
             halt=assembly.halt,
         )
 

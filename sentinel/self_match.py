@@ -11,6 +11,7 @@ from typing import Final
 
 from orders.plan import Outcome, Verdict
 from orders.values import Side
+from sentinel.order_check import OrderFacts
 
 SELF_MATCH: Final = "SELF_MATCH"
 
@@ -23,12 +24,13 @@ class OwnOrders:
         self._where: dict[str, tuple[str, Side]] = {}
         self._left: dict[str, Decimal] = {}
 
-    def passed(self, order_id: str, *, instrument_id: str, side: Side, limit_price: Decimal | None, left: Decimal) -> None:
+    def passed(self, order: OrderFacts, *, left: Decimal) -> None:
         """An order passed the gate, or stands after a restart: `left` units of it may rest from now on."""
-        if limit_price is not None:
+        if order.limit_price is not None:
+            order_id, where = order.client_order_id, (order.instrument_id, order.side)
             self._left[order_id] = left
-            self._where[order_id] = (instrument_id, side)
-            self._resting.setdefault((instrument_id, side), {})[order_id] = limit_price
+            self._where[order_id] = where
+            self._resting.setdefault(where, {})[order_id] = order.limit_price
 
     def filled(self, order_id: str, quantity: Decimal) -> None:
         """So many units of it filled; what is filled whole rests no more."""
@@ -46,19 +48,20 @@ class OwnOrders:
             del self._left[order_id]
             del self._resting[where][order_id]
 
-    def ask(self, *, instrument_id: str, side: Side, limit_price: Decimal | None) -> tuple[Verdict, ...]:
-        """Return a denial where an own order of the other side is at this price or better for it; else nothing.
+    def ask(self, order: OrderFacts) -> tuple[Verdict, ...]:
+        """Return a denial where an own order of the other side is at this order's price or better for it; else nothing.
 
         An order without a price takes any price: every own order of the other side denies it.
         """
-        other = Side.SELL if side is Side.BUY else Side.BUY
-        against = self._resting.get((instrument_id, other))
+        buy, limit_price = order.side is Side.BUY, order.limit_price
+        against = self._resting.get((order.instrument_id, Side.SELL if buy else Side.BUY))
         if not against:
             return ()
-        nearest = (min if side is Side.BUY else max)(against, key=lambda order_id: against[order_id])
+        nearest = (min if buy else max)(against, key=lambda order_id: against[order_id])
         price = against[nearest]
-        crosses = limit_price is None or (limit_price >= price if side is Side.BUY else limit_price <= price)
+        crosses = limit_price is None or (limit_price >= price if buy else limit_price <= price)
         if not crosses:
             return ()
-        seen = f"{side.value} {'at any price' if limit_price is None else f'at {limit_price}'} against our {nearest} at {price}"
+        wanted = "at any price" if limit_price is None else f"at {limit_price}"
+        seen = f"{order.side.value} {wanted} against our {nearest} at {price}"
         return (Verdict(control=SELF_MATCH, outcome=Outcome.DENY, observed=seen, limit="no own order at a crossing price"),)

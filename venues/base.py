@@ -77,7 +77,7 @@ class SecondLock(Protocol):
     """What an execution client asks right before the wire. The gate implements it; it is a look-up, not a judgement."""
 
     def refusal(self, order: Any) -> str:
-        """Return "" when this order may leave now, else the code that forbids it (HALT, NO_APPROVAL)."""
+        """Return "" when this order may leave now, else the code that forbids it (HALT, UNKNOWN_OUTCOME, NO_APPROVAL)."""
         ...
 
 

@@ -146,7 +146,7 @@ def test_while_one_is_unknown_its_symbol_is_blocked_and_another_is_not(tmp_path)
             verdict = next(line for line in engine.lines("verdict") if line["client_order_id"] == "2" * 32)
             assert verdict["code"] == "UNKNOWN_OUTCOME"
             assert order_id in next(row for row in verdict["verdicts"] if row[0] == "UNKNOWN_OUTCOME")[2]
-            assert engine.client.refusal(order_from(engine.assembly, second), "BTC/USDT") == "UNKNOWN_OUTCOME"
+            assert engine.client.refusal(order_from(engine.assembly, second)) == "UNKNOWN_OUTCOME"
             held = engine.assembly.sentinel.running.reservations.open_reducing(BTC.symbol, Side.BUY)
             assert held == Decimal("0.01")
             engine.venue.listed = True

@@ -9,16 +9,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orders.plan import Outcome
-from orders.values import Side
+from orders.values import OrderKind, Side
+from sentinel.order_check import OrderFacts
 from sentinel.self_match import SELF_MATCH, OwnOrders
 
 WHERE = "BTCUSDT.BINANCE"
 
 
+def order(side: Side, price: str | int | None, *, name: str = "asked", where: str = WHERE) -> OrderFacts:
+    return OrderFacts(
+        client_order_id=name, instrument_id=where, side=side, quantity=Decimal(2),
+        order_kind=OrderKind.MARKET if price is None else OrderKind.LIMIT, limit_price=None if price is None else Decimal(price),
+        reduce_only=False, spawned_from=None,
+    )  # fmt: skip
+
+
 def resting(side: Side, *prices: str) -> OwnOrders:
     own = OwnOrders()
     for number, price in enumerate(prices):
-        own.passed(f"order{number}", instrument_id=WHERE, side=side, limit_price=Decimal(price), left=Decimal(2))
+        own.passed(order(side, price, name=f"order{number}"), left=Decimal(2))
     return own
 
 
@@ -35,29 +44,29 @@ def resting(side: Side, *prices: str) -> OwnOrders:
 )  # fmt: skip
 def test_what_could_meet_our_own_order_is_denied(side: Side, price: str | None, denied: bool) -> None:
     own = resting(Side.SELL if side is Side.BUY else Side.BUY, "100.0")
-    found = own.ask(instrument_id=WHERE, side=side, limit_price=None if price is None else Decimal(price))
+    found = own.ask(order(side, price))
     assert [(verdict.control, verdict.outcome) for verdict in found] == ([(SELF_MATCH, Outcome.DENY)] if denied else [])
 
 
 def test_the_same_side_another_instrument_and_an_ended_order_deny_nothing() -> None:
     own = resting(Side.SELL, "100", "101")
-    assert own.ask(instrument_id=WHERE, side=Side.SELL, limit_price=Decimal(1)) == ()
-    assert own.ask(instrument_id="ETHUSDT.BINANCE", side=Side.BUY, limit_price=None) == ()
+    assert own.ask(order(Side.SELL, 1)) == ()
+    assert own.ask(order(Side.BUY, None, where="ETHUSDT.BINANCE")) == ()
     own.ended("order0")
-    assert own.ask(instrument_id=WHERE, side=Side.BUY, limit_price=Decimal("100.5")) == ()
-    assert own.ask(instrument_id=WHERE, side=Side.BUY, limit_price=Decimal(101))
+    assert own.ask(order(Side.BUY, "100.5")) == ()
+    assert own.ask(order(Side.BUY, 101))
     own.ended("order1")
     own.ended("order1")
-    assert own.ask(instrument_id=WHERE, side=Side.BUY, limit_price=None) == ()
+    assert own.ask(order(Side.BUY, None)) == ()
 
 
 def test_an_order_that_is_filled_whole_denies_nothing_more() -> None:
     own = resting(Side.SELL, "100")
     own.filled("order0", Decimal("1.5"))
-    assert own.ask(instrument_id=WHERE, side=Side.BUY, limit_price=None)
+    assert own.ask(order(Side.BUY, None))
     own.filled("order0", Decimal("0.5"))
     own.filled("order0", Decimal("0.5"))
-    assert own.ask(instrument_id=WHERE, side=Side.BUY, limit_price=None) == ()
+    assert own.ask(order(Side.BUY, None)) == ()
 
 
 @given(asked=st.lists(st.tuples(st.sampled_from(Side), st.integers(1, 20), st.booleans()), max_size=40))
@@ -68,8 +77,8 @@ def test_whatever_passes_in_whatever_order_no_two_of_ours_cross(asked: list[tupl
             gone = next(iter(living))
             own.ended(gone)
             del living[gone]
-        if not own.ask(instrument_id=WHERE, side=side, limit_price=Decimal(price)):
-            own.passed(str(number), instrument_id=WHERE, side=side, limit_price=Decimal(price), left=Decimal(1))
+        if not own.ask(order(side, price)):
+            own.passed(order(side, price, name=str(number)), left=Decimal(1))
             living[str(number)] = (side, price)
         buys = [p for s, p in living.values() if s is Side.BUY]
         sells = [p for s, p in living.values() if s is Side.SELL]

@@ -226,7 +226,7 @@ class CcxtExecutionClient(Reports, Watch, LiveExecutionClient):
             return Unsendable(code="APPROVAL_USED", message="sent before")
         if symbol is None:
             return Unsendable(code="WRONG_VENUE", message=f"{order.instrument_id} is none of this venue's")
-        code = self.refusal(order, symbol)
+        code = self.refusal(order)
         if code:
             return Unsendable(code=code, message="the second lock")
         return terms_of(
@@ -244,11 +244,8 @@ class CcxtExecutionClient(Reports, Watch, LiveExecutionClient):
             round_price=lambda text: str(self._exchange.price_to_precision(symbol, text)),
         )
 
-    def refusal(self, order: Any, symbol: str) -> str:
-        """Return why an order may not leave now, "" when it may: its symbol waits for an answer, the second lock, a pause."""
-        own = order.client_order_id.value
-        if any(track.unknown and track.client_order_id != own for track in self.tracks.living(symbol)):
-            return "UNKNOWN_OUTCOME"
+    def refusal(self, order: Any) -> str:
+        """Return why an order may not leave now, "" when it may: the second lock, a pause."""
         return self._lock.refusal(order) or ("RATE_LIMITED" if self.api.pause.left_s else "")
 
     def refuse(self, order: Any, no: Unsendable, *, submitted: bool) -> None:

@@ -75,7 +75,7 @@ class Sender:
         """Refuse what may not leave any more; a cancel that came first is a reason too."""
         if track.ended:
             return True
-        code = "CANCELLED_BEFORE" if track.asked_cancel else self._client.refusal(track.order, track.symbol)
+        code = "CANCELLED_BEFORE" if track.asked_cancel else self._client.refusal(track.order)
         if not code:
             return False
         self._client.refuse(track.order, Unsendable(code=code, message="the second lock"), submitted=True)

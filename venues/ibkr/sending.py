@@ -54,12 +54,9 @@ class Sending:
         return str(self.refusal(order))
 
     def refusal(self: Any, order: Any) -> str:
-        """Return why an order may not leave now: no line, its symbol waits for an answer, or the second lock."""
-        own, symbol = order.client_order_id.value, self._symbols[order.instrument_id.value]
+        """Return why an order may not leave now: no line, or the second lock."""
         if not (self._in_step and self._session.in_touch):
             return "NOT_CONNECTED"
-        if any(track.unknown and track.client_order_id != own for track in self.tracks.living(symbol)):
-            return "UNKNOWN_OUTCOME"
         return str(self._lock.refusal(order))
 
     def _send_guarded(self: Any, track: Track) -> None:
