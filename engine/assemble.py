@@ -124,6 +124,7 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         instrument_ids=instrument_ids,
         bar_spec=parts.bar_spec,
         half_spread_bps={symbol: terms[parts.listings[symbol].venue].half_spread_bps for symbol in instrument_ids},
+        bars_kept_ns=limits.jump_confirm_ns // parts.market_time.speed,
     )
     keeper: BookKeeper = parts.fold.keeper
     if parts.fold.run is None:  # a halt or a recovery may have been written before the first run

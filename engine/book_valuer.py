@@ -12,9 +12,9 @@ from itertools import repeat
 from operator import gt, is_, mul, sub
 from typing import Final, NamedTuple
 
-from engine.prices import RAW_PLACES, Prices
+from engine.prices import Prices
 from orders.book import BookKeeper
-from orders.exact import EXACT
+from orders.exact import EXACT, RAW_PLACES
 from orders.values import Listing, MarketHours, MarketLimits, Rate
 
 ZERO: Final = Decimal(0)

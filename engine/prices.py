@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
@@ -9,14 +10,13 @@ from typing import Any, Final
 
 from nautilus_trader.model.data import Bar, BarType
 from nautilus_trader.model.identifiers import InstrumentId
-from nautilus_trader.model.objects import FIXED_PRECISION
 
 from orders.valuation import price_fault
 from orders.values import Quote
 
 BPS = Decimal(10_000)
-RAW_PLACES: Final = int(FIXED_PRECISION)  # a Nautilus price is a whole number of this decimal place: its `raw`
 QUOTES: Final = "data.quotes.*"
+PRICES_MAX: Final = 10_000  # of a symbol, as many as Nautilus' cache keeps
 BAR_PRIORITY: Final = 30  # before the recorder and any strategy: who acts on a bar must find it here
 
 
@@ -35,7 +35,9 @@ class Prices:
         instrument_ids: Mapping[str, str],
         bar_spec: str | None,
         half_spread_bps: Mapping[str, Decimal],
+        bars_kept_ns: int = 0,
     ) -> None:
+        """`bars_kept_ns`: how far before the newest bar `earlier_of` may be asked about."""
         self._cache = cache
         self._msgbus = msgbus
         self._newest: dict[str, tuple[Any, Quote]] = {}
@@ -45,7 +47,8 @@ class Prices:
         self._bar_types = (
             None if bar_spec is None else {s: BarType.from_str(f"{text}-{bar_spec}") for s, text in instrument_ids.items()}
         )
-        self._earlier_bars: dict[str, Any] = {}
+        self._bars_kept_ns = bars_kept_ns
+        self._earlier_bars = {symbol: deque[Any](maxlen=PRICES_MAX) for symbol in self._bar_types or ()}  # the newest one last
         self._bars: dict[str, Any] = {}  # the newest by symbol; in a backtest no bar is in the cache
         self._bar_handlers: tuple[Callable[[Any], None], ...] = ()
         for symbol, bar_type in (self._bar_types or {}).items():
@@ -70,7 +73,7 @@ class Prices:
     def before(self, symbol: str, instant_ns: int) -> Quote | None:
         """Return the newest price stamped before an instant; None when the last two are not, or there is none."""
         if self._bar_types is not None:
-            found = [self._bars.get(symbol), self._earlier_bars.get(symbol)]
+            found = [self._bars.get(symbol), *reversed(self._earlier_bars.get(symbol, ()))][:2]
         else:
             instrument_id = self._ids.get(symbol)
             found = [] if instrument_id is None else [self._cache.quote_tick(instrument_id, place) for place in (0, 1)]
@@ -99,20 +102,17 @@ class Prices:
     def earlier_of(self, symbol: str, *, gap_ns: int = 0) -> Quote | None:
         """Return the newest price before the newest one that is at least `gap_ns` older; the oldest known where none is.
 
-        None when there is only one since the start. As far back as Nautilus' cache goes: 10,000 prices.
+        None when there is only one since the start. At most 10,000 prices back, and of bars `bars_kept_ns`.
         """
-        if self._bar_types is not None:
-            data = self._earlier_bars.get(symbol)
-            bar_type = self._bar_types.get(symbol)
-            if data is not None and data.ts_event + gap_ns > self._bars[symbol].ts_event:
-                data = _before_gap(partial(self._cache.bar, bar_type), self._cache.bar_count(bar_type), gap_ns)
-        else:
-            instrument_id = self._ids.get(symbol)
+        instrument_id = self._ids.get(symbol)
+        if instrument_id is None:
             data = None
-            if instrument_id is not None:
-                data = _before_gap(
-                    partial(self._cache.quote_tick, instrument_id), self._cache.quote_tick_count(instrument_id), gap_ns
-                )
+        elif self._bar_types is None:
+            count = self._cache.quote_tick_count(instrument_id)
+            data = _before_gap(partial(self._cache.quote_tick, instrument_id), count, gap_ns)
+        else:
+            earlier = self._earlier_bars[symbol]
+            data = _before_gap(lambda place: earlier[-place] if place else self._bars[symbol], len(earlier) + 1, gap_ns)
         return None if data is None else self._quote(symbol, data)
 
     def bar_topic(self, symbol: str) -> str | None:
@@ -122,7 +122,10 @@ class Prices:
     def _on_bar(self, symbol: str, bar: Any) -> None:
         bars = self._bars
         if symbol in bars:
-            self._earlier_bars[symbol] = bars[symbol]
+            earlier, limit_ns = self._earlier_bars[symbol], bar.ts_event - self._bars_kept_ns
+            earlier.append(bars[symbol])
+            while len(earlier) > 1 and earlier[1].ts_event <= limit_ns:
+                earlier.popleft()
         bars[symbol] = bar
         for handler in self._bar_handlers:
             handler(bar)
@@ -159,6 +162,8 @@ def _before_gap(at: Callable[[int], Any], count: int, gap_ns: int) -> Any:
     if count < 2:
         return None
     limit_ns = at(0).ts_event - gap_ns
+    if at(1).ts_event <= limit_ns:
+        return at(1)
     low, high = 1, count - 1
     while low < high:
         middle = (low + high) // 2
