@@ -7,14 +7,14 @@ plan would need. A plan values by `orders.valuation`, which says why it cannot.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from itertools import repeat
 from operator import gt, is_, mul, sub
 from typing import Final, NamedTuple
 
 from engine.prices import Prices
 from orders.book import BookKeeper
-from orders.exact import EXACT, RAW_PLACES
+from orders.exact import RAW_PLACES, exact_operators
 from orders.values import Listing, MarketHours, MarketLimits, Rate
 
 ZERO: Final = Decimal(0)
@@ -115,7 +115,7 @@ class BookValuer:
         return self._laid_out
 
     def _summed(self, columns: Sequence[_Column], sums: Sequence[int], now_ns: int) -> Decimal | None:
-        with localcontext(EXACT):
+        with exact_operators():
             equity = self._cash(now_ns)
             for column, total in zip(columns, sums, strict=True):
                 rate = self.rate(column.currency, now_ns)
@@ -129,7 +129,7 @@ class BookValuer:
         if self._all_read:
             return {}
         self._all_read = True
-        with localcontext(EXACT):
+        with exact_operators():
             return {symbol: Decimal(raw).scaleb(-RAW_PLACES) * self._factor(symbol) for symbol, raw in self._raws.items()}
 
     def _factor(self, symbol: str) -> Decimal:
@@ -152,7 +152,7 @@ class BookValuer:
         currency, multiplier = self._units.get(symbol) or self._units.setdefault(symbol, self._unit_of(symbol))
         if multiplier is None:
             return None
-        with localcontext(EXACT):
+        with exact_operators():
             amount = units * multiplier
             exponent = amount.as_tuple().exponent
             assert isinstance(exponent, int)
@@ -178,7 +178,7 @@ class BookValuer:
         values: dict[str, Decimal] = {}
         rates: dict[str, Decimal] = {self._base_currency: ONE}
         hours, oldest_ns, mark_of = self._hours_of(now_ns), now_ns - self._price_age_max_ns, self._prices.mark_of
-        with localcontext(EXACT):
+        with exact_operators():
             equity = self._cash(now_ns)
             if equity is None:
                 return None

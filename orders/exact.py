@@ -44,11 +44,12 @@ SHORT: Final = Context(prec=6, rounding=ROUND_HALF_EVEN, traps=_FAULTS)
 _BEYOND: Final = (Inexact, InvalidOperation, Overflow, Subnormal, Underflow, Clamped)
 
 
-class exact_operators:
+class exact_operators:  # reads as the function it stands for; cheaper to enter than a generator
     """Make operators exact within the block, or let them raise what `decimal` raises; serves one block at a time.
 
     EXACT itself is the thread's context meanwhile, not the copy `localcontext` makes (0.4 us a block instead of 1.1, several
-    blocks an order): nothing may change it.
+    blocks an order): nothing may change it. Blocks nest. No `await` within one, and no task or callback made for later: these
+    would take the context with them, and a quotient there would raise.
     """
 
     __slots__ = ("_before",)
@@ -61,17 +62,12 @@ class exact_operators:
         setcontext(self._before)
 
 
-class exact_arithmetic:  # reads as the function it stands for; cheaper to enter than a generator
-    """Make operators exact within the block; serves one block at a time. See `exact_operators`.
-
-    Raises `InputError` NUMBER_RANGE when a sum, a product or a whole quotient needs more than 400 digits.
+class exact_arithmetic(exact_operators):
+    """The same for numbers from outside: raises `InputError` NUMBER_RANGE when a sum, a product or a whole quotient needs more
+    than 400 digits.
     """
 
-    __slots__ = ("_before",)
-
-    def __enter__(self) -> None:
-        self._before = getcontext()
-        setcontext(EXACT)
+    __slots__ = ()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         setcontext(self._before)

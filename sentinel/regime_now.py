@@ -7,11 +7,10 @@ change of gross and net from before the whole plan to after it; only the regime 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import localcontext
 
 from msgspec import structs
 
-from orders.exact import EXACT
+from orders.exact import exact_operators
 from orders.plan import Approval, Plan, Verdict
 from sentinel.controls import regime_parity
 from sentinel.facts import SentinelFacts, project
@@ -22,5 +21,5 @@ def regime_parity_now(made: Plan, approvals: Sequence[Approval], *, facts: Senti
     """Ask REGIME_PARITY about the approved lines of a plan; `facts` are those it was judged with, with the regime of now."""
     chosen = {approval.line: approval.quantity for approval in approvals}
     lines = [structs.replace(line, quantity=chosen[line.line]) for line in made.lines if line.line in chosen]
-    with localcontext(EXACT):
+    with exact_operators():
         return regime_parity(project(made, lines, facts=facts), facts=facts, limits=limits)[0]

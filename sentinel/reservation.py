@@ -62,7 +62,7 @@ class _Open:
 
 
 class Reservations:
-    """One per gate. Its methods are to be called inside `exact_arithmetic`, but for `mark` and `restore_open`."""
+    """One per gate. Its methods are to be called inside `exact_operators`, but for `mark` and `restore_open`."""
 
     def __init__(self, limits: SentinelLimits) -> None:
         self._limits = limits

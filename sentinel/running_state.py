@@ -111,7 +111,7 @@ class RunningState:
         now_ns: int,
         market_ns: int,
     ) -> Verdicts:
-        """Return the verdicts on one order of an approved line, inside `exact_arithmetic`; nothing is counted yet.
+        """Return the verdicts on one order of an approved line, inside `exact_operators`; nothing is counted yet.
 
         RESERVATION, MAX_ASSET_EXPOSURE, MAX_LEVERAGE, MESSAGE_LIMIT, LOSS_LIMIT, MARKET_SANITY, REDUCE_ONLY, FILL_DRIFT. An order
         of a line that reduces passes LOSS_LIMIT, MARKET_SANITY and FILL_DRIFT: a book can always be reduced.

@@ -1,5 +1,6 @@
 """The house holds its own rules: the import map, the two doors, and no trace of what must not be named."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -41,3 +42,18 @@ def test_tests_start_processes_in_one_place_which_kills_and_reaps_them() -> None
     """What a failed test leaves running writes on, and its warning fails whichever test is next."""
     starters = [path for path in sorted((ROOT / "tests").rglob("*.py")) if "subprocess.Popen(" in path.read_text()]
     assert [str(path.relative_to(ROOT)) for path in starters if path != Path(__file__)] == ["tests/children.py"]
+
+
+def test_nothing_is_awaited_yielded_or_put_off_inside_a_block_of_exact_operators() -> None:
+    """The context is the thread's: whatever goes on beside the block, or takes its context along, would reckon in it."""
+    later = {"create_task", "ensure_future", "call_soon", "call_later", "call_at", "call_soon_threadsafe", "run_in_executor"}
+    found = []
+    for path in sources():
+        for block in (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.With | ast.AsyncWith)):
+            names = {getattr(getattr(item.context_expr, "func", None), "id", "") for item in block.items}
+            if not names.isdisjoint({"exact_operators", "exact_arithmetic"}):
+                for inner in ast.walk(block):
+                    called = getattr(getattr(inner, "func", None), "attr", "") if isinstance(inner, ast.Call) else ""
+                    if isinstance(inner, ast.Await | ast.Yield | ast.YieldFrom) or called in later:
+                        found.append(f"{path.relative_to(ROOT)}:{inner.lineno}")
+    assert found == []
