@@ -8,7 +8,7 @@ from typing import Final
 
 from engine.run_config import RunConfig, load_config
 from lakehouse.layout import Layout, storage_error
-from lakehouse.run_inputs import InputFile, InputLine, InputsWriter, read_input
+from lakehouse.run_inputs import InputFile, InputLine, InputsWriter
 from orders.canonical import sha256_hex
 from orders.errors import ConfigError, InputError
 
@@ -55,10 +55,11 @@ def keep_inputs(config: RunConfig, layout: Layout, *, run_id: str) -> InputsWrit
 
 
 def kept_config(layout: Layout, lines: Iterable[InputLine]) -> RunConfig:
-    """Return the config of a run as it was kept, its files the kept ones. Raises `InputError` INPUT_MISSING, INPUT_ALTERED."""
+    """Return the config of a run as it was kept, its files the kept ones; `lines` and their bytes are proven already.
+
+    Raises `InputError` INPUT_MISSING where the config is not among them.
+    """
     kept: dict[tuple[str, str], InputFile] = {(one.kind, one.name): one for one in lines if isinstance(one, InputFile)}
-    for one in kept.values():
-        read_input(layout, one.sha256)  # they are what they were
     if (CONFIG, "") not in kept:
         raise InputError(
             "INPUT_MISSING",

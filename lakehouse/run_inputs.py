@@ -7,6 +7,7 @@ is listed was written, whole and durable, before it was used. The log names the 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -75,7 +76,7 @@ class InputsWriter:
     def __init__(self, layout: Layout, *, run_id: str) -> None:
         self._layout = layout
         self._known: set[str] = set()
-        self._whole = b""
+        self._hash = hashlib.sha256()  # of the list so far
         path = layout.inputs / f"{safe_name(run_id)}.jsonl"
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
@@ -93,7 +94,7 @@ class InputsWriter:
     @property
     def sha256(self) -> str:
         """Hex sha256 of the list as it is now."""
-        return sha256_hex(self._whole)
+        return self._hash.hexdigest()
 
     def put(self, data: bytes) -> str:
         """Keep bytes and return their sha256; what is there already is not written again."""
@@ -132,7 +133,7 @@ class InputsWriter:
             os.fdatasync(self._descriptor)
         except OSError as error:
             raise storage_error(error, self._layout.inputs) from error
-        self._whole += raw
+        self._hash.update(raw)
 
 
 def judged_bytes(outcome: ManifestOutcome) -> bytes:
@@ -150,8 +151,9 @@ def judged_of(data: bytes) -> ManifestOutcome:
         raise _malformed("a judgement", str(error)) from error
 
 
-def read_list(layout: Layout, *, run_id: str, sha256: str | None) -> tuple[InputLine, ...]:
+def read_list(layout: Layout, *, run_id: str, sha256: str | None, begins: str | None = None) -> tuple[InputLine, ...]:
     """Return the list of a run. `sha256`: what the log says of all of it; None: the run was cut off, a torn last line is left.
+    `begins`: what it says of the list's beginning; None: that is not asked.
 
     Raises `InputError` INPUTS_MISSING, INPUTS_ALTERED, INPUT_MALFORMED.
     """
@@ -166,19 +168,25 @@ def read_list(layout: Layout, *, run_id: str, sha256: str | None) -> tuple[Input
     head = found[0] if found else None
     if not isinstance(head, InputsOf) or head.v != INPUTS_VERSION or head.run_id != run_id:
         raise _malformed(f"a list of inputs of version {INPUTS_VERSION} of run {run_id} at {path}", repr(head))
+    if begins is not None and not _begins(data, begins):
+        raise _altered(path.name, sha256=f"{begins} of its beginning", found="another beginning")
     return found
 
 
-def check_list(layout: Layout, *, run_id: str, begins: str, whole: str | None) -> tuple[InputLine, ...]:
-    """Return a run's list when it, all bytes it names, and the recorded quotes that are still there, are what the log says.
+def read_kept(layout: Layout, *, run_id: str, begins: str, whole: str | None) -> tuple[InputLine, ...]:
+    """Return a run's list when it and all bytes it names are what the log says; see `read_list`.
 
-    Raises `InputError` INPUTS_MISSING, INPUTS_ALTERED, INPUT_MISSING, INPUT_ALTERED, MARKET_ALTERED, INPUT_MALFORMED.
+    Raises `InputError` INPUTS_MISSING, INPUTS_ALTERED, INPUT_MISSING, INPUT_ALTERED, INPUT_MALFORMED.
     """
-    kept = read_list(layout, run_id=run_id, sha256=whole)
-    if not starts_with(layout, run_id=run_id, sha256=begins):
-        raise _altered(f"{run_id}.jsonl", sha256=f"{begins} of its beginning", found="another beginning")
+    kept = read_list(layout, run_id=run_id, sha256=whole, begins=begins)
     for sha256 in hashes_of(kept):
         read_input(layout, sha256)
+    return kept
+
+
+def check_list(layout: Layout, *, run_id: str, begins: str, whole: str | None) -> tuple[InputLine, ...]:
+    """Do what `read_kept` does, for the recorded quotes that are still there too. Raises also `InputError` MARKET_ALTERED."""
+    kept = read_kept(layout, run_id=run_id, begins=begins, whole=whole)
     for name in altered_quotes(layout, kept):
         raise InputError(
             "MARKET_ALTERED",
@@ -219,12 +227,12 @@ def missing_quotes(layout: Layout, kept: Iterable[InputLine]) -> list[str]:
     return [one.name for one in kept if isinstance(one, MarketFile) and not (layout.top_of_book / safe_name(one.name)).exists()]
 
 
-def starts_with(layout: Layout, *, run_id: str, sha256: str) -> bool:
-    """Whether the list's beginning is what the log's `run_start` says."""
-    data = _read(layout, f"{safe_name(run_id)}.jsonl", code="INPUTS_MISSING", what=f"the list of inputs of run {run_id}")
-    end = 0
-    while (end := data.find(b"\n", end) + 1) > 0:
-        if sha256_hex(data[:end]) == sha256:
+def _begins(data: bytes, sha256: str) -> bool:
+    """Whether some first lines of the list have this sha256."""
+    so_far = hashlib.sha256()
+    for line in data.splitlines(keepends=True):
+        so_far.update(line)
+        if so_far.hexdigest() == sha256:
             return True
     return False
 

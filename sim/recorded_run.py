@@ -18,7 +18,7 @@ from lakehouse.examine import examine
 from lakehouse.layout import Layout
 from lakehouse.manifest import ManifestOutcome
 from lakehouse.rebuild import LogFold, decode_line
-from lakehouse.run_inputs import InputLine, MarketFile, Published, hashes_of, judged_of, read_input, read_list, starts_with
+from lakehouse.run_inputs import MarketFile, Published, judged_of, read_input, read_kept
 from orders.errors import ConfigError, InputError, NotAsked, NotYet
 
 QUOTE_COLUMNS: Final = ("ts_ns", "received_ns", "symbol", "bid", "ask", "bid_size", "ask_size")
@@ -66,8 +66,10 @@ def read_run(layout: Layout, run_id: str | None) -> RecordedRun:
     for line in lines[: start.seq - 1]:
         fold.apply(line)
     own = [line for line in lines[start.seq - 1 :] if line.run_id == start.run_id]
-    kept = _kept(layout, own, start=start)
     stop = own[-1] if isinstance(own[-1], records.RunStop) else None
+    assert start.inputs_sha256 is not None
+    whole = None if stop is None else stop.inputs_sha256
+    kept = read_kept(layout, run_id=start.run_id, begins=start.inputs_sha256, whole=whole)
     return RecordedRun(
         layout=layout,
         start=start,
@@ -128,22 +130,6 @@ def _start_of(lines: Sequence[records.AnyLine], run_id: str | None, *, layout: L
             action="Runs of this version keep them; an older one cannot be replayed.",
         )
     return start
-
-
-def _kept(layout: Layout, own: Sequence[records.AnyLine], *, start: records.RunStart) -> tuple[InputLine, ...]:
-    assert start.inputs_sha256 is not None
-    stop = own[-1]
-    kept = read_list(layout, run_id=start.run_id, sha256=stop.inputs_sha256 if isinstance(stop, records.RunStop) else None)
-    if not starts_with(layout, run_id=start.run_id, sha256=start.inputs_sha256):
-        raise InputError(
-            "INPUTS_ALTERED",
-            expected=f"a list of inputs of run {start.run_id} that begins as its first line says",
-            found="another beginning",
-            action="Change nothing and keep a copy; a person must look.",
-        )
-    for sha256 in hashes_of(kept):
-        read_input(layout, sha256)
-    return kept
 
 
 def read_quotes(layout: Layout, file: MarketFile) -> Any:
