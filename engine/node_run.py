@@ -26,7 +26,7 @@ from engine.node import STOPPED_BY_ITSELF, run_until, take_signals
 from engine.price_source import PriceSource
 from engine.quote_recorder import QuoteRecorder
 from engine.record_checks import refuse_foreign_record
-from engine.restore import Restored
+from engine.restore import Restored, withdraw_dead
 from engine.run_config import RunConfig
 from engine.run_faults import RunFaults
 from engine.snapshots_out import SnapshotWriter
@@ -254,9 +254,7 @@ class NodeRun(ABC):
             data_source=self._source.description,
             synthetic=list(self.inputs.synthetic),
         )
-        for order_id, cause in restored.dead:
-            trace = fold.open_orders[order_id]
-            assembly.recorder.withdraw(order_id, cause=cause, venue=trace.intent.venue, filled=trace.filled)
+        withdraw_dead(restored, fold=fold, recorder=assembly.recorder)
         assembly.desk.attach(assembly.strategy, restored.working, unwatched=restored.unwatched)
         self.journal.flush()
         if fold.last_booked_line:

@@ -55,6 +55,13 @@ class Restored(Record, frozen=True, kw_only=True):
     unanswered: tuple[Any, ...] = ()
 
 
+def withdraw_dead(restored: Restored, *, fold: LogFold, recorder: Recorder) -> None:
+    """Write what ended orders that never reached their venue."""
+    for order_id, cause in restored.dead:
+        trace = fold.open_orders[order_id]
+        recorder.withdraw(order_id, cause=cause, venue=trace.intent.venue, filled=trace.filled)
+
+
 def balances_of(
     keeper: BookKeeper,
     venue: str,

@@ -17,6 +17,7 @@ from nautilus_trader.model.identifiers import InstrumentId
 from engine.assemble import Parts, write_run_start
 from engine.inputs import Inputs, read_inputs
 from engine.lakehouse_client import portfolio_of
+from engine.restore import withdraw_dead
 from engine.run_config import RunConfig
 from lakehouse import records
 from lakehouse.layout import Layout
@@ -26,7 +27,7 @@ from lakehouse.rebuild import decode_line
 from sim.backtest import Backtest
 from sim.carried_orders import CarriedOrders
 from sim.feed import FeedQuote
-from sim.recorded_run import RecordedRun, read_quotes
+from sim.recorded_run import QUOTE_COLUMNS, RecordedRun, read_quotes
 from sim.replay_client import tick_of
 from strategies.target_portfolio import as_custom
 
@@ -117,9 +118,7 @@ def _play(test: Backtest, parts: Parts, run: RecordedRun, *, inputs: Inputs, say
         synthetic=list(inputs.synthetic),
     )
     if test.restored is not None:
-        for order_id, cause in test.restored.dead:
-            trace = run.fold.open_orders[order_id]
-            test.assembly.recorder.withdraw(order_id, cause=cause, venue=trace.intent.venue, filled=trace.filled)
+        withdraw_dead(test.restored, fold=run.fold, recorder=test.assembly.recorder)
         test.assembly.desk.attach(test.assembly.strategy, test.restored.working, unwatched=test.restored.unwatched)
         CarriedOrders(test)
     instruments = {
@@ -141,9 +140,7 @@ def _play(test: Backtest, parts: Parts, run: RecordedRun, *, inputs: Inputs, say
 
 def _ticks(table: Any, instruments: Any) -> Iterator[Any]:
     """Yield a batch's quotes of instruments that are traded, stamped as they were."""
-    columns = (
-        table.column(name).to_pylist() for name in ("ts_ns", "received_ns", "symbol", "bid", "ask", "bid_size", "ask_size")
-    )
+    columns = (table.column(name).to_pylist() for name in QUOTE_COLUMNS)
     for ts_ns, received_ns, symbol, bid, ask, bid_size, ask_size in zip(*columns, strict=True):
         instrument = instruments.get(symbol)
         if instrument is not None:

@@ -25,7 +25,7 @@ from lakehouse.lock import current_holder
 from orders.errors import ConfigError, NotAsked
 from sim.recorded_market import RecordedMarket
 from sim.recorded_run import RecordedRun, cut_off, read_run
-from sim.replay import replay
+from sim.replay import ENGINE, replay
 
 UNKEPT: Final = "was not kept: the replay read it where it lies today"
 
@@ -133,7 +133,7 @@ def _remarks(run: RecordedRun, config: RunConfig, market: RecordedMarket) -> lis
     ]
     if any(section.participation_max is not None for section in config.schedules_section.values()):
         remarks.append("public trades are not replayed: what a schedule took of the market's volume may differ")
-    halts = sum(isinstance(line, records.HaltLine) and line.by == "engine" for line in run.lines)
+    halts = sum(isinstance(line, records.HaltLine) and line.by == ENGINE for line in run.lines)
     if halts:
         remarks.append(f"the run halted itself {halts} times: what it did not send after that, the replay may")
     return remarks
