@@ -59,9 +59,9 @@ class BelievedValues:
 
     def _stood(self, stamp: int | None, first: int | None) -> bool:
         """Whether the newest price is another one than the first that said so, and as much later as it must be."""
-        if stamp is None or first is None or not self._confirm_ns:
-            return stamp != first and not (self._confirm_ns and None in (stamp, first))
-        return stamp - first >= self._confirm_ns
+        if not self._confirm_ns:
+            return stamp != first
+        return stamp is not None and first is not None and stamp - first >= self._confirm_ns
 
     def _near(self, value: Decimal, known: Decimal) -> bool:
         return abs(value - known) <= self._jump_max * known
