@@ -7,6 +7,8 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from engine.assemble import Assembly
 from engine.config_checks import cross_problems
 from engine.config_sections import DataSection
@@ -36,8 +38,8 @@ def with_live_data(config: RunConfig, text: str) -> RunConfig:
     given = {"kind": "ccxt", "exchange": exchange, "stale_ms": STALE_MS} | ({"endpoint": endpoint} if "@" in rest else {})
     try:
         data = DataSection.model_validate(given)
-    except ValueError as error:
-        raise _data_option(text, "; ".join(str(item["msg"]) for item in error.errors())) from error  # type: ignore[attr-defined]
+    except ValidationError as error:
+        raise _data_option(text, "; ".join(item["msg"] for item in error.errors())) from error
     problems = cross_problems({"data": data, "venues": config.venues})
     mine = [f"{'.'.join(key)} {message}" for key, message in problems if key[0] == "data"]
     if mine:
