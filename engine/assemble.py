@@ -46,7 +46,7 @@ from orders.canonical import canonical_sha256, plain
 from orders.plan import PlanPolicy
 from orders.schedule import Schedule
 from orders.values import AccountKind, Listing, MarketLimits, Rate
-from sentinel.limits import SentinelLimits
+from sentinel.limits import SentinelLimits, limits_sha256
 from strategies.manifest_strategy import ManifestStrategy
 from strategies.schedules.algorithm import ScheduleAlgorithm
 
@@ -145,7 +145,7 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
             run_id=parts.run_id,
             environment=config.environment,
             config_sha256=config.sha256,
-            limits_sha256=canonical_sha256(limits),
+            limits_sha256=limits_sha256(limits),
             market_limits_sha256=parts.market_limits_sha256,
             assumptions_sha256=canonical_sha256(config.assumptions()),
             base_currency=policy.base_currency,

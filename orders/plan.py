@@ -239,7 +239,6 @@ class Judgement(Record, frozen=True, kw_only=True):
     message: str
     verdicts: tuple[Verdict, ...]
     approvals: tuple[Approval, ...]
-    limits_sha256: str
     plan_sha256: str | None
     must_halt: bool = False
 

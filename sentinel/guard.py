@@ -21,7 +21,7 @@ from sentinel.controls import Verdicts
 from sentinel.facts import SentinelFacts as SentinelFacts
 from sentinel.facts import far_touch, project
 from sentinel.fill_drift import FILL_DRIFT
-from sentinel.limits import SentinelLimits, limits_sha256
+from sentinel.limits import SentinelLimits
 from sentinel.line_caps import MAX_ORDER_VOLUME, REDUCE_ONLY, Capped, max_order_volume, reduce_only, second_legs
 from sentinel.loss import LOSS_LIMIT
 from sentinel.market_hours import line_hours
@@ -97,7 +97,6 @@ def judge_plan(
             message=failure.observed,
             verdicts=(failure,),
             approvals=(),
-            limits_sha256="",
             plan_sha256=None,
             must_halt=True,
         )
@@ -107,7 +106,6 @@ def _judge(
     plan: Plan, *, facts: SentinelFacts, limits: SentinelLimits, sha256: str | None, schedules: Mapping[str, str]
 ) -> Judgement:
     plan_hash = plan_sha256(plan) if sha256 is None else sha256
-    limits_hash = limits_sha256(limits)
     trading = [line for line in plan.lines if line.trades]
     ids = {
         line.line: client_order_id(
@@ -169,7 +167,6 @@ def _judge(
         message=_approved_words(len(approvals), trading=len(trading), verdicts=verdicts) if first is None else _words(first),
         verdicts=verdicts,
         approvals=approvals,
-        limits_sha256=limits_hash,
         plan_sha256=plan_hash,
         must_halt=broken,
     )
