@@ -22,17 +22,10 @@ from commands.output import Exit, print_json
 from commands.plan import Snapshots, inputs_of, read_snapshots, stretched
 from commands.preview_standing import standing_of
 from engine.run_config import RunConfig, load_config
-from lakehouse.flatten_request import (
-    BY_LENGTH_MAX,
-    LIFE_MAX_NS,
-    REASON_LENGTH_MAX,
-    FlattenRequest,
-    read_request,
-    text_is_sound,
-    write_request,
-)
+from lakehouse.flatten_request import LIFE_MAX_NS, FlattenRequest, read_request, write_request
 from lakehouse.layout import Layout
 from lakehouse.lock import Holder, current_holder
+from lakehouse.person_file import BY_LENGTH_MAX, REASON_LENGTH_MAX, text_is_sound
 from orders.errors import ConfigError, InputError
 from orders.flatten import Scope
 from orders.plan import Judgement, Plan, PlanInputs, plan_document, plan_sha256

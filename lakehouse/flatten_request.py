@@ -10,13 +10,19 @@ import contextlib
 import json
 import os
 import re
-import stat
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from lakehouse.layout import Layout, replace_file, storage_error, sync_directory
+from lakehouse.person_file import (
+    BY_LENGTH_MAX,
+    NANOSECONDS,
+    REASON_LENGTH_MAX,
+    move_directory_aside,
+    read_person_file,
+    text_is_sound,
+)
 from orders.errors import InputError
 from orders.flatten import Scope
 from orders.values import Record
@@ -25,11 +31,8 @@ REQUEST_VERSION: Final = 1
 REQUEST_SIZE_MAX: Final = 262_144  # bytes; a thousand symbols are 30 kB
 SYMBOLS_MAX: Final = 1_000
 LIFE_MAX_NS: Final = 24 * 3_600 * 1_000_000_000  # what is not carried out within a day must be asked for again
-BY_LENGTH_MAX: Final = 64
-REASON_LENGTH_MAX: Final = 500
 REQUEST_ID: Final = re.compile(r"[0-9a-f]{32}")
 SHA256: Final = re.compile(r"[0-9a-f]{64}")
-NANOSECONDS: Final = re.compile(r"[0-9]{1,19}")
 NAME: Final = re.compile(r"[\x21-\x7e]{1,128}")
 
 
@@ -64,11 +67,6 @@ class _Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 REQUEST_FIELDS: Final = frozenset(_Document.__struct_fields__)
 
 
-def text_is_sound(text: str, *, length_max: int) -> bool:
-    """Whether a name or a reason may go into the log: not blank, printable, not longer."""
-    return bool(text.strip()) and len(text) <= length_max and text.isprintable()
-
-
 def write_request(layout: Layout, request: FlattenRequest) -> None:
     """Put a request where the run looks, whole or not at all. Raises `StorageError`; `InputError` where it is none."""
     document = _Document(
@@ -96,7 +94,7 @@ def read_request(layout: Layout) -> FlattenRequest | None:
     Raises `InputError` FLATTEN_INVALID: not a plain file of ours, too large, not of this format, a field that cannot be.
     `StorageError` where the disk does not say.
     """
-    data = _bytes(layout.flatten_request)
+    data = read_person_file(layout.flatten_request, size_max=REQUEST_SIZE_MAX, invalid=_invalid)
     if data is None:
         return None
     try:
@@ -123,40 +121,12 @@ def set_aside(layout: Layout) -> None:
     """
     path = layout.flatten_request
     try:
-        with contextlib.suppress(FileNotFoundError):
-            if stat.S_ISDIR(path.lstat().st_mode):  # a directory cannot be renamed over a file
-                path.rename(path.with_name(f"{layout.flatten_refused.name}.d-{path.lstat().st_mtime_ns}"))
-            else:
+        if not move_directory_aside(path, name=layout.flatten_refused.name):
+            with contextlib.suppress(FileNotFoundError):
                 os.replace(path, layout.flatten_refused)
-            sync_directory(layout.directory)
+        sync_directory(layout.directory)
     except OSError as error:
         raise storage_error(error, path) from error
-
-
-def _bytes(path: Path) -> bytes | None:
-    """Read without following a link and without waiting for a pipe."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise _invalid("a plain file", error.strerror or "none that can be opened") from error
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise _invalid("a plain file", "something else")
-        if status.st_uid != os.geteuid():
-            raise _invalid("a file of the user the run has", f"one of user {status.st_uid}")
-        data = b""
-        while chunk := os.read(descriptor, REQUEST_SIZE_MAX + 1 - len(data)):
-            data += chunk
-    except OSError as error:
-        raise storage_error(error, path) from error
-    finally:
-        os.close(descriptor)
-    if len(data) > REQUEST_SIZE_MAX:
-        raise _invalid(f"at most {REQUEST_SIZE_MAX} bytes", "more")
-    return data
 
 
 def _request_of(found: _Document) -> FlattenRequest:

@@ -5,21 +5,26 @@ Only the process that holds the data directory writes the log, and a resume must
 
 from __future__ import annotations
 
-import os
-import re
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from lakehouse.layout import Layout, replace_file, storage_error, sync_directory
+from lakehouse.person_file import (
+    BY_LENGTH_MAX,
+    NANOSECONDS,
+    REASON_LENGTH_MAX,
+    move_directory_aside,
+    read_person_file,
+    text_is_sound,
+)
 from orders.errors import InputError
 from orders.values import Record
 
 VERSION: Final = 1
 SIZE_MAX: Final = 4_096
 LIFE_NS: Final = 60 * 1_000_000_000  # a run that is alive looks several times a second
-NANOSECONDS: Final = re.compile(r"[0-9]{1,19}")
 
 
 class ResumeRequest(Record, frozen=True, kw_only=True):
@@ -48,27 +53,22 @@ def write_resume(layout: Layout, request: ResumeRequest) -> None:
 
 
 def read_resume(layout: Layout) -> ResumeRequest | None:
-    """Return the request that waits, None where there is none. Raises `InputError` RESUME_INVALID: it is none of ours."""
-    path = layout.resume_request
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
+    """Return the request that waits, None where there is none. Raises `InputError` RESUME_INVALID: it is none of ours.
+
+    `StorageError` where the disk does not say.
+    """
+    data = read_person_file(layout.resume_request, size_max=SIZE_MAX, invalid=lambda expected, found: _invalid(found))
+    if data is None:
         return None
-    except OSError as error:
-        raise _invalid(error.strerror or "a file that cannot be opened") from error
     try:
-        if os.fstat(descriptor).st_uid != os.geteuid():
-            raise _invalid("a file of another user")
-        data = os.read(descriptor, SIZE_MAX + 1)
         found = msgspec.json.decode(data, type=_Document)
-    except (OSError, msgspec.DecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _invalid(str(error)[:160]) from error
-    finally:
-        os.close(descriptor)
     sound = (
         found.version == VERSION
         and NANOSECONDS.fullmatch(found.created_ns) is not None
-        and all(text.strip() and len(text) <= most and text.isprintable() for text, most in ((found.by, 64), (found.reason, 500)))
+        and text_is_sound(found.by, length_max=BY_LENGTH_MAX)
+        and text_is_sound(found.reason, length_max=REASON_LENGTH_MAX)
     )
     if not sound:
         raise _invalid("a version, a time, a name or a reason that cannot be")
@@ -81,9 +81,7 @@ def answer_resume(layout: Layout, refusal: str) -> None:
     if refusal:
         _replace(layout.resume_refused, refusal.encode() + b"\n")
     try:
-        if path.is_dir() and not path.is_symlink():
-            path.rename(path.with_name(f"{layout.resume_refused.name}.d-{path.lstat().st_mtime_ns}"))
-        else:
+        if not move_directory_aside(path, name=layout.resume_refused.name):
             path.unlink(missing_ok=True)
         sync_directory(layout.directory)
     except OSError as error:

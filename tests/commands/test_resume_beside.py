@@ -112,9 +112,10 @@ def test_what_the_engine_halted_itself_is_not_resumed_beside_it(tmp_path: Path, 
     ("made", "words"),
     [
         (lambda: ResumeRequest(run_id="another", by="ben", reason="why", created_ns=1), "it is for run another"),
-        ("rubbish", "a plain file of `sluice resume`"),
+        (b"rubbish", "a plain file of `sluice resume`"),
+        (b'{"version":1,"run_id":"r","by":"\xff","reason":"why","created_ns":"1"}', "a plain file of `sluice resume`"),
     ],
-    ids=["of another run and old", "rubbish"],
+    ids=["of another run and old", "rubbish", "no UTF-8"],
 )
 def test_a_request_that_is_not_this_runs_resumes_nothing(made: Any, words: str, tmp_path: Path) -> None:
     world = day(tmp_path, until_ms=2_500)
@@ -125,7 +126,7 @@ def test_a_request_that_is_not_this_runs_resumes_nothing(made: Any, words: str, 
         if callable(made):
             write_resume(world.layout, made())
         else:
-            world.layout.resume_request.write_text(made)
+            world.layout.resume_request.write_bytes(made)
 
     ran = run_shadow(world, beside=beside)
     assert [line["action"] for line in ran.of("halt")] == ["halt"]
