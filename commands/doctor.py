@@ -27,6 +27,7 @@ from engine.run_config import RunConfig, load_config
 from lakehouse.layout import Layout
 from lakehouse.lock import current_holder
 from lakehouse.permission import read_halt
+from lakehouse.private_file import KEYS
 from lakehouse.regime_audit import STALE, read_regime_audit
 from lakehouse.verifier import verify
 from orders.errors import SluiceError
@@ -38,7 +39,6 @@ FREE_WARN_BYTES: Final = 2_000_000_000
 SYNC_TRIES: Final = 5
 SYNC_WARN_MS: Final = 50.0  # every group commit waits this long
 CLOCK_SKEW_MAX_S: Final = 2.0  # between this process and the file system
-KEYS: Final = Path("~/.config/sluice/keys")
 
 
 def run(path: Path, *, as_json: bool) -> int:

@@ -13,6 +13,7 @@ import msgspec
 from lakehouse.layout import Layout
 from lakehouse.live_note import LiveNote, read_halt_seen, read_live_note
 from lakehouse.lock import Holder, current_holder
+from lakehouse.private_file import KEYS
 from lakehouse.process_identity import kill_process
 from orders.errors import ConfigError, SluiceError
 from orders.values import Record
@@ -81,7 +82,6 @@ def _note(layout: Layout, *, config: Path | None, keys: Path | None) -> LiveNote
         return note if note is None or keys is None else msgspec.structs.replace(note, keys=str(keys.expanduser().absolute()))
     from engine.run_config import load_config
     from live.dead_man import note_of
-    from live.live_run import KEYS
 
     loaded = load_config(config)
     if loaded.live is None:

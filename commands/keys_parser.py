@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from commands.data_options import decimal
+from lakehouse.private_file import KEYS
 
-KEYS: Final = Path("~/.config/sluice/keys")
 HOURS_MAX: Final = 24
 
 type Work = Callable[[argparse.Namespace], int]

@@ -18,11 +18,12 @@ from typing import Any, Final, NoReturn
 
 from commands import calibrate as calibrate_command
 from commands.data_options import add_data_commands
-from commands.keys_parser import KEYS, add_keys
+from commands.keys_parser import add_keys
 from commands.limits_parser import add_limits
 from commands.output import Exit, exit_code, print_error
 from commands.rehearse_parser import add_rehearse
 from commands.report_parser import add_report
+from lakehouse.private_file import KEYS
 from orders.errors import ConfigError, SluiceError
 
 DEFAULT_CONFIG: Final = Path("data/configs/shadow.toml")

@@ -29,6 +29,7 @@ from engine.trading_node import MadeNode, make_trading_node
 from lakehouse import records
 from lakehouse.layout import Layout
 from lakehouse.lock import DataDirectoryLock
+from lakehouse.private_file import KEYS
 from lakehouse.rebuild import LogFold
 from lakehouse.verifier import verify
 from live.account_watch import AccountWatch
@@ -44,7 +45,6 @@ from venues.ccxt.timing import CcxtTiming
 from venues.ccxt.trading_profiles import TradingProfile
 from venues.secrets import Redactor
 
-KEYS: Final = Path("~/.config/sluice/keys")
 CONNECT_EXTRA_S: Final = 60.0  # beyond the time after which an unanswered order is proven absent
 
 

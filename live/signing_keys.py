@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from pathlib import Path
 from typing import Final
 
@@ -16,10 +15,10 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from lakehouse.private_file import Unfit, read_private
 from orders.errors import ConfigError
 from sentinel.dsse import public_text
 
-KEYS: Final = Path("~/.config/sluice/keys")
 NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 SIZE_MAX: Final = 4_096  # bytes; an Ed25519 key in PEM is 119
 
@@ -60,20 +59,13 @@ def load_key(name: str, *, directory: Path) -> Ed25519PrivateKey:
     """Return a person's key. Raises `ConfigError` KEY_NAME, KEY_MISSING, KEY_REFUSED (a link, open to others)."""
     path = key_path(name, directory=directory)
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except FileNotFoundError as error:
+        data = read_private(path, owners=frozenset({os.getuid()}), mode_fits=lambda mode: not mode & 0o077, size_max=SIZE_MAX)
+    except Unfit as error:
+        raise _refused(path, str(error)) from error
+    if data is None:
         raise ConfigError(
             "KEY_MISSING", expected=f"the key of {name} at {path}", found="none", action=f"`sluice keys new {name}` makes one."
-        ) from error
-    except OSError as error:
-        raise _refused(path, f"{error.strerror}; a symbolic link is not followed") from error
-    with os.fdopen(handle, "rb") as file:
-        state = os.fstat(file.fileno())
-        if not stat.S_ISREG(state.st_mode):
-            raise _refused(path, "no plain file")
-        if state.st_uid != os.getuid() or stat.S_IMODE(state.st_mode) & 0o077:
-            raise _refused(path, f"owner {state.st_uid}, mode {stat.S_IMODE(state.st_mode):04o}")
-        data = file.read(SIZE_MAX)
+        )
     try:
         key = load_pem_private_key(data, password=None)
     except (ValueError, TypeError) as error:

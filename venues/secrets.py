@@ -10,12 +10,12 @@ import base64
 import logging
 import os
 import re
-import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from lakehouse.private_file import Unfit, read_private
 from orders.errors import ConfigError
 
 NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -85,27 +85,13 @@ def load_secret(
 
 
 def _read(path: Path, *, owner: int, of_systemd: bool) -> bytes | None:
-    """Return a secret file's bytes, None where there is none. What is checked is the file that was opened."""
+    """Return a secret file's bytes, None where there is none."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise _refused(path, f"{error.strerror} (a symbolic link is not followed)") from error
-    try:
-        state = os.fstat(handle)
-        if not stat.S_ISREG(state.st_mode):
-            raise _refused(path, "no plain file")
-        if state.st_uid != owner and not (of_systemd and state.st_uid == 0):
-            raise _refused(path, f"owned by uid {state.st_uid}, not {owner}")
-        mode = stat.S_IMODE(state.st_mode)
-        if mode & 0o037 if of_systemd else mode != 0o400:  # systemd grants by an access list, which shows as a group's bit
-            raise _refused(path, f"mode {mode:04o}")
-        if state.st_size > FILE_MAX:
-            raise _refused(path, f"{state.st_size} bytes")
-        return os.read(handle, FILE_MAX)
-    finally:
-        os.close(handle)
+        if of_systemd:  # it grants by an access list, which shows as a group's bit
+            return read_private(path, owners=frozenset({owner, 0}), mode_fits=lambda mode: not mode & 0o037, size_max=FILE_MAX)
+        return read_private(path, owners=frozenset({owner}), mode_fits=lambda mode: mode == 0o400, size_max=FILE_MAX)
+    except Unfit as error:
+        raise _refused(path, str(error)) from error
 
 
 def _refused(path: Path, found: str) -> ConfigError:

@@ -40,7 +40,7 @@ def test_a_name_that_is_a_path_makes_no_key(name: str, tmp_path: Path, capsys: p
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("state", ["others may read", "a link", "not a key", "another kind of key", "a pipe"])
+@pytest.mark.parametrize("state", ["others may read", "a link", "not a key", "another kind of key", "a pipe", "a directory"])
 def test_a_key_that_is_not_its_owner_s_alone_is_refused(state: str, tmp_path: Path) -> None:
     make_key("alice", directory=tmp_path)
     path = tmp_path / "alice.pem"
@@ -52,6 +52,9 @@ def test_a_key_that_is_not_its_owner_s_alone_is_refused(state: str, tmp_path: Pa
     elif state == "a pipe":
         path.unlink()
         os.mkfifo(path, 0o400)
+    elif state == "a directory":
+        path.unlink()
+        path.mkdir(0o700)
     else:
         from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
         from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
