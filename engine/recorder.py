@@ -32,6 +32,7 @@ from orders.errors import StorageError
 from orders.schedule import SCHEDULE_DONE
 from orders.values import Listing, MarketLimits, Quote
 from sentinel.order_check import OrderVerdict
+from venues.nautilus_numbers import EXACT_FEE
 
 ONE = Decimal(1)
 
@@ -346,5 +347,5 @@ class Recorder(PlanRecorder):
 
 def exact_fee(event: Any, rounded: Decimal) -> Decimal:
     """Return the fee of a fill event; a venue's client says it exactly in `info` where Nautilus' currency has fewer decimals."""
-    text = event.info.get("fee") if event.info else None
+    text = event.info.get(EXACT_FEE) if event.info else None
     return rounded if text is None else Decimal(text)

@@ -15,8 +15,8 @@ from lakehouse.layout import Layout
 from lakehouse.live_note import HaltSeen, write_beside
 from lakehouse.permission import Permission
 from live.last_cancel import words_of
+from venues.answers import VenueOrder
 from venues.ccxt.execution_client import CcxtExecutionClient
-from venues.ccxt.private_parse import VenueOrder
 from venues.ccxt.sweep import settle_s_of, sweep
 from venues.ccxt.trading_profiles import TradingProfile
 

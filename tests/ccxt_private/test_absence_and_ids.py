@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from orders.values import MarketLimits, OrderKind, Side
-from venues.ccxt.absence import ANSWERS_MIN, AbsenceEvidence
+from venues.absence import ANSWERS_MIN, AbsenceEvidence
+from venues.answers import VenueBalance, VenueFill
 from venues.ccxt.balances import Balances
 from venues.ccxt.client_ids import ClientIdRule, from_venue, to_venue
-from venues.ccxt.private_parse import VenueBalance, VenueFill
 from venues.ccxt.terms import Terms, Unsendable, terms_of
 from venues.ccxt.trading_profiles import BINANCE, TRADING_PROFILES
 

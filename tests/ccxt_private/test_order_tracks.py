@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orders.values import Side
-from venues.ccxt.order_tracks import OrderTracks, Track
-from venues.ccxt.private_parse import VenueFill, VenueOrder, VenueStatus
+from venues.answers import VenueFill, VenueOrder, VenueStatus
+from venues.order_tracks import OrderTracks, Track
 
 OURS = "0123456789abcdef" * 2
 D = Decimal

@@ -10,16 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orders.values import Side
-from venues.ccxt.private_parse import (
-    Malformed,
-    VenueBalance,
-    VenueFill,
-    VenueOrder,
-    VenueStatus,
-    parse_balances,
-    parse_fill,
-    parse_order,
-)
+from venues.answers import Malformed, VenueBalance, VenueFill, VenueOrder, VenueStatus
+from venues.ccxt.private_parse import parse_balances, parse_fill, parse_order
 from venues.ccxt.trading_profiles import BINANCE
 
 D = Decimal

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from orders.errors import ConfigError
 from orders.values import OrderKind, Side
-from venues.ccxt.private_parse import Malformed, VenueFill, VenueOrder, VenueStatus
+from venues.answers import Malformed, VenueFill, VenueOrder, VenueStatus
 from venues.ibkr.gateway import HOST, gateway
 from venues.ibkr.order_errors import Says, says
 from venues.ibkr.order_refs import client_order_id_of

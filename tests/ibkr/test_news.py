@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.ccxt_private.test_order_tracks import OURS, Order, Told
-from venues.ccxt.order_tracks import OrderTracks, Track
 from venues.ibkr.news import News
 from venues.ibkr.order_errors import Says
+from venues.order_tracks import OrderTracks, Track
 
 D = Decimal
 AAPL = "NASDAQ:AAPL"

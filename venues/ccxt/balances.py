@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from orders.values import Record, Side
-from venues.ccxt.private_parse import ZERO, VenueBalance, VenueFill
+from venues.answers import ZERO, VenueBalance, VenueFill
 
 
 class Holding(Record, frozen=True, kw_only=True):

@@ -11,10 +11,10 @@ import contextlib
 from typing import Any, Final
 
 from venues.base import WireTap
-from venues.ccxt.order_tracks import OrderTracks, Track
 from venues.ccxt.private_api import PrivateApi
 from venues.ccxt.resolver import Resolver
 from venues.ccxt.timing import CcxtTiming
+from venues.order_tracks import OrderTracks, Track
 
 POSTING_LOOK_S: Final = 0.05
 

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from venues.ccxt.order_tracks import Track
 from venues.ccxt.streams import StreamEvent
 from venues.ccxt.terms import Unsendable
+from venues.order_tracks import Track
 
 
 class Watch:

@@ -26,7 +26,6 @@ from venues.ccxt.client_ids import to_venue
 from venues.ccxt.client_watch import Watch
 from venues.ccxt.egress import VenueClient
 from venues.ccxt.order_events import OrderEvents
-from venues.ccxt.order_tracks import FillKey, OrderTracks, Track
 from venues.ccxt.private_api import PrivateApi
 from venues.ccxt.reports import Reports
 from venues.ccxt.resolver import Resolver
@@ -35,6 +34,7 @@ from venues.ccxt.terms import Terms, Unsendable, terms_of
 from venues.ccxt.timing import CcxtTiming
 from venues.ccxt.trading_profiles import TradingProfile
 from venues.ccxt.user_streams import UserStreams
+from venues.order_tracks import FillKey, OrderTracks, Track
 
 SOON_S: Final = 0.05
 KINDS: Final = {OrderType.MARKET: OrderKind.MARKET, OrderType.LIMIT: OrderKind.LIMIT}

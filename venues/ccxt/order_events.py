@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from typing import Any
 
 from nautilus_trader.model.enums import LiquiditySide, OrderType, TimeInForce
 from nautilus_trader.model.identifiers import TradeId, VenueOrderId
-from nautilus_trader.model.objects import AccountBalance, Currency, Money, Price, Quantity
+from nautilus_trader.model.objects import AccountBalance, Price, Quantity
 
 from orders.canonical import decimal_text
 from orders.values import Side
+from venues.answers import ZERO, VenueFill, VenueStatus
 from venues.ccxt.balances import Balances
-from venues.ccxt.order_tracks import Track
-from venues.ccxt.private_parse import ZERO, VenueFill, VenueStatus
+from venues.nautilus_numbers import EXACT_FEE, at_least_places, money
+from venues.order_tracks import Track
 
-EXACT_FEE = "fee"  # key of a fill event's `info`: what the venue took, where Nautilus' currency has fewer decimals
 GOES_AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
 
 
@@ -131,17 +130,3 @@ class OrderEvents:
             total = money(free.as_decimal() + locked.as_decimal(), code)
             balances.append(AccountBalance(total, locked, free))
         self._client.generate_account_state(balances=balances, margins=[], reported=True, ts_event=self._now_ns())
-
-
-def money(amount: Decimal, code: str) -> Any:
-    """Return an amount as Nautilus' money; more decimals than the currency has are cut toward zero."""
-    currency = Currency.from_str(code)
-    step = Decimal(1).scaleb(-currency.precision)
-    return Money.from_decimal(amount.quantize(step, rounding="ROUND_DOWN"), currency)
-
-
-def at_least_places(value: Decimal, places: int) -> str:
-    """Return a number as text with the instrument's decimals, or more where it has more: nothing is rounded."""
-    exponent = value.normalize().as_tuple().exponent
-    assert isinstance(exponent, int)
-    return f"{value:.{max(places, -exponent, 0)}f}"

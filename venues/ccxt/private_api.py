@@ -12,10 +12,11 @@ from typing import Any, Final
 from ccxt.base import errors
 
 from orders.values import Record
+from venues.answers import Malformed, VenueBalance, VenueFill, VenueOrder
 from venues.ccxt.client_ids import to_venue
 from venues.ccxt.egress import VenueClient
 from venues.ccxt.outcomes import Outcome, never_left, outcome_of
-from venues.ccxt.private_parse import Malformed, VenueBalance, VenueFill, VenueOrder, parse_balances, parse_fill, parse_order
+from venues.ccxt.private_parse import parse_balances, parse_fill, parse_order
 from venues.ccxt.terms import Terms
 from venues.ccxt.trading_profiles import TradingProfile
 from venues.ccxt.wire import shapes, tame, urgent

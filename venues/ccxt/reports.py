@@ -16,9 +16,9 @@ from nautilus_trader.model.objects import Price, Quantity
 
 from orders.errors import VenueUnavailable
 from orders.values import Side
-from venues.ccxt.order_events import at_least_places, money
+from venues.answers import VenueFill, VenueOrder, VenueStatus
 from venues.ccxt.private_api import NoAnswer
-from venues.ccxt.private_parse import VenueFill, VenueOrder, VenueStatus
+from venues.nautilus_numbers import at_least_places, money
 
 TYPES: Final = {"market": OrderType.MARKET, "limit": OrderType.LIMIT}
 SIDES: Final = {Side.BUY: OrderSide.BUY, Side.SELL: OrderSide.SELL}

@@ -12,14 +12,14 @@ from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import Final
 
-from venues.ccxt.absence import AbsenceEvidence
-from venues.ccxt.order_tracks import OrderTracks, Track
+from venues.absence import AbsenceEvidence
+from venues.answers import VenueFill, VenueOrder, VenueStatus
 from venues.ccxt.private_api import Listed, NoAnswer, NotThere, PrivateApi
-from venues.ccxt.private_parse import VenueFill, VenueOrder, VenueStatus
+from venues.ccxt.ticks import NS_PER_MS
 from venues.ccxt.timing import NS, CcxtTiming
+from venues.order_tracks import OrderTracks, Track
 
 LISTS: Final = ("open", "closed", "trades")
-NS_PER_MS: Final = 1_000_000
 
 
 class Look(StrEnum):

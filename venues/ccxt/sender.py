@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 
 from venues.base import WireTap
-from venues.ccxt.order_tracks import OrderTracks, Track
 from venues.ccxt.outcomes import Outcome
 from venues.ccxt.private_api import Posted, PrivateApi
 from venues.ccxt.resolver import Look, Resolver
 from venues.ccxt.terms import Terms, Unsendable
 from venues.ccxt.timing import CcxtTiming
+from venues.order_tracks import OrderTracks, Track
 
 
 class Sender:

@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from orders.values import Record
+from venues.answers import VenueOrder
 from venues.ccxt.private_api import NoAnswer, PrivateApi
-from venues.ccxt.private_parse import VenueOrder
 from venues.ccxt.trading_profiles import TradingProfile
 
 LOOK_FIRST_S: Final = 0.25  # doubled up to `LOOK_LAST_S` while the venue does not answer or orders still work

@@ -12,13 +12,14 @@ from typing import Any, Final
 
 from ccxt.async_support.base.ws.cache import ArrayCacheBySymbolById
 
+from venues.answers import Malformed, VenueOrder
 from venues.ccxt.balances import Balances
-from venues.ccxt.order_tracks import OrderTracks
 from venues.ccxt.private_api import NoAnswer, PrivateApi
-from venues.ccxt.private_parse import Malformed, VenueOrder, parse_balances
-from venues.ccxt.resolver import NS_PER_MS
+from venues.ccxt.private_parse import parse_balances
 from venues.ccxt.streams import Stream, StreamEvent, backoff_s
+from venues.ccxt.ticks import NS_PER_MS
 from venues.ccxt.timing import NS, CcxtTiming
+from venues.order_tracks import OrderTracks
 
 CACHE_MAX: Final = 1_000
 ACTIVE_NS: Final = 600 * NS  # for so long after its last order a symbol is looked at by every heartbeat

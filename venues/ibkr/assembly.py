@@ -8,13 +8,13 @@ from typing import Any
 
 from orders.values import Listing, MarketLimits
 from venues.base import SecondLock, WireTap
-from venues.ccxt.order_tracks import FillKey
 from venues.ibkr.adapter import VENUE
 from venues.ibkr.data_client import IbkrDataClient
 from venues.ibkr.execution_client import IbkrExecutionClient
 from venues.ibkr.gateway import IbkrGateway, IbkrTiming
 from venues.ibkr.provider import ListedProvider
 from venues.ibkr.session import IbkrSession
+from venues.order_tracks import FillKey
 
 
 class IbkrLine:

@@ -12,12 +12,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from venues.base import WireTap
-from venues.ccxt.order_tracks import OrderTracks, Track
 from venues.ibkr.gateway import IbkrTiming
 from venues.ibkr.lookups import Lookups
 from venues.ibkr.news import News
 from venues.ibkr.order_errors import Says
 from venues.ibkr.session import IbkrSession
+from venues.order_tracks import OrderTracks, Track
 
 LINE_LOOK_S: Final = 0.05
 

@@ -19,7 +19,6 @@ from nautilus_trader.model.identifiers import AccountId
 from orders.errors import VenueUnavailable
 from orders.values import Listing, MarketLimits
 from venues.base import SecondLock, WireTap
-from venues.ccxt.order_tracks import FillKey, OrderTracks, Track
 from venues.ibkr.cancels import Cancels
 from venues.ibkr.gateway import IbkrGateway, IbkrTiming
 from venues.ibkr.lookups import Look, Lookups
@@ -29,6 +28,7 @@ from venues.ibkr.order_events import OrderEvents
 from venues.ibkr.provider import ListedProvider
 from venues.ibkr.sending import Sending
 from venues.ibkr.session import IbkrSession
+from venues.order_tracks import FillKey, OrderTracks, Track
 
 
 class IbkrExecutionClient(Sending, Noticing, InteractiveBrokersExecutionClient):

@@ -11,14 +11,14 @@ from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import Final
 
+from venues.absence import AbsenceEvidence
+from venues.answers import VenueStatus
 from venues.base import WireTap
-from venues.ccxt.absence import AbsenceEvidence
-from venues.ccxt.order_tracks import OrderTracks, Track
-from venues.ccxt.private_parse import VenueStatus
 from venues.ibkr.gateway import IbkrTiming
 from venues.ibkr.news import News
 from venues.ibkr.session import IbkrSession
 from venues.ibkr.watch import LISTS, Move, Silence, next_move
+from venues.order_tracks import OrderTracks, Track
 
 NS: Final = 1_000_000_000
 

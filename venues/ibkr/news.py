@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import Any, Final
 
 from orders.values import Side
-from venues.ccxt.order_tracks import FillKey, OrderTracks, Track
-from venues.ccxt.private_parse import Malformed, VenueOrder
+from venues.answers import Malformed, VenueOrder
 from venues.ibkr.order_errors import Says, says
 from venues.ibkr.order_refs import client_order_id_of
 from venues.ibkr.reading import correction_key, read_fill, read_order, read_status
+from venues.order_tracks import FillKey, OrderTracks, Track
 
 PENDING_MAX: Final = 10_000  # executions without a commission report; more is a stream of them that never comes
 

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from venues.ccxt.order_tracks import Track
 from venues.ibkr.order_errors import CLIENT_ID_TAKEN, LOST, Says
+from venues.order_tracks import Track
 
 
 class Noticing:

@@ -10,9 +10,9 @@ from nautilus_trader.model.identifiers import TradeId, VenueOrderId
 from nautilus_trader.model.objects import Price, Quantity
 
 from orders.canonical import decimal_text
-from venues.ccxt.order_events import EXACT_FEE, at_least_places, money
-from venues.ccxt.order_tracks import Track
-from venues.ccxt.private_parse import VenueFill, VenueStatus
+from venues.answers import VenueFill, VenueStatus
+from venues.nautilus_numbers import EXACT_FEE, at_least_places, money
+from venues.order_tracks import Track
 
 SIDES = {True: LiquiditySide.MAKER, False: LiquiditySide.TAKER, None: LiquiditySide.NO_LIQUIDITY_SIDE}
 

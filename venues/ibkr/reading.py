@@ -13,7 +13,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from orders.values import Side
-from venues.ccxt.private_parse import ZERO, Malformed, VenueFill, VenueOrder, VenueStatus
+from venues.answers import ZERO, Malformed, VenueFill, VenueOrder, VenueStatus
 from venues.ibkr.order_refs import client_order_id_of
 
 NUMBER_MAX: Final = Decimal(10) ** 15

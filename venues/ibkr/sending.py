@@ -8,8 +8,8 @@ from typing import Any, Final
 from nautilus_trader.model.enums import OrderSide, OrderType
 
 from orders.values import OrderKind, Side
-from venues.ccxt.order_tracks import Track
 from venues.ibkr.wire_check import wire_problem
+from venues.order_tracks import Track
 
 KINDS: Final = {OrderType.MARKET: OrderKind.MARKET, OrderType.LIMIT: OrderKind.LIMIT}
 LOCK: Final = "the second lock"

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
-from venues.ccxt.private_parse import ZERO, VenueFill, VenueOrder, VenueStatus
+from venues.answers import ZERO, VenueFill, VenueOrder, VenueStatus
 
 ORPHANS_MAX: Final = 1_000  # fills whose order is not known yet; a create answer names it within a moment
 ENDED_MAX: Final = 20_000  # ended orders that are still known, for fills that come late
