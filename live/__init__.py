@@ -1,1 +1,1 @@
-"""Live runs, arming and promotion: nothing here yet; no order can leave for a real venue."""
+"""Live runs: armed, reconciled, watched over from outside; so far at loopback stand-ins of a venue alone."""

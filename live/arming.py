@@ -1,7 +1,7 @@
 """May a live run begin? Every condition of the arming as one table, each with its code, what was found and what mends it.
 
-Nothing here reads a file or asks a venue: the facts are gathered by `live.preflight`. A fact that could not be had is None, and
-None refuses.
+Nothing here reads a file or asks a venue: `live.venue_link` and `live.live_run` gather the facts. A fact that could not be had is
+None, and None refuses.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ LIVE: Final = "live"
 class Condition(StrEnum):
     """What must hold, in the order in which it is told."""
 
-    CONFIG_NOT_LIVE = "CONFIG_NOT_LIVE"
     ENV_NOT_LIVE = "ENV_NOT_LIVE"
     VENUE_NOT_PROVEN = "VENUE_NOT_PROVEN"
     NOT_PROMOTED = "NOT_PROMOTED"
@@ -35,14 +34,13 @@ class Condition(StrEnum):
     CLOCK_OFFSET = "CLOCK_OFFSET"
     LEDGER_BROKEN = "LEDGER_BROKEN"
     LIMITS_CHANGED = "LIMITS_CHANGED"
-    RECONCILIATION_BREAK = "RECONCILIATION_BREAK"
 
 
 class VenueFacts(Record, frozen=True, kw_only=True):
     """What is known of one venue. Texts say why a fact could not be had, or what is wrong; "" where nothing is.
 
     `loopback`: an endpoint stands in for it; `unproven`: why its profile may not trade; `can_withdraw` None: the venue cannot
-    tell; `clock_offset_ms` None: not measured; `limits_changed`, `breaks`: differences between snapshot or journal and venue.
+    tell; `clock_offset_ms` None: not measured; `limits_changed`: differences between the run's snapshot and the venue.
     """
 
     venue: str
@@ -57,7 +55,6 @@ class VenueFacts(Record, frozen=True, kw_only=True):
     day_notional_max: Decimal
     clock_offset_ms: int | None
     limits_changed: tuple[str, ...]
-    breaks: tuple[str, ...]
 
 
 class Facts(Record, frozen=True, kw_only=True):
@@ -65,7 +62,6 @@ class Facts(Record, frozen=True, kw_only=True):
     verifies; `promoted`: whether approvals and promotion record hold for this very configuration.
     """
 
-    live_config: bool
     environment: str
     environment_variable: str | None
     ledger_problem: str
@@ -94,10 +90,6 @@ def missing(facts: Facts) -> tuple[Missing, ...]:
 
 
 def _mode(facts: Facts) -> Iterator[Missing]:
-    if not facts.live_config:
-        yield _no(
-            Condition.CONFIG_NOT_LIVE, "a config without [live]", "Add the table [live]; data/README.md says what it needs."
-        )
     if facts.environment_variable != LIVE:
         was = "not set" if facts.environment_variable is None else f"{facts.environment_variable!r}"
         yield _no(
@@ -177,8 +169,6 @@ def _venue_answers(facts: Facts, venue: VenueFacts) -> Iterator[Missing]:
         )
     for change in venue.limits_changed:
         yield _no(Condition.LIMITS_CHANGED, change, "`sluice limits fetch` writes a new snapshot; look at what changed.", venue)
-    for difference in venue.breaks:
-        yield _no(Condition.RECONCILIATION_BREAK, difference, "Explain it; `sluice status` shows both sides.", venue)
 
 
 def _no(condition: Condition, found: str, action: str, venue: VenueFacts | None = None) -> Missing:

@@ -231,7 +231,6 @@ class LiveRun(NodeRun):
 
     def _facts(self) -> Facts:
         return Facts(
-            live_config=True,
             environment=self.config.environment,
             environment_variable=self._environ.get(ENVIRONMENT_VARIABLE),
             ledger_problem=self._ledger_problem,

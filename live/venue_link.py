@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from engine.config_live import LiveSection, LiveVenueSection
 from engine.inputs import Inputs
 from live.arming import VenueFacts
@@ -14,9 +16,8 @@ from live.arming_file import Arming, read_arming
 from orders.errors import ConfigError, InputError, SluiceError, VenueUnavailable
 from venues.ccxt.account_checks import require_harmless_key
 from venues.ccxt.egress import VenueClient
-from venues.ccxt.endpoint import parse_endpoint
-from venues.ccxt.limits_check import differences
-from venues.ccxt.market_limits import fetch_limits
+from venues.ccxt.endpoint import Endpoint, parse_endpoint
+from venues.ccxt.limits_check import limits_changed
 from venues.ccxt.private_api import NoAnswer, PrivateApi
 from venues.ccxt.reach import reach
 from venues.ccxt.trading_profiles import TradingProfile, require_trading
@@ -55,23 +56,22 @@ async def look_at(
         day_notional_max=section.day_notional_max,
         clock_offset_ms=None,
         limits_changed=(),
-        breaks=(),
     )
     try:
         if section.adapter != "ccxt":
-            return VenueLink(facts=_with(facts, unproven=f"adapter {section.adapter} cannot be started yet"))
+            return VenueLink(facts=replace(facts, unproven=f"adapter {section.adapter} cannot be started yet"))
         profile = require_trading(section.exchange or "")
     except ConfigError as error:
-        return VenueLink(facts=_with(facts, unproven=_words(error)))
+        return VenueLink(facts=replace(facts, unproven=_words(error)))
     try:
         secret = load_secret(section.credentials, directory=keys, environ=environ)
     except ConfigError as error:
-        return VenueLink(facts=_with(facts, credentials=_words(error)), profile=profile)
+        return VenueLink(facts=replace(facts, credentials=_words(error)), profile=profile)
     redactor.add(secret)
     client = _client(section, profile, secret, timeout_ms=live.order_timeout_s * 1_000)
     try:
         facts = await _asked(facts, client, profile, redactor)
-        facts = _with(facts, limits_changed=await _limits_changed(venue, section, inputs))
+        facts = replace(facts, limits_changed=await _limits_changed(venue, section, inputs))
     except BaseException:
         await client.close()
         raise
@@ -96,22 +96,23 @@ async def _asked(facts: VenueFacts, client: VenueClient, profile: TradingProfile
         found["credentials"] = f"the venue does not answer this key: {answer.why}"
     elif isinstance(answer.get(field), int | str) and not isinstance(answer.get(field), bool):
         found["account_id"] = str(answer[field])
-    return _with(facts, **found)
+    return replace(facts, **found)
 
 
 async def _limits_changed(venue: str, section: LiveVenueSection, inputs: Inputs) -> tuple[str, ...]:
-    endpoint = None if section.endpoint is None else parse_endpoint(section.endpoint)
     ours = {symbol: limit for symbol, limit in inputs.market_limits.items() if limit.venue == venue}
-    asked = tuple(inputs.listings[symbol] for symbol in sorted(ours))
-    fetched = await fetch_limits(section.exchange or "", asked, endpoint=endpoint)
-    return tuple(f"{one.symbol} {one.field} {one.ours} here, {one.theirs} there" for one in differences(ours, fetched))
+    return await limits_changed(section.exchange or "", listings=inputs.listings, market_limits=ours, endpoint=_endpoint(section))
+
+
+def _endpoint(section: LiveVenueSection) -> Endpoint | None:
+    return None if section.endpoint is None else parse_endpoint(section.endpoint)
 
 
 def _client(section: LiveVenueSection, profile: TradingProfile, secret: VenueSecret, *, timeout_ms: int) -> VenueClient:
     return VenueClient(
         profile.exchange,
         options=profile.options,
-        endpoint=None if section.endpoint is None else parse_endpoint(section.endpoint),
+        endpoint=_endpoint(section),
         hosts=profile.hosts,
         secret=secret,
         timeout_ms=timeout_ms,
@@ -123,12 +124,6 @@ def _arming(section: LiveVenueSection, live: LiveSection) -> tuple[Arming | None
         return read_arming(section.arming, trusted=live.persons), ""
     except InputError as error:
         return None, _words(error)
-
-
-def _with(facts: VenueFacts, **change: Any) -> VenueFacts:
-    import msgspec
-
-    return msgspec.structs.replace(facts, **change)
 
 
 def _words(error: SluiceError) -> str:

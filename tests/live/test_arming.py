@@ -35,10 +35,8 @@ VENUE = VenueFacts(
     day_notional_max=Decimal("50000"),
     clock_offset_ms=500,
     limits_changed=(),
-    breaks=(),
 )
 FACTS = Facts(
-    live_config=True,
     environment="rehearsal",
     environment_variable="live",
     ledger_problem="",
@@ -48,7 +46,6 @@ FACTS = Facts(
     venues=(VENUE,),
 )
 RUN: list[tuple[Condition, dict[str, Any]]] = [
-    (Condition.CONFIG_NOT_LIVE, {"live_config": False}),
     (Condition.ENV_NOT_LIVE, {"environment_variable": None}),
     (Condition.ENV_NOT_LIVE, {"environment_variable": "LIVE"}),
     (Condition.LEDGER_BROKEN, {"ledger_problem": "line 7"}),
@@ -72,7 +69,6 @@ OF_VENUE: list[tuple[Condition, dict[str, Any]]] = [
     (Condition.CLOCK_OFFSET, {"clock_offset_ms": None}),
     (Condition.CLOCK_OFFSET, {"clock_offset_ms": -501}),
     (Condition.LIMITS_CHANGED, {"limits_changed": ("BINANCE:BTCUSDT tick 0.01 in the snapshot, 0.1 at the venue",)}),
-    (Condition.RECONCILIATION_BREAK, {"breaks": ("USDT 100 in the journal, 99 at the venue",)}),
 ]
 
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from orders.canonical import decimal_text
-from orders.errors import ConfigError
 from orders.values import Listing, MarketLimits, Record
 from venues.ccxt.endpoint import Endpoint
 from venues.ccxt.market_limits import FetchedLimits, fetch_limits
@@ -46,22 +45,16 @@ def differences(ours: Mapping[str, MarketLimits], fetched: FetchedLimits) -> tup
     return tuple(found)
 
 
-async def require_same_limits(
+async def limits_changed(
     exchange: str, *, listings: Mapping[str, Listing], market_limits: Mapping[str, MarketLimits], endpoint: Endpoint | None
-) -> None:
-    """Ask the venue's public list once for every symbol of `market_limits`, all of one venue.
+) -> tuple[str, ...]:
+    """Ask the venue's public list once for every symbol of `market_limits`, all of one venue; return each difference in words.
 
-    Raises `ConfigError` LIMITS_DIFFER naming symbol, field and both values, `VenueUnavailable` VENUE_UNREACHABLE.
+    They name symbol, field and both values. Raises `VenueUnavailable` VENUE_UNREACHABLE.
     """
     asked = tuple(listings[symbol] for symbol in sorted(market_limits))
     found = differences(market_limits, await fetch_limits(exchange, asked, endpoint=endpoint))
-    if found:
-        raise ConfigError(
-            "LIMITS_DIFFER",
-            expected=f"the market limits of {exchange} as they are in the run's file",
-            found="; ".join(f"{each.symbol} {each.field} {each.ours} here, {each.theirs} there" for each in found),
-            action=f"`sluice limits fetch {exchange}` brings the new ones; look at them before you trade on them.",
-        )
+    return tuple(f"{each.symbol} {each.field} {each.ours} here, {each.theirs} there" for each in found)
 
 
 def _difference(symbol: str, field: str, ours: Decimal | str | None, theirs: Decimal | str) -> LimitsDifference:
