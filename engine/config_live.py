@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from engine.config_values import FilePath, Name, Positive, Section, matching, member, one_of, whole
 from orders.errors import ConfigError
@@ -115,8 +115,3 @@ def _venue(venue: str, section: LiveVenueSection, data: DataSection) -> Iterator
             ("endpoint",),
             "prices and orders must come from the same place: give [data] and this venue an endpoint, or neither",
         )
-
-
-def rehearses(live: Any) -> bool:
-    """Whether every venue of a `LiveSection` is a loopback stand-in."""
-    return all(section.endpoint is not None for section in live.venues.values())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from orders.values import Record
-from venues.ccxt.trading_profiles import TradingProfile
 
 NS: int = 1_000_000_000
 
@@ -12,9 +11,10 @@ class CcxtTiming(Record, frozen=True, kw_only=True):
     """Seconds but for `order_timeout_ms`, the timeout of one request.
 
     `look_first_s`, `look_max_s`: first and longest pause between looks for an order, doubling. `absent_s`: see
-    `AbsenceEvidence`. `alarm_s`: an order unresolved for so long halts. `heartbeat_s`: between two looks by REST while the
-    streams are up. `overlap_s`: how far a back-fill reaches behind the last trade. `clock_s`: between two looks at the clock;
-    `skew_max_ms`: what it may be off. `cancel_tries`: requests for one cancel.
+    `AbsenceEvidence`; longer than the venue's receive window and the timeout, to which `engine.config_live` holds it. `alarm_s`:
+    an order unresolved for so long halts. `heartbeat_s`: between two looks by REST while the streams are up. `overlap_s`: how far
+    a back-fill reaches behind the last trade. `clock_s`: between two looks at the clock; `skew_max_ms`: what it may be off.
+    `cancel_tries`: requests for one cancel.
     """
 
     order_timeout_ms: int = 10_000
@@ -29,10 +29,3 @@ class CcxtTiming(Record, frozen=True, kw_only=True):
     not_sent_pause_s: float = 1.0
     settle_first_s: float = 0.5
     cancel_tries: int = 3
-
-
-def timing_of(profile: TradingProfile) -> CcxtTiming:
-    """Return the timing of a venue: the profile's own wait for absence, which outlasts its window and our timeout."""
-    timing = CcxtTiming(absent_s=float(profile.absent_s))
-    assert timing.absent_s * 1_000 > profile.recv_window_ms + timing.order_timeout_ms
-    return timing

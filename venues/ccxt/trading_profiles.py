@@ -37,14 +37,13 @@ class FillTexts(Record, frozen=True, kw_only=True):
 
 
 class TradingProfile(Record, frozen=True, kw_only=True):
-    """One venue's orders. Durations are the venue's own; `absent_s` must exceed `recv_window_ms` and the request's timeout.
+    """One venue's orders. Durations are the venue's own.
 
     `native_lookup`: the parameter of fetch_order that names our id, "" where ccxt has no such look-up: then lists are matched.
     `closed_method`: ccxt's call for orders that have ended. `trades_span_ms`: the longest range one trades request covers;
     `trades_page`: the most it returns. `duplicate_texts`: see `outcome_of`. `withdraw_check`: ccxt's implicit call that tells
     whether the key may withdraw, with the field that says so; None: the venue cannot tell. `account_check`: likewise, the id
-    of the account. `contracts`: quantities are counted in contracts. `cost_market_orders`: a market buy is given in its cost.
-    `sandbox`: the venue's test account, "" for none.
+    of the account. `cost_market_orders`: a market buy is given in its cost.
     """
 
     exchange: str
@@ -56,7 +55,6 @@ class TradingProfile(Record, frozen=True, kw_only=True):
     hosts: frozenset[str]
     options: Mapping[str, Any]
     recv_window_ms: int
-    absent_s: int
     trades_span_ms: int | None
     trades_page: int
     order_texts: tuple[OrderTexts, ...]
@@ -68,8 +66,6 @@ class TradingProfile(Record, frozen=True, kw_only=True):
     self_match: Mapping[str, str] = {}  # parameters by which the venue itself keeps two orders of ours from meeting
     precision_mode: str = "TICK_SIZE"
     cost_market_orders: bool = False
-    contracts: bool = False
-    sandbox: str = ""
 
 
 # developers.binance.com: rest-api trading-endpoints, user-data-stream. An id is unique among open orders only. A market order's
@@ -91,7 +87,6 @@ BINANCE: Final = TradingProfile(
         "warnOnFetchOpenOrdersWithoutSymbol": False,
     },
     recv_window_ms=5_000,
-    absent_s=60,
     trades_span_ms=86_400_000,
     trades_page=1_000,
     order_texts=(
@@ -115,7 +110,6 @@ BINANCE: Final = TradingProfile(
     account_check=("private_get_account", "uid"),
     user_stream={"type": "spot"},
     self_match={"selfTradePreventionMode": "EXPIRE_TAKER"},  # the newer one goes, what rests stays as it is known
-    sandbox="testnet",
 )  # fmt: skip
 
 
@@ -130,7 +124,6 @@ def _unproven(exchange: str, **differs: Any) -> TradingProfile:
         "hosts": frozenset(),
         "options": {},
         "recv_window_ms": 5_000,
-        "absent_s": 60,
         "trades_span_ms": None,
         "trades_page": 100,
         "order_texts": (),
@@ -140,18 +133,17 @@ def _unproven(exchange: str, **differs: Any) -> TradingProfile:
 
 
 # Client ids as the venues' pages state them; ccxt 4.5.90 for the rest. Kraken's look-up takes `userref`, a number, so ours is
-# matched in lists; Coinbase and bitfinex have no sandbox. Bitfinex counts significant digits.
+# matched in lists. Quantities of OKX and Hyperliquid can count contracts. Bitfinex counts significant digits.
 TRADING_PROFILES: Final[Mapping[str, TradingProfile]] = {
     profile.exchange: profile
     for profile in (
         BINANCE,
         _unproven(
-            "bybit", client_id=ClientIdRule(pattern=r"[A-Za-z0-9_-]{1,36}"), cost_market_orders=True, contracts=False,
-            trades_span_ms=7 * 86_400_000, sandbox="testnet", options={"defaultType": "spot"},
+            "bybit", client_id=ClientIdRule(pattern=r"[A-Za-z0-9_-]{1,36}"), cost_market_orders=True,
+            trades_span_ms=7 * 86_400_000, options={"defaultType": "spot"},
         ),
         _unproven(
-            "okx", client_id=ClientIdRule(pattern=r"[A-Za-z0-9]{1,32}"), native_lookup="clOrdId", contracts=True,
-            sandbox="header",
+            "okx", client_id=ClientIdRule(pattern=r"[A-Za-z0-9]{1,32}"), native_lookup="clOrdId",
         ),
         _unproven("kraken", client_id=ClientIdRule(pattern=r"[0-9a-f]{32}")),
         _unproven(
@@ -159,7 +151,7 @@ TRADING_PROFILES: Final[Mapping[str, TradingProfile]] = {
         ),
         _unproven("bitfinex", client_id=ClientIdRule(pattern=r"[A-Za-z0-9_-]{1,45}"), precision_mode="SIGNIFICANT_DIGITS"),
         _unproven(
-            "hyperliquid", client_id=ClientIdRule(pattern=r"0x[0-9a-f]{32}", prefix="0x"), contracts=True, sandbox="testnet",
+            "hyperliquid", client_id=ClientIdRule(pattern=r"0x[0-9a-f]{32}", prefix="0x"),
         ),
     )
 }  # fmt: skip
