@@ -10,10 +10,8 @@ settings.register_profile("sluice", deadline=None)
 settings.load_profile("sluice")
 
 # Rooms whose tests wait for a real clock or kill processes. They begin first: a process that had one of their files last would
-# end alone. Before all of them orders through ccxt: Nautilus remembers for a whole process that a venue was simulated in it, and
-# then reckons a real account of the same name itself, which no process of ours but a test's ever meets.
+# end alone.
 FIRST = (
-    "ccxt_private",
     "lakehouse_out",
     "crash",
     "schedules",

@@ -66,6 +66,9 @@ def test_fills_and_an_end_that_came_while_nobody_looked_are_told_once(tmp_path):
             venue.cancel(order)
             async with started(Engine(world, venue, endpoint)) as second:
                 await second.until(lambda: second.state(order_id) == "CANCELED")
+                states = second.kernel.portfolio.account(second.client.venue).events
+                opened = {balance.currency.code: balance.total.as_decimal() for balance in states[0].balances}
+                assert opened == venue.balances  # not what the fills of the meantime moved
                 fills = second.lines("fill")
                 assert [(line["trade_id"], line["quantity"], line["liquidity"]) for line in fills] == [
                     ("1", "0.005", "maker"),

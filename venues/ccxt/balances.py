@@ -21,9 +21,10 @@ class Holding(Record, frozen=True, kw_only=True):
 
 
 class Balances:
-    """The newest known amounts. `holdings` is to be read only."""
+    """The newest known amounts, to be read only. `told`: the venue has told all of them once; else fills are all there is."""
 
     def __init__(self) -> None:
+        self.told = False
         self.holdings: dict[str, Holding] = {}
         self._stamps: dict[str, int] = {}
 
@@ -39,6 +40,7 @@ class Balances:
             self._stamps[code] = stamp or self._stamps.get(code, 0)
             self.holdings[code] = Holding(free=balance.free, locked=balance.locked)
         if whole:
+            self.told = True
             for code in self.holdings.keys() - named:
                 self.holdings[code] = Holding(free=ZERO, locked=ZERO)
         return self.holdings != before

@@ -64,7 +64,7 @@ class OrderEvents:
         moved = self._balances.fill(fill, side=side, base=base, quote=quote, limit_order=limit_order)
         if self._calculated:
             self._later(self.account)
-        elif moved:
+        elif moved and self._balances.told:
             self.account()
         self._client.generate_order_filled(
             strategy_id=order.strategy_id,

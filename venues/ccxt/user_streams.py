@@ -114,17 +114,24 @@ class UserStreams:
         """
         async with self._filling:
             begun, missed, answered = self._now_ns(), self.missed, True
+            if not self._balances.told and not await self._held():  # a fill alone would open the account with what it moved
+                return None
             for symbol in self._since_ns:
                 if whole or self._tracks.living(symbol) or begun - self._active_ns.get(symbol, 0) < ACTIVE_NS:
                     answered = await self._one(symbol) and answered
-            held = await self._api.balances()
-            if isinstance(held, NoAnswer):
-                answered = False
-            elif self._balances.report(held, whole=True):
-                self._on_balances()
+            answered = await self._held() and answered
             if answered and whole:
                 self._filled_ns = begun
             return None if not answered else self.missed > missed
+
+    async def _held(self) -> bool:
+        """Take the account's balances; return whether the venue told them."""
+        held = await self._api.balances()
+        if isinstance(held, NoAnswer):
+            return False
+        if self._balances.report(held, whole=True):
+            self._on_balances()
+        return True
 
     async def _one(self, symbol: str) -> bool:
         """Working orders, the truth of ours that are not among them, and trades since the last look less the overlap."""
