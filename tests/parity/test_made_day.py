@@ -10,6 +10,7 @@ import gc
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,7 +81,7 @@ def day(root: Path, shadow: Callable[[int, Stalls], Ran]) -> tuple[Ran, Ran]:
     """The backtest and a node's day."""
     world = made_day(root / "test")
     test = run_backtest(world, manifests(world))
-    return test, undisturbed(shadow, agrees=lambda ran: differing(test, ran)[1] == [])
+    return test, undisturbed(shadow, differs=lambda ran: differing(test, ran)[1])
 
 
 def latest(test: Ran, shadows: list[Ran]) -> dict[tuple[str, str], float]:
@@ -116,19 +117,23 @@ def test_both_fill_the_same_quantities_at_the_same_prices_in_the_same_order(day)
 
 
 def test_plans_and_fills_are_within_five_milliseconds(day, shadow):
+    """What is late by more than a try's longest stall explains is the engine's, where it is so in every try."""
     test, ran = day
     shadows = [ran]
 
-    def run(number: int, stalls: Stalls) -> Ran:
+    def run(number: int, stalls: Stalls) -> Stalls:
         shadows.append(shadow(number, stalls))
-        return shadows[-1]
+        return stalls
 
-    def late() -> bool:
-        return max(latest(test, shadows).values()) > TOLERANCE_MS
+    def late() -> dict[tuple[str, str], float]:
+        return {key: ms for key, ms in latest(test, shadows).items() if ms > TOLERANCE_MS}
+
+    def differs(stalls: Stalls) -> list[tuple[Any, ...]]:
+        return [key if ms > TOLERANCE_MS + stalls.worst_ms else (*key, len(shadows)) for key, ms in late().items()]
 
     if late():
-        undisturbed(run, agrees=lambda _: not late(), distance_ms=STALL_MS, tries_max=3)
-    assert not late(), described(latest(test, shadows))
+        undisturbed(run, differs=differs, distance_ms=STALL_MS)
+    assert not late(), described(late())
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def days(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             place.mkdir()
             return run_day(place, run_shadow, name, beside=stalls.watch)
 
-        return name, test, undisturbed(run, agrees=lambda node: differing(test, node)[1] == [])
+        return name, test, undisturbed(run, differs=lambda node: differing(test, node)[1])
 
 
 def test_the_day_has_children_that_fill(days):

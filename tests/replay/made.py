@@ -27,6 +27,11 @@ def replay_of(world: World, directory: Path, *, config: Path | None = None, budg
     return compared(run, config=chosen, record=Layout(directory), budget=budget or Budget())
 
 
+def places_of(result: ReplayResult) -> list[tuple[str, ...]]:
+    """Where and why a replay differs, without what a clock says."""
+    return [(one.stage, one.cause, one.symbol, f"cycle {one.cycle}, line {one.line}") for one in result.differences]
+
+
 def recorded_day(root: Path, make: Callable[[Path], World] = made_day) -> tuple[World, Ran, RecordedRun]:
     """Record a day in a real node, undisturbed by the machine: at a stall a replay sees orders and quotes in the other order."""
 
@@ -34,7 +39,7 @@ def recorded_day(root: Path, make: Callable[[Path], World] = made_day) -> tuple[
         world = make(root / f"day-{number}")
         return world, run_shadow(world, manifests(world), beside=stalls.watch)
 
-    world, ran = undisturbed(run, agrees=lambda made: not replay_of(made[0], made[0].root / "first").differences)
+    world, ran = undisturbed(run, differs=lambda made: places_of(replay_of(made[0], made[0].root / "first")))
     return world, ran, read_run(world.layout, None)
 
 

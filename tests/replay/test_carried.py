@@ -13,7 +13,7 @@ from sim.recorded_run import read_run
 from tests.flatten.made import quiet_world
 from tests.gate.world import DAY_NS, ETH, MS, World, manifest_text, run_shadow
 from tests.parity.stalls import Stalls, memory, undisturbed
-from tests.replay.made import lines_of, replay_of
+from tests.replay.made import lines_of, places_of, replay_of
 from tests.restart.test_large_order import cut_after, sized
 from tests.venues.test_no_size import day
 
@@ -43,7 +43,7 @@ def test_what_was_on_its_way_fills_in_the_replay_as_it_did(after: str, tmp_path:
             world = killed_and_restarted(root / str(number), stalls, after=after)
             return number, world, replay_of(world, tmp_path / str(number))
 
-        number, world, result = undisturbed(run, agrees=lambda made: not made[2].differences)
+        number, world, result = undisturbed(run, differs=lambda made: places_of(made[2]))
         recorded = read_run(world.layout, None)
         own = [line for line in world.lines() if line["run_id"] == recorded.start.run_id]
     carried = [order_id for order_id, trace in recorded.fold.open_orders.items() if trace.received is not None]
