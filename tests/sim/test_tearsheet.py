@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-import threading
 from html import escape
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from math import isclose
 from pathlib import Path
 
@@ -20,20 +16,10 @@ from orders.caveats import MEANINGS
 from sim.backtest_report import Result
 from sim.backtest_run import backtest
 from sim.tearsheet import OF_CASH_ALONE, NautilusFigures, daily_returns, figures_of, return_statistics, write_tearsheet
+from tests.browser import needs_browser, opened
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-OF_THE_BROWSER = (  # asked by itself, before any page
-    "clients2.google.com", "update.googleapis.com", "accounts.google.com", "optimizationguide-pa.googleapis.com",
-    "content-autofill.googleapis.com", "safebrowsing.googleapis.com", "android.clients.google.com", "mtalk.google.com",
-    "edgedl.me.gvt1.com", "redirector.gvt1.com",
-)  # fmt: skip
-QUIET = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync",
-    "--disable-extensions", "--no-first-run", "--virtual-time-budget=8000", "--dump-dom",
-]  # fmt: skip
-browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium")
+SCRIPTED = "--virtual-time-budget=8000"
 
 
 class Made:
@@ -121,21 +107,9 @@ def test_words_of_a_config_are_text_on_the_page(made: Made, tmp_path: Path) -> N
     assert "<script>alert(1)" not in (tmp_path / "bad.html").read_text()
 
 
-def opened(page: Path, folder: Path) -> tuple[str, set[str]]:
-    """Open a page in the browser; return its document after scripts ran, and every address but the browser's own it asked for."""
-    log = folder / "net.json"
-    assert CHROMIUM is not None
-    done = subprocess.run(
-        [CHROMIUM, *QUIET, f"--log-net-log={log}", f"--user-data-dir={folder / 'profile'}", page.as_uri()],
-        capture_output=True, text=True, timeout=120, check=True,
-    )  # fmt: skip
-    asked = set(re.findall(r'"url":"(https?://[^"/]+)', log.read_text()))
-    return done.stdout, {address for address in asked if address.partition("://")[2] not in OF_THE_BROWSER}
-
-
-@browser
+@needs_browser
 def test_a_browser_draws_all_charts_and_asks_the_network_for_nothing(made: Made, tmp_path: Path) -> None:
-    document, asked = opened(made.page, tmp_path)
+    document, asked = opened(made.page, tmp_path, SCRIPTED)
     assert asked == set()
     for title in (
         "Equity Curve",
@@ -151,26 +125,21 @@ def test_a_browser_draws_all_charts_and_asks_the_network_for_nothing(made: Made,
     assert document.count('class="hm"') == 1
 
 
-@browser
-def test_an_address_that_a_page_asks_for_would_be_seen(tmp_path: Path) -> None:
+@needs_browser
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:9/x.png", "https://clients2.google.com/x.png"], ids=["any", "the browser's own"]
+)
+@pytest.mark.parametrize(
+    "asks",
+    ["<img src='{}'>", "<link rel=stylesheet href='{}'>", "<iframe src='{}'></iframe>", "<script>fetch('{}')</script>"],
+    ids=["image", "style", "frame", "script"],
+)
+def test_an_address_that_a_page_asks_for_would_be_seen(asks: str, address: str, tmp_path: Path) -> None:
     """The bad twin: without it an empty list of addresses would prove nothing."""
-
-    class Answer(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(404)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None: ...
-
-    server = HTTPServer(("127.0.0.1", 0), Answer)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}"
     page = tmp_path / "spy.html"
-    page.write_text(f"<body><img src='{address}/x.png'></body>")
-    _, asked = opened(page, tmp_path)
-    server.shutdown()
-    server.server_close()
-    assert asked == {address}
+    page.write_text(f"<body>{asks.format(address)}</body>")
+    _, asked = opened(page, tmp_path, SCRIPTED)
+    assert address in asked
 
 
 def test_a_run_within_a_day_has_a_page_without_charts(made: Made, tmp_path: Path) -> None:
