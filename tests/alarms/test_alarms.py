@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -115,12 +114,17 @@ def test_a_dead_receiver_is_counted_and_raises_nothing(policy, word):
 
 
 def test_a_receiver_that_hangs_does_not_keep_the_caller(tmp_path: Path):
-    made = alarms(command=(sys.executable, "-c", "import time; time.sleep(60)"))
-    started = time.monotonic()
+    goes_on = tmp_path / "goes on"
+    hangs = f"import os, time\nwhile not os.path.exists({str(goes_on)!r}): time.sleep(0.02)"
+    policy = AlarmPolicy(per_minute=10, timeout_s=20, command=(sys.executable, "-c", hangs))
+    made = Alarms(policy, environment="paper", clock_ns=lambda: 7)
     for number in range(5):
         made.raise_alarm("HALTED", str(number))
     made.close(wait_s=0.1)
-    assert time.monotonic() - started < 40
+    assert (made.delivered, made.failed) == (0, 0)  # who waited for the first would have seen it fail
+    goes_on.touch()
+    made.close(wait_s=5 * WAIT_S)
+    assert (made.delivered, made.failed) == (5, 0)
 
 
 @given(st.integers(1, 5), st.lists(st.integers(0, 120 * NS), max_size=40))
