@@ -5,7 +5,6 @@ Orders are drawn again with replacement (`analysis.intervals` says how for means
 
 from __future__ import annotations
 
-import hashlib
 import math
 from decimal import Decimal
 from typing import Final
@@ -13,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from analysis.calibration_data import Column
-from analysis.intervals import DRAWS, LEVEL, Interval, ratio_interval
+from analysis.intervals import DRAWS, Interval, ends, generator, ratio_interval, rounded
 from orders.values import Record
 
 BOOTSTRAP_MAX: Final = 4_000  # orders, evenly taken, that an interval is made of: 1,000 draws of them are 32 MB
@@ -21,7 +20,6 @@ NARROW: Final = 0.1  # the quantiles a uniform latency is read from: its true en
 Z: Final = 1.959963984540054  # of 95 %
 SPREAD_MIN: Final = 0.05  # deviation of sigma sqrt(Q/V) over its mean: orders of one size cannot tell impact from spread
 BPS: Final = 1e4
-PLACES: Final = 6
 
 
 class Fit(Record, frozen=True, kw_only=True):
@@ -41,13 +39,13 @@ def fit_mean(values: Column, *, seed: int, name: str) -> Fit | None:
 def fit_latency(latencies: Column, *, seed: int, name: str) -> tuple[Fit, Fit]:
     """Return (latency, width of the draw above it) of a uniform latency, from its 10 % and 90 % quantiles."""
 
-    def ends(rows: Column) -> Column:
+    def fitted(rows: Column) -> Column:
         low, high = np.quantile(rows, [NARROW, 1 - NARROW], axis=-1)
         width = (high - low) / (1 - 2 * NARROW)
         return np.stack([low - NARROW * width, width])
 
-    at, drawn = ends(latencies), ends(_drawn(latencies, seed=seed, name=name))
-    low, width = (Fit(value=rounded(float(at[i])), interval=_ends(drawn[i]), count=len(latencies)) for i in (0, 1))
+    at, drawn = fitted(latencies), fitted(_drawn(latencies, seed=seed, name=name))
+    low, width = (Fit(value=rounded(float(at[i])), interval=ends(drawn[i]), count=len(latencies)) for i in (0, 1))
     return low, width
 
 
@@ -67,7 +65,7 @@ def fit_slope(roots: Column, costs: Column, *, seed: int, name: str) -> Fit | No
     drawn = slope(_drawn(pairs, seed=seed, name=name))
     if not math.isfinite(at) or not np.isfinite(drawn).all():
         return None
-    return Fit(value=rounded(at), interval=_ends(drawn), count=len(roots))
+    return Fit(value=rounded(at), interval=ends(drawn), count=len(roots))
 
 
 def fit_share(outcomes: Column) -> Fit:
@@ -80,21 +78,9 @@ def fit_share(outcomes: Column) -> Fit:
     return Fit(value=rounded(share), interval=interval, count=count)
 
 
-def rounded(value: float) -> Decimal:
-    """Return a float as a Decimal of 6 places."""
-    return Decimal(f"{value:.{PLACES}f}")
-
-
 def _drawn(rows: Column, *, seed: int, name: str) -> Column:
     """Return draws x rows (x columns), drawn with replacement; keyed by seed and name, so that no fit moves another's draws."""
     kept = rows
     if len(rows) > BOOTSTRAP_MAX:
         kept = rows[np.linspace(0, len(rows) - 1, BOOTSTRAP_MAX).astype(np.int64)]
-    key = hashlib.sha256(f"{seed}\n{name}".encode()).digest()
-    generator = np.random.Generator(np.random.PCG64(int.from_bytes(key[:16], "big")))
-    return kept[generator.integers(0, len(kept), size=(DRAWS, len(kept)))]
-
-
-def _ends(values: Column) -> Interval:
-    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(low=rounded(float(low)), high=rounded(float(high)))
+    return kept[generator(seed, name).integers(0, len(kept), size=(DRAWS, len(kept)))]

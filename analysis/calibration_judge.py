@@ -9,8 +9,7 @@ from typing import Final
 import numpy as np
 
 from analysis.calibration_data import Column, Observations, Seen
-from analysis.calibration_fit import rounded
-from analysis.intervals import GROUP_MIN, Interval, ratio_interval
+from analysis.intervals import GROUP_MIN, Interval, ratio_interval, rounded
 from orders.values import Record
 
 TWO: Final = Decimal(2)

@@ -52,7 +52,7 @@ def ratio_interval(costs: Sequence[float], bases: Sequence[float], *, seed: int,
         return None
     paid, base = _resampled(costs, bases, seed=seed, name=name)
     kept = base != 0.0
-    return _ends(BPS * paid[kept] / base[kept]) if kept.any() else None
+    return ends(BPS * paid[kept] / base[kept]) if kept.any() else None
 
 
 class Difference(Record, frozen=True, kw_only=True):
@@ -89,17 +89,18 @@ def median_difference(first: Sequence[float], second: Sequence[float], *, seed: 
     for number, values in enumerate((first, second)):
         ascending, count = np.sort(np.asarray(values, dtype=np.float64)), len(values)
         k = (count + 1) // 2
-        at = _generator(seed, f"{name}\n{number}").beta(k, count - k + 1, size=DRAWS)
+        at = generator(seed, f"{name}\n{number}").beta(k, count - k + 1, size=DRAWS)
         medians.append(ascending[np.minimum((at * count).astype(np.int64), count - 1)])
     return _difference(medians[1] - medians[0])
 
 
 def _difference(values: npt.NDArray[np.float64]) -> Difference:
-    interval = _ends(values)
+    interval = ends(values)
     return Difference(interval=interval, told_apart=interval.low > 0 or interval.high < 0)
 
 
-def _generator(seed: int, name: str) -> np.random.Generator:
+def generator(seed: int, name: str) -> np.random.Generator:
+    """Return what draws for a name: no other name's draws move its own."""
     key = hashlib.sha256(f"{seed}\n{name}".encode()).digest()
     return np.random.Generator(np.random.PCG64(int.from_bytes(key[:16], "big")))
 
@@ -109,7 +110,7 @@ def _resampled(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return the sums of `DRAWS` resamples of pairs, which are drawn by number: a tenth of the time of drawing how often each."""
     paid, base = _units(costs), _units(bases)
-    drawn = _generator(seed, name).integers(0, len(paid), size=(DRAWS, len(paid)))
+    drawn = generator(seed, name).integers(0, len(paid), size=(DRAWS, len(paid)))
     return paid[drawn].sum(axis=1), base[drawn].sum(axis=1)
 
 
@@ -120,6 +121,12 @@ def _units(values: Sequence[float]) -> npt.NDArray[np.float64]:
     return np.bincount(np.arange(len(array)) % UNITS_MAX, weights=array, minlength=UNITS_MAX)
 
 
-def _ends(values: npt.NDArray[np.float64]) -> Interval:
+def ends(values: npt.NDArray[np.float64]) -> Interval:
+    """Return the interval that what was drawn says."""
     low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(low=Decimal(f"{low:.{PLACES}f}"), high=Decimal(f"{high:.{PLACES}f}"))
+    return Interval(low=rounded(float(low)), high=rounded(float(high)))
+
+
+def rounded(value: float) -> Decimal:
+    """Return a float as a Decimal of 6 places, half-even."""
+    return Decimal(f"{value:.{PLACES}f}")

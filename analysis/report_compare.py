@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from analysis.cost_names import COMPONENTS, TRADING
-from analysis.intervals import GROUP_MIN, Difference, median_difference, ratio_difference, too_small
+from analysis.intervals import GROUP_MIN, Difference, median_difference, ratio_difference, rounded, too_small
 from analysis.latency import WHOLE
 from analysis.log_store import LogStore
 from analysis.report_costs import OPPORTUNITIES
@@ -35,7 +35,6 @@ NODES: Final[Mapping[str, Sequence[str]]] = {
 
 PER_MS: Final = 1e6
 ONE_BPS: Final = 10_000.0  # as base of every order it makes the ratio in bps their mean
-PLACES: Final = 6
 
 
 def compare_reports(a: Side, b: Side, *, filters: Mapping[str, str], caveats: Sequence[Caveat] = (), seed: int = SEED) -> Report:
@@ -115,8 +114,8 @@ def _latencies(a: LogStore, b: LogStore, *, seed: int) -> list[tuple[Any, ...]]:
             ).fetchnumpy()["ms"]
         values = np.asarray(found, dtype=np.float64)
         samples.append((values, np.full(len(values), ONE_BPS)))
-        medians.append(_rounded(float(np.quantile(values, 0.5, method="inverted_cdf"))) if len(values) else None)
-    means = [_rounded(float(np.mean(values))) if len(values) else None for values, _ in samples]
+        medians.append(rounded(float(np.quantile(values, 0.5, method="inverted_cdf"))) if len(values) else None)
+    means = [rounded(float(np.mean(values))) if len(values) else None for values, _ in samples]
     if means == [None, None]:
         return []
     middle = median_difference(samples[0][0], samples[1][0], seed=seed, name="latency median")
@@ -173,7 +172,3 @@ def _sure(row: Mapping[str, Any]) -> str:
     unit = " bp" if row["unit"] == "bp" else " ms"
     ends = f"95 % of resampled differences lie between {bps(row['low'], unit='')} and {bps(row['high'], unit=unit)}"
     return f"{ends}, which {'is beyond chance' if row['told_apart'] else 'may be chance'}"
-
-
-def _rounded(value: float) -> Decimal:
-    return Decimal(f"{value:.{PLACES}f}")
