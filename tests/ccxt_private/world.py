@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import time
@@ -15,28 +14,24 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from nautilus_trader.model.identifiers import ClientOrderId, InstrumentId
+from nautilus_trader.model.identifiers import InstrumentId
 
 from engine.assemble import Assembly, Parts, assemble, write_run_start
-from engine.facade import Ticket
 from engine.instruments import instrument_of
 from engine.lakehouse_client import LakehouseDataClient
 from engine.market_time import IDENTITY
 from engine.node import build, make_node
 from engine.restore import Restorer
-from lakehouse import records
 from lakehouse.layout import Layout
 from lakehouse.manifest import read_manifest
 from lakehouse.opening import open_journal
 from lakehouse.permission import FilePermission
-from orders.canonical import sha256_hex
-from orders.values import OrderKind, Side
 from sim.feed import FeedQuote
 from sim.replay_client import ReplayDataClient, tick_of
 from strategies.target_portfolio import LAKEHOUSE_CLIENT
 from tests.ccxt_private.venue import KEY, SECRET, LoopbackVenue
-from tests.gate.world import BTC, ETH, SOURCE_RUN, Name, World, manifest_text
-from venues.base import OrderRequest
+from tests.gate.world import BTC, ETH, World, manifest_text
+from tests.one_order import WAIT_S, OneOrder
 from venues.ccxt.egress import VenueClient
 from venues.ccxt.endpoint import parse_endpoint
 from venues.ccxt.execution_client import CcxtExecutionClient
@@ -44,7 +39,6 @@ from venues.ccxt.timing import CcxtTiming
 from venues.ccxt.trading_profiles import BINANCE
 from venues.secrets import Redactor, VenueSecret
 
-WAIT_S = 60.0  # far longer than anything here takes, on a busy machine too
 QUICK = CcxtTiming(
     order_timeout_ms=1_000, look_first_s=0.02, look_max_s=0.1, absent_s=1.2, alarm_s=30.0, heartbeat_s=5.0, overlap_s=60.0,
     not_sent_pause_s=0.05, settle_first_s=0.05,
@@ -69,9 +63,10 @@ def made_world(root: Path) -> World:
 
 
 @dataclass
-class Engine:
+class Engine(OneOrder):
     """One process' life: a node over `world` at `venue`."""
 
+    first = (BTC, "0.01")
     world: World
     venue: Any  # a LoopbackVenue, or what has a `touch` like it
     endpoint: str
@@ -174,50 +169,12 @@ class Engine:
 
     async def stop(self) -> None:
         self._beat.cancel()
-        await self.node.stop_async()
-        await asyncio.gather(self._running, return_exceptions=True)
-        self.assembly.recorder.write_quietly(records.RunStop, cause="finished", open_orders=len(self.kernel.cache.orders_open()))
-        self.journal.flush()
-        self.journal.close()
-        self.kernel.dispose()
+        await self.end()
 
     async def ready(self) -> None:
         """Until the manifest was planned and nothing works."""
         strategy = self.assembly.strategy
         await self.until(lambda: strategy.is_running and self.assembly.recorder.last_cycle >= 1 and strategy.at_rest)
-
-    async def until(self, true: Callable[[], Any]) -> None:
-        try:
-            async with asyncio.timeout(self.wait_s):
-                while not true():
-                    await asyncio.sleep(0.01)
-        except TimeoutError as error:
-            told = [{k: line[k] for k in line if k in ("type", "code", "message", "reason")} for line in self.lines()[-10:]]
-            raise AssertionError(f"it did not come; log {told}; alarms {self.alarms}; halts {self.halts}") from error
-
-    async def order(self, name: Name = BTC, side: Side = Side.BUY, quantity: str = "0.01", *, limit: str | None = None) -> str:
-        """Send one order through facade, Sentinel and gate; return its client order id."""
-        request = OrderRequest(
-            symbol=name.symbol, side=side, quantity=Decimal(quantity), source_run=SOURCE_RUN,
-            order_kind=OrderKind.MARKET if limit is None else OrderKind.LIMIT,
-            limit_price=None if limit is None else Decimal(limit),
-            manifest_sha256=sha256_hex(self.world.manifest.read_bytes()),
-        )  # fmt: skip
-        ticket = Ticket(request)
-        self.assembly.facade.begin(ticket)
-        assert ticket.refusal is None, ticket.refusal
-        await self.until(lambda: ticket.client_order_id is not None)
-        assert ticket.client_order_id is not None
-        return ticket.client_order_id
-
-    def state(self, client_order_id: str) -> str:
-        """The order's status in Nautilus' cache."""
-        return str(self.kernel.cache.order(ClientOrderId(client_order_id)).status.name)
-
-    def lines(self, *kinds: str) -> list[dict[str, Any]]:
-        self.journal.flush()
-        found = [json.loads(line) for line in self.world.layout.log.read_bytes().splitlines()]
-        return [line for line in found if not kinds or line["type"] in kinds]
 
 
 @asynccontextmanager

@@ -3,42 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from nautilus_trader.model.identifiers import ClientOrderId
-
 from engine.assemble import Assembly, Parts, assemble, write_run_start
-from engine.facade import Ticket
 from engine.instruments import instrument_of
 from engine.lakehouse_client import LakehouseDataClient
 from engine.market_time import IDENTITY
 from engine.node import build, make_node
 from engine.restore import Restorer
-from lakehouse import records
 from lakehouse.manifest import read_manifest
 from lakehouse.opening import open_journal
 from lakehouse.permission import FilePermission
-from orders.canonical import sha256_hex
-from orders.values import OrderKind, Side
 from sim.rehearsal.tws.handle import FakeTws
 from strategies.target_portfolio import LAKEHOUSE_CLIENT
-from tests.gate.world import SOURCE_RUN, Name, World, manifest_text
-from venues.base import OrderRequest
+from tests.gate.world import Name, World, manifest_text
+from tests.one_order import OneOrder
 from venues.ibkr.assembly import IbkrLine
 from venues.ibkr.execution_client import IbkrExecutionClient
 from venues.ibkr.gateway import HOST, IbkrTiming, gateway
 
-WAIT_S = 12.0
 AAPL, XOM = Name("NASDAQ:AAPL", "230.00"), Name("NYSE:XOM", "110.00")
 QUICK = IbkrTiming(
     connect_s=8,
@@ -67,9 +58,10 @@ def made_world(root: Path) -> World:
 
 
 @dataclass
-class Engine:
+class Engine(OneOrder):
     """One process' life: a node over `world` at `tws`."""
 
+    first = (AAPL, "10")
     world: World
     tws: FakeTws
     timing: IbkrTiming = QUICK
@@ -146,12 +138,7 @@ class Engine:
     async def stop(self) -> None:
         if self.client.problem:  # Nautilus would wait out its own time for a connection
             self._running.cancel()
-        await self.node.stop_async()
-        await asyncio.gather(self._running, return_exceptions=True)
-        self.assembly.recorder.write_quietly(records.RunStop, cause="finished", open_orders=len(self.kernel.cache.orders_open()))
-        self.journal.flush()
-        self.journal.close()
-        self.kernel.dispose()
+        await self.end()
 
     async def ready(self) -> None:
         """Until the manifest was planned, which a quote sets off, and nothing works."""
@@ -163,44 +150,9 @@ class Engine:
                 break
         await self.until(lambda: self.assembly.recorder.last_cycle >= 1 and self.assembly.strategy.at_rest)
 
-    async def until(self, true: Callable[[], Any], *, wait_s: float = WAIT_S) -> None:
-        try:
-            async with asyncio.timeout(wait_s):
-                while not true():
-                    await asyncio.sleep(0.01)
-        except TimeoutError as error:
-            told = [
-                {k: line[k] for k in line if k in ("type", "code", "message", "reason", "text")} for line in self.lines()[-10:]
-            ]
-            raise AssertionError(f"it did not come; log {told}; alarms {self.alarms}; halts {self.halts}") from error
-
-    async def order(self, name: Name = AAPL, side: Side = Side.BUY, quantity: str = "10", *, limit: str | None = None) -> str:
-        """Send one order through facade, Sentinel and gate; return its client order id."""
-        request = OrderRequest(
-            symbol=name.symbol, side=side, quantity=Decimal(quantity), source_run=SOURCE_RUN,
-            order_kind=OrderKind.MARKET if limit is None else OrderKind.LIMIT,
-            limit_price=None if limit is None else Decimal(limit),
-            manifest_sha256=sha256_hex(self.world.manifest.read_bytes()),
-        )  # fmt: skip
-        ticket = Ticket(request)
-        self.assembly.facade.begin(ticket)
-        assert ticket.refusal is None, ticket.refusal
-        await self.until(lambda: ticket.client_order_id is not None)
-        assert ticket.client_order_id is not None
-        return ticket.client_order_id
-
-    def state(self, client_order_id: str) -> str:
-        """The order's status in Nautilus' cache."""
-        return str(self.kernel.cache.order(ClientOrderId(client_order_id)).status.name)
-
     async def reaches(self, client_order_id: str, state: str) -> None:
         """Wait until an order has a status."""
         await self.until(lambda: self.state(client_order_id) == state)
-
-    def lines(self, *kinds: str) -> list[dict[str, Any]]:
-        self.journal.flush()
-        found = [json.loads(line) for line in self.world.layout.log.read_bytes().splitlines()]
-        return [line for line in found if not kinds or line["type"] in kinds]
 
     def codes(self) -> list[str]:
         return [code for code, _ in self.alarms]
