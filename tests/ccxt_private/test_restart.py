@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 
+from sentinel.locks import UNKNOWN_OUTCOME
 from tests.ccxt_private.venue import Fault
 from tests.ccxt_private.world import Engine, made_world, started, venue_at
 from tests.gate.world import BTC
@@ -43,10 +44,10 @@ def test_while_it_is_unresolved_after_a_restart_its_symbol_stays_blocked(tmp_pat
                 await first.until(lambda: first.lines("unknown"))
             async with started(Engine(world, venue, endpoint)) as second:
                 assert second.state(order_id) == "SUBMITTED"
-                assert second.assembly.gate._unknown == {order_id: BTC.instrument_id}
+                assert [verdict.control for verdict in second.assembly.gate.locks.ask(BTC.instrument_id)] == [UNKNOWN_OUTCOME]
                 venue.listed = True
                 await second.until(lambda: second.state(order_id) == "FILLED")
-                await second.until(lambda: second.assembly.gate._unknown == {})
+                await second.until(lambda: second.assembly.gate.locks.ask(BTC.instrument_id) == ())
 
     asyncio.run(work())
 

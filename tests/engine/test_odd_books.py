@@ -104,7 +104,8 @@ def test_the_replay_of_a_flip_that_was_made_smaller_is_the_same(tmp_path: Path, 
     assert run_command(["replay", "--lakehouse", str(world.lakehouse), "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["orders"] == 1
-    assert result["orders_differing"] == result["plans"] - result["plans_same"] == 0
+    # On a busy machine the manifest may be read between the two quotes of an instant: another plan by its hash, the same lines.
+    assert (result["orders_differing"], result["lines_differing"], result["differences"]) == (0, 0, [])
 
 
 # a turnover cap and a market that is closed

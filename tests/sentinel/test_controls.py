@@ -278,7 +278,7 @@ BROKEN: list[tuple[str, Change, Change]] = [
     ("PRICE_COLLAR", {"references": Broken()}, {}),
     ("DUPLICATE", {"recent": None}, {}),
     ("CONTROL_FAILED", {"open_exposure": Broken()}, {}),
-    ("CONTROL_FAILED", {}, {"max_leverage": D("NaN")}),
+    ("MAX_LEVERAGE", {}, {"max_leverage": D("NaN")}),
 ]
 
 
