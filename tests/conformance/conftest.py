@@ -9,12 +9,17 @@ from typing import Any
 
 import pytest
 
+from tests.ccxt_public.conftest import nothing_leaves_loopback as nothing_leaves_loopback
 from tests.conformance.ccxt_harness import CcxtHarness
-from tests.conformance.harness import BacktestHarness, Harness, NodeHarness
-from tests.conformance.invariants import check_record
+from tests.conformance.harness import BacktestHarness, Harness
+from tests.conformance.ib_harness import IbHarness
+from tests.conformance.invariants import check_record, check_start, left_by
 from tests.conformance.made import Made
+from tests.conformance.node_harness import NodeHarness
 
-HARNESSES = {harness.name: harness for harness in (BacktestHarness, NodeHarness, CcxtHarness)}
+HARNESSES: dict[str, type[Harness]] = {
+    harness.name: harness for harness in (BacktestHarness, NodeHarness, CcxtHarness, IbHarness)
+}
 CASE = re.compile(r"test_(c\d\d)_(\w+)\[(\w+)(?:-(.*))?\]$")
 RESULTS: dict[tuple[str, str], dict[str, str]] = {}
 
@@ -27,16 +32,20 @@ def harness(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Harness]
         missing = set(marker.args) - kind.capabilities
         if missing:
             pytest.skip(f"{kind.name} has no {', '.join(sorted(missing))}")
-    made = kind(Made(tmp_path).write())  # type: ignore[abstract]
+    made = kind(Made(tmp_path, kind.first, kind.other).write())  # type: ignore[call-arg]
     try:
         yield made
         made.settle()
-        balances = {venue: (made.venue_balances(venue), made.book_balances(venue)) for venue in made.parts.config.venues}
-        shares = made.share_positions()
+        left = left_by(made)
         made.close_record()
     finally:
         made.stop()
-    check_record(made, balances=balances, shares=shares)
+    check_record(made, left)
+    if isinstance(made, NodeHarness):
+        assert {code for code, _ in made.alarms} <= made.expected_alarms
+        assert {reason.partition(":")[0] for reason in made.halts} <= made.expected_halts
+        if left.venue_orders or made.sent():  # where nothing was sent, another start has nothing to tell
+            check_start(made, left)
 
 
 def pytest_configure(config: Any) -> None:
@@ -44,7 +53,8 @@ def pytest_configure(config: Any) -> None:
 
 
 def pytest_sessionfinish() -> None:
-    CcxtHarness.end_exchange()
+    CcxtHarness.end_venue()
+    IbHarness.end_venue()
 
 
 def pytest_runtest_logreport(report: Any) -> None:

@@ -1,55 +1,53 @@
-"""Harnesses of the conformance suite: one venue contract, driven the same way in a backtest kernel and in a live node."""
+"""Harnesses of the conformance suite: one venue contract, driven the same way whatever venue and kernel are behind it."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import signal
-import threading
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
+from nautilus_trader.model.events import OrderFilled
 from nautilus_trader.model.identifiers import ClientOrderId, InstrumentId
 
-from engine.assemble import Assembly, Parts, assemble, write_run_start
-from engine.instruments import expiry_sentinel, instrument_of
-from engine.lakehouse_client import LakehouseDataClient
+from engine.assemble import Assembly, Parts, write_run_start
 from engine.market_time import IDENTITY, MarketTime
-from engine.node import build, make_node
-from engine.order_desks import LiveOrders, SteppedOrders, simulated_router
+from engine.order_desks import SteppedOrders
 from engine.restore import balances_of
 from engine.snapshots_out import SnapshotWriter
 from lakehouse import records
-from lakehouse.manifest import read_manifest
 from lakehouse.opening import open_journal
-from lakehouse.permission import FilePermission, MemoryPermission
+from lakehouse.permission import MemoryPermission
 from lakehouse.rebuild import LogFold, decode_line
 from sim.backtest import Backtest
 from sim.backtest_run import portfolio_at
 from sim.feed import FeedQuote
-from sim.replay_client import ReplayDataClient, tick_of
-from strategies.target_portfolio import LAKEHOUSE_CLIENT
-from tests.conformance.made import AAPL, BTC, DAY_NS, MS, Made
+from sim.replay_client import tick_of
+from tests.conformance.made import DAY_NS, MS, Made
+from tests.conformance.traded import PAIR, SHARE, Traded
 from venues.base import OrderRequest, OrderResponse
+from venues.desk_adapter import DeskAdapter
+from venues.router import Router
 from venues.simulated.adapter import SimulatedAdapter
-from venues.simulated.shadow import ShadowExecutionClient
 
-WAIT_S = 60.0
 RUN_ID = "conformance"
+ALL = frozenset({"market", "limit", "cancel", "partial_fills", "cash_account", "halt"})
+SIMULATED = ALL | {"latency", "base_fees", "pairs", "shares", "max_quantity"}
+
+type VenueFill = tuple[str, str, Decimal, Decimal, Decimal]  # trade id, instrument id, quantity, price, fee
 
 
 class Harness(ABC):
     """One engine over the made market, started, with its manifest accepted and nothing held."""
 
-    name: str
-    capabilities = frozenset(
-        {"market", "limit", "cancel", "partial_fills", "latency", "base_fees", "cash_account", "halt", "shares"}
-    )
-    event_step_ns = 0  # how coarse the venue's own time is
+    name: ClassVar[str]
+    first: ClassVar[Traded] = PAIR  # what the cases trade
+    other: ClassVar[Traded] = SHARE  # beside it, always at a simulated venue
+    capabilities: ClassVar[frozenset[str]] = SIMULATED
+    event_step_ns: ClassVar[int] = 0  # how coarse the venue's own time is
+    outliving: ClassVar[tuple[str, ...]] = ()  # venues that are not this process'
+    may_resend = False  # a case in which the venue says that nothing was taken
     assembly: Assembly
     kernel: Any
     orders: Any
@@ -61,7 +59,7 @@ class Harness(ABC):
     # what differs
 
     @abstractmethod
-    def set_quote(self, symbol: str, bid: str, ask: str, *, size: str = "1000") -> None:
+    def set_quote(self, of: Traded, bid: str, ask: str, *, size: str = "1000") -> None:
         """Make this the market now; `size` on both sides."""
 
     @abstractmethod
@@ -82,34 +80,56 @@ class Harness(ABC):
 
     @abstractmethod
     def exchange(self, venue: str) -> Any:
-        """Return the venue itself."""
+        """Return the simulated venue itself."""
 
     @abstractmethod
     def stop(self) -> None:
         """End the engine; the log is closed by the caller before."""
 
+    def adapter_of(self, venue: str) -> DeskAdapter:
+        """Return the specification's adapter of a venue, over this engine."""
+        return SimulatedAdapter(venue=venue, desk=self.orders, market_limits=self.parts.market_limits)
+
     # what is the same
 
-    def adapter(self, symbol: str = BTC) -> SimulatedAdapter:
-        router = simulated_router(self.orders, venues=self.parts.config.venues, market_limits=self.parts.market_limits)
-        adapter = router.route(symbol, self.parts.listings)
-        assert isinstance(adapter, SimulatedAdapter)
+    @property
+    def share(self) -> Traded:
+        """The one of the two that is a share."""
+        return self.first if self.first.base is None else self.other
+
+    @property
+    def pair(self) -> Traded:
+        """The one of the two that is a pair."""
+        return self.other if self.first.base is None else self.first
+
+    def adapter(self, of: Traded | None = None) -> DeskAdapter:
+        router = Router(self.adapter_of(venue) for venue in self.parts.config.venues)
+        adapter = router.route((of or self.first).symbol, self.parts.listings)
+        assert isinstance(adapter, DeskAdapter)
         return adapter
 
     def submit(self, request: OrderRequest) -> OrderResponse:
-        return self.adapter(request.symbol).submit_order(request)
+        of = self.first if request.symbol == self.first.symbol else self.other
+        return self.adapter(of).submit_order(request)
 
     def cancel(self, client_order_id: str) -> OrderResponse:
         return self.adapter().cancel(client_order_id)
 
+    def rest(self) -> str:
+        """Send a buy that rests and return its client order id."""
+        response = self.submit(self.made.request("BUY", limit=self.first.rests))
+        assert (response.status, response.filled_quantity, response.average_price) == ("OPEN", Decimal(0), None), response
+        assert response.client_order_id is not None
+        return response.client_order_id
+
     def halt(self) -> None:
         self.on_engine(lambda: self.assembly.halt("a test"))
 
-    def ask_until(self, client_order_id: str, status: str) -> OrderResponse:
-        """Let time pass until the order has this status, bounded; return what is known of it then."""
-        for _ in range(100):
+    def ask_until(self, client_order_id: str, *statuses: str) -> OrderResponse:
+        """Let time pass until the order has one of these statuses, bounded; return what is known of it then."""
+        for _ in range(1_000):
             response = self.adapter().ask(client_order_id)
-            if response.status == status:
+            if response.status in statuses:
                 break
             self.advance(20)
         return response
@@ -123,7 +143,7 @@ class Harness(ABC):
         return self.on_engine(lambda: [order.client_order_id.value for order in self.exchange(venue).get_open_orders()])
 
     def venue_balances(self, venue: str) -> dict[str, Decimal]:
-        """What the venue's own account says it holds."""
+        """What the venue's own account says it holds of currencies."""
 
         def read() -> dict[str, Decimal]:
             totals = self.exchange(venue).get_account().balances_total()
@@ -133,26 +153,27 @@ class Harness(ABC):
 
     def book_balances(self, venue: str) -> dict[str, Decimal]:
         """What our book says the venue's account holds: cash, and spot inventory as its base currency."""
-        return self.on_engine(lambda: self._balances(venue))
 
-    def _balances(self, venue: str) -> dict[str, Decimal]:
-        return balances_of(
-            self.assembly.recorder.keeper,
-            venue,
-            account=self.parts.config.venues[venue].account,
-            listings=self.parts.listings,
-            limits=self.parts.market_limits,
-            carried={},
-        )
+        def read() -> dict[str, Decimal]:
+            return balances_of(
+                self.assembly.recorder.keeper,
+                venue,
+                account=self.parts.config.venues[venue].account,
+                listings=self.parts.listings,
+                limits=self.parts.market_limits,
+                carried={},
+            )
+
+        return self.on_engine(read)
 
     def share_positions(self) -> dict[str, Decimal]:
-        """What Nautilus' cache holds of shares, by platform symbol."""
+        """What the venue, or Nautilus for a simulated one, holds of shares, by platform symbol."""
         listings = self.parts.listings
 
         def read() -> dict[str, Decimal]:
-            instrument = InstrumentId.from_str(listings[AAPL].instrument_id)
+            instrument = InstrumentId.from_str(listings[self.share.symbol].instrument_id)
             held = [position.signed_decimal_qty() for position in self.kernel.cache.positions_open(instrument_id=instrument)]
-            return {AAPL: sum(held, Decimal(0))}
+            return {self.share.symbol: sum(held, Decimal(0))}
 
         return self.on_engine(read)
 
@@ -168,6 +189,10 @@ class Harness(ABC):
     def _read(self, *kinds: str) -> list[dict[str, Any]]:
         found = [json.loads(raw) for raw in self.made.layout.log.read_bytes().splitlines()]
         return [line for line in found if not kinds or line["type"] in kinds]
+
+    def sent(self) -> list[str]:
+        """Client order ids that have a send line, once a line, whatever became of them."""
+        return [line["client_order_id"] for line in self._read("send") if line["action"] == "submit"]
 
     def rebuilt(self) -> LogFold:
         """What a restart would read from the log as it is now."""
@@ -201,7 +226,26 @@ class Harness(ABC):
 
         self.on_engine(write)
 
-    def _make_parts(self, *, permission: Any, durable: bool) -> Parts:
+    def venue_fills(self) -> list[VenueFill]:
+        """Every fill of the first venue, as its own record has it; a simulated venue's record is what the engine was told."""
+        known = InstrumentId.from_str(self.first.instrument_id)
+        return self.on_engine(
+            lambda: [
+                (
+                    event.trade_id.value, event.instrument_id.value, event.last_qty.as_decimal(), event.last_px.as_decimal(),
+                    event.commission.as_decimal(),
+                )
+                for order in self.kernel.cache.orders(instrument_id=known)
+                for event in order.events
+                if isinstance(event, OrderFilled)
+            ]
+        )  # fmt: skip
+
+    def venue_ids(self) -> list[str]:
+        """The client order id of every order that the first venue ever took; a simulated one says so in the record."""
+        return [line["client_order_id"] for line in self.lines("received") if line["venue"] == self.first.venue]
+
+    def _make_parts(self, *, permission: Any, durable: bool, **more: Any) -> Parts:
         config, inputs = self.made.load()
         return Parts(
             config=config,
@@ -215,15 +259,16 @@ class Harness(ABC):
             market_time=self.market_time,
             fold=self.journal.fold,
             bar_spec=None,
+            **more,
         )
 
     def _write_start(self) -> None:
         write_run_start(self.assembly, self.parts, kind=self.name, version="0", data_source="made", synthetic=["everything"])
 
-    def _tick(self, symbol: str, bid: str, ask: str, size: str, *, ts_ns: int) -> Any:
-        instrument = self.kernel.cache.instrument(InstrumentId.from_str(self.parts.listings[symbol].instrument_id))
+    def _tick(self, of: Traded, bid: str, ask: str, size: str, *, ts_ns: int) -> Any:
+        instrument = self.kernel.cache.instrument(InstrumentId.from_str(of.instrument_id))
         quote = FeedQuote(
-            market_ns=ts_ns, symbol=symbol, bid=Decimal(bid), ask=Decimal(ask), bid_size=Decimal(size), ask_size=Decimal(size)
+            market_ns=ts_ns, symbol=of.symbol, bid=Decimal(bid), ask=Decimal(ask), bid_size=Decimal(size), ask_size=Decimal(size)
         )
         return tick_of(quote, instrument, ts_ns=ts_ns)
 
@@ -242,15 +287,12 @@ class BacktestHarness(Harness):
         self.assembly, self.kernel = self.test.assembly, self.test.engine.kernel
         self.orders = SteppedOrders(self.assembly.facade, advance=self.test.advance, step_ns=10 * MS, steps_max=100)
         self._write_start()
-        first = [
-            self._tick(BTC, "100000", "100010", "1000", ts_ns=DAY_NS),
-            self._tick(AAPL, "99.99", "100.01", "1000", ts_ns=DAY_NS),
-        ]
-        self.test.feed(first, [portfolio_at(self.parts.config, DAY_NS + MS, made.manifest)])
+        ticks = [self._tick(each, each.bid, each.ask, "1000", ts_ns=DAY_NS) for each in (self.first, self.other)]
+        self.test.feed(ticks, [portfolio_at(self.parts.config, DAY_NS + MS, made.manifest)])
         assert self.assembly.strategy.at_rest
 
-    def set_quote(self, symbol: str, bid: str, ask: str, *, size: str = "1000") -> None:
-        self.test.feed([self._tick(symbol, bid, ask, size, ts_ns=self.kernel.clock.timestamp_ns() + MS)])
+    def set_quote(self, of: Traded, bid: str, ask: str, *, size: str = "1000") -> None:
+        self.test.feed([self._tick(of, bid, ask, size, ts_ns=self.kernel.clock.timestamp_ns() + MS)])
 
     def advance(self, ms: int) -> None:
         self.test.advance(ms * MS)
@@ -277,162 +319,3 @@ class BacktestHarness(Harness):
     def stop(self) -> None:
         self.test.finish()
         self.test.dispose()
-
-
-class NodeHarness(Harness):
-    """The simulated venue in a `TradingNode` on a real loop in a thread of its own; the test is the caller outside."""
-
-    name = "node"
-
-    def __init__(self, made: Made) -> None:
-        self.made = made
-        self._loop = asyncio.new_event_loop()
-        self._pool = ThreadPoolExecutor(max_workers=2)
-        self._clients: dict[str, ShadowExecutionClient] = {}
-        self._data: dict[str, ReplayDataClient] = {}
-        now = time.time_ns()
-        self.market_time = MarketTime(real_epoch_ns=now, market_epoch_ns=DAY_NS, speed=1)
-        permission = FilePermission(made.layout)
-        permission.arm_if_new(by="first run", now_ns=now)
-        self.failed: list[Exception] = []
-        self.journal = open_journal(
-            made.layout,
-            now_ns=now,
-            run_id=RUN_ID,
-            durable=True,
-            post=self._loop.call_soon_threadsafe,
-            on_failure=self.failed.append,
-        )
-        self.parts = self._make_parts(permission=permission, durable=True)
-        self._node = self._build()
-        self.kernel = self._node.kernel
-        self.orders = LiveOrders(self.assembly.facade, loop=self._loop, timeout_s=WAIT_S)
-        self._started = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="engine")
-        self._thread.start()
-        assert self._started.wait(WAIT_S), "the node did not start"
-        self.set_quote(BTC, "100000", "100010")
-        self.set_quote(AAPL, "99.99", "100.01")
-        self._wait(lambda: self.assembly.recorder.last_cycle == 1 and self.assembly.strategy.at_rest)
-
-    def _build(self) -> Any:
-        config, venues = self.parts.config, list(self.parts.config.venues)
-        node = make_node(loop=self._loop, data_clients=[*venues, LAKEHOUSE_CLIENT], exec_clients=venues, log_level="ERROR")
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._loop.remove_signal_handler(number)
-        self.assembly = assemble(node.kernel, self.parts)
-        for symbol, limits in self.parts.market_limits.items():
-            node.kernel.cache.add_instrument(instrument_of(self.parts.listings[symbol], limits))
-        for venue in venues:
-            node.kernel.cache.add_instrument(expiry_sentinel(venue))
-
-        def data_of(venue: str) -> Any:
-            def make(loop: Any, msgbus: Any, cache: Any, clock: Any) -> Any:
-                self._data[venue] = ReplayDataClient(loop=loop, msgbus=msgbus, cache=cache, clock=clock, venue=venue)
-                return self._data[venue]
-
-            return make
-
-        def lakehouse(loop: Any, msgbus: Any, cache: Any, clock: Any) -> Any:
-            return LakehouseDataClient(
-                loop=loop,
-                msgbus=msgbus,
-                cache=cache,
-                clock=clock,
-                paths=(self.made.manifest,),
-                judge=lambda: read_manifest(
-                    self.made.manifest,
-                    policy=config.manifest_policy(),
-                    market_now_ns=self.assembly.recorder.market_now_ns(),
-                    provenance=config.provenance_policy(),
-                ),
-                poll_interval_s=0.01,
-                halt=self.assembly.halt,
-            )
-
-        build(
-            node,
-            data_clients={**{venue: data_of(venue) for venue in venues}, LAKEHOUSE_CLIENT: lakehouse},
-            exec_clients={venue: self._execution_of(venue, node) for venue in venues},
-        )
-        return node
-
-    def _execution_of(self, venue: str, node: Any) -> Callable[..., Any]:
-        """Return what makes the venue's execution client."""
-
-        def make(loop: Any, msgbus: Any, cache: Any, clock: Any) -> Any:
-            self._clients[venue] = ShadowExecutionClient(
-                loop=loop,
-                msgbus=msgbus,
-                cache=cache,
-                clock=clock,
-                portfolio=node.kernel.portfolio,
-                venue=venue,
-                account=self.parts.config.venues[venue].account,
-                balances=self._balances(venue),
-                assumptions=self.parts.config.assumptions(),
-                lock=self.assembly.gate,
-                tap=self.assembly.recorder,
-                halt=self.assembly.halt,
-            )
-            return self._clients[venue]
-
-        return make
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._live())
-
-    async def _live(self) -> None:
-        self._stop = asyncio.Event()
-        self.assembly.gate.own_thread()
-        self._write_start()
-        running = asyncio.create_task(self._node.run_async())
-        while not self.kernel.trader.is_running:
-            await asyncio.sleep(0.005)
-        self._started.set()
-        await self._stop.wait()
-        await self._node.stop_async()
-        await asyncio.gather(running, return_exceptions=True)
-
-    def _wait(self, until: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + WAIT_S
-        while not self.on_engine(until):
-            assert time.monotonic() < deadline, "the node did not get there"
-            time.sleep(0.005)
-
-    def set_quote(self, symbol: str, bid: str, ask: str, *, size: str = "1000") -> None:
-        venue = self.parts.listings[symbol].venue
-
-        def publish() -> None:
-            self._data[venue].publish(self._tick(symbol, bid, ask, size, ts_ns=self.kernel.clock.timestamp_ns()))
-
-        self.on_engine(publish)
-
-    def advance(self, ms: int) -> None:
-        time.sleep(ms / 1_000)
-
-    def on_engine[T](self, work: Callable[[], T]) -> T:
-        async def run() -> T:
-            return work()
-
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(WAIT_S)
-
-    def start_order(self, request: OrderRequest) -> Callable[[], OrderResponse]:
-        future: Future[OrderResponse] = self._pool.submit(self.submit, request)
-        return future.result
-
-    def client(self, venue: str) -> Any:
-        return self._clients[venue]
-
-    def exchange(self, venue: str) -> Any:
-        return self._clients[venue]._exchange
-
-    def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(WAIT_S)
-        assert not self._thread.is_alive(), "the node did not stop"
-        self._pool.shutdown()
-        self.kernel.dispose()
-        self._loop.close()
-        assert not self.failed

@@ -1,4 +1,4 @@
-"""The made market of the conformance suite: a spot pair that takes its fees in what is bought, and a share, for cash."""
+"""The made market of the conformance suite: two symbols at two venues, for cash; which, and at what figures, `traded` says."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from engine.run_config import RunConfig, load_config
 from lakehouse.layout import Layout
 from orders.canonical import sha256_hex
 from orders.values import OrderKind, Side
+from tests.conformance.traded import PAIR, SHARE, Traded
 from venues.base import OrderRequest
 
 ROOT = Path(__file__).parents[2]
@@ -21,9 +22,9 @@ GENERATED = "2025-01-06T13:59:30"
 MS = 1_000_000
 DAY_NS = 1_736_172_000_000 * MS  # 2025-01-06T14:00:00Z
 LATENCY_MS = 60
-BTC = "BINANCE:BTCUSDT"
-AAPL = "NASDAQ:AAPL"
-CASH = {"BINANCE": ("USDT", "100000"), "US": ("USD", "100000")}
+BTC = PAIR.symbol
+AAPL = SHARE.symbol
+CASH = "100000"  # of each venue, in its own currency
 
 CONFIG = """
 schema_version = 1
@@ -45,10 +46,10 @@ provenance_min = "VERIFIED"
 base_currency = "USD"
 [capital.winners]
 "rank:1" = "1"
-[capital.starting_cash.BINANCE]
-USDT = "100000"
-[capital.starting_cash.US]
-USD = "100000"
+[capital.starting_cash.{first.venue}]
+{first.cash} = "{cash}"
+[capital.starting_cash.{other.venue}]
+{other.cash} = "{cash}"
 [policy]
 cash_buffer_fraction = "0.02"
 drift_band_fraction = "0.9"
@@ -88,17 +89,17 @@ day_loss_max_fraction = "0.5"
 drawdown_max_fraction = "0.5"
 day_turnover_max = "10"
 [sentinel.allow]
-BINANCE = ["BINANCE:BTCUSDT"]
-US = ["NASDAQ:AAPL"]
-[venues.BINANCE]
+{first.venue} = ["{first.symbol}"]
+{other.venue} = ["{other.symbol}"]
+[venues.{first.venue}]
 adapter = "simulated"
 account = "cash"
-market_limits = "{root}/limits_binance.json"
+market_limits = "{root}/limits_{first.venue}.json"
 calendar = "none"
-[venues.US]
+[venues.{other.venue}]
 adapter = "simulated"
 account = "cash"
-market_limits = "{root}/limits_us.json"
+market_limits = "{root}/limits_{other.venue}.json"
 calendar = "none"
 [assumptions]
 name = "conformance"
@@ -111,21 +112,13 @@ seed = 1
 slippage_bps = "0"
 bar_half_spread_bps = "1"
 own_consumption = true
-[assumptions.fees.BINANCE]
-maker_fraction = "0.001"
-taker_fraction = "0.001"
-base_on_buys = true
-[assumptions.fees.US]
-maker_fraction = "0.0001"
-taker_fraction = "0.0001"
-base_on_buys = false
-[assumptions.financing]
+{fees}[assumptions.financing]
 day_count = "act/365"
 accrue_at = "17:00"
 zone = "America/New_York"
 [assumptions.financing.borrow]
-BINANCE = "0"
-US = "0"
+{first.venue} = "0"
+{other.venue} = "0"
 [assumptions.financing.interest.USD]
 credit_fraction = "0"
 debit_fraction = "0"
@@ -151,29 +144,29 @@ book = "{root}/lakehouse/snapshots/book.json"
 market_limits = "{root}/lakehouse/snapshots/market_limits.json"
 """
 
-SYMBOLS = """
+FEES = """[assumptions.fees.{each.venue}]
+maker_fraction = "{fraction}"
+taker_fraction = "{fraction}"
+base_on_buys = {base_on_buys}
+"""
+
+LISTING = """
 [[listing]]
-symbol = "BINANCE:BTCUSDT"
-venue = "BINANCE"
-instrument_id = "BTCUSDT.BINANCE"
-quote_currency = "USDT"
-base_currency = "BTC"
-ccxt_symbol = "BTC/USDT"
-asset_class = "spot"
-[[listing]]
-symbol = "NASDAQ:AAPL"
-venue = "US"
-instrument_id = "AAPL.US"
-quote_currency = "USD"
-asset_class = "equity"
+symbol = "{each.symbol}"
+venue = "{each.venue}"
+instrument_id = "{each.instrument_id}"
+quote_currency = "{each.cash}"
+{each.extra}asset_class = "{each.asset_class}"
 """
 
 
 @dataclass(frozen=True)
 class Made:
-    """One made market on disk, under a directory of its own."""
+    """One made market on disk, under a directory of its own. `first` is what the cases trade, `other` stands beside it."""
 
     root: Path
+    first: Traded = PAIR
+    other: Traded = SHARE
 
     @property
     def layout(self) -> Layout:
@@ -190,16 +183,18 @@ class Made:
     def write(self) -> Made:
         """Put everything a run reads on disk. The manifest's lines lie within the drift band: it trades nothing by itself."""
         self.manifest.parent.mkdir(parents=True)
-        (self.root / "made.toml").write_text(CONFIG.format(root=self.root, runs=RUNS, latency_ms=LATENCY_MS))
-        (self.root / "symbols.toml").write_text(SYMBOLS)
+        both = (self.first, self.other)
+        config = CONFIG.format(
+            root=self.root, runs=RUNS, latency_ms=LATENCY_MS, first=self.first, other=self.other, cash=CASH,
+            fees="".join(_fees(each) for each in both),
+        )  # fmt: skip
+        (self.root / "made.toml").write_text(config)
+        (self.root / "symbols.toml").write_text("".join(LISTING.format(each=each) for each in both))
         (self.root / "quotes.csv.gz").write_bytes(b"")
-        for name, row in (
-            ("binance", _limits(BTC, "BINANCE", step="0.00001", least="5")),
-            ("us", _limits(AAPL, "US", step="1", least="100")),
-        ):
-            document = {"version": 1, "as_of_ns": str(DAY_NS), "source": "made for a test", "limits": [row]}
-            (self.root / f"limits_{name}.json").write_text(json.dumps(document))
-        self.manifest.write_text(_manifest())
+        for each in both:
+            document = {"version": 1, "as_of_ns": str(DAY_NS), "source": "made for a test", "limits": [_limits(each)]}
+            (self.root / f"limits_{each.venue}.json").write_text(json.dumps(document))
+        self.manifest.write_text(_manifest(both))
         return self
 
     def load(self) -> tuple[RunConfig, Inputs]:
@@ -209,18 +204,20 @@ class Made:
     def request(
         self,
         side: str,
-        quantity: str,
+        quantity: str | None = None,
         *,
-        symbol: str = BTC,
+        of: Traded | None = None,
+        symbol: str | None = None,
         limit: str | None = None,
         source_run: str = SOURCE_RUN,
         manifest_sha256: str | None = None,
     ) -> OrderRequest:
-        """Return an order request that names the audited manifest, unless told otherwise."""
+        """Return an order of the ordinary quantity that names the audited manifest, unless told otherwise."""
+        of = of or self.first
         return OrderRequest(
-            symbol=symbol,
+            symbol=symbol or of.symbol,
             side=Side(side),
-            quantity=Decimal(quantity),
+            quantity=Decimal(quantity or of.quantity),
             order_kind=OrderKind.MARKET if limit is None else OrderKind.LIMIT,
             limit_price=None if limit is None else Decimal(limit),
             source_run=source_run,
@@ -228,20 +225,25 @@ class Made:
         )
 
 
-def _limits(symbol: str, venue: str, *, step: str, least: str) -> dict[str, str]:
+def _fees(each: Traded) -> str:
+    base = each.base_fee != "0"
+    return FEES.format(each=each, fraction=each.base_fee if base else "0.0001", base_on_buys="true" if base else "false")
+
+
+def _limits(each: Traded) -> dict[str, str | None]:
     return {
-        "symbol": symbol, "venue": venue, "step_size": step, "tick_size": "0.01", "min_quantity": step, "min_notional": least,
-        "max_quantity": "9000", "multiplier": "1",
+        "symbol": each.symbol, "venue": each.venue, "step_size": each.step, "tick_size": each.tick, "min_quantity": each.step,
+        "min_notional": each.min_notional, "max_quantity": each.max_quantity, "multiplier": "1",
     }  # fmt: skip
 
 
-def _manifest() -> str:
+def _manifest(both: tuple[Traded, ...]) -> str:
     rows = [
         {
-            "Symbol": symbol, "Weight": 0.1, "Net_Weight": 0.1, "Direction": "LONG", "Source_Run": SOURCE_RUN,
+            "Symbol": each.symbol, "Weight": 0.1, "Net_Weight": 0.1, "Direction": "LONG", "Source_Run": SOURCE_RUN,
             "Generated_At": GENERATED, "Engine": "custom", "Profile": "equal_weight",
         }
-        for symbol in (BTC, AAPL)
+        for each in both
     ]  # fmt: skip
     winner = {
         "rank": 1, "profile": "equal_weight", "engine": "custom", "regime": {"name": "QUIET", "score": 0.5}, "assets": rows,

@@ -15,17 +15,28 @@ from nautilus_trader.model.orders import MarketOrder
 
 from orders.errors import InputError
 from tests.conformance.harness import Harness
-from tests.conformance.made import AAPL, BTC, LATENCY_MS
+from tests.conformance.made import CASH, LATENCY_MS
 
 D = Decimal
-NOTHING = {"BINANCE": {"USDT": D(100_000)}, "US": {"USD": D(100_000)}}
 BACK_DOORS = ["message bus", "engine object", "client object"]
+DENIED = {  # what is wrong with an order, each of one figure of the venue's -> the code that says so
+    "quantity between steps": "OFF_STEP",
+    "price between ticks": "OFF_TICK",
+    "below the minimum notional": "BELOW_FLOOR",
+    "above the maximum quantity": "ABOVE_MAX_QUANTITY",
+    "more than the cash": "NO_CASH",
+    "selling what is not held": "REFUSED_SHORT",
+    "above the largest order": "MAX_ORDER_VALUE",
+    "unknown manifest": "PROVENANCE",
+    "another source run": "PROVENANCE",
+    "limit far from the market": "PRICE_COLLAR",
+}
 
 
 def nothing_traded(harness: Harness) -> bool:
     return not harness.lines("fill") and all(
-        {code: amount for code, amount in harness.venue_balances(venue).items() if amount} == cash
-        for venue, cash in NOTHING.items()
+        {code: amount for code, amount in harness.venue_balances(each.venue).items() if amount} == {each.cash: D(CASH)}
+        for each in (harness.first, harness.other)
     )
 
 
@@ -37,12 +48,12 @@ def send_by(harness: Harness, door: str, order: Any) -> None:
         order=order,
         command_id=UUID4(),
         ts_init=harness.kernel.clock.timestamp_ns(),
-        client_id=ClientId("BINANCE"),
+        client_id=ClientId(harness.first.venue),
     )
     send = {
         "message bus": lambda: harness.kernel.msgbus.send(endpoint="ExecEngine.execute", msg=command),
         "engine object": lambda: harness.kernel.exec_engine.execute(command),
-        "client object": lambda: harness.client("BINANCE").submit_order(command),
+        "client object": lambda: harness.client(harness.first.venue).submit_order(command),
     }[door]
     harness.on_engine(send)
     harness.settle()
@@ -52,18 +63,19 @@ def send_by(harness: Harness, door: str, order: Any) -> None:
 
 
 def test_c01_a_market_order_fills_at_the_touch(harness: Harness) -> None:
-    bought = harness.submit(harness.made.request("BUY", "0.1"))
-    assert (bought.status, bought.filled_quantity, bought.average_price) == ("FILLED", D("0.1"), D(100_010))
-    sold = harness.submit(harness.made.request("SELL", "0.05"))
-    assert (sold.status, sold.filled_quantity, sold.average_price) == ("FILLED", D("0.05"), D(100_000))
+    first = harness.first
+    bought = harness.submit(harness.made.request("BUY"))
+    assert (bought.status, bought.filled_quantity, bought.average_price) == ("FILLED", D(first.quantity), D(first.ask))
+    sold = harness.submit(harness.made.request("SELL", first.half))
+    assert (sold.status, sold.filled_quantity, sold.average_price) == ("FILLED", D(first.half), D(first.bid))
 
 
 @pytest.mark.needs("latency")
 def test_c02_an_order_meets_the_market_of_its_arrival_not_of_its_sending(harness: Harness) -> None:
-    outcome = harness.start_order(harness.made.request("BUY", "10", symbol=AAPL))
+    outcome = harness.start_order(harness.made.request("BUY", of=harness.share))
     while not harness.lines("send"):
         harness.advance(1)
-    harness.set_quote(AAPL, "101.00", "101.02")
+    harness.set_quote(harness.share, "101.00", "101.02")
     assert outcome().average_price == D("101.02")
     (intent,), (fill,) = harness.lines("intent"), harness.lines("fill")
     assert fill["event_ns"] >= intent["ts_ns"] + LATENCY_MS * 1_000_000
@@ -74,84 +86,70 @@ def test_c02_an_order_meets_the_market_of_its_arrival_not_of_its_sending(harness
 
 @pytest.mark.needs("limit")
 def test_c03_a_limit_order_rests_then_fills_when_crossed(harness: Harness) -> None:
-    response = harness.submit(harness.made.request("BUY", "0.1", limit="99900"))
-    assert (response.status, response.filled_quantity, response.average_price) == ("OPEN", D(0), None)
-    assert response.client_order_id is not None
-    assert harness.venue_orders("BINANCE") == [response.client_order_id]
-    harness.set_quote(BTC, "99880", "99890")
-    response = harness.ask_until(response.client_order_id, "FILLED")
-    assert (response.status, response.filled_quantity, response.average_price) == ("FILLED", D("0.1"), D(99_900))
+    first, order_id = harness.first, harness.rest()
+    assert harness.venue_orders(first.venue) == [order_id]
+    harness.set_quote(first, *first.crossed)
+    response = harness.ask_until(order_id, "FILLED")
+    assert (response.status, response.filled_quantity, response.average_price) == ("FILLED", D(first.quantity), D(first.rests))
     assert harness.lines("fill")[0]["liquidity"] == "maker"
 
 
 @pytest.mark.needs("limit")
 def test_c04_a_crossing_limit_order_fills_no_worse_than_its_limit(harness: Harness) -> None:
-    response = harness.submit(harness.made.request("BUY", "0.1", limit="100500"))
-    assert response.status == "FILLED"
-    assert response.average_price is not None
-    assert response.average_price <= D(100_500)
+    first = harness.first
+    response = harness.submit(harness.made.request("BUY", limit=first.crossing))
+    assert (response.status, response.average_price) == ("FILLED", D(first.ask))
 
 
 @pytest.mark.needs("limit", "cancel")
 def test_c05_a_resting_order_can_be_cancelled_and_does_not_fill_later(harness: Harness) -> None:
-    placed = harness.submit(harness.made.request("BUY", "0.1", limit="99900"))
-    assert placed.client_order_id is not None
-    assert harness.cancel(placed.client_order_id).status == "CANCELLED"
-    harness.set_quote(BTC, "99000", "99010")
+    assert harness.cancel(harness.rest()).status == "CANCELLED"
+    harness.set_quote(harness.first, *harness.first.fallen)
     harness.settle()
-    assert harness.venue_orders("BINANCE") == []
+    assert harness.venue_orders(harness.first.venue) == []
     assert nothing_traded(harness)
 
 
 @pytest.mark.needs("limit", "cancel", "partial_fills")
 @pytest.mark.parametrize(
-    ("symbol", "quantity", "bid", "ask", "held"),
+    "kind",
     [
-        pytest.param(AAPL, "100", "99.99", "100.01", "40", id="of a share", marks=pytest.mark.needs("shares")),
-        pytest.param(BTC, "0.1", "100000", "100010", "0.04", id="of a pair"),
+        pytest.param("share", id="of a share", marks=pytest.mark.needs("shares")),
+        pytest.param("pair", id="of a pair", marks=pytest.mark.needs("pairs")),
     ],
 )
-def test_c06_a_limit_order_fills_what_the_touch_holds_and_keeps_the_rest(
-    harness: Harness, symbol: str, quantity: str, bid: str, ask: str, held: str
-) -> None:
-    harness.set_quote(symbol, bid, ask, size=held)
-    placed = harness.submit(harness.made.request("BUY", quantity, symbol=symbol, limit=ask))
-    assert (placed.status, placed.filled_quantity) == ("PARTLY_FILLED", D(held))
+def test_c06_a_limit_order_fills_what_the_touch_holds_and_keeps_the_rest(harness: Harness, kind: str) -> None:
+    of = harness.share if kind == "share" else harness.pair
+    harness.set_quote(of, of.bid, of.ask, size=of.thin)
+    placed = harness.submit(harness.made.request("BUY", of=of, limit=of.ask))
     assert placed.client_order_id is not None
-    gone = harness.cancel(placed.client_order_id)
-    assert (gone.status, gone.filled_quantity) == ("CANCELLED", D(held))
+    placed = harness.ask_until(placed.client_order_id, "PARTLY_FILLED")
+    assert (placed.status, placed.filled_quantity) == ("PARTLY_FILLED", D(of.thin))
+    gone = harness.adapter(of).cancel(str(placed.client_order_id))
+    assert (gone.status, gone.filled_quantity) == ("CANCELLED", D(of.thin))
 
 
 @pytest.mark.needs("limit")
 def test_c07_one_cycle_is_open_at_a_time(harness: Harness) -> None:
-    placed = harness.submit(harness.made.request("BUY", "0.1", limit="99900"))
-    refused = harness.submit(harness.made.request("BUY", "10", symbol=AAPL))
+    order_id = harness.rest()
+    refused = harness.submit(harness.made.request("BUY", of=harness.other))
     assert (refused.status, refused.code, refused.client_order_id) == ("DENIED", "CYCLE_OPEN", None)
-    assert placed.client_order_id is not None
-    harness.cancel(placed.client_order_id)
-    assert harness.submit(harness.made.request("BUY", "10", symbol=AAPL)).status == "FILLED"
+    harness.cancel(order_id)
+    assert harness.submit(harness.made.request("BUY", of=harness.other)).status == "FILLED"
 
 
 # what is refused, and leaves a trace
 
 
 @pytest.mark.parametrize(
-    ("wanted", "code"),
+    ("wrong", "code"),
     [
-        pytest.param({"side": "BUY", "quantity": "0.100005"}, "OFF_STEP", id="quantity between steps"),
-        pytest.param({"side": "BUY", "quantity": "0.1", "limit": "99900.005"}, "OFF_TICK", id="price between ticks"),
-        pytest.param({"side": "BUY", "quantity": "0.00004"}, "BELOW_FLOOR", id="below the minimum notional"),
-        pytest.param({"side": "BUY", "quantity": "99999"}, "ABOVE_MAX_QUANTITY", id="above the maximum quantity"),
-        pytest.param({"side": "BUY", "quantity": "2"}, "NO_CASH", id="more than the cash"),
-        pytest.param({"side": "SELL", "quantity": "0.1"}, "REFUSED_SHORT", id="selling what is not held"),
-        pytest.param({"side": "BUY", "quantity": "0.7"}, "MAX_ORDER_VALUE", id="above the largest order"),
-        pytest.param({"side": "BUY", "quantity": "0.1", "manifest_sha256": "0" * 64}, "PROVENANCE", id="unknown manifest"),
-        pytest.param({"side": "BUY", "quantity": "0.1", "source_run": "another-run"}, "PROVENANCE", id="another source run"),
-        pytest.param({"side": "BUY", "quantity": "0.1", "limit": "80000"}, "PRICE_COLLAR", id="limit far from the market"),
+        pytest.param(wrong, code, id=wrong, marks=[pytest.mark.needs("max_quantity")] if "maximum" in wrong else [])
+        for wrong, code in DENIED.items()
     ],
 )
-def test_c08_what_cannot_be_sent_as_asked_is_denied_with_its_code(harness: Harness, wanted: dict[str, str], code: str) -> None:
-    response = harness.submit(harness.made.request(**wanted))
+def test_c08_what_cannot_be_sent_as_asked_is_denied_with_its_code(harness: Harness, wrong: str, code: str) -> None:
+    response = harness.submit(harness.made.request(**harness.first.refused[wrong]))
     assert (response.status, response.code, response.filled_quantity) == ("DENIED", code, D(0))
     assert not harness.lines("send")
     assert [line["cause"] for line in harness.lines("cycle")][-1] == "operator"
@@ -166,8 +164,8 @@ def test_c08_what_cannot_be_sent_as_asked_is_denied_with_its_code(harness: Harne
         pytest.param({"side": "BUY", "quantity": "-1"}, "QUANTITY_INVALID", id="negative quantity"),
         pytest.param({"side": "BUY", "quantity": "NaN"}, "QUANTITY_INVALID", id="not a number"),
         pytest.param({"side": "BUY", "quantity": "1e300"}, "QUANTITY_INVALID", id="absurd quantity"),
-        pytest.param({"side": "BUY", "quantity": "0.1", "limit": "0"}, "PRICE_INVALID", id="limit price zero"),
-        pytest.param({"side": "BUY", "quantity": "0.1", "manifest_sha256": "abc"}, "SOURCE_INVALID", id="no manifest hash"),
+        pytest.param({"side": "BUY", "limit": "0"}, "PRICE_INVALID", id="limit price zero"),
+        pytest.param({"side": "BUY", "manifest_sha256": "abc"}, "SOURCE_INVALID", id="no manifest hash"),
     ],
 )
 def test_c09_a_request_that_cannot_be_written_down_opens_no_cycle(harness: Harness, wanted: dict[str, str], code: str) -> None:
@@ -179,11 +177,10 @@ def test_c09_a_request_that_cannot_be_written_down_opens_no_cycle(harness: Harne
 
 @pytest.mark.needs("halt", "limit", "cancel")
 def test_c10_halted_denies_and_a_cancel_still_passes(harness: Harness) -> None:
-    placed = harness.submit(harness.made.request("BUY", "0.1", limit="99900"))
-    assert placed.client_order_id is not None
+    order_id = harness.rest()
     harness.halt()
-    assert harness.cancel(placed.client_order_id).status == "CANCELLED"
-    response = harness.submit(harness.made.request("BUY", "10", symbol=AAPL))
+    assert harness.cancel(order_id).status == "CANCELLED"
+    response = harness.submit(harness.made.request("BUY", of=harness.other))
     assert (response.status, response.code) == ("DENIED", "HALT")
     assert nothing_traded(harness)
 
@@ -193,13 +190,14 @@ def test_c10_halted_denies_and_a_cancel_still_passes(harness: Harness) -> None:
 
 @pytest.mark.parametrize("door", BACK_DOORS)
 def test_c11_an_order_without_approval_never_reaches_the_venue(harness: Harness, door: str) -> None:
+    first = harness.first
     rogue = MarketOrder(
         trader_id=harness.assembly.strategy.trader_id,
         strategy_id=StrategyId("ROGUE-001"),
-        instrument_id=InstrumentId.from_str("BTCUSDT.BINANCE"),
+        instrument_id=InstrumentId.from_str(first.instrument_id),
         client_order_id=ClientOrderId("f" * 32),
         order_side=OrderSide.BUY,
-        quantity=Quantity.from_str("0.10000"),
+        quantity=Quantity.from_str(f"{D(first.quantity).quantize(D(first.step))}"),
         init_id=UUID4(),
         ts_init=harness.kernel.clock.timestamp_ns(),
     )
@@ -211,24 +209,23 @@ def test_c11_an_order_without_approval_never_reaches_the_venue(harness: Harness,
 
 @pytest.mark.parametrize("door", BACK_DOORS)
 def test_c12_the_same_order_sent_again_does_not_trade_twice(harness: Harness, door: str) -> None:
-    done = harness.submit(harness.made.request("BUY", "0.1"))
+    done = harness.submit(harness.made.request("BUY"))
     assert done.status == "FILLED"
     assert done.client_order_id is not None
-    held = harness.venue_balances("BINANCE")
+    held = harness.venue_balances(harness.first.venue)
     send_by(harness, door, harness.order(done.client_order_id))
     assert len(harness.lines("fill")) == 1
-    assert harness.venue_balances("BINANCE") == held
+    assert harness.venue_balances(harness.first.venue) == held
 
 
 @pytest.mark.needs("limit")
 @pytest.mark.parametrize("door", BACK_DOORS)
 def test_c13_a_resting_order_sent_again_rests_once(harness: Harness, door: str) -> None:
-    placed = harness.submit(harness.made.request("BUY", "0.1", limit="99900"))
-    assert placed.client_order_id is not None
-    send_by(harness, door, harness.order(placed.client_order_id))
-    assert harness.venue_orders("BINANCE") == [placed.client_order_id]
-    assert list(harness.rebuilt().open_orders) == [placed.client_order_id]
-    assert harness.cancel(placed.client_order_id).status == "CANCELLED"
+    order_id = harness.rest()
+    send_by(harness, door, harness.order(order_id))
+    assert harness.venue_orders(harness.first.venue) == [order_id]
+    assert list(harness.rebuilt().open_orders) == [order_id]
+    assert harness.cancel(order_id).status == "CANCELLED"
 
 
 # accounts
@@ -236,21 +233,23 @@ def test_c13_a_resting_order_sent_again_rests_once(harness: Harness, door: str) 
 
 @pytest.mark.needs("base_fees")
 def test_c14_a_fee_in_base_leaves_the_quantity_less_the_fee_and_the_rest_can_be_sold(harness: Harness) -> None:
-    assert harness.submit(harness.made.request("BUY", "0.1")).status == "FILLED"
-    assert harness.venue_balances("BINANCE")["BTC"] == D("0.0999")
-    refused = harness.submit(harness.made.request("SELL", "0.1"))
+    first, left = harness.first, harness.first.held(harness.first.quantity)
+    assert harness.submit(harness.made.request("BUY")).status == "FILLED"
+    assert harness.venue_balances(first.venue)[str(first.base)] == left
+    refused = harness.submit(harness.made.request("SELL"))
     assert (refused.status, refused.code) == ("DENIED", "REFUSED_SHORT")
-    assert harness.submit(harness.made.request("SELL", "0.0999")).status == "FILLED"
-    assert harness.venue_balances("BINANCE").get("BTC", D(0)) == 0
+    assert harness.submit(harness.made.request("SELL", f"{left.normalize()}")).status == "FILLED"
+    assert harness.venue_balances(first.venue).get(str(first.base), D(0)) == 0
     assert harness.adapter().get_positions().empty
 
 
 @pytest.mark.needs("cash_account", "shares")
 def test_c15_selling_more_shares_than_held_is_refused(harness: Harness) -> None:
-    assert harness.submit(harness.made.request("BUY", "10", symbol=AAPL)).status == "FILLED"
-    refused = harness.submit(harness.made.request("SELL", "11", symbol=AAPL))
+    share = harness.share
+    assert harness.submit(harness.made.request("BUY", of=share)).status == "FILLED"
+    refused = harness.submit(harness.made.request("SELL", f"{D(share.quantity) + D(share.step)}", of=share))
     assert (refused.status, refused.code) == ("DENIED", "REFUSED_SHORT")
-    assert harness.submit(harness.made.request("SELL", "10", symbol=AAPL)).status == "FILLED"
+    assert harness.submit(harness.made.request("SELL", of=share)).status == "FILLED"
 
 
 # what the adapter reports
@@ -258,19 +257,20 @@ def test_c15_selling_more_shares_than_held_is_refused(harness: Harness) -> None:
 
 def test_c16_the_positions_frame_is_the_book_at_mid_in_base_currency(harness: Harness) -> None:
     assert harness.adapter().get_positions().empty
-    harness.submit(harness.made.request("BUY", "0.1"))
-    harness.submit(harness.made.request("BUY", "10", symbol=AAPL))
-    frame = harness.adapter(BTC).get_positions()
-    assert list(frame.columns) == ["asset", "quantity", "notional"]
-    assert frame.to_dict("records") == [{"asset": BTC, "quantity": D("0.0999"), "notional": D("0.0999") * D(100_005)}]
-    assert harness.adapter(AAPL).get_positions().to_dict("records") == [{"asset": AAPL, "quantity": D(10), "notional": D(1_000)}]
+    for each in (harness.first, harness.other):
+        harness.submit(harness.made.request("BUY", of=each))
+    for each in (harness.first, harness.other):
+        frame, held = harness.adapter(each).get_positions(), each.held(each.quantity)
+        assert list(frame.columns) == ["asset", "quantity", "notional"]
+        assert frame.to_dict("records") == [{"asset": each.symbol, "quantity": held, "notional": held * each.mid}]
 
 
 def test_c17_metadata_are_the_limits_and_unknown_symbols_are_all_named(harness: Harness) -> None:
-    limits = harness.adapter(BTC).get_market_metadata([BTC])
-    assert (limits[BTC].step_size, limits[BTC].tick_size, limits[BTC].min_notional) == (D("0.00001"), D("0.01"), D(5))
-    with pytest.raises(InputError, match=r"NASDAQ:AAPL.*BINANCE:XXX"):
-        harness.adapter(BTC).get_market_metadata([AAPL, BTC, "BINANCE:XXX"])
+    first, other = harness.first, harness.other
+    limits = harness.adapter(first).get_market_metadata([first.symbol])[first.symbol]
+    assert (limits.step_size, limits.tick_size, limits.min_notional) == (D(first.step), D(first.tick), D(first.min_notional))
+    with pytest.raises(InputError, match=rf"{other.symbol}.*NYSE:XXX"):
+        harness.adapter(first).get_market_metadata([other.symbol, first.symbol, "NYSE:XXX"])
 
 
 def test_c18_an_order_that_nobody_knows_cannot_be_asked_for_or_cancelled(harness: Harness) -> None:
@@ -280,7 +280,7 @@ def test_c18_an_order_that_nobody_knows_cannot_be_asked_for_or_cancelled(harness
 
 
 def test_c19_the_record_of_an_order_explains_itself(harness: Harness) -> None:
-    response = harness.submit(harness.made.request("BUY", "0.1"))
+    response = harness.submit(harness.made.request("BUY"))
     (intent,), (fill,) = harness.lines("intent"), harness.lines("fill")
     assert intent["client_order_id"] == fill["client_order_id"] == response.client_order_id
     assert fill["manifest_sha256"] == harness.made.manifest_sha256

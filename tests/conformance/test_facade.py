@@ -14,8 +14,10 @@ from engine.order_desks import LiveOrders
 from orders.errors import ConfigError, InputError, StorageError, VenueUnavailable
 from orders.values import Side
 from sim.backtest_run import portfolio_at
-from tests.conformance.harness import BacktestHarness, NodeHarness
+from tests.conformance.harness import BacktestHarness
 from tests.conformance.made import AAPL, BTC, LATENCY_MS, Made
+from tests.conformance.node_harness import NodeHarness
+from tests.conformance.traded import PAIR, SHARE
 from venues.router import Router
 from venues.simulated.adapter import SimulatedAdapter
 
@@ -100,14 +102,14 @@ def test_a_position_without_a_fresh_price_is_an_error_and_not_a_flat_book(backte
     backtest.advance(61_000)
     with pytest.raises(VenueUnavailable, match="MARK_STALE"):
         backtest.adapter().get_positions()
-    backtest.set_quote(BTC, "100000", "100010")
+    backtest.set_quote(PAIR, "100000", "100010")
     assert len(backtest.adapter().get_positions()) == 1
 
 
 def test_an_order_is_held_while_the_book_cannot_be_valued(backtest: BacktestHarness) -> None:
     backtest.submit(backtest.made.request("BUY", "0.1"))
     backtest.advance(61_000)
-    backtest.set_quote(AAPL, "99.99", "100.01")
+    backtest.set_quote(SHARE, "99.99", "100.01")
     response = backtest.submit(backtest.made.request("BUY", "10", symbol=AAPL))
     assert (response.status, response.code) == ("DENIED", "MARK_STALE")
     assert backtest.lines("cycle_end")[-1]["outcome"] == "held"
@@ -177,6 +179,6 @@ def test_the_router_refuses_what_it_does_not_know(backtest: BacktestHarness) -> 
 def test_an_order_for_another_venue_does_not_reach_the_engine(backtest: BacktestHarness) -> None:
     request = backtest.made.request("BUY", "10", symbol=AAPL)
     assert request.side is Side.BUY
-    response = backtest.adapter(BTC).submit_order(request)
+    response = backtest.adapter(PAIR).submit_order(request)
     assert (response.status, response.code) == ("DENIED", "NO_LIMITS")
     assert not backtest.lines("intent")

@@ -149,6 +149,14 @@ class FakeTws:
         """Restart TWS as it does every night: lines cut, off the port for a while, back from its memory."""
         self.do("outage", ms=ms)
 
+    def reset(self, cash: Mapping[str, str]) -> None:
+        """Begin anew, every line cut: no order, fill, fault, quote or count; the account has this cash."""
+        self.do("reset", cash=cash)
+
+    def end(self, client_order_id: str) -> None:
+        """End a working order as the exchange behind TWS does at times."""
+        self.do("end", client_order_id=client_order_id)
+
     def next_day(self) -> None:
         """A new day: executions and ended orders of the last one are told no more."""
         self.do("next_day")

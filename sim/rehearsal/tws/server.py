@@ -166,6 +166,10 @@ class TwsServer:
                     session.cut()
             case "outage":
                 self._outage(int(step["ms"]))
+            case "reset":
+                self._reset({code: Decimal(amount) for code, amount in step["cash"].items()})
+            case "end":
+                self._end(step["client_order_id"])
             case "next_day":
                 self.step(lambda desk, now_ns: desk.next_day() or [])  # type: ignore[func-returns-value]
             case "contract":
@@ -228,6 +232,23 @@ class TwsServer:
         if isinstance(done, Refusal):
             raise ValueError(done.text)
         return {"perm_id": done[0].order.perm_id}
+
+    def _reset(self, cash: dict[str, Decimal]) -> None:
+        """Begin anew: no client, order, fill, fault or quote; contracts as made, counts at zero."""
+        for session in list(self._sessions):
+            session.cut()
+        self.desk = Desk(State(account=self.desk.state.account, cash=cash), contracts=made_contracts())
+        self.faults = Faults()
+        self.counts.clear()
+        self.places.clear()
+        self.duplicate = self.hold_commissions = False
+        self._held, self._clashes = [], 0
+        self._memory.save(self.desk.state)
+
+    def _end(self, client_order_id: str) -> None:
+        """End a working order by the venue's own hand."""
+        order = next(each for each in self.desk.working() if each.order_ref.rpartition(":")[0] == client_order_id)
+        self.step(lambda desk, now_ns: desk.end(order, "Cancelled", reason="the exchange has ended it"))
 
     def _con_id(self, symbol: str) -> int:
         return next(each.con_id for each in self.desk.contracts.values() if symbol in (each.symbol, each.local_symbol))

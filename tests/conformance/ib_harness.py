@@ -1,0 +1,112 @@
+"""The harness `ib`: the node of `node`, its account at Interactive Brokers behind a fake TWS, through Nautilus' own IB client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from nautilus_trader.model.identifiers import InstrumentId
+
+from engine.node import MakeClient
+from engine.trading_node import MadeNode
+from sim.rehearsal.tws.handle import FakeTws
+from tests.conformance.harness import ALL, VenueFill
+from tests.conformance.made import CASH, Made
+from tests.conformance.node_harness import NodeHarness
+from tests.conformance.traded import PAIR, SHARE_AT_IB, Traded
+from tests.ibkr.world import QUICK
+from venues.desk_adapter import DeskAdapter
+from venues.ibkr.adapter import IBKRAdapter
+from venues.ibkr.assembly import IbkrLine
+from venues.ibkr.gateway import HOST, gateway
+
+SHARE_AT_VENUE = "AAPL"
+CLIENT_ID = 7
+
+
+class IbHarness(NodeHarness):
+    """Orders in the share, and its prices, go over TWS' socket; the pair of the made market is at a simulated venue beside it."""
+
+    name = "ib"
+    first = SHARE_AT_IB
+    other = PAIR
+    outliving = (SHARE_AT_IB.venue,)
+    capabilities = ALL | {"shares", "restart"}
+    event_step_ns = 1_000_000_000  # TWS tells time in seconds
+
+    _process: ClassVar[FakeTws | None] = None  # one for all cases; each begins anew
+
+    def __init__(self, made: Made) -> None:
+        if IbHarness._process is None:
+            IbHarness._process = FakeTws.start()
+        self.tws = IbHarness._process
+        self.tws.reset({SHARE_AT_IB.cash: CASH})
+        super().__init__(made)
+
+    @classmethod
+    def end_venue(cls) -> None:
+        """End the fake TWS, if a case has started it."""
+        if IbHarness._process is not None:
+            IbHarness._process.stop()
+            IbHarness._process = None
+
+    def adapter_of(self, venue: str) -> DeskAdapter:
+        if venue != SHARE_AT_IB.venue:
+            return super().adapter_of(venue)
+        return IBKRAdapter(desk=self.orders, market_limits=self.parts.market_limits)
+
+    def _prices(self) -> dict[str, MakeClient]:
+        address = gateway(host=HOST, port=self.tws.port, client_id=CLIENT_ID, account=self.tws.account)
+        self._line = IbkrLine(address, listings=self.parts.listings, market_limits=self.parts.market_limits, timing=QUICK)
+        return {SHARE_AT_IB.venue: self._line.data}
+
+    def _execution(self, venue: str, made: MadeNode) -> MakeClient:
+        if venue != SHARE_AT_IB.venue:
+            return super()._execution(venue, made)
+        make: Callable[..., Any] = self._line.execution(
+            lock=made.assembly.gate,
+            tap=made.assembly.recorder,
+            halt=made.assembly.halt,
+            alarm=self._alarm,
+            jitter=lambda: 0.5,
+            known_fills=self.parts.fold.fill_keys,
+        )
+        return self._kept(venue, make)
+
+    def set_quote(self, of: Traded, bid: str, ask: str, *, size: str = "1000") -> None:
+        """At IB the market moves at TWS, and is known here once its ticks have come, each side by itself."""
+        if of is not SHARE_AT_IB:
+            super().set_quote(of, bid, ask, size=size)
+            return
+        self.tws.quote(SHARE_AT_VENUE, bid, ask, bid_size=size, ask_size=size)
+        wanted = (Decimal(bid), Decimal(ask))
+        self._wait(lambda: self._seen(of) == wanted)
+
+    def _seen(self, of: Traded) -> tuple[Decimal, Decimal] | None:
+        tick = self.kernel.cache.quote_tick(InstrumentId.from_str(of.instrument_id))
+        return None if tick is None else (tick.bid_price.as_decimal(), tick.ask_price.as_decimal())
+
+    def venue_orders(self, venue: str) -> list[str]:
+        if venue != SHARE_AT_IB.venue:
+            return super().venue_orders(venue)
+        return [order.order_ref.rpartition(":")[0] for order in self.tws.truth().orders if order.works]
+
+    def venue_balances(self, venue: str) -> dict[str, Decimal]:
+        if venue != SHARE_AT_IB.venue:
+            return super().venue_balances(venue)
+        return self.tws.truth().state.cash
+
+    def share_positions(self) -> dict[str, Decimal]:
+        """What TWS holds, which Nautilus must hold too."""
+        (held,) = (*self.tws.truth().state.positions.values(), Decimal(0))[:1]
+        assert super().share_positions() == {SHARE_AT_IB.symbol: held}
+        return {SHARE_AT_IB.symbol: held}
+
+    def venue_fills(self) -> list[VenueFill]:
+        return [
+            (each.exec_id, SHARE_AT_IB.instrument_id, each.quantity, each.price, each.fee) for each in self.tws.truth().executions
+        ]
+
+    def venue_ids(self) -> list[str]:
+        return [order.order_ref.rpartition(":")[0] for order in self.tws.truth().orders]
