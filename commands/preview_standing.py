@@ -51,7 +51,7 @@ def standing_of(
 ) -> Standing:
     """Return the counts beside a plan, at `inputs.now_ns` of market time. Snapshots have one price a symbol, so none jumps.
 
-    `real_now_ns`: the day of the messages.
+    `real_now_ns`: the day of the messages. A preview is held against no arming.
     """
     fold, now = fold_of(config.lakehouse.directory), inputs.now_ns
     counted = fold.counted
@@ -83,6 +83,7 @@ def standing_of(
         generated_ns=generated_ns,
         newest_generated_ns=generated_ns if counted.newest_generated_ns is None else counted.newest_generated_ns,
         market_limits=inputs.limits,
+        armed=None,
     )
 
 

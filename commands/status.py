@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from commands.armed_state import armed_facts, armed_lines
 from commands.halt_state import is_halted
 from commands.output import Exit, print_json
 from lakehouse.examine import Examination, examine
@@ -104,6 +105,7 @@ def _facts(layout: Layout, *, now_ns: int) -> dict[str, Any]:
             "reason": None if note is None or not halted else note.reason,
             "s_ago": None if note is None or not halted else _age_s(note.ts_ns, now_ns),
         },
+        "armed": armed_facts(layout, fold, now_ns=now_ns),
         "dead_man": _dead_man_facts(layout, now_ns=now_ns),
         "alarm": _last_alarm(layout, now_ns=now_ns),
         "book": {
@@ -247,6 +249,7 @@ def _screen(facts: dict[str, Any]) -> list[str]:
         lines.append(f"halt     HALTED {who}")
     else:
         lines.append("halt     none")
+    lines.extend(armed_lines(facts["armed"]))
     if (dead := facts["dead_man"]) is not None:
         ended = {True: "CONFIRMED", False: "NOT CONFIRMED", None: "AT WORK"}[dead["confirmed"]]
         lines.append(f"watchdog {ended}  {_ago(dead['s_ago'])}  {dead['why']}: {dead['detail']}")

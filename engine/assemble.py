@@ -46,6 +46,7 @@ from orders.canonical import canonical_sha256, plain
 from orders.plan import PlanPolicy
 from orders.schedule import Schedule
 from orders.values import AccountKind, Listing, MarketLimits, Rate
+from sentinel.armed import Armed
 from sentinel.limits import SentinelLimits, limits_sha256
 from strategies.manifest_strategy import ManifestStrategy
 from strategies.schedules.algorithm import ScheduleAlgorithm
@@ -62,7 +63,7 @@ class Parts:
     `bar_spec` None: prices are quotes. `on_halt(reason)` is called once per halt, after sending has been blocked. `post`: puts a
     callback on the loop from any thread; a live kernel with schedules needs it, a backtest has none (`engine.hop`). `requests`:
     the data directory in which a person's request to flatten may appear; None: nobody asks. `inputs`: where manifests and
-    judgements are kept before they are used; None: they are not.
+    judgements are kept before they are used; None: they are not. `armed`: what may go out to real venues, of a live run alone.
     """
 
     config: RunConfig
@@ -81,6 +82,7 @@ class Parts:
     post: Callable[[Callable[[], None]], Any] | None = None
     requests: Layout | None = None
     inputs: InputsWriter | None = None
+    armed: Armed | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -189,6 +191,7 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         interval_ns=config.sentinel.equity_interval_s * NS,
         halt=halt,
         wake=None if isinstance(kernel.clock, LiveClock) else Hop(kernel.clock, post=None, name="value").at,  # a loop has a task
+        armed=parts.armed,
     )
     state.restore(parts.fold)
     regime = RegimeWatch(

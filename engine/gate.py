@@ -35,6 +35,7 @@ from orders.exact import exact_operators
 from orders.plan import Approval, Outcome, Verdict
 from orders.schedule import Schedule
 from orders.values import MarketHours, Quote
+from sentinel.armed import Taken
 from sentinel.conservation import CONSERVATION
 from sentinel.limits import SentinelLimits
 from sentinel.locks import Locks
@@ -78,6 +79,7 @@ class Gate:
     ) -> None:
         self._growth = growth
         self._state = state
+        self._arming = state.armed
         self._owner = owner
         self.children = Children(schedules)
         self._msgbus = msgbus
@@ -165,7 +167,7 @@ class Gate:
         return self._thread is None or threading.get_ident() == self._thread
 
     def refusal(self, order: Any) -> str:
-        """The second lock: "" only while not halted, of no locked symbol, and for an order that passed this gate, unchanged."""
+        """The second lock: "" only while not halted, of no locked symbol, armed, and for an order that passed here, unchanged."""
         if not self.on_own_thread():
             self._stop("WRONG_THREAD: the second lock was reached from a foreign thread")
         if not self._may_send():
@@ -173,6 +175,10 @@ class Gate:
         order_id = order.client_order_id.value
         if locked := self.locks.refusal(order_id, order.instrument_id.value):
             return locked
+        if self._arming is not None and (
+            late := self._arming.refusal(order.instrument_id.venue.value, self._clock.timestamp_ns())
+        ):
+            return late
         passed = self._passed.get(order_id)
         if passed is None:
             return "NO_APPROVAL"
@@ -217,6 +223,10 @@ class Gate:
         self._own.ended(order_id)
         self.children.ended(order_id)
         self._state.ended(order_id)
+
+    def sent(self, order_id: str) -> Taken | None:
+        """Its send line is about to be written: return what it takes of the armed amount, None where nothing is armed."""
+        return None if self._arming is None else self._arming.sent(order_id)
 
     def unknown(self, order_id: str, instrument_id: str) -> None:
         """An order was sent and nobody knows what became of it: it stays open at full size, and nothing of its symbol passes."""
@@ -273,7 +283,7 @@ class Gate:
             for order, _ in passed:
                 self._own.ended(order.client_order_id.value)
                 self.children.undo(order.client_order_id.value)
-                self._state.running.reservations.undo(order.client_order_id.value)
+                self._state.undo(order.client_order_id.value)
         for order, _ in verdicts:
             self._deny(order, command, refused[0].code)
 
@@ -294,6 +304,8 @@ class Gate:
         self._state.running.passed(approval, order_id, quantity, now_ns=self._clock.timestamp_ns())
         self.children.passed(order_id, quantity)
         self._own.passed(facts, left=quantity)
+        if self._arming is not None:
+            self._arming.passed(order_id)
 
     def _pass(self, order: Any, approval: Approval) -> None:
         order_id = order.client_order_id.value
@@ -330,6 +342,8 @@ class Gate:
             running = self._state.ask(approval, quantity=facts.quantity, limit_price=facts.limit_price, quote=quote, now_ns=now)
             if not approval.reduces and (grows := self._growth()) is not None:
                 running = (*running, grows)
+            if self._arming is not None:
+                running += self._arming.ask(facts, approval, quote=quote, now_ns=now)
         if not used:
             running += self._own.ask(facts)
         running += self.locks.ask(facts.instrument_id)

@@ -40,6 +40,7 @@ from lakehouse.permission import FilePermission
 from lakehouse.rebuild import LogFold
 from lakehouse.state import own_states
 from orders.errors import StorageError, VenueUnavailable
+from sentinel.armed import Armed
 
 ALARMS_S: Final = 10.0  # for alarms on their way when the run ends
 SETTLE_S: Final = 5.0  # after the source's end an open cycle gets this long
@@ -99,6 +100,10 @@ class NodeRun(ABC):
     @abstractmethod
     def make_node(self, parts: Parts, *, loop: asyncio.AbstractEventLoop, source: PriceSource) -> MadeNode:
         """Return the node with its clients."""
+
+    def armed(self) -> Armed | None:
+        """Return what a person armed; None where nothing is."""
+        return None
 
     @property
     def failures(self) -> list[str]:
@@ -214,6 +219,7 @@ class NodeRun(ABC):
             post=self._loop.call_soon_threadsafe,
             requests=self.layout,
             inputs=self._kept,
+            armed=self.armed(),
         )
         made = self.make_node(self._parts, loop=self._loop, source=source)
         assembly = self.assembly = made.assembly

@@ -14,6 +14,7 @@ from orders.book import ZERO
 from orders.canonical import decimal_text, plain
 from orders.plan import Approval, Decision, Held, Judgement, Outcome, Plan, Verdict
 from orders.values import Listing, MarketLimits, OrderKind, Quote
+from sentinel.armed import Taken
 
 PASSING = (Outcome.ALLOW, Outcome.RESIZE)
 
@@ -27,6 +28,10 @@ class Follower(Protocol):
 
     def ended(self, order_id: str) -> None:
         """An order is terminal, filled ones excepted."""
+        ...
+
+    def sent(self, order_id: str) -> Taken | None:
+        """A submit is about to be written: what it takes of the armed amount, None where nothing is armed."""
         ...
 
     def unknown(self, order_id: str, instrument_id: str) -> None:

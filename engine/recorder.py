@@ -118,8 +118,10 @@ class Recorder(PlanRecorder):
         """Write the send attempt."""
         order_id, now = order.client_order_id.value, self._clock_ns()
         context = self.contexts[order_id]
+        taken = None
         if action == "submit":
             context.sent_ns = now
+            taken = None if self.follower is None else self.follower.sent(order_id)
         line = records.Send(
             ts_ns=now,
             market_ns=now if self._same_time else self._market_time.at(now),
@@ -130,6 +132,8 @@ class Recorder(PlanRecorder):
             account=f"{context.venue}-001",
             action=action,
             quantity=context.order_quantity,
+            armed_base=None if taken is None else decimal_text(taken.value_base),
+            armed_day=None if taken is None else taken.day,
         )
         self._append(line)
 

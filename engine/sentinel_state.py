@@ -23,6 +23,7 @@ from orders.errors import StorageError
 from orders.exact import exact_arithmetic, exact_operators
 from orders.plan import Approval, Judgement, Outcome, Plan, Verdict
 from orders.values import AverageVolume, MarketLimits, Quote, Side
+from sentinel.armed import Armed
 from sentinel.believed import BelievedValues
 from sentinel.facts import reduces
 from sentinel.limits import SentinelLimits
@@ -36,6 +37,8 @@ VALUED_EVERY_MIN_NS: Final = 200_000_000  # real time between two valuations at 
 
 class SentinelState:
     """One per run, on the loop's thread. `quoted`: see `sentinel.standing`. `volumes` are dated in market time.
+
+    `armed`: of a live run, what a person armed; None: nothing is armed, and nothing asks for it.
 
     `wake(instant_ns, work)`: where given, the book is valued every `interval_ns` of market time by itself (`engine.hop`); else
     the caller calls `value` that often.
@@ -57,7 +60,9 @@ class SentinelState:
         interval_ns: int,
         halt: Callable[[str], None],
         wake: Callable[[int, Callable[[], None]], None] | None = None,
+        armed: Armed | None = None,
     ) -> None:
+        self.armed = armed
         self.running = RunningState(limits, positions=keeper.positions)
         self.every_ns = max(VALUED_EVERY_MIN_NS, interval_ns // market_time.speed)
         self._limits = limits
@@ -90,6 +95,9 @@ class SentinelState:
         for symbol, fills in known.own_fills.items():
             for instant, price in fills:
                 running.drift.fill(symbol, price, instant)
+        if self.armed is not None:
+            for venue, (day, sent_base) in known.sent.items():
+                self.armed.restore(venue, day=day, sent_base=sent_base)
         self._newest_generated_ns = known.newest_generated_ns
         if known.equity is not None:
             line = known.equity
@@ -195,6 +203,7 @@ class SentinelState:
             generated_ns=generated_ns,
             newest_generated_ns=self._newest_generated_ns,
             market_limits=self._market_limits,
+            armed=None if self.armed is None else self.armed.rooms(now_ns),
         )
 
     def judged(self, made: Plan, judgement: Judgement) -> None:
@@ -231,6 +240,12 @@ class SentinelState:
         with exact_operators():
             self.running.reservations.fill(order_id, symbol=context.symbol, side=context.side, quantity=quantity)
         self.running.drift.fill(context.symbol, price, self._market_time.at(now_ns))
+
+    def undo(self, order_id: str) -> None:
+        """What just passed is not sent after all, inside `exact_operators`; its message stays counted."""
+        self.running.reservations.undo(order_id)
+        if self.armed is not None:
+            self.armed.undo(order_id)
 
     def ended(self, order_id: str) -> None:
         """An order is terminal."""

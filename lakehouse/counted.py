@@ -10,8 +10,10 @@ from decimal import Decimal
 from typing import Final
 
 from lakehouse.records import AnyLine, EquityLine, Fill, Intent, ManifestLine, Send, SwitchLine
+from orders.exact import EXACT
 
 DAY_NS: Final = 86_400 * 1_000_000_000
+ZERO: Final = Decimal(0)
 REMEMBERED: Final = 1_000  # instants and fills of one symbol: no configured window asks for more
 
 
@@ -20,11 +22,13 @@ class Counted:
 
     `messages`: venue -> (UTC day of real time, send attempts of that day, cancels included). `parents`: symbol -> when its
     automatic parents were approved. `disabled`: symbol -> the line that did it. `own_fills`: symbol -> (when, price).
+    `sent`: venue -> (UTC day of real time, what its submits took of the armed amount in base currency; None: not all is known).
     `equity`: the last valuation. `newest_generated_ns`: of all accepted manifests. Turnover of the day is the fold's own.
     """
 
     def __init__(self) -> None:
         self.messages: dict[str, tuple[int, int]] = {}
+        self.sent: dict[str, tuple[int, Decimal | None]] = {}
         self.parents: dict[str, deque[int]] = {}
         self.disabled: dict[str, SwitchLine] = {}
         self.own_fills: dict[str, deque[tuple[int, Decimal]]] = {}
@@ -38,6 +42,8 @@ class Counted:
                 day = line.ts_ns // DAY_NS
                 known, count = self.messages.get(line.venue, (day, 0))
                 self.messages[line.venue] = (max(day, known), 1 if day > known else count + 1)  # a clock set back gives none back
+                if line.action == "submit":
+                    self._submit(line)
             case Intent():
                 if not operator and line.parent_client_order_id is None:
                     self.parents.setdefault(line.symbol, deque(maxlen=REMEMBERED)).append(line.market_ns)
@@ -52,6 +58,15 @@ class Counted:
                     self.newest_generated_ns = max(self.newest_generated_ns or 0, line.generated_ns)
             case _:
                 pass
+
+    def _submit(self, line: Send) -> None:
+        day = line.ts_ns // DAY_NS if line.armed_day is None else line.armed_day
+        known, sent = self.sent.get(line.venue, (day, ZERO))
+        if day > known:
+            known, sent = day, ZERO
+        if sent is not None:
+            sent = None if line.armed_base is None else EXACT.add(sent, Decimal(line.armed_base))
+        self.sent[line.venue] = (known, sent)
 
     def _switch(self, line: SwitchLine) -> None:
         if line.action == "enable":

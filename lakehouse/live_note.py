@@ -18,14 +18,23 @@ from orders.values import Record
 SIZE_MAX: Final = 65_536
 
 
+class NotedArming(Record, frozen=True, kw_only=True):
+    """What may go out there: `day_notional_base` in base currency a UTC day, until before `expires_ns`; `by`: who signed."""
+
+    day_notional_base: str
+    expires_ns: int
+    by: str
+
+
 class NotedVenue(Record, frozen=True, kw_only=True):
-    """One venue of a live run, as its config has it. `endpoint` None: the venue itself."""
+    """One venue of a live run, as its config has it. `endpoint` None: the venue itself; `armed` None: not known here."""
 
     venue: str
     exchange: str
     endpoint: str | None
     credentials: str
     timeout_ms: int
+    armed: NotedArming | None = None
 
 
 class LiveNote(Record, frozen=True, kw_only=True):

@@ -180,6 +180,8 @@ class LogFold:
             case Intent():
                 self._intent(line)
             case Send() | Received() | Ack() | UnknownOutcome():
+                if isinstance(line, Send) and line.armed_base is not None and amount(line.armed_base) <= 0:
+                    raise _corrupt("ARMED_AMOUNT", "what an order takes of the armed amount to be above 0", line.armed_base)
                 self._progress(line)
             case VerdictLine():
                 if line.outcome == "DENY" and not self._stands(line):

@@ -190,6 +190,8 @@ class Send(Line, frozen=True, kw_only=True, gc=False, tag="send"):
     account: str
     action: str  # submit, cancel, modify
     quantity: str
+    armed_base: str | None = None  # what a submit takes of the armed amount, None where nothing is armed
+    armed_day: int | None = None  # of that UTC day's, counted from 1970: the one on which it passed the gate
 
 
 class Received(Line, frozen=True, kw_only=True, gc=False, tag="received"):

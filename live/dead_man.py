@@ -7,28 +7,32 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
 from engine.run_config import RunConfig
 from lakehouse.layout import Layout
-from lakehouse.live_note import LiveNote, NotedVenue, write_live_note
+from lakehouse.live_note import LiveNote, NotedArming, NotedVenue, write_live_note
 from lakehouse.process_identity import process_identity
 from live.last_cancel import Cancelled, LastCancel
 from live.watchdog import BEAT, CANCEL, QUIT, READY, SLICE_S, Answer, Orders
 from orders.errors import ConfigError, SluiceError
 
+NOT_KNOWN: Final[Mapping[str, NotedArming]] = MappingProxyType({})
 BEATS: Final = 4  # in each dead_man_s
 READY_S: Final = 60.0  # for a process that imports ccxt, on a machine that is busy
 END_S: Final = 5.0  # for a process that has nothing more to do
 ANSWER_S: Final = 90.0  # for the venues to confirm; the watchdog goes on without us after that
 
 
-def note_of(config: RunConfig, *, run_id: str, keys: Path, pid: int | None = None) -> LiveNote:
-    """Return what another process needs to cancel for a live run of this config. `pid` None: this process."""
+def note_of(
+    config: RunConfig, *, run_id: str, keys: Path, pid: int | None = None, armed: Mapping[str, NotedArming] = NOT_KNOWN
+) -> LiveNote:
+    """Return what another process needs to cancel for a live run of this config. `pid` None: this process; `armed`: by venue."""
     assert config.live is not None
     pid = os.getpid() if pid is None else pid
     return LiveNote(
@@ -44,6 +48,7 @@ def note_of(config: RunConfig, *, run_id: str, keys: Path, pid: int | None = Non
                 endpoint=section.endpoint,
                 credentials=section.credentials,
                 timeout_ms=config.live.order_timeout_s * 1_000,
+                armed=armed.get(venue),
             )
             for venue, section in config.live.venues.items()
         ),

@@ -11,7 +11,7 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -33,12 +33,14 @@ from lakehouse.private_file import KEYS
 from lakehouse.rebuild import LogFold
 from lakehouse.verifier import verify
 from live.account_watch import AccountWatch
+from live.armed_now import noted, permit_of, tell_expiry
 from live.arming import ENVIRONMENT_VARIABLE, Facts, Missing, missing
 from live.dead_man import DeadMan, note_of
 from live.halted import HaltedRun
 from live.venue_link import VenueLink, look_at
 from orders.errors import ConfigError, SluiceError
 from orders.reconcile import tolerances
+from sentinel.armed import Armed
 from sentinel.locks import RECONCILIATION_BREAK
 from venues.ccxt.execution_client import CcxtExecutionClient
 from venues.ccxt.timing import CcxtTiming
@@ -158,7 +160,8 @@ class LiveRun(NodeRun):
             gaps = missing(self._facts())
             if gaps:
                 raise NotArmed(gaps)
-            note = note_of(self.config, run_id=self.run_id, keys=self._keys)
+            armed = {venue: noted(link.facts) for venue, link in self.links.items()}
+            note = note_of(self.config, run_id=self.run_id, keys=self._keys, armed=armed)
             self.dead_man = await DeadMan.start(self.layout, note, lost=self.faults.halt)
             return await open_ccxt_source(
                 config=self.config,
@@ -170,6 +173,10 @@ class LiveRun(NodeRun):
         except BaseException:
             await self._close_links()
             raise
+
+    def armed(self) -> Armed:
+        """Return what the armings of all venues leave to send; every order is held against it."""
+        return Armed((permit_of(link.facts) for link in self.links.values()), limits=self.config.sentinel_limits())
 
     def make_node(self, parts: Parts, *, loop: asyncio.AbstractEventLoop, source: PriceSource) -> MadeNode:
         """Return the node with real execution clients, and every order that may be at a venue put back."""
@@ -278,6 +285,11 @@ class LiveRun(NodeRun):
         self.finished.set()
         await asyncio.Event().wait()  # never connected: no strategy starts; the end of the run cancels this
 
+    def _expiries(self) -> Iterator[Coroutine[Any, Any, None]]:
+        for link in self.links.values():
+            assert link.facts.arming is not None
+            yield tell_expiry(permit_of(link.facts), by=link.facts.arming.by, alarm=self._alarm)
+
     def beside(self) -> tuple[Coroutine[Any, Any, None], ...]:
         """Return what runs beside the node: the comparison of each account with the book, and what a halt asks for."""
         halted = HaltedRun(
@@ -286,5 +298,6 @@ class LiveRun(NodeRun):
         return (
             *super().beside(),
             *(watch.run(self.live.reconcile_s) for watch in self.watches.values()),
+            *self._expiries(),
             *halted.works(),
         )

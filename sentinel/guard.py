@@ -17,6 +17,8 @@ from orders.ids import client_order_id
 from orders.plan import Approval, Decision, Judgement, Outcome, Plan, PlanLine, Verdict, plan_sha256
 from orders.schedule import AT_ONCE
 from sentinel import controls, running_controls
+from sentinel.armed import ARMED_NOTIONAL, ARMING_EXPIRED
+from sentinel.armed_lines import armed_notional, arming_expired
 from sentinel.controls import Verdicts
 from sentinel.facts import SentinelFacts as SentinelFacts
 from sentinel.facts import far_touch, project
@@ -134,6 +136,11 @@ def _judge(
     by_line.ask(MESSAGE_LIMIT, lambda: running_controls.message_limit(sized, standing=standing, limits=limits))
     denied = {verdict.line for verdict in by_line.verdicts if _no(verdict)}
     left = [line for line in sized if line.line not in denied]
+    if standing is not None and (rooms := standing.armed) is not None:
+        by_line.ask(ARMING_EXPIRED, lambda: arming_expired(left, rooms=rooms))
+        by_line.ask(ARMED_NOTIONAL, lambda: armed_notional(left, rooms=rooms))
+        denied = {verdict.line for verdict in by_line.verdicts if _no(verdict)}
+        left = [line for line in left if line.line not in denied]
     by_line.verdicts.extend(second_legs(left, trading=trading))
     denied = {verdict.line for verdict in by_line.verdicts if _no(verdict)}
     left = [line for line in left if line.line not in denied]

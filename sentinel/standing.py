@@ -6,6 +6,7 @@ from collections.abc import Mapping, Set
 from decimal import Decimal
 
 from orders.values import AverageVolume, MarketLimits, Record
+from sentinel.armed import Room
 from sentinel.loss import Baseline
 
 
@@ -27,6 +28,7 @@ class Standing(Record, frozen=True, kw_only=True):
     `reducing_units`: what approved and open orders already take off a position, by symbol; absent is none.
     `generated_ns` of the manifest, `newest_generated_ns` of all that were accepted: market time. `quoted`: symbols whose
     quantities are amounts of the quote currency (inverse contracts, orders by amount): their value does not depend on the price.
+    `armed`: of a live run, by venue; None: nothing is armed and nothing asks for it.
     """
 
     market_now_ns: int
@@ -44,4 +46,5 @@ class Standing(Record, frozen=True, kw_only=True):
     generated_ns: int | None
     newest_generated_ns: int | None
     market_limits: Mapping[str, MarketLimits]
+    armed: Mapping[str, Room] | None
     quoted: Set[str] = frozenset()

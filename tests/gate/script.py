@@ -20,6 +20,7 @@ from engine.sentinel_state import SentinelState
 from lakehouse import records
 from orders.plan import Approval
 from orders.values import Listing, OrderKind, Side
+from sentinel.armed import Armed
 from sentinel.running_state import RunningState
 from tests.gate.world import SOURCE_RUN, Name
 
@@ -89,14 +90,14 @@ def valued(running: RunningState, approval: Approval, *, now_ns: int, market_ns:
     )  # fmt: skip
 
 
-def another_state(assembly: Assembly) -> SentinelState:
+def another_state(assembly: Assembly, *, armed: Armed | None = None) -> SentinelState:
     """Return a second state of the same run, with counts of its own, for a second gate; its equity never grows old."""
     known = assembly.sentinel
     return SentinelState(
         limits=msgspec.structs.replace(known._limits, equity_age_max_ns=2**63), writer=assembly.recorder,
         keeper=assembly.recorder.keeper, prices=assembly.prices, market_time=known._market_time,
         market_limits=known._market_limits, valuer=known._valuer, volumes={}, turnover=known._turnover,
-        clock_ns=assembly.recorder._clock_ns, interval_ns=1, halt=assembly.halt,
+        clock_ns=assembly.recorder._clock_ns, interval_ns=1, halt=assembly.halt, armed=armed,
     )  # fmt: skip
 
 

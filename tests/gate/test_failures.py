@@ -56,20 +56,22 @@ def reached(answers: list[Any]) -> list[Any]:
     return [answer for answer in answers if isinstance(answer, OrderAccepted | OrderFilled)]
 
 
-def stack(breaks: dict[str, Any]) -> Callable[[Any, Any], None]:
-    """Return what puts a second gate, with broken parts, in front of the first."""
+def stack(breaks: dict[str, Any]) -> Callable[[Any, Any], Gate]:
+    """Return what puts a second gate, with broken parts, in front of the first, and returns it."""
 
-    def prepare(kernel: Any, assembly: Any) -> None:
+    def prepare(kernel: Any, assembly: Any) -> Gate:
         parts: dict[str, Any] = {
             "msgbus": kernel.msgbus, "cache": kernel.cache, "clock": kernel.clock,
             "exec_engine": SimpleNamespace(execute=assembly.gate.execute), "limits": assembly.desk._limits,
             "permission": MemoryPermission(), "quote_of": assembly.prices.quote_of, "record": lambda order, verdict: None,
             "halt": assembly.halt, "owner": "SLUICE-001", "state": another_state(assembly),
         }  # fmt: skip
-        gate = Gate(**(parts | breaks))
+        parts |= breaks
+        gate = Gate(**parts)
         valued(parts["state"].running, APPROVAL, now_ns=0, market_ns=0)
         gate.approve([APPROVAL])
         gate.install()
+        return gate
 
     return prepare
 

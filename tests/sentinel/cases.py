@@ -115,6 +115,7 @@ def standing(**changes: Any) -> Standing:
         "generated_ns": NOW,
         "newest_generated_ns": NOW,
         "market_limits": {symbol: market_limits(symbol) for symbol in (BUY, SELL)},
+        "armed": None,
     }
     return Standing(**(values | changes))
 
