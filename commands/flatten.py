@@ -19,7 +19,7 @@ import msgspec
 from commands.flatten_wait import Heard, listen
 from commands.halt_state import is_halted
 from commands.output import Exit, print_json
-from commands.plan import Snapshots, inputs_of, read_snapshots, stretched
+from commands.plan_preview import Snapshots, inputs_of, read_snapshots, stretched
 from commands.preview_standing import standing_of
 from engine.run_config import RunConfig, load_config
 from lakehouse.flatten_request import LIFE_MAX_NS, FlattenRequest, read_request, write_request

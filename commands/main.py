@@ -23,6 +23,7 @@ from commands.limits_parser import add_limits
 from commands.output import Exit, exit_code, print_error
 from commands.rehearse_parser import add_rehearse
 from commands.report_parser import add_report
+from commands.sentinel_parser import add_sentinel
 from lakehouse.private_file import KEYS
 from orders.errors import ConfigError, SluiceError
 
@@ -286,6 +287,7 @@ def parser() -> Parser:
     doctor = _command(names, "doctor", _doctor, "check Python, packages, clock, disk, keys, config and the age of data")
     _config(doctor, DEFAULT_CONFIG)
     add_limits(names, command=_command, group=_group)
+    add_sentinel(names, command=_command, group=_group, lakehouse=DEFAULT_LAKEHOUSE, config=DEFAULT_CONFIG)
     add_keys(names, command=_command, group=_group)
     config_names = _group(names, "config", "look at run configs")
     check = _command(config_names, "check", _check, "report everything that is wrong with a run config at once")
@@ -315,7 +317,7 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  as long as the process
     debug = "--debug" in arguments
     rest = [argument for argument in arguments if argument != "--debug"]
-    if rest in ([], ["config"], ["data"], ["keys"], ["limits"]):
+    if rest in ([], ["config"], ["data"], ["keys"], ["limits"], ["sentinel"]):
         rest.append("--help")
     try:
         code = _run(rest)

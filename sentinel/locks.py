@@ -20,6 +20,11 @@ from orders.values import Listing
 RECONCILIATION_BREAK: Final = "RECONCILIATION_BREAK"
 UNKNOWN_OUTCOME: Final = "UNKNOWN_OUTCOME"
 SHOWN_MAX: Final = 3  # unknown orders named in a verdict
+BREAK_WORDS: Final = "the venue holds what the book says"
+UNKNOWN_WORDS: Final = "no unanswered order of the symbol"
+_AGREES: Final = Verdict(control=RECONCILIATION_BREAK, outcome=Outcome.ALLOW, observed="no break", limit=BREAK_WORDS)
+_ANSWERED: Final = Verdict(control=UNKNOWN_OUTCOME, outcome=Outcome.ALLOW, observed="none unanswered", limit=UNKNOWN_WORDS)
+_PASSED: Final = (_AGREES, _ANSWERED)
 
 
 def locked_instruments(found: Iterable[Difference], *, venue: str, listings: Mapping[str, Listing]) -> dict[str, str]:
@@ -67,17 +72,17 @@ class Locks:
         return UNKNOWN_OUTCOME if others else ""
 
     def ask(self, instrument_id: str) -> tuple[Verdict, ...]:
-        """Return the denials of an order of this instrument, RECONCILIATION_BREAK and UNKNOWN_OUTCOME; nothing where none is."""
+        """Return the verdicts RECONCILIATION_BREAK and UNKNOWN_OUTCOME on an order of this instrument."""
         if not (self._why or self._unknown):
-            return ()
-        denials = []
+            return _PASSED
+        agrees, answered = _PASSED
         if (why := self._why.get(instrument_id)) is not None:
-            denials.append(_denied(RECONCILIATION_BREAK, why, "the venue holds what the book says"))
+            agrees = _denied(RECONCILIATION_BREAK, why, BREAK_WORDS)
         if ids := sorted(order_id for order_id, where in self._unknown.items() if where == instrument_id):
             more = f" and {len(ids) - SHOWN_MAX} more" if len(ids) > SHOWN_MAX else ""
             seen = f"{', '.join(ids[:SHOWN_MAX])}{more} unanswered"
-            denials.append(_denied(UNKNOWN_OUTCOME, seen, "no unanswered order of the symbol"))
-        return tuple(denials)
+            answered = _denied(UNKNOWN_OUTCOME, seen, UNKNOWN_WORDS)
+        return agrees, answered
 
 
 def _denied(control: str, observed: str, limit: str) -> Verdict:

@@ -14,6 +14,8 @@ from orders.values import Side
 from sentinel.order_check import OrderFacts
 
 SELF_MATCH: Final = "SELF_MATCH"
+WORDS: Final = "no own order at a crossing price"
+_PASSED: Final = (Verdict(control=SELF_MATCH, outcome=Outcome.ALLOW, observed="none crosses", limit=WORDS),)
 
 
 class OwnOrders:
@@ -49,19 +51,20 @@ class OwnOrders:
             del self._resting[where][order_id]
 
     def ask(self, order: OrderFacts) -> tuple[Verdict, ...]:
-        """Return a denial where an own order of the other side is at this order's price or better for it; else nothing.
+        """Return the verdict: a denial where an own order of the other side is at this order's price or better for it.
 
-        An order without a price takes any price: every own order of the other side denies it.
+        An order without a price, or with one that is not finite, takes any price: every own order of the other side denies it.
         """
         buy, limit_price = order.side is Side.BUY, order.limit_price
         against = self._resting.get((order.instrument_id, Side.SELL if buy else Side.BUY))
         if not against:
-            return ()
+            return _PASSED
         nearest = (min if buy else max)(against, key=lambda order_id: against[order_id])
         price = against[nearest]
-        crosses = limit_price is None or (limit_price >= price if buy else limit_price <= price)
+        priced = limit_price is not None and limit_price.is_finite()  # a price that is none may meet any
+        crosses = limit_price is None or not priced or (limit_price >= price if buy else limit_price <= price)
         if not crosses:
-            return ()
+            return _PASSED
         wanted = "at any price" if limit_price is None else f"at {limit_price}"
         seen = f"{order.side.value} {wanted} against our {nearest} at {price}"
-        return (Verdict(control=SELF_MATCH, outcome=Outcome.DENY, observed=seen, limit="no own order at a crossing price"),)
+        return (Verdict(control=SELF_MATCH, outcome=Outcome.DENY, observed=seen, limit=WORDS),)

@@ -65,6 +65,7 @@ def test_a_verdict_line_carries_every_control_that_was_asked(kernel: str, tmp_pa
     assert [row[0] for row in verdict["verdicts"]] == [
         "HALT", "NO_APPROVAL", "APPROVAL_USED", "MISMATCH", "PRICE_AGE", "PRICE_COLLAR", "MAX_ORDER_VALUE", "RESERVATION",
         "MAX_ASSET_EXPOSURE", "MAX_LEVERAGE", "MESSAGE_LIMIT", "LOSS_LIMIT", "MARKET_SANITY", "REDUCE_ONLY", "FILL_DRIFT",
+            "SELF_MATCH", "RECONCILIATION_BREAK", "UNKNOWN_OUTCOME",
     ]  # fmt: skip
     assert {row[1] for row in verdict["verdicts"]} == {"ALLOW"}
 

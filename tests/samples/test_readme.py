@@ -13,7 +13,7 @@ from orders.plan import Reason
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
-PAGES = [ROOT / "README.md", ROOT / "docs" / "architecture.md", ROOT / "docs" / "glossary.md", ROOT / "data" / "README.md"]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "data" / "README.md"]
 LINES = re.findall(r"^    \.venv/bin/sluice (.+?)(?:  +.*)?$", README, re.MULTILINE)
 
 
@@ -26,7 +26,7 @@ def test_every_reason_is_explained_and_none_that_does_not_exist() -> None:
 
 def _command(line: str) -> str:
     """The words of a command line before its first option or file."""
-    return re.match(r"(?:config|limits|data|keys) [a-z]+|[a-z]+", line).group()  # type: ignore[union-attr]  # every line begins so
+    return re.match(r"(?:config|limits|data|keys|sentinel) [a-z-]+|[a-z]+", line).group()  # type: ignore[union-attr]  # every line begins so
 
 
 def _help(command: str) -> str:
@@ -58,6 +58,7 @@ def test_the_readme_names_every_command() -> None:
         "enable",
         "config check",
     }
+    expected |= {"sentinel explain", "sentinel what-if", "sentinel coverage"}
     expected |= {"data import", "data fetch", "data show", "data check"}
     expected |= {"limits hours", "limits fetch", "limits import", "limits show", "limits volumes"}
     assert {_command(line) for line in LINES} == expected

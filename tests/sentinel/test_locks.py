@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from orders.plan import Outcome
 from sentinel.locks import RECONCILIATION_BREAK, UNKNOWN_OUTCOME, Locks
 
 HERE, THERE, ELSEWHERE = "BTCUSDT.BINANCE", "ETHUSDT.BINANCE", "AAPL.IBKR"
 
 
 def codes(locks: Locks, instrument_id: str) -> list[str]:
-    return [verdict.control for verdict in locks.ask(instrument_id)]
+    """The controls that deny; both of them always answer."""
+    verdicts = locks.ask(instrument_id)
+    assert [verdict.control for verdict in verdicts] == [RECONCILIATION_BREAK, UNKNOWN_OUTCOME]
+    return [verdict.control for verdict in verdicts if verdict.outcome is Outcome.DENY]
 
 
 def test_a_lock_holds_its_instrument_until_the_next_comparison_of_its_venue() -> None:
@@ -39,7 +43,7 @@ def test_five_unknown_orders_are_told_as_three_and_two_more() -> None:
     locks = Locks()
     for name in "edcba":
         locks.unknown(name, HERE)
-    (verdict,) = locks.ask(HERE)
+    _, verdict = locks.ask(HERE)
     assert verdict.observed == "a, b, c and 2 more unanswered"
 
 
