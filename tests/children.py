@@ -16,6 +16,12 @@ FULL = os.environ.get("SLUICE_CAMPAIGN") == "full"  # every call, byte and seed;
 END_S = 90.0  # far more than any of these processes takes to end
 
 
+def seeds(variable: str, *, full: int, short: int) -> range:
+    """The seeds of a campaign: `first-last` of an environment variable, so that it can be run in pieces, or from 0 on."""
+    first, _, last = os.environ.get(variable, f"0-{(full if FULL else short) - 1}").partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
 @contextmanager
 def child(command: Sequence[str | Path], **options: Any) -> Iterator[subprocess.Popen[str]]:
     """A process in a group of its own, its output a pipe; none of the group is left, and no pipe open, where the block ends."""
