@@ -85,7 +85,7 @@ def _volatilities(
         return {}  # nobody asks for them: impact needs both
     if foreign:
         return daily_volatilities(daily_mids(store))
-    if config.data.kind == "ccxt":
+    if config.data.live:
         recorded = any(layout.top_of_book.glob("*.parquet"))
         return daily_volatilities(daily_mids(store, layout.top_of_book)) if recorded else {}
     from engine.inputs import read_inputs

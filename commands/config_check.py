@@ -44,6 +44,8 @@ def summary(config: RunConfig) -> list[str]:
 
 def _prices(config: RunConfig) -> str:
     data = config.data
+    if data.kind == "ibkr":
+        return "live, of the line to Interactive Brokers that the orders take"
     if data.kind == "ccxt":
         place = f"at {data.endpoint}, which stands in for it" if data.endpoint is not None else "over the network"
         return f"live, {data.exchange} {place}; a stream is stale after {data.stale_ms} ms"

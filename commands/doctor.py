@@ -211,7 +211,7 @@ def _regime_log(config: RunConfig, *, now_ns: int) -> Iterator[Finding]:
     if policy is None:
         return
     audit = read_regime_audit(policy, as_of_ns=now_ns)
-    bad = bool(audit.code) and (audit.code != STALE or config.data.kind == "ccxt")
+    bad = bool(audit.code) and (audit.code != STALE or config.data.live)
     hours = "" if audit.stamp_ns is None else f", written {(now_ns - audit.stamp_ns) / NS / 3_600:.1f} h ago"
     yield Finding(
         name="regime log",

@@ -30,7 +30,7 @@ NAMED_MAX: Final = 5  # symbols named in one line
 
 def examine_files(config: RunConfig, *, now_ns: int) -> Iterator[Finding]:
     """Yield what the files of each venue say; the config's check has read them all."""
-    live = config.data.kind == "ccxt"
+    live = config.data.live
     first, last = (now_ns, now_ns) if live else _span(config)
     for name, venue in config.venues.items():
         allowed = config.sentinel.allow.get(name, [])

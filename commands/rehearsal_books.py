@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from engine.inputs import Inputs
-from engine.restore import balances_of
+from engine.restore import holdings_of
 from engine.run_config import RunConfig
 from lakehouse.layout import Layout
 from lakehouse.rebuild import LogFold, decode_line
@@ -95,13 +95,12 @@ def compared(truth: Truth, *, config: RunConfig, inputs: Inputs, venue: str) -> 
     theirs = {order["clientOrderId"]: order for order in truth.orders if order["account"] == MAIN}
     orders = tuple(_order_row(name, theirs.get(name), journal) for name in dict.fromkeys([*journal.sent, *theirs]))
     held = {asset: Decimal(row["free"]) + Decimal(row["locked"]) for asset, row in truth.balances.get(MAIN, {}).items()}
-    book = balances_of(
+    book = holdings_of(
         journal.fold.keeper,
         venue,
         account=config.venues[venue].account,
         listings=inputs.listings,
         limits=inputs.market_limits,
-        carried={},
     )
     allowed = tolerances(venue, listings=inputs.listings, limits=inputs.market_limits)
     gaps = differences(expected=book, found=held, tolerance=allowed)

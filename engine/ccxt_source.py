@@ -14,6 +14,7 @@ from engine.config_checks import cross_problems
 from engine.config_sections import DataSection
 from engine.market_time import IDENTITY
 from engine.node import MakeClient
+from engine.price_source import play_seconds
 from engine.run_config import RunConfig
 from lakehouse import records
 from orders.errors import ConfigError
@@ -23,7 +24,6 @@ from venues.ccxt.profiles import profile_of
 from venues.ccxt.streams import StreamEvent
 
 STALE_MS: Final = 5_000  # of `--data ccxt:EXCHANGE`, where no file says it
-SECOND_S: Final = 1.0
 
 
 def with_live_data(config: RunConfig, text: str) -> RunConfig:
@@ -138,11 +138,7 @@ class CcxtSource:
 
     async def play(self) -> None:
         """Return after `for_s` seconds; without it only cancellation ends this."""
-        seconds = 0
-        while self._for_s is None or seconds < self._for_s:
-            await asyncio.sleep(SECOND_S)
-            seconds += 1
-            self._on_instant(self._clock.timestamp_ns())
+        await play_seconds(self._for_s, each=lambda: self._on_instant(self._clock.timestamp_ns()))
 
     async def close(self) -> None:
         if self._handler_before is not None:

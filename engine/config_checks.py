@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.config_catalog import catalog_problems
 from engine.config_financing import financing_problems
-from engine.config_live import live_problems
+from engine.config_live import ibkr_symbol_problems, live_problems
 from engine.config_policy import policy_problems
 from engine.config_schedules import schedules_problems, use_problems
 from engine.config_snapshots import (
@@ -25,6 +25,7 @@ from orders.errors import ConfigError, InputError
 from orders.values import Grade
 from venues.ccxt.endpoint import parse_endpoint
 from venues.ccxt.profiles import PROFILES, profile_of
+from venues.ibkr.adapter import VENUE as IBKR
 from venues.symbols import SymbolMap, load_symbols
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ def _data(data: DataSection) -> Found:
         if getattr(data, name) is not None:
             yield ("data", name), f"belongs to kind ccxt, kind was {data.kind}; remove it"
     yield from catalog_problems(data)
+    if data.live:
+        return
     if data.start >= data.end:
         yield ("data", "start"), f"must be before end, was {data.start} with end {data.end}"
     if not data.path.exists():
@@ -119,6 +122,8 @@ def live_data_problems(data: DataSection) -> Found:
 
 def _data_venues(data: DataSection, venues: dict[str, VenueSection]) -> Found:
     """Every venue needs prices: a live source serves its own venue only."""
+    if data.kind == "ibkr" and set(venues) != {IBKR}:
+        yield ("data", "kind"), f"ibkr serves {IBKR} alone, the venues are {', '.join(venues)}"
     profile = PROFILES.get(data.exchange or "") if data.kind == "ccxt" else None
     if profile is not None and set(venues) != {profile.venue}:
         yield ("data", "exchange"), f"serves {profile.venue} alone, the venues are {', '.join(venues)}"
@@ -253,6 +258,7 @@ CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[..., Found]], ...]] = (
     (("data",), _data),
     (("data", "venues"), _data_venues),
     (("live", "venues", "data"), live_problems),
+    (("live", "symbols", "sentinel", "capital"), ibkr_symbol_problems),
     (("lakehouse",), _lakehouse),
     (("assumptions",), _assumptions),
     (("assumptions", "sentinel"), _impact),

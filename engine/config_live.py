@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from engine.config_values import FilePath, Name, Positive, Section, matching, member, one_of, whole
 from orders.errors import ConfigError
+from orders.values import AccountKind
 from venues.ccxt.endpoint import parse_endpoint
 from venues.ccxt.profiles import PROFILES, profile_of
 from venues.ccxt.trading_profiles import TRADING_PROFILES
-from venues.ibkr.gateway import REHEARSAL_ACCOUNT
+from venues.ibkr.adapter import VENUE as IBKR
+from venues.ibkr.gateway import CLIENT_ID_MAX, HOST, REHEARSAL_ACCOUNT, gateway
+from venues.symbols import load_symbols
 
 if TYPE_CHECKING:
-    from engine.config_sections import DataSection, VenueSection
+    from engine.config_sections import CapitalSection, DataSection, SentinelSection, SymbolsSection, VenueSection
 
+NEEDED: Final = {"ccxt": ("exchange", "credentials"), "ibkr": ("tws_port", "client_id")}  # by adapter, and of no other
 PUBLIC_KEY: Final = re.compile(r"ed25519:[A-Za-z0-9+/]{43}=")
 
 type Found = Iterator[tuple[tuple[str, ...], str]]
@@ -30,9 +34,10 @@ class ExternalOrders(StrEnum):
 
 
 class LiveVenueSection(Section):
-    """One venue of a live run. `credentials`: the name under which the key is found, never the key; `account_id`: the venue's
-    own, which must equal the armed one; `day_notional_max`: base currency a UTC day, the cap of the armed amount; `arming`: the
-    signed file; `endpoint`: a loopback address instead of the venue.
+    """One venue of a live run. `account_id`: the venue's own, which must equal the armed one; `day_notional_max`: base currency a
+    UTC day, the cap of the armed amount; `arming`: the signed file. Of ccxt: `credentials`, the name under which the key is
+    found, never the key; `endpoint`, a loopback address instead of the venue. Of ibkr: where TWS listens on this machine, and
+    whose orders these are there.
     """
 
     adapter: Annotated[Literal["ccxt", "ibkr"], one_of("ccxt", "ibkr")]
@@ -40,10 +45,20 @@ class LiveVenueSection(Section):
     endpoint: Annotated[
         str | None, matching(re.compile(r"http://[^/\s]{1,80}/?"), "an address such as http://127.0.0.1:18081")
     ] = None
-    credentials: Name
+    credentials: Name | None = None
+    tws_port: Annotated[int | None, whole(at_least=1, at_most=65_535)] = None
+    client_id: Annotated[int | None, whole(at_least=1, at_most=CLIENT_ID_MAX)] = None
     account_id: Name
     day_notional_max: Positive
     arming: FilePath
+
+    @property
+    def rehearses(self) -> bool:
+        """Whether the venue is a stand-in on this machine: an endpoint of ccxt, the account of a fake TWS.
+
+        A real TWS listens on loopback too; only its account tells, and TWS must confirm it.
+        """
+        return self.account_id.startswith(REHEARSAL_ACCOUNT) if self.adapter == "ibkr" else self.endpoint is not None
 
 
 class LiveSection(Section):
@@ -67,6 +82,8 @@ class LiveSection(Section):
 def live_problems(live: LiveSection | None, venues: dict[str, VenueSection], data: DataSection) -> Found:
     """Yield what does not fit between [live] and the rest of the file; a file without [live] cannot be run live."""
     if live is None:
+        if data.kind == "ibkr":
+            yield ("data", "kind"), "ibkr needs [live.venues.IBKR]: its prices come on the line of the orders"
         return
     for venue in venues:
         if venue not in live.venues:
@@ -78,9 +95,11 @@ def live_problems(live: LiveSection | None, venues: dict[str, VenueSection], dat
         yield ("live", "persons"), "at least one person was expected who may sign an arming"
     if live.undecided_halt_s <= live.absent_s:
         yield ("live", "undecided_halt_s"), f"must be more than absent_s {live.absent_s}, was {live.undecided_halt_s}"
-    if data.kind != "ccxt":
-        yield ("live",), f"needs live prices, [data] kind ccxt; kind was {data.kind}"
+    if not data.live:
+        yield ("live",), f"needs live prices, [data] kind ccxt or ibkr; kind was {data.kind}"
     for section in live.venues.values():
+        if section.adapter != "ccxt":
+            continue
         profile = TRADING_PROFILES.get(section.exchange or "")
         least_s = 0 if profile is None else profile.recv_window_ms // 1_000 + live.order_timeout_s
         if live.absent_s <= least_s:
@@ -89,20 +108,73 @@ def live_problems(live: LiveSection | None, venues: dict[str, VenueSection], dat
                 f"must be more than {least_s}, the time in which {section.exchange} may still take an order, was {live.absent_s}",
             )
     for venue, section in live.venues.items():
-        yield from ((("live", "venues", venue, *key), message) for key, message in _venue(venue, section, data))
+        of_adapter = _ibkr(venue, section, live, venues) if section.adapter == "ibkr" else _ccxt(venue, section, data)
+        both = (*_keys(section), *_prices(section, data), *of_adapter)
+        yield from ((("live", "venues", venue, *key), message) for key, message in both)
 
 
-def _venue(venue: str, section: LiveVenueSection, data: DataSection) -> Iterator[tuple[tuple[str, ...], str]]:
-    if section.adapter == "ccxt" and section.exchange is None:
-        yield ("exchange",), "is missing; adapter ccxt needs it"
-    if section.adapter != "ccxt" and section.exchange is not None:
-        yield ("exchange",), "belongs to adapter ccxt; remove it"
-    if section.adapter == "ibkr" and section.endpoint is not None and not section.account_id.startswith(REHEARSAL_ACCOUNT):
+def _keys(section: LiveVenueSection) -> Found:
+    """The keys of an adapter stand with it and with no other."""
+    for adapter, names in NEEDED.items():
+        for name in names:
+            given = getattr(section, name) is not None
+            if adapter == section.adapter and not given:
+                yield (name,), f"is missing; adapter {adapter} needs it"
+            if adapter != section.adapter and given:
+                yield (name,), f"belongs to adapter {adapter}; remove it"
+    if section.adapter != "ccxt" and section.endpoint is not None:
         yield (
             ("endpoint",),
-            f"makes no rehearsal of account {section.account_id}: a real TWS listens on loopback too, and only a fake one has an"
-            f" account that begins with {REHEARSAL_ACCOUNT}",
+            f"belongs to adapter ccxt; remove it. A rehearsal of IB is an account_id that begins with {REHEARSAL_ACCOUNT}",
         )
+
+
+def _prices(section: LiveVenueSection, data: DataSection) -> Found:
+    if data.live and data.kind != section.adapter:
+        yield ("adapter",), f"must be the kind of [data], so that prices and orders come from one place: {data.kind}"
+
+
+def _ibkr(venue: str, section: LiveVenueSection, live: LiveSection, venues: dict[str, VenueSection]) -> Found:
+    """What Interactive Brokers can tell and do decides what may be asked of it."""
+    if venue != IBKR:
+        yield ("adapter",), f"ibkr serves {IBKR}, not {venue}"
+    if section.tws_port is not None and section.client_id is not None:
+        try:
+            gateway(host=HOST, port=section.tws_port, client_id=section.client_id, account=section.account_id)
+        except ConfigError as error:
+            yield ("account_id",), str(error)
+    if live.external_orders is ExternalOrders.CANCEL:
+        yield ("adapter",), "ibkr needs external_orders halt: TWS lets a client cancel its own orders and nobody else's"
+    if venue in venues and venues[venue].account is not AccountKind.CASH:
+        yield (
+            ("adapter",),
+            f"ibkr needs [venues.{venue}] account cash: interest, borrow and margin of its account are not in our book",
+        )
+
+
+def ibkr_symbol_problems(
+    live: LiveSection | None, symbols: SymbolsSection, sentinel: SentinelSection, capital: CapitalSection
+) -> Found:
+    """Shares of one currency alone: TWS tells cash as one sum in the account's base currency."""
+    if live is None or not any(section.adapter == "ibkr" for section in live.venues.values()):
+        return
+    try:
+        listings = load_symbols(symbols.map).by_symbol
+    except ConfigError:
+        return  # reported where the symbol map is
+    for symbol in sentinel.allow.get(IBKR, []):
+        listing = listings.get(symbol)
+        if listing is None:
+            continue  # reported there too
+        if (listing.asset_class, listing.quote_currency) != ("equity", capital.base_currency):
+            yield (
+                ("sentinel", "allow", IBKR),
+                f"{symbol} is {listing.asset_class} in {listing.quote_currency}; a live run at IB trades shares in"
+                f" capital.base_currency {capital.base_currency}",
+            )
+
+
+def _ccxt(venue: str, section: LiveVenueSection, data: DataSection) -> Found:
     try:
         if section.exchange is not None and profile_of(section.exchange).venue != venue:
             yield ("exchange",), f"serves {PROFILES[section.exchange].venue}, not {venue}"

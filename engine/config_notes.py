@@ -35,10 +35,12 @@ def _no_volume(config: RunConfig) -> list[str]:
     used = {section.schedule, *section.schedule_by_venue.values()}
     shares = sorted(name for name, known in config.schedules().items() if known.kind is ScheduleKind.POV and name in used)
     data = config.data
-    quotes = data.kind in ("replay_closes", "replay_quotes", "bars") or (data.kind == "catalog" and data.prices == "quotes")
+    quotes = data.kind in ("replay_closes", "replay_quotes", "bars", "ibkr") or (
+        data.kind == "catalog" and data.prices == "quotes"
+    )
     if not shares or not quotes:
         return []
     return [
         f"schedule {', '.join(shares)} takes a share of the volume that is traded meanwhile, and data of kind {data.kind} have no"
-        " trades: it would fill nothing. Live data have them, and bars of a catalog in a backtest."
+        " trades: it would fill nothing. Live data of CCXT have them, and bars of a catalog in a backtest."
     ]

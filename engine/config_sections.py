@@ -49,6 +49,7 @@ Symbol = Annotated[str, matching(re.compile(r"[A-Z0-9_]{1,32}:[A-Za-z0-9._!-]{1,
 BORROWER: Final = re.compile(r"[A-Za-z0-9._-]{1,64}|[A-Z0-9_]{1,32}:[A-Za-z0-9._!-]{1,64}")
 GradeName = Annotated[Grade, member(Grade)]
 CaveatWords = Annotated[str, matching(re.compile(r"[^\0-\x1f\x7f]{1,300}"), "a line of words, 300 characters at most")]
+LIVE_KINDS: Final = ("ccxt", "ibkr")
 LIVE_DATA: Final = {
     "path": "-",
     "synthetic_spread_bps": "0",
@@ -292,7 +293,8 @@ class SymbolsSection(Section):
 
 
 class DataSection(Section):
-    """Prices to replay, of a file or of a catalog, or a venue's public streams (kind ccxt).
+    """Prices to replay, of a file or of a catalog, or live ones: a venue's public streams (kind ccxt), or those of the line to
+    Interactive Brokers that the orders of a live run take (kind ibkr, which has no keys).
 
     `synthetic`: what of the prices is not real, in words. `market_speed` 1 is real time, 86400 a day a second. `manifests`:
     dated manifests a replay installs. Of ccxt only: `exchange` and `stale_ms` (silence after which a stream is subscribed anew),
@@ -303,8 +305,8 @@ class DataSection(Section):
     """
 
     kind: Annotated[
-        Literal["replay_closes", "replay_quotes", "bars", "catalog", "ccxt"],
-        one_of("replay_closes", "replay_quotes", "bars", "catalog", "ccxt"),
+        Literal["replay_closes", "replay_quotes", "bars", "catalog", "ccxt", "ibkr"],
+        one_of("replay_closes", "replay_quotes", "bars", "catalog", "ccxt", "ibkr"),
     ]
     path: FilePath
     synthetic_spread_bps: Bps
@@ -327,12 +329,19 @@ class DataSection(Section):
     @classmethod
     def _no_replay(cls, given: Any) -> Any:
         """Live data has no file, span or speed: they may not be given, and stand here as what they are."""
-        if not isinstance(given, dict) or given.get("kind") != "ccxt":
+        if not isinstance(given, dict) or given.get("kind") not in LIVE_KINDS:
             return given
         foreign = sorted(given.keys() & {*LIVE_DATA, "manifests", "prices", "bar", "liquidity"})
         if foreign:
-            raise ValueError(f"kind ccxt was expected to have no {', '.join(foreign)}; they belong to a replay, remove them")
+            raise ValueError(
+                f"kind {given['kind']} was expected to have no {', '.join(foreign)}; they belong to a replay, remove them"
+            )
         return {**given, **LIVE_DATA}
+
+    @property
+    def live(self) -> bool:
+        """Whether prices come from a market as it is now."""
+        return self.kind in LIVE_KINDS
 
 
 class SnapshotsSection(Section):

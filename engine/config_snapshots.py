@@ -41,7 +41,7 @@ def hours_problems(venues: dict[str, VenueSection]) -> Found:
 def hours_of_data_problems(venues: dict[str, VenueSection], data: DataSection) -> Found:
     """A live market has a clock: its hours are always judged."""
     for name, venue in venues.items():
-        if data.kind == "ccxt" and venue.calendar == NOT_JUDGED:
+        if data.live and venue.calendar == NOT_JUDGED:
             yield (
                 ("venues", name, "calendar"),
                 '"none" is for replays of one price a day; a live market is "24/7" or has a calendar',

@@ -62,6 +62,8 @@ def read_inputs(config: RunConfig) -> Inputs:
         synthetic.append(f"{half_spread_words(config)} bp on each side of {closes}; market limits are hand-written")
     if config.data.kind == "ccxt" and config.data.endpoint is not None:
         synthetic.append(f"the market is what {config.data.endpoint} says, not a venue")
+    if config.data.kind == "ibkr" and config.live is not None and any(each.rehearses for each in config.live.venues.values()):
+        synthetic.append("the market is what a fake TWS on this machine says, not a venue")
     if config.data.kind == CATALOG:
         synthetic += catalog_labels(config)
     if config.data.kind == "replay_quotes":

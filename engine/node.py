@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from nautilus_trader.config import (
@@ -109,11 +109,19 @@ def take_signals(loop: asyncio.AbstractEventLoop, finished: asyncio.Event) -> li
     return causes
 
 
-async def run_until(node: Any, finished: asyncio.Event, *, background: Callable[[], Any], causes: Sequence[str]) -> str:
+async def run_until(
+    node: Any,
+    finished: asyncio.Event,
+    *,
+    background: Callable[[], Any],
+    causes: Sequence[str],
+    before_stop: Callable[[], Awaitable[None]],
+) -> str:
     """Run a node until `finished`, then stop it; return what `take_signals` caught first, else "finished".
 
     `STOPPED_BY_ITSELF` where the node ended before that: Nautilus stops it after an exception in one of its engines.
-    `background()` is awaited beside the node once it runs; its failure ends the run and is raised here.
+    `background()` is awaited beside the node once it runs; its failure ends the run and is raised here. `before_stop()` is
+    awaited while the clients of a node that has traded are still connected.
     """
     running = asyncio.create_task(node.run_async())
     side = asyncio.create_task(background())
@@ -124,7 +132,9 @@ async def run_until(node: Any, finished: asyncio.Event, *, background: Callable[
     died = running.done() and not finished.is_set()
     for task in (side, waiting):
         task.cancel()
-    if not node.kernel.trader.is_running:
+    if node.kernel.trader.is_running:
+        await before_stop()
+    else:
         running.cancel()  # still connecting, which may take as long as the clients are given
     await node.stop_async()
     await asyncio.gather(running, side, waiting, return_exceptions=True)

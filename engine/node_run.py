@@ -161,7 +161,13 @@ class NodeRun(ABC):
             node.kernel.msgbus.subscribe(topic=topic, handler=lambda tick: self.faults.keep(lambda: quotes.record(tick)))
         source.bind(kernel=node.kernel, assembly=assembly, on_instant=self._on_instant)
         self._headline(source, fold)
-        cause = await run_until(node, self.finished, background=lambda: self._background(source, node), causes=self._causes)
+        cause = await run_until(
+            node,
+            self.finished,
+            background=lambda: self._background(source, node),
+            causes=self._causes,
+            before_stop=self._end,
+        )
         self.faults.keep(quotes.flush)
         if cause == STOPPED_BY_ITSELF:
             assembly.halt("ENGINE_STOPPED: an error inside Nautilus ended the node; the lines above this one say which")
@@ -286,6 +292,14 @@ class NodeRun(ABC):
             for task in beside:
                 task.cancel()
         self.finished.set()
+
+    def at_end(self) -> tuple[Coroutine[Any, Any, None], ...]:
+        """Return what is done, one after another, once the run is over and before its clients disconnect."""
+        return ()
+
+    async def _end(self) -> None:
+        for work in self.at_end():
+            await work
 
     def beside(self) -> tuple[Coroutine[Any, Any, None], ...]:
         """Return what runs beside the node until the end."""

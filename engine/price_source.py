@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from engine.assemble import Assembly
 from engine.market_time import MarketTime
 from engine.node import MakeClient
+
+SECOND_S: Final = 1.0
 
 
 class PriceSource(Protocol):
@@ -40,3 +43,12 @@ class PriceSource(Protocol):
     async def close(self) -> None:
         """Give back what the source holds; called at the end, however the run ended."""
         ...
+
+
+async def play_seconds(for_s: int | None, *, each: Callable[[], None]) -> None:
+    """Play a live market: `each()` once a second, for so many seconds; None: until cancelled."""
+    seconds = 0
+    while for_s is None or seconds < for_s:
+        await asyncio.sleep(SECOND_S)
+        seconds += 1
+        each()

@@ -96,6 +96,19 @@ def balances_of(
     return balances
 
 
+def holdings_of(
+    keeper: BookKeeper, venue: str, *, account: AccountKind, listings: Mapping[str, Listing], limits: Mapping[str, MarketLimits]
+) -> dict[str, Decimal]:
+    """Return what the venue's account should hold now: its balances, and its shares by their symbols, in signed units."""
+    held = balances_of(keeper, venue, account=account, listings=listings, limits=limits, carried={})
+    shares = {
+        symbol: quantity
+        for symbol, quantity in keeper.positions.items()
+        if listings[symbol].venue == venue and listings[symbol].base_currency is None
+    }
+    return held | shares
+
+
 class Restorer:
     """Puts a fold into the cache of a kernel that does not run yet, and the contexts of open orders into the recorder."""
 

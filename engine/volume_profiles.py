@@ -21,7 +21,7 @@ def load_profiles(config: RunConfig, instrument_ids: Mapping[str, str], *, now_n
     Only bars that ended before the replay begins are used, on live data those before `now_ns`: a backtest does not know the
     volume of the days it trades. A symbol that is traded without a profile is refused then, not here.
     """
-    live = config.data.kind == "ccxt"
+    live = config.data.live
     before_ns = now_ns if live else ns_of(datetime.combine(config.data.start, time(), tzinfo=UTC))
     found: dict[str, dict[str, VolumeProfile]] = {}
     for name, section in config.schedules_section.items():

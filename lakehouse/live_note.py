@@ -27,14 +27,21 @@ class NotedArming(Record, frozen=True, kw_only=True):
 
 
 class NotedVenue(Record, frozen=True, kw_only=True):
-    """One venue of a live run, as its config has it. `endpoint` None: the venue itself; `armed` None: not known here."""
+    """One venue of a live run, as its config has it: `exchange`, `credentials` and `endpoint` (None: the venue itself) of adapter
+    ccxt, `tws_port`, `client_id` and `account_id` of adapter ibkr; None where it is the other's. `armed`
+    None: not known here.
+    """
 
     venue: str
-    exchange: str
+    exchange: str | None
     endpoint: str | None
-    credentials: str
+    credentials: str | None
     timeout_ms: int
     armed: NotedArming | None = None
+    adapter: str = "ccxt"
+    tws_port: int | None = None
+    client_id: int | None = None
+    account_id: str | None = None
 
 
 class LiveNote(Record, frozen=True, kw_only=True):

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from engine.config_live import ExternalOrders
+from live.venue_link import LiveAccount
 from orders.reconcile import Difference, differences
 from orders.values import Listing
 from sentinel.locks import locked_instruments
@@ -21,7 +22,7 @@ SETTLE_S: Final = 5.0  # for what the venue has told to reach the book: fills an
 
 
 class AccountWatch:
-    """One venue of a live run. `client`: its execution client; `book()`: what it should hold, by currency; `tolerance`: how far
+    """One venue of a live run. `account`: as its client knows it; `book()`: what it should hold; `tolerance`: how far
     each may be off. `written(outcome, detail)` writes a line, `lock(why)` locks instruments by id, `halt(reason)` stops trading.
     """
 
@@ -29,7 +30,7 @@ class AccountWatch:
         self,
         *,
         venue: str,
-        client: Any,
+        account: LiveAccount,
         book: Callable[[], Mapping[str, Decimal]],
         tolerance: Mapping[str, Decimal],
         listings: Mapping[str, Listing],
@@ -39,7 +40,7 @@ class AccountWatch:
         halt: Callable[[str], None],
     ) -> None:
         self.venue = venue
-        self._client = client
+        self._account = account
         self._book = book
         self._tolerance = tolerance
         self._listings = listings
@@ -52,10 +53,11 @@ class AccountWatch:
 
     async def at_start(self) -> tuple[str, ...]:
         """Return what parts before anything is traded, in words; empty when all is known and agrees."""
-        while any(track.unknown for track in self._client.tracks.living()):  # the resolver halts where it takes too long
+        while any(track.unknown for track in self._account.tracks.living()):  # the resolver halts where it takes too long
             await asyncio.sleep(POLL_S)
         foreign = await self._strangers()
-        parted = await self._settled()
+        while (parted := await self._settled()) is None:
+            pass  # the run's own time to start bounds this
         words = (*foreign, *(one.words for one in parted))
         self._written("break" if words else "clean", "; ".join(words) or "at the start")
         return words
@@ -66,13 +68,15 @@ class AccountWatch:
             await asyncio.sleep(every_s)
             await self.compare("every so often")
 
-    async def compare(self, when: str) -> tuple[Difference, ...]:
-        """Ask the venue, compare, lock or free what is touched; return what parts. An answer that did not come frees nothing."""
-        if await self._client.streams.backfill(whole=True) is None:
-            return ()
+    async def compare(self, when: str) -> tuple[Difference, ...] | None:
+        """Ask the venue, compare, lock or free what is touched; return what parts. None: no answer, which frees nothing."""
+        if not await self._account.catch_up():
+            return None
         for words in await self._strangers():
             self._halt(words)
         parted = await self._settled()
+        if parted is None:
+            return None
         if parted or self._locked:
             self._lock(self.venue, locked_instruments(parted, venue=self.venue, listings=self._listings))
         if bool(parted) is not self._locked or not parted:
@@ -82,24 +86,25 @@ class AccountWatch:
 
     def parted(self) -> tuple[Difference, ...]:
         """Return what parts now, by the amounts that were told last."""
-        found = {code: held.free + held.locked for code, held in self._client.balances.holdings.items()}
-        return differences(expected=self._book(), found=found, tolerance=self._tolerance)
+        return differences(expected=self._book(), found=self._account.holdings(), tolerance=self._tolerance)
 
-    async def _settled(self) -> tuple[Difference, ...]:
-        """Return what still parts after a while: what agrees for a moment, agrees."""
-        deadline = asyncio.get_running_loop().time() + SETTLE_S
-        while (parted := self.parted()) and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(POLL_S)
+    async def _settled(self) -> tuple[Difference, ...] | None:
+        """Return what still parts after a while: what agrees for a moment, agrees. None: the venue did not say what it holds."""
+        clock = asyncio.get_running_loop().time
+        deadline, parted = clock() + SETTLE_S, None
+        while clock() < deadline:
+            if await self._account.read() and not (parted := self.parted()):
+                break
         return parted
 
     async def _strangers(self) -> tuple[str, ...]:
         """Deal with working orders that nobody here sent; return those that forbid trading, in words."""
-        found = dict(self._client.tracks.strangers)
+        found = dict(self._account.tracks.strangers)
         if self._external is ExternalOrders.CANCEL:
             for venue_order_id, order in found.items():
                 if venue_order_id not in self._cancelled:
                     self._cancelled.add(venue_order_id)
-                    problem = await self._client.api.cancel_by_venue_id(venue_order_id, order.symbol)
+                    problem = await self._account.cancel_stranger(venue_order_id, order.symbol)
                     self._written("external", f"order {venue_order_id} of {order.symbol} cancelled{problem and f': {problem}'}")
             return ()
         return tuple(

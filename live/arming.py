@@ -34,13 +34,15 @@ class Condition(StrEnum):
     CLOCK_OFFSET = "CLOCK_OFFSET"
     LEDGER_BROKEN = "LEDGER_BROKEN"
     LIMITS_CHANGED = "LIMITS_CHANGED"
+    CONTRACT_REFUSED = "CONTRACT_REFUSED"
 
 
 class VenueFacts(Record, frozen=True, kw_only=True):
     """What is known of one venue. Texts say why a fact could not be had, or what is wrong; "" where nothing is.
 
     `loopback`: an endpoint stands in for it; `unproven`: why its profile may not trade; `can_withdraw` None: the venue cannot
-    tell; `clock_offset_ms` None: not measured; `limits_changed`: differences between the run's snapshot and the venue.
+    tell; `clock_offset_ms` None: not measured; `limits_changed`: differences between the run's snapshot and the venue;
+    `contracts`: what of them is not what was meant, such as a share without ISIN.
     """
 
     venue: str
@@ -55,6 +57,7 @@ class VenueFacts(Record, frozen=True, kw_only=True):
     day_notional_max: Decimal
     clock_offset_ms: int | None
     limits_changed: tuple[str, ...]
+    contracts: tuple[str, ...] = ()
 
 
 class Facts(Record, frozen=True, kw_only=True):
@@ -107,7 +110,7 @@ def _promotion(facts: Facts, venue: VenueFacts) -> Iterator[Missing]:
         yield _no(
             Condition.NOT_PROMOTED,
             "no approval of the manifest and no promotion record for this configuration",
-            "Rehearse it: give the venue a loopback endpoint (`sluice rehearse`). Real venues stay closed until then.",
+            "Rehearse it (`sluice rehearse`). Real venues stay closed until then.",
             venue,
         )
     if venue.unproven:
@@ -169,6 +172,8 @@ def _venue_answers(facts: Facts, venue: VenueFacts) -> Iterator[Missing]:
         )
     for change in venue.limits_changed:
         yield _no(Condition.LIMITS_CHANGED, change, "`sluice limits fetch` writes a new snapshot; look at what changed.", venue)
+    for contract in venue.contracts:
+        yield _no(Condition.CONTRACT_REFUSED, contract, "Take the symbol off sentinel.allow, or mend what the words name.", venue)
 
 
 def _no(condition: Condition, found: str, action: str, venue: VenueFacts | None = None) -> Missing:

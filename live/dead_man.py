@@ -44,11 +44,15 @@ def note_of(
         venues=tuple(
             NotedVenue(
                 venue=venue,
-                exchange=section.exchange or "",
+                adapter=section.adapter,
+                exchange=section.exchange,
                 endpoint=section.endpoint,
                 credentials=section.credentials,
                 timeout_ms=config.live.order_timeout_s * 1_000,
                 armed=armed.get(venue),
+                tws_port=section.tws_port,
+                client_id=section.client_id,
+                account_id=section.account_id,
             )
             for venue, section in config.live.venues.items()
         ),

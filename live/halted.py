@@ -14,11 +14,7 @@ from typing import Any, Final
 from lakehouse.layout import Layout
 from lakehouse.live_note import HaltSeen, write_beside
 from lakehouse.permission import Permission
-from live.last_cancel import words_of
-from venues.answers import VenueOrder
-from venues.ccxt.execution_client import CcxtExecutionClient
-from venues.ccxt.sweep import settle_s_of, sweep
-from venues.ccxt.trading_profiles import TradingProfile
+from live.venue_link import LiveAccount
 
 LOOK_S: Final = 0.2
 ANSWER_EVERY_S: Final = 1.0  # so that `sluice halt` is answered by a run that was halted long ago too
@@ -26,7 +22,7 @@ SWEEP_S: Final = 30.0  # after which it is said that the venue has not confirmed
 
 
 class HaltedRun:
-    """One per live run. `clients`: by venue, filled as they are made; `alarm(code, message)` tells an operator."""
+    """One per live run. `accounts`: by venue, filled as they are made; `alarm(code, message)` tells an operator."""
 
     def __init__(
         self,
@@ -34,18 +30,18 @@ class HaltedRun:
         layout: Layout,
         run_id: str,
         permission: Permission,
-        clients: Mapping[str, tuple[CcxtExecutionClient, TradingProfile]],
+        accounts: Mapping[str, LiveAccount],
         alarm: Callable[[str, str], None],
     ) -> None:
         self._layout = layout
         self._run_id = run_id
         self._permission = permission
-        self._clients = clients
+        self._accounts = accounts
         self._alarm = alarm
 
     def works(self) -> tuple[Coroutine[Any, Any, None], ...]:
         """Return what runs beside the node until its end."""
-        return (self._answer(), *(self._cancel(venue, *parts) for venue, parts in self._clients.items()))
+        return (self._answer(), *(self._cancel(venue, account) for venue, account in self._accounts.items()))
 
     async def _answer(self) -> None:
         answered_s = float("-inf")
@@ -56,14 +52,7 @@ class HaltedRun:
             answered_s = time.monotonic()
             await asyncio.to_thread(write_beside, self._layout.halt_seen, HaltSeen(run_id=self._run_id, ts_ns=time.time_ns()))
 
-    async def _cancel(self, venue: str, client: CcxtExecutionClient, profile: TradingProfile) -> None:
-        async def cancel(order: VenueOrder) -> str:
-            track = client.tracks.get(order.client_order_id or "")
-            if track is None or track.ended:
-                return await client.api.cancel_by_venue_id(order.venue_order_id, order.symbol)
-            client.cancels.track(track)
-            return ""
-
+    async def _cancel(self, venue: str, account: LiveAccount) -> None:
         done = False
         while True:
             await asyncio.sleep(LOOK_S)
@@ -72,8 +61,6 @@ class HaltedRun:
                 continue
             if done:
                 continue
-            for track in client.tracks.living():
-                client.cancels.track(track)
-            swept = await sweep(client.api, settle_s=settle_s_of(profile), give_up_s=SWEEP_S, cancel=cancel)
+            swept = await account.cancel_all(SWEEP_S)
             done = swept.confirmed
-            self._alarm("HALT_CONFIRMED" if done else "HALT_UNCONFIRMED", f"{venue}: {words_of(swept)}")
+            self._alarm("HALT_CONFIRMED" if done else "HALT_UNCONFIRMED", f"{venue}: {swept.told}")

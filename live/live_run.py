@@ -8,22 +8,22 @@ the book, and only then a strategy runs.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from engine.assemble import Assembly, Parts
-from engine.ccxt_source import open_ccxt_source
 from engine.config_live import LiveSection
 from engine.inputs import read_inputs
 from engine.node import MakeClient
 from engine.node_run import START_S, NodeRun
 from engine.price_source import PriceSource
-from engine.restore import balances_of
+from engine.restore import holdings_of
 from engine.run_config import load_config
 from engine.trading_node import MadeNode, make_trading_node
 from lakehouse import records
@@ -37,16 +37,14 @@ from live.armed_now import noted, permit_of, tell_expiry
 from live.arming import ENVIRONMENT_VARIABLE, Facts, Missing, missing
 from live.dead_man import DeadMan, note_of
 from live.halted import HaltedRun
-from live.venue_link import VenueLink, look_at
+from live.venue_link import LiveAccount, Surroundings, VenueLink, look_at
 from orders.errors import ConfigError, SluiceError
 from orders.reconcile import tolerances
 from sentinel.armed import Armed
 from sentinel.locks import RECONCILIATION_BREAK
-from venues.ccxt.execution_client import CcxtExecutionClient
-from venues.ccxt.timing import CcxtTiming
-from venues.ccxt.trading_profiles import TradingProfile
 from venues.secrets import Redactor
 
+LAST_LOOK_S: Final = 20.0  # for the comparison at the end
 CONNECT_EXTRA_S: Final = 60.0  # beyond the time after which an unanswered order is proven absent
 
 
@@ -96,24 +94,6 @@ def run_live(config_path: Path, *, as_json: bool, for_s: int | None = None, keys
         return asyncio.run(run.run())
 
 
-class ReconcilingClient(CcxtExecutionClient):
-    """Is connected, and lets strategies start, only when `before_trading()` has returned."""
-
-    def __init__(self, *, before_trading: Callable[[], Awaitable[None]], **parts: Any) -> None:
-        super().__init__(**parts)
-        self._before_trading = before_trading
-
-    async def _connect(self) -> None:
-        await super()._connect()
-        await self._before_trading()
-
-
-def unseen_from_ns(fold: LogFold) -> int | None:
-    """Return from when on the venue may have traded without our log knowing: the oldest open order, else the last line."""
-    sent = [trace.send.ts_ns for trace in fold.open_orders.values() if trace.send is not None]
-    return min([*sent, fold.last_ts_ns]) if fold.last_ts_ns is not None else None
-
-
 class LiveRun(NodeRun):
     """One process' live run. `environ`: the process' environment; `keys`: the directory of key files."""
 
@@ -128,7 +108,7 @@ class LiveRun(NodeRun):
         self.redactor = Redactor()
         self.links: dict[str, VenueLink] = {}
         self.watches: dict[str, AccountWatch] = {}
-        self.clients: dict[str, tuple[CcxtExecutionClient, TradingProfile]] = {}
+        self.accounts: dict[str, LiveAccount] = {}
         self.dead_man: DeadMan | None = None
         self.start_s = self.live.absent_s + CONNECT_EXTRA_S + START_S
         self._for_s = for_s
@@ -163,10 +143,10 @@ class LiveRun(NodeRun):
             armed = {venue: noted(link.facts) for venue, link in self.links.items()}
             note = note_of(self.config, run_id=self.run_id, keys=self._keys, armed=armed)
             self.dead_man = await DeadMan.start(self.layout, note, lost=self.faults.halt)
-            return await open_ccxt_source(
+            (link,) = self.links.values()  # prices of one venue: the config's check has seen to it
+            return await link.open_source(
                 config=self.config,
-                listings=self.inputs.listings,
-                symbols=self.inputs.market_limits,
+                inputs=self.inputs,
                 for_s=self._for_s,
                 say=lambda text: self.narrator.line(text, type="alarm", message=text),
             )
@@ -190,47 +170,30 @@ class LiveRun(NodeRun):
         )
 
     def _execution(self, parts: Parts, venue: str, made: MadeNode) -> MakeClient:
-        venue_client, profile = self.links[venue].client, self.links[venue].profile
-        assert venue_client is not None
-        assert profile is not None
-        assembly = made.assembly
-
-        def make(loop: asyncio.AbstractEventLoop, msgbus: Any, cache: Any, clock: Any) -> Any:
-            client = ReconcilingClient(
+        link, assembly = self.links[venue], made.assembly
+        make = link.execution(
+            Surroundings(
+                parts=parts,
+                made=made,
                 before_trading=lambda: self._before_trading(venue),
-                loop=loop,
-                msgbus=msgbus,
-                cache=cache,
-                clock=clock,
-                client=venue_client,
-                profile=profile,
-                account=f"{venue}-001",
-                listings=parts.listings,
-                market_limits=parts.market_limits,
-                lock=assembly.gate,
-                tap=assembly.recorder,
-                halt=assembly.halt,
+                failed=self._not_started,
                 alarm=self._alarm,
-                redact=self.redactor,
                 jitter=self._jitter.random,
-                timing=self._timing(),
-                known_fills=parts.fold.fill_keys,
-                since_ns=unseen_from_ns(parts.fold),
             )
-            self.watches[venue] = self._watch(venue, client, assembly)
-            self.clients[venue] = (client, profile)
+        )
+
+        def made_client(loop: asyncio.AbstractEventLoop, msgbus: Any, cache: Any, clock: Any) -> Any:
+            client = make(loop, msgbus, cache, clock)
+            self.watches[venue] = self._watch(venue, link.account, assembly)
+            self.accounts[venue] = link.account
             return client
 
-        return make
+        return made_client
 
-    def _timing(self) -> CcxtTiming:
-        live = self.live
-        return CcxtTiming(
-            order_timeout_ms=live.order_timeout_s * 1_000,
-            absent_s=float(live.absent_s),
-            alarm_s=float(live.undecided_halt_s),
-            skew_max_ms=live.clock_offset_max_ms,
-        )
+    def _not_started(self, reason: str) -> None:
+        """A client could not connect: the run halts and ends, whatever Nautilus waits for."""
+        self.assembly.halt(reason)
+        self.finished.set()
 
     def _alarm(self, code: str, message: str) -> None:
         self.narrator.line(f"{code}  {message}", type="alarm", code=code, message=message)
@@ -249,19 +212,18 @@ class LiveRun(NodeRun):
 
     async def _close_links(self) -> None:
         for link in self.links.values():
-            if link.client is not None:
-                await link.client.close()
+            await link.close()
 
-    def _watch(self, venue: str, client: CcxtExecutionClient, assembly: Assembly) -> AccountWatch:
+    def _watch(self, venue: str, account: LiveAccount, assembly: Assembly) -> AccountWatch:
         section, listings, limits = self.config.venues[venue], self.inputs.listings, self.inputs.market_limits
 
         def book() -> dict[str, Decimal]:
             keeper = assembly.recorder.keeper
-            return balances_of(keeper, venue, account=section.account, listings=listings, limits=limits, carried={})
+            return holdings_of(keeper, venue, account=section.account, listings=listings, limits=limits)
 
         return AccountWatch(
             venue=venue,
-            client=client,
+            account=account,
             book=book,
             tolerance=tolerances(venue, listings=listings, limits=limits),
             listings={symbol: listings[symbol] for symbol in limits},
@@ -290,10 +252,22 @@ class LiveRun(NodeRun):
             assert link.facts.arming is not None
             yield tell_expiry(permit_of(link.facts), by=link.facts.arming.by, alarm=self._alarm)
 
+    def at_end(self) -> tuple[Coroutine[Any, Any, None], ...]:
+        """Return the last comparison of each account with the book."""
+        return tuple(self._last_look(watch) for watch in self.watches.values())
+
+    async def _last_look(self, watch: AccountWatch) -> None:
+        compared = None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_LOOK_S):
+                compared = await watch.compare("at the end")
+        if compared is None:
+            self._alarm("NOT_COMPARED", f"{watch.venue}: the venue did not say what it holds at the end; the next start compares")
+
     def beside(self) -> tuple[Coroutine[Any, Any, None], ...]:
         """Return what runs beside the node: the comparison of each account with the book, and what a halt asks for."""
         halted = HaltedRun(
-            layout=self.layout, run_id=self.run_id, permission=self.permission, clients=self.clients, alarm=self._alarm
+            layout=self.layout, run_id=self.run_id, permission=self.permission, accounts=self.accounts, alarm=self._alarm
         )
         return (
             *super().beside(),

@@ -1,51 +1,120 @@
-"""A venue of a live run before it begins: its client with the account's key, and what the arming must know of it."""
+"""A venue of a live run, before it begins and while it goes on, behind one small interface: one link for each adapter.
+
+Everything below `live/` knows a venue by these two alone: `VenueLink` from the start, `LiveAccount` once its client is made.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
-from msgspec.structs import replace
-
+from engine.assemble import Parts
 from engine.config_live import LiveSection, LiveVenueSection
 from engine.inputs import Inputs
+from engine.node import MakeClient
+from engine.price_source import PriceSource
+from engine.run_config import RunConfig
+from engine.trading_node import MadeNode
 from live.arming import VenueFacts
 from live.arming_file import Arming, read_arming
-from orders.errors import ConfigError, InputError, SluiceError, VenueUnavailable
-from venues.ccxt.account_checks import require_harmless_key
-from venues.ccxt.egress import VenueClient
-from venues.ccxt.endpoint import Endpoint, parse_endpoint
-from venues.ccxt.limits_check import limits_changed
-from venues.ccxt.private_api import NoAnswer, PrivateApi
-from venues.ccxt.reach import reach
-from venues.ccxt.trading_profiles import TradingProfile, require_trading
-from venues.secrets import Redactor, VenueSecret, load_secret
+from orders.errors import InputError, SluiceError
+from venues.order_tracks import OrderTracks
+from venues.secrets import Redactor
+from venues.swept import Swept
+
+
+class LiveAccount(Protocol):
+    """One account at a venue while a run trades on it. `tracks`: its orders, and the working ones that nobody here sent."""
+
+    tracks: OrderTracks
+
+    async def catch_up(self) -> bool:
+        """Ask what works and what was filled; whatever is new is told. Return whether the venue answered."""
+        ...
+
+    async def read(self) -> bool:
+        """Learn anew, or wait a moment for, what the account holds. Return whether `holdings` can be believed."""
+        ...
+
+    def holdings(self) -> Mapping[str, Decimal]:
+        """Return what the account holds by the names of `orders.reconcile.asset_code` and by currency, in signed units."""
+        ...
+
+    async def cancel_stranger(self, venue_order_id: str, symbol: str) -> str:
+        """Ask for the cancel of an order that nobody here sent; return "" or why it could not be asked."""
+        ...
+
+    async def cancel_all(self, give_up_s: float) -> Swept:
+        """Cancel every order of ours until the venue says, twice, that none works, for so long at most."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class VenueLink:
-    """One venue. `client` None: it was not connected to, and `facts` says why. The execution client closes `client`."""
+class Surroundings:
+    """What an execution client needs of its run. `before_trading()` returns when a strategy may start, and not before;
+    `failed(reason)` ends the run; `alarm(code, message)` tells an operator; `jitter()` is a random number of 0 to 1.
+    """
+
+    parts: Parts
+    made: MadeNode
+    before_trading: Callable[[], Awaitable[None]]
+    failed: Callable[[str], None]
+    alarm: Callable[[str, str], None]
+    jitter: Callable[[], float]
+
+
+class VenueLink(Protocol):
+    """One venue. `facts`: what the arming must know. `account` may be asked for once the client of `execution` is made."""
 
     facts: VenueFacts
-    profile: TradingProfile | None = None
-    client: VenueClient | None = None
+
+    @property
+    def account(self) -> LiveAccount:
+        """The account, of which the run's client is the only one that trades."""
+        ...
+
+    async def open_source(
+        self, *, config: RunConfig, inputs: Inputs, for_s: int | None, say: Callable[[str], None]
+    ) -> PriceSource:
+        """Return where this venue's prices come from. Raises `VenueUnavailable`, `ConfigError`."""
+        ...
+
+    def execution(self, around: Surroundings) -> MakeClient:
+        """Return the factory of the execution client. It is connected only when `around.before_trading()` has returned."""
+        ...
+
+    async def close(self) -> None:
+        """Give back what is held, where no client of a node does it; twice is once."""
+        ...
 
 
 async def look_at(
     venue: str, live: LiveSection, *, inputs: Inputs, environ: Mapping[str, str], keys: Path, redactor: Redactor
 ) -> VenueLink:
-    """Connect to a venue with the account's key and ask what the arming must know; nothing is changed there.
+    """Connect to a venue and ask what the arming must know; nothing is changed there.
 
     `keys`: the directory of key files; a loaded secret is added to `redactor` before it is used. A fact that could not be had
     stands in `facts` as that. Raises `VenueUnavailable` when the venue cannot be reached at all.
     """
+    if live.venues[venue].adapter == "ibkr":
+        from live.ibkr_link import look_at_ibkr
+
+        return await look_at_ibkr(venue, live, inputs=inputs)
+    from live.ccxt_link import look_at_ccxt
+
+    return await look_at_ccxt(venue, live, inputs=inputs, environ=environ, keys=keys, redactor=redactor)
+
+
+def facts_before(venue: str, live: LiveSection) -> VenueFacts:
+    """Return what is known of a venue before it was asked anything: its config and its arming."""
     section = live.venues[venue]
     arming, arming_problem = _arming(section, live)
-    facts = VenueFacts(
+    return VenueFacts(
         venue=venue,
-        loopback=section.endpoint is not None,
+        loopback=section.rehearses,
         unproven="",
         credentials="",
         can_withdraw=None,
@@ -57,74 +126,15 @@ async def look_at(
         clock_offset_ms=None,
         limits_changed=(),
     )
-    try:
-        if section.adapter != "ccxt":
-            return VenueLink(facts=replace(facts, unproven=f"adapter {section.adapter} cannot be started yet"))
-        profile = require_trading(section.exchange or "")
-    except ConfigError as error:
-        return VenueLink(facts=replace(facts, unproven=_words(error)))
-    try:
-        secret = load_secret(section.credentials, directory=keys, environ=environ)
-    except ConfigError as error:
-        return VenueLink(facts=replace(facts, credentials=_words(error)), profile=profile)
-    redactor.add(secret)
-    client = _client(section, profile, secret, timeout_ms=live.order_timeout_s * 1_000)
-    try:
-        facts = await _asked(facts, client, profile, redactor)
-        facts = replace(facts, limits_changed=await _limits_changed(venue, section, inputs))
-    except BaseException:
-        await client.close()
-        raise
-    return VenueLink(facts=facts, profile=profile, client=client)
-
-
-async def _asked(facts: VenueFacts, client: VenueClient, profile: TradingProfile, redactor: Redactor) -> VenueFacts:
-    _, offset_ms = await reach(client.exchange)
-    api = PrivateApi(client, profile=profile, quotes={}, redact=redactor, quarantine=lambda what, reason: None)
-    found: dict[str, Any] = {"clock_offset_ms": offset_ms}
-    try:
-        told = await require_harmless_key(api)
-        found["can_withdraw"] = None if told is None else False
-    except ConfigError:
-        found["can_withdraw"] = True
-    except VenueUnavailable as error:
-        found["credentials"] = redactor(_words(error))
-    assert profile.account_check is not None, "a profile that may trade says where the account's id stands"
-    method, field = profile.account_check
-    answer = await api.raw(method)
-    if isinstance(answer, NoAnswer):
-        found["credentials"] = f"the venue does not answer this key: {answer.why}"
-    elif isinstance(answer.get(field), int | str) and not isinstance(answer.get(field), bool):
-        found["account_id"] = str(answer[field])
-    return replace(facts, **found)
-
-
-async def _limits_changed(venue: str, section: LiveVenueSection, inputs: Inputs) -> tuple[str, ...]:
-    ours = {symbol: limit for symbol, limit in inputs.market_limits.items() if limit.venue == venue}
-    return await limits_changed(section.exchange or "", listings=inputs.listings, market_limits=ours, endpoint=_endpoint(section))
-
-
-def _endpoint(section: LiveVenueSection) -> Endpoint | None:
-    return None if section.endpoint is None else parse_endpoint(section.endpoint)
-
-
-def _client(section: LiveVenueSection, profile: TradingProfile, secret: VenueSecret, *, timeout_ms: int) -> VenueClient:
-    return VenueClient(
-        profile.exchange,
-        options=profile.options,
-        endpoint=_endpoint(section),
-        hosts=profile.hosts,
-        secret=secret,
-        timeout_ms=timeout_ms,
-    )
 
 
 def _arming(section: LiveVenueSection, live: LiveSection) -> tuple[Arming | None, str]:
     try:
         return read_arming(section.arming, trusted=live.persons), ""
     except InputError as error:
-        return None, _words(error)
+        return None, words_of(error)
 
 
-def _words(error: SluiceError) -> str:
+def words_of(error: SluiceError) -> str:
+    """Return an error as the arming tells it."""
     return f"{error.code}: found {error.found}"

@@ -14,7 +14,10 @@ ZERO = Decimal(0)
 
 
 class Difference(Record, frozen=True, kw_only=True):
-    """A currency whose amounts part by more than `tolerance` >= 0 units: `found` is the venue's, `expected` ours."""
+    """A currency, or a share by its symbol, whose amounts part by more than `tolerance` >= 0 units.
+
+    `found` is the venue's, `expected` ours.
+    """
 
     code: str
     expected: Decimal
@@ -28,19 +31,25 @@ class Difference(Record, frozen=True, kw_only=True):
         return f"{self.code} {self.expected} in the book, {self.found} at the venue: {gap:+} (tolerance {self.tolerance})"
 
 
-def tolerances(venue: str, *, listings: Mapping[str, Listing], limits: Mapping[str, MarketLimits]) -> dict[str, Decimal]:
-    """Return how far each currency of a venue's spot symbols may be off: an asset by its step, a quote currency by its tick.
+def asset_code(listing: Listing) -> str:
+    """Return under which name an account holds what is bought of a listing: its base currency, or a share's own symbol."""
+    return listing.symbol if listing.base_currency is None else listing.base_currency
 
-    Of several symbols the largest step or tick counts. Every currency that could be traded in is among them.
+
+def tolerances(venue: str, *, listings: Mapping[str, Listing], limits: Mapping[str, MarketLimits]) -> dict[str, Decimal]:
+    """Return how far each holding of a venue's spot symbols and shares may be off: an asset by its step, a quote currency by its
+    tick, a share not at all: nothing rounds it.
+
+    Of several symbols the largest step or tick counts. Everything that could be traded in is among them.
     """
     allowed: dict[str, Decimal] = {}
     for symbol, limit in limits.items():
         listing = listings[symbol]
         if limit.venue != venue:
             continue
-        for code, step in ((listing.base_currency, limit.step_size), (listing.quote_currency, limit.tick_size)):
-            if code is not None:
-                allowed[code] = max(allowed.get(code, ZERO), step)
+        rounded = ZERO if listing.base_currency is None else limit.step_size
+        for code, step in ((asset_code(listing), rounded), (listing.quote_currency, limit.tick_size)):
+            allowed[code] = max(allowed.get(code, ZERO), step)
     return allowed
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from orders.plan import Outcome, Verdict
-from orders.reconcile import Difference
+from orders.reconcile import Difference, asset_code
 from orders.values import Listing
 
 RECONCILIATION_BREAK: Final = "RECONCILIATION_BREAK"
@@ -34,9 +34,9 @@ def locked_instruments(found: Iterable[Difference], *, venue: str, listings: Map
     """
     parted = {one.code: one.words for one in found}
     ours = [listing for listing in listings.values() if listing.venue == venue]
-    mine = {listing.instrument_id: parted[listing.base_currency] for listing in ours if listing.base_currency in parted}
-    bases = {listing.base_currency for listing in ours}
-    if len(parted) <= 1 and parted.keys() <= bases:
+    mine = {listing.instrument_id: parted[asset_code(listing)] for listing in ours if asset_code(listing) in parted}
+    assets = {asset_code(listing) for listing in ours}
+    if len(parted) <= 1 and parted.keys() <= assets:
         return mine
     why = "; ".join(parted.values())
     return {listing.instrument_id: why for listing in ours}

@@ -34,6 +34,13 @@ def run_shadow(config_path: Path, *, as_json: bool, data: str | None = None, for
     config = load_config(config_path)
     if data is not None:
         config = with_live_data(config, data)
+    if config.data.kind == "ibkr":
+        raise ConfigError(
+            "DATA_LIVE_ONLY",
+            expected="prices that a shadow can have without an order line: a replay, or kind ccxt",
+            found="data of kind ibkr, whose prices come on the line of a live run's orders",
+            action="`sluice rehearse` runs this config against a fake TWS; or give [data] another kind.",
+        )
     if for_s is not None and config.data.kind != "ccxt":
         raise ConfigError(
             "FOR_NEEDS_LIVE_DATA",

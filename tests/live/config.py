@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.ccxt_public.world import LiveWorld
+from tests.gate.world import Name, World
 
 ENDPOINT = "http://127.0.0.1:18081"
 LIVE = """
@@ -27,6 +30,42 @@ account_id = "42"
 day_notional_max = "50000"
 arming = "{root}/arming.json"
 """
+
+IB = """
+[live]
+order_timeout_s = 2
+absent_s = 8
+undecided_halt_s = 300
+reconcile_s = 60
+dead_man_s = 60
+clock_offset_max_ms = 500
+external_orders = "halt"
+[live.persons]
+alice = "{public}"
+[live.venues.IBKR]
+adapter = "ibkr"
+tws_port = {port}
+client_id = 7
+account_id = "{account}"
+day_notional_max = "50000"
+arming = "{root}/arming.json"
+"""
+
+
+def ib_config(root: Path, public: str, *, names: Sequence[Name], port: int = 4002, account: str = "REHEARSAL1") -> World:
+    """Write a made world of shares at Interactive Brokers with a [live] table that trusts one key; return it."""
+    world = World(root, names=names, environment="live-shadow").write()
+    for path in (root / "symbols.toml", root / "limits.json", world.config_path):
+        text = path.read_text()
+        for old, new in (('"US"', '"IBKR"'), ('.US"', '.IBKR"'), (".US]", ".IBKR]"), ("\nUS = ", "\nIBKR = ")):
+            text = text.replace(old, new)
+        path.write_text(text)
+    text = re.sub(
+        r"\[data\].*?\[snapshots\]", '[data]\nkind = "ibkr"\n[snapshots]', world.config_path.read_text(), flags=re.DOTALL
+    )
+    text = text.replace('calendar = "none"', 'calendar = "24/7"')
+    world.config_path.write_text(text + IB.format(public=public, root=root, port=port, account=account))
+    return world
 
 
 def live_config(root: Path, public: str, *, endpoint: str = ENDPOINT) -> Path:

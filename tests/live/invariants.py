@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from decimal import Decimal
 
 from lakehouse.verifier import verify
-from tests.gate.world import BTC, ETH
-from tests.live.world import CASH, WEIGHTS, Desk
+from tests.live.world import CASH, Desk
 
 
 def agreed(made: Desk, *, resent: bool = False) -> None:
@@ -17,8 +15,7 @@ def agreed(made: Desk, *, resent: bool = False) -> None:
     """
     report = verify(made.world.lakehouse)
     assert report.ok, report
-    truth = made.venue.truth()
-    ids = [order["clientOrderId"] for order in truth.orders]
+    ids = made.ids()
     assert len(ids) == len(set(ids)), "an order is at the venue twice"
     intended = {line["client_order_id"] for line in made.of("intent")}
     assert set(ids) <= intended, "an order at the venue that nobody intended"
@@ -30,14 +27,10 @@ def agreed(made: Desk, *, resent: bool = False) -> None:
 def whole(made: Desk, *, resent: bool = False) -> None:
     """At rest after a whole cycle: every trade of the venue is a fill of ours and the other way round."""
     agreed(made, resent=resent)
-    truth = made.venue.truth()
-    assert sorted(str(trade["id"]) for trade in truth.trades) == sorted(line["trade_id"] for line in made.of("fill"))
+    assert sorted(made.trade_ids()) == sorted(line["trade_id"] for line in made.of("fill"))
     positions = verify(made.world.lakehouse).positions
-    held = truth.balances["main"]
-    for name in (BTC, ETH):
-        row = held.get(str(name.base), {"free": "0", "locked": "0"})
-        at_venue = Decimal(row["free"]) + Decimal(row["locked"])
-        assert abs(positions.get(name.symbol, Decimal(0)) - at_venue) < Decimal(name.step)
+    for name in made.names:
+        assert abs(positions.get(name.symbol, Decimal(0)) - made.held(name)) < Decimal(name.step)
 
 
 def at_rest(made: Desk) -> bool:
@@ -48,16 +41,13 @@ def at_rest(made: Desk) -> bool:
 def reached(made: Desk) -> bool:
     """Both names were filled and no cycle is open."""
     filled = {line["symbol"] for line in made.of("fill")}
-    return filled == {BTC.symbol, ETH.symbol} and at_rest(made)
+    return filled == {name.symbol for name in made.names} and at_rest(made)
 
 
 def reached_once(made: Desk) -> None:
-    """The venue has traded the first manifest's target from cash, and no more of it: every trade bought, to a hundredth."""
-    bought: dict[str, Decimal] = defaultdict(Decimal)
-    for trade in made.venue.truth().trades:
-        assert trade["isBuyer"], trade
-        bought[f"BINANCE:{trade['symbol']}"] += Decimal(trade["quoteQty"])
-    assert bought.keys() == WEIGHTS.keys(), bought
-    for symbol, weight in WEIGHTS.items():
-        target = Decimal(weight) * CASH
-        assert abs(bought[symbol] - target) <= target / 100, (symbol, bought[symbol], target)
+    """The venue has traded the first manifest's target from cash, and no more of it: all bought, to a hundredth and a step."""
+    bought = made.bought()
+    assert bought.keys() == made.weights.keys(), bought
+    for name in made.names:
+        target, step = Decimal(made.weights[name.symbol]) * CASH, Decimal(name.step) * Decimal(name.price)
+        assert abs(bought[name.symbol] - target) <= target / 100 + step, (name, bought[name.symbol], target)

@@ -68,6 +68,7 @@ OF_VENUE: list[tuple[Condition, dict[str, Any]]] = [
     (Condition.CAP_EXCEEDED, {"arming": msgspec.structs.replace(ARMING, day_notional=Decimal("50000.01"))}),
     (Condition.CLOCK_OFFSET, {"clock_offset_ms": None}),
     (Condition.CLOCK_OFFSET, {"clock_offset_ms": -501}),
+    (Condition.CONTRACT_REFUSED, {"contracts": ("ISIN_MISSING: NYSE:NOIS: contract 990001 has no ISIN",)}),
     (Condition.LIMITS_CHANGED, {"limits_changed": ("BINANCE:BTCUSDT tick 0.01 in the snapshot, 0.1 at the venue",)}),
 ]
 

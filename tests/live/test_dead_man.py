@@ -11,9 +11,11 @@ import pytest
 
 from lakehouse.live_note import read_dead_man, read_live_note
 from lakehouse.verifier import verify
+from tests.live.ib_world import ib_desk
 from tests.live.world import Desk, desk
 
 DEAD_MAN_S = 4
+at_both = pytest.mark.parametrize("at", [desk, ib_desk], ids=["ccxt", "ibkr"])
 
 
 def started(made: Desk):  # type: ignore[no-untyped-def]
@@ -35,9 +37,10 @@ def confirmed(made: Desk) -> bool:
     return note is not None and note.confirmed is True
 
 
+@at_both
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
-def test_resting_orders_of_an_engine_that_is_gone_are_cancelled(number: signal.Signals, tmp_path: Path) -> None:
-    with desk(tmp_path, resting=True) as made:
+def test_resting_orders_of_an_engine_that_is_gone_are_cancelled(at, number: signal.Signals, tmp_path: Path) -> None:
+    with at(tmp_path, resting=True) as made:
         process = started(made)
         process.send_signal(number)
         wait(made, 60, lambda: confirmed(made))
@@ -51,8 +54,9 @@ def test_resting_orders_of_an_engine_that_is_gone_are_cancelled(number: signal.S
         assert process.wait(timeout=10) == -signal.SIGKILL
 
 
-def test_a_clean_stop_leaves_what_rests_and_ends_the_watchdog(tmp_path: Path) -> None:
-    with desk(tmp_path, resting=True) as made:
+@at_both
+def test_a_clean_stop_leaves_what_rests_and_ends_the_watchdog(at, tmp_path: Path) -> None:
+    with at(tmp_path, resting=True) as made:
         process = started(made)
         note = read_live_note(made.world.layout)
         assert note is not None
@@ -65,8 +69,9 @@ def test_a_clean_stop_leaves_what_rests_and_ends_the_watchdog(tmp_path: Path) ->
             os.kill(note.watchdog, 0)
 
 
-def test_an_engine_without_its_watchdog_halts_and_cancels_itself(tmp_path: Path) -> None:
-    with desk(tmp_path, resting=True) as made:
+@at_both
+def test_an_engine_without_its_watchdog_halts_and_cancels_itself(at, tmp_path: Path) -> None:
+    with at(tmp_path, resting=True) as made:
         process = started(made)
         made.end_watchdog()
         made.until(lambda: not made.working() and not made.world.layout.permission.exists(), process)

@@ -7,23 +7,29 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from lakehouse.lock import current_holder
 from lakehouse.verifier import verify
+from tests.live.ib_world import ib_desk
 from tests.live.world import WORKING, Desk, desk
+
+at_both = pytest.mark.parametrize("at", [desk, ib_desk], ids=["ccxt", "ibkr"])
 
 
 def resting(made: Desk) -> bool:
     return len(made.working()) == 2
 
 
-def test_a_run_that_answers_is_halted_and_the_venue_confirms_that_nothing_works(tmp_path: Path) -> None:
-    with desk(tmp_path, resting=True) as made:
+@at_both
+def test_a_run_that_answers_is_halted_and_the_venue_confirms_that_nothing_works(at, tmp_path: Path) -> None:
+    with at(tmp_path, resting=True) as made:
         process = made.start()
         made.until(lambda: resting(made), process)
         code, said = made.halt()
         assert code == 0, said
         assert "the engine has seen the halt" in said
-        assert "BINANCE: no order of ours works" in said
+        assert f"{made.called}: no order of ours works" in said
         assert made.working() == []
         assert process.poll() is None, "a run that answers goes on living"
         made.until(lambda: any(line["code"] == "HALT_CONFIRMED" for line in made.of("alarm")), process)
@@ -33,8 +39,9 @@ def test_a_run_that_answers_is_halted_and_the_venue_confirms_that_nothing_works(
         assert verify(made.world.lakehouse).ok
 
 
-def test_an_engine_that_hangs_is_killed_and_its_orders_are_cancelled_for_it(tmp_path: Path) -> None:
-    with desk(tmp_path, resting=True) as made:
+@at_both
+def test_an_engine_that_hangs_is_killed_and_its_orders_are_cancelled_for_it(at, tmp_path: Path) -> None:
+    with at(tmp_path, resting=True) as made:
         process = made.start()
         made.until(lambda: resting(made), process)
         process.send_signal(signal.SIGSTOP)
@@ -45,15 +52,16 @@ def test_an_engine_that_hangs_is_killed_and_its_orders_are_cancelled_for_it(tmp_
         assert process.wait(timeout=10) == -signal.SIGKILL
         assert made.working() == []
         assert verify(made.world.lakehouse).ok
-        orders = len(made.venue.truth().orders)
+        orders = len(made.ids())
         again = made.start("--for", "8")
         said = again.communicate(timeout=90)[0]
         assert "halted (alice: enough)" in said, said
-        assert len(made.venue.truth().orders) == orders, "a restart stays halted"
+        assert len(made.ids()) == orders, "a restart stays halted"
 
 
-def test_orders_of_an_engine_that_is_dead_are_cancelled(tmp_path: Path) -> None:
-    with desk(tmp_path, resting=True) as made:
+@at_both
+def test_orders_of_an_engine_that_is_dead_are_cancelled(at, tmp_path: Path) -> None:
+    with at(tmp_path, resting=True) as made:
         process = made.start()
         made.until(lambda: resting(made), process)
         made.end_watchdog()

@@ -1,27 +1,37 @@
-"""A live run from the command line against the rehearsal exchange: what it trades, and what a restart knows."""
+"""A live run from the command line against both rehearsal venues: what it trades, and what a restart knows."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.children import kill
 from tests.gate.world import BTC, ETH
-from tests.live.invariants import agreed, reached, whole
+from tests.live.ib_world import ib_desk
+from tests.live.invariants import agreed, reached, reached_once, whole
 from tests.live.world import desk, dice_of, fresh
 
+at_both = pytest.mark.parametrize("at", [desk, ib_desk], ids=["ccxt", "ibkr"])
 
-def test_a_manifest_is_traded_at_the_venue_once_and_the_books_agree(tmp_path: Path) -> None:
-    with desk(tmp_path) as made:
+
+@at_both
+def test_a_manifest_is_traded_at_the_venue_once_and_the_books_agree(at, tmp_path: Path) -> None:
+    with at(tmp_path) as made:
         process = made.start()
         made.until(lambda: bool(made.of("cycle_end")), process)
         said = made.end(process)
         assert process.returncode == 0, said
-        assert len(made.of("send")) == len(made.venue.truth().orders) == 2
+        assert len(made.of("send")) == len(made.ids()) == 2
         whole(made)
+        reached_once(made)
+        compared = [(line["outcome"], line["detail"]) for line in made.of("reconcile")]
+        assert compared == [("clean", f"{made.called}: at the start"), ("clean", f"{made.called}: at the end")]
 
 
-def test_a_second_start_changes_nothing(tmp_path: Path) -> None:
-    with desk(tmp_path) as made:
+@at_both
+def test_a_second_start_changes_nothing(at, tmp_path: Path) -> None:
+    with at(tmp_path) as made:
         process = made.start()
         made.until(lambda: bool(made.of("cycle_end")), process)
         made.end(process)
@@ -34,9 +44,10 @@ def test_a_second_start_changes_nothing(tmp_path: Path) -> None:
         whole(made)
 
 
-def test_an_engine_killed_again_and_again_reaches_its_target_once(tmp_path: Path) -> None:
+@at_both
+def test_an_engine_killed_again_and_again_reaches_its_target_once(at, tmp_path: Path) -> None:
     dice = dice_of("killed again and again")
-    with desk(tmp_path) as made:
+    with at(tmp_path) as made:
         for _ in range(4):
             process = made.start()
             wanted = len(made.lines) + dice.randint(1, 8)
@@ -49,6 +60,7 @@ def test_an_engine_killed_again_and_again_reaches_its_target_once(tmp_path: Path
         said = made.end(process)
         assert process.returncode == 0, said
         whole(made)
+        reached_once(made)
 
 
 def test_a_balance_smaller_than_the_journal_says_halts_before_anything_is_traded(tmp_path: Path) -> None:

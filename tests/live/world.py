@@ -11,13 +11,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from lakehouse.live_note import read_live_note
 from live.arming_file import Arming, armed_bytes
@@ -26,7 +27,7 @@ from orders.errors import VenueUnavailable
 from sim.rehearsal.handle import RehearsalVenue
 from sim.rehearsal.wording import ACCOUNT_UID
 from tests.children import child, kill
-from tests.gate.world import BTC, ETH, World, manifest_text
+from tests.gate.world import BTC, ETH, Name, World, manifest_text
 from tests.live.config import live_config
 
 ROOT = Path(__file__).parents[2]
@@ -35,8 +36,7 @@ PULSE_S = 0.1
 WORKING = ("NEW", "PARTIALLY_FILLED")
 ACCOUNT = str(ACCOUNT_UID)
 HOUR_NS = 3_600_000_000_000
-CASH = Decimal(100_000)  # USDT at the venue to begin with
-WEIGHTS = {BTC.symbol: "0.2", ETH.symbol: "0.2"}  # of the first manifest
+CASH = Decimal(100_000)  # at the venue to begin with, USDT or USD
 PASSIVE = '[schedules.slow]\nkind = "passive_then_cross"\ntimeout_s = 600\n'
 
 
@@ -48,13 +48,54 @@ def fresh(weights: Mapping[str, str], *, seconds_ago: int = 60) -> str:
 
 @dataclass
 class Desk:
-    """One directory with everything a live run needs, and the exchange it is pointed at."""
+    """One directory with everything a live run needs, and the exchange it is pointed at: Binance's words through CCXT.
+
+    `tests.live.ib_world` has the same of Interactive Brokers; what a test asks of a venue without knowing which, is asked here.
+    """
 
     root: Path
-    venue: RehearsalVenue
+    venue: Any
     world: World
     config: Path
     children: contextlib.ExitStack
+    names: ClassVar[tuple[Name, Name]] = (BTC, ETH)
+    called: ClassVar[str] = "BINANCE"
+    account: ClassVar[str] = ACCOUNT
+
+    @property
+    def weights(self) -> dict[str, str]:
+        """Of the first manifest."""
+        return {name.symbol: "0.2" for name in self.names}
+
+    def weigh(self, weight: str, *, seconds_ago: int = 1) -> None:
+        """Install a newer manifest of the same two names."""
+        self.world.install(fresh({name.symbol: weight for name in self.names}, seconds_ago=seconds_ago))
+
+    def ids(self) -> list[str]:
+        """Our id of every order at the venue, as often as it is there."""
+        return [str(order["clientOrderId"]) for order in self.venue.truth().orders]
+
+    def trade_ids(self) -> list[str]:
+        return [str(trade["id"]) for trade in self.venue.truth().trades]
+
+    def held(self, name: Name) -> Decimal:
+        """What the account holds of a name."""
+        row = self.venue.truth().balances["main"].get(str(name.base), {"free": "0", "locked": "0"})
+        return Decimal(row["free"]) + Decimal(row["locked"])
+
+    def bought(self) -> dict[str, Decimal]:
+        """Quote currency by symbol that the venue has traded; a sale fails."""
+        found: dict[str, Decimal] = defaultdict(Decimal)
+        for trade in self.venue.truth().trades:
+            assert trade["isBuyer"], trade
+            found[f"BINANCE:{trade['symbol']}"] += Decimal(trade["quoteQty"])
+        return found
+
+    def move(self, tick: int, wide: int) -> None:
+        """Set the market of both names, so many ticks above its first; a venue that is down is left alone."""
+        with contextlib.suppress(VenueUnavailable):
+            for symbol, ticks in (("BTCUSDT", 10_000_000 + tick), ("ETHUSDT", 400_000 + tick)):
+                self.venue.quote(symbol, str(Decimal(ticks) / 100), str(Decimal(ticks + wide) / 100))
 
     @property
     def keys(self) -> Path:
@@ -93,7 +134,7 @@ class Desk:
         """Sign an arming that holds for an hour."""
         now = time.time_ns()
         facts: dict[str, Any] = {
-            "venue": "BINANCE", "account_id": ACCOUNT, "environment": "live-shadow", "day_notional": Decimal("50000"),
+            "venue": self.called, "account_id": self.account, "environment": "live-shadow", "day_notional": Decimal("50000"),
             "not_before_ns": now - HOUR_NS, "expires_ns": now + HOUR_NS, "by": "alice",
         }  # fmt: skip
         (self.root / "arming.json").write_bytes(armed_bytes(Arming(**facts | change), key=load_key("alice", directory=self.keys)))
@@ -167,26 +208,30 @@ def desk(root: Path, *, balances: Mapping[str, str] | None = None, resting: bool
             made.change("[sentinel]", f'schedule = "slow"\n{PASSIVE}[sentinel]')
         made.secret()
         made.arm()
-        made.world.install(fresh(WEIGHTS))
-        over = threading.Event()
-        beat = threading.Thread(target=_move, args=(venue, over, 100 if resting else 2))
-        beat.start()
-        try:
+        made.weigh("0.2", seconds_ago=60)
+        with market(made, wide=100 if resting else 2):
             yield made
-        finally:
-            over.set()
-            beat.join()
-            made.end_watchdog()
 
 
-def _move(venue: RehearsalVenue, over: threading.Event, wide: int) -> None:
-    """A market that moves a tick at a time, so that no stream is silent; a venue that is down is left alone."""
+@contextmanager
+def market(made: Desk, *, wide: int) -> Iterator[None]:
+    """A market that moves a tick at a time, so that no stream is silent; at the end the last watchdog goes too."""
+    over = threading.Event()
+    beat = threading.Thread(target=_move, args=(made, over, wide))
+    beat.start()
+    try:
+        yield
+    finally:
+        over.set()
+        beat.join()
+        made.end_watchdog()
+
+
+def _move(made: Desk, over: threading.Event, wide: int) -> None:
     tick = 0
     while not over.wait(PULSE_S):
         tick = (tick + 1) % 50
-        with contextlib.suppress(VenueUnavailable):
-            for symbol, ticks in (("BTCUSDT", 10_000_000 + tick), ("ETHUSDT", 400_000 + tick)):
-                venue.quote(symbol, str(Decimal(ticks) / 100), str(Decimal(ticks + wide) / 100))
+        made.move(tick, wide)
 
 
 def dice_of(name: str) -> random.Random:

@@ -10,25 +10,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from orders.values import Record
 from venues.answers import VenueOrder
 from venues.ccxt.private_api import NoAnswer, PrivateApi
 from venues.ccxt.trading_profiles import TradingProfile
+from venues.swept import Swept
 
 LOOK_FIRST_S: Final = 0.25  # doubled up to `LOOK_LAST_S` while the venue does not answer or orders still work
 LOOK_LAST_S: Final = 4.0
 SETTLE_EXTRA_S: Final = 1.0  # beyond the venue's receive window
-
-
-class Swept(Record, frozen=True, kw_only=True):
-    """What was seen. `asked`: our ids a cancel was sent for; `strangers`: working orders that are not ours; `confirmed`: the
-    venue said that none of ours works, and said it again `settle_s` later. `words`: the last trouble, "" for none.
-    """
-
-    asked: tuple[str, ...]
-    strangers: int
-    confirmed: bool
-    words: str
 
 
 async def sweep(

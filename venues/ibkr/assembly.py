@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from orders.values import Listing, MarketLimits
@@ -64,6 +64,8 @@ class IbkrLine:
         alarm: Callable[[str, str], None],
         jitter: Callable[[], float],
         known_fills: Iterable[FillKey] = (),
+        before_trading: Callable[[], Awaitable[None]] | None = None,
+        failed: Callable[[str], None] = lambda reason: None,
     ) -> Callable[[asyncio.AbstractEventLoop, Any, Any, Any], IbkrExecutionClient]:
         """Return the factory of the execution client; see `IbkrExecutionClient`."""
 
@@ -87,10 +89,17 @@ class IbkrLine:
                 jitter=jitter,
                 timing=self._timing,
                 known_fills=known_fills,
+                before_trading=before_trading,
+                failed=failed,
             )
             return self.client
 
         return make
+
+    async def close(self) -> None:
+        """End the line, where a client's end has not; nothing where it was never opened."""
+        if self._line is not None:
+            await self._line[0].close()
 
     def _opened(self, loop: asyncio.AbstractEventLoop, msgbus: Any, cache: Any, clock: Any) -> tuple[IbkrSession, ListedProvider]:
         if self._line is None:

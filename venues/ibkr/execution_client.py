@@ -8,7 +8,7 @@ here raises into Nautilus: it refuses and halts.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -34,6 +34,7 @@ from venues.order_tracks import FillKey, OrderTracks, Track
 class IbkrExecutionClient(Sending, Noticing, InteractiveBrokersExecutionClient):
     """`known_fills`: every fill key of the journal. `alarm(code, message)` tells an operator; `halt(reason)` stops trading.
 
+    `before_trading()` returns when a strategy may start, None: at once; `failed(reason)` is told when it could not connect.
     Orders in the cache that may still fill are taken up when it connects; those TWS never answered are looked up first. It is
     connected only once TWS has answered what works, what has ended and what was filled today; after a lost line, again.
     """
@@ -58,6 +59,8 @@ class IbkrExecutionClient(Sending, Noticing, InteractiveBrokersExecutionClient):
         jitter: Callable[[], float],
         timing: IbkrTiming,
         known_fills: Iterable[FillKey] = (),
+        before_trading: Callable[[], Awaitable[None]] | None = None,
+        failed: Callable[[str], None] = lambda reason: None,
     ) -> None:
         super().__init__(
             loop=loop,
@@ -78,6 +81,8 @@ class IbkrExecutionClient(Sending, Noticing, InteractiveBrokersExecutionClient):
         self._halt = halt
         self._alarm = alarm
         self._timing = timing
+        self._before_trading = before_trading
+        self._failed = failed
         self._symbols = {
             listing.instrument_id: symbol
             for symbol, listing in listings.items()
@@ -137,14 +142,17 @@ class IbkrExecutionClient(Sending, Noticing, InteractiveBrokersExecutionClient):
             self.problem = self._no_line() if isinstance(error, TimeoutError) else f"{error}" or type(error).__name__
             self._alarm("NOT_CONNECTED", self.problem)
             self._halt(f"NOT_CONNECTED: {self.problem}")
+            self._failed(f"NOT_CONNECTED: {self.problem}")
             raise VenueUnavailable(
                 "NOT_CONNECTED",
                 expected=f"TWS at port {self._gateway.port} with account {self._gateway.account} to answer",
                 found=self.problem,
                 action="Start TWS or IB Gateway, log in, allow API clients on this port, and start again.",
             ) from error
-        self._set_connected(True)
         self.spawn("watch", self._watch)
+        if self._before_trading is not None:
+            await self._before_trading()
+        self._set_connected(True)
 
     async def _open(self) -> None:
         """Line, account, contracts, balances; then what works, what has ended, what was filled, each of them answered."""
@@ -270,3 +278,15 @@ class IbkrExecutionClient(Sending, Noticing, InteractiveBrokersExecutionClient):
         return {
             self.news.symbols.get(each.contract.conId, f"IB:{each.contract.conId}"): Decimal(str(each.quantity)) for each in held
         }
+
+    async def cash(self) -> tuple[str, Decimal]:
+        """Return the account's base currency and all its cash in it. Raises `VenueUnavailable` CASH_UNREAD."""
+        told = await self._session.cash(self._gateway.account) if self._session.in_touch else None
+        if told is None:
+            raise VenueUnavailable(
+                "CASH_UNREAD",
+                expected="TWS to answer how much cash the account has",
+                found="no answer, or not exactly one",
+                action="Look at TWS; it is asked again.",
+            )
+        return told

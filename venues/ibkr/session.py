@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 from nautilus_trader.adapters.interactive_brokers.client import InteractiveBrokersClient
 from nautilus_trader.adapters.interactive_brokers.client.wrapper import InteractiveBrokersEWrapper
 
+from venues.ibkr.details import exact
 from venues.ibkr.gateway import HOST, IbkrGateway, IbkrTiming
 from venues.ibkr.order_errors import CLIENT_ID_TAKEN, LOST, RESTORED
 
@@ -22,6 +23,8 @@ REQUEST_IDS_FROM: Final = (
     1_000_000_000  # far above order ids: Nautilus takes an error about order 10001 for one about request 10001
 )
 COMPLETED: Final = "CompletedOrders"
+CASH: Final = "Cash"
+CASH_TAG: Final = "TotalCashValue"
 RETRY_S: Final = 1  # first pause before the line is tried again, doubling
 RETRY_S_MAX: Final = 30
 CLOSE_S: Final = 2.0
@@ -62,7 +65,7 @@ class OrderNews(Protocol):
 
 
 class _Wrapper(InteractiveBrokersEWrapper):
-    """Nautilus' own, with the three messages it only logs."""
+    """Nautilus' own, with the messages it only logs."""
 
     def completedOrder(self, contract: Any, order: Any, orderState: Any) -> None:
         client = self._client
@@ -70,6 +73,10 @@ class _Wrapper(InteractiveBrokersEWrapper):
 
     def completedOrdersEnd(self) -> None:
         self._client.submit_to_msg_handler_queue(self._client.process_completed_orders_end)
+
+    def accountSummaryEnd(self, reqId: int) -> None:
+        client = self._client
+        client.submit_to_msg_handler_queue(lambda: client.process_account_summary_end(reqId))
 
     def marketRule(self, marketRuleId: int, priceIncrements: Any) -> None:
         client = self._client
@@ -167,6 +174,23 @@ class IbkrSession(InteractiveBrokersClient):
         found = await self._await_request(request, self._request_timeout_secs)
         return None if found is None else tuple(found)
 
+    async def cash(self, account: str) -> tuple[str, Decimal] | None:
+        """Return the account's base currency and all its cash in it, as TWS says it now; None: TWS did not answer it whole."""
+        request: Any = self._requests.get(name=CASH)
+        if request is None:
+            req_id = self._next_req_id()
+            request = self._requests.add(
+                req_id=req_id, name=CASH, handle=lambda: self._eclient.reqAccountSummary(req_id, "All", CASH_TAG)
+            )
+            request.handle()
+        found = await self._await_request(request, self._request_timeout_secs)
+        if self._eclient.isConnected():
+            self._eclient.cancelAccountSummary(request.req_id)  # TWS would go on telling it, to two askers at most
+        told = [(currency, exact(value)) for who, currency, value in found or () if who == account]
+        if len(told) != 1 or told[0][1] is None:
+            return None
+        return told[0][0], told[0][1]
+
     async def open_orders(self, account: str) -> bool:
         """Ask for working orders of every client, which `news` is told; return whether TWS answered."""
         return await self.get_open_orders(account) is not None
@@ -198,6 +222,19 @@ class IbkrSession(InteractiveBrokersClient):
         if request is not None:
             request.result.extend(increments)
             self._end_request(request.req_id)
+
+    async def process_account_summary(self, *, req_id: int, account_id: str, tag: str, value: str, currency: str) -> None:
+        """The answer to `cash`, or Nautilus' own subscription."""
+        request = self._requests.get(req_id=req_id)
+        if request is None:
+            await super().process_account_summary(req_id=req_id, account_id=account_id, tag=tag, value=value, currency=currency)
+        elif tag == CASH_TAG:
+            request.result.append((account_id, currency, value))
+
+    async def process_account_summary_end(self, req_id: int) -> None:
+        """The answer to `cash` is whole."""
+        if self._requests.get(req_id=req_id) is not None:
+            self._end_request(req_id)
 
     async def process_order_status(self, **facts: Any) -> None:
         """See `OrderNews.order_status`."""

@@ -165,6 +165,10 @@ class FakeTws:
         """Change contract data overnight: `min_tick`, `step_size`, `min_quantity`, `isin` as texts, `rule` as (low, tick)."""
         self.do("contract", symbol=symbol, changes=changes)
 
+    def skew(self, ms: int) -> None:
+        """Set the clock of TWS ahead of ours."""
+        self.do("skew", ms=ms)
+
     def count_from(self, order_id: int, *, client_id: int) -> None:
         """Let a client's order ids go on from there, as after years of an account."""
         self.do("next_order", client_id=client_id, order_id=order_id)

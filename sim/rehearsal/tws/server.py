@@ -51,6 +51,7 @@ class TwsServer:
         self.counts: Counter[str] = Counter()
         self.places: Counter[str] = Counter()  # placeOrder requests by client order id
         self.stopped = asyncio.Event()
+        self._skew_ns = 0
         self.muted = False
         self.duplicate = False
         self.hold_commissions = False
@@ -88,8 +89,8 @@ class TwsServer:
             await self._runner.cleanup()
 
     def now_ns(self) -> int:
-        """UTC now."""
-        return time.time_ns()
+        """UTC now, by a clock that may have been set wrong."""
+        return time.time_ns() + self._skew_ns
 
     def step(self, act: Callable[[Desk, int], list[News] | Refusal]) -> list[News] | Refusal:
         """Do one step, remember it, then tell whom it concerns."""
@@ -174,6 +175,8 @@ class TwsServer:
                 self.step(lambda desk, now_ns: desk.next_day() or [])  # type: ignore[func-returns-value]
             case "contract":
                 self._change_contract(step)
+            case "skew":
+                self._skew_ns = int(step["ms"]) * 1_000_000
             case "next_order":
                 self.desk.state.next_order[int(step["client_id"])] = int(step["order_id"])
             case "truth":

@@ -15,6 +15,7 @@ from ibapi.protobuf.CompletedOrdersEnd_pb2 import CompletedOrdersEnd
 from ibapi.protobuf.ContractDataEnd_pb2 import ContractDataEnd
 from ibapi.protobuf.ContractDataRequest_pb2 import ContractDataRequest
 from ibapi.protobuf.CurrentTime_pb2 import CurrentTime
+from ibapi.protobuf.CurrentTimeInMillis_pb2 import CurrentTimeInMillis
 from ibapi.protobuf.ExecutionDetailsEnd_pb2 import ExecutionDetailsEnd
 from ibapi.protobuf.ExecutionRequest_pb2 import ExecutionRequest
 from ibapi.protobuf.ManagedAccounts_pb2 import ManagedAccounts
@@ -35,7 +36,8 @@ NAMES: Final = {
     OUT.START_API: "start", OUT.REQ_CONTRACT_DATA: "contract", OUT.REQ_ACCOUNT_SUMMARY: "account_summary",
     OUT.REQ_POSITIONS: "positions", OUT.REQ_OPEN_ORDERS: "open_orders", OUT.REQ_ALL_OPEN_ORDERS: "open_orders",
     OUT.REQ_EXECUTIONS: "executions", OUT.REQ_COMPLETED_ORDERS: "completed_orders", OUT.PLACE_ORDER: "place",
-    OUT.CANCEL_ORDER: "cancel", OUT.REQ_GLOBAL_CANCEL: "cancel_all", OUT.REQ_IDS: "ids", OUT.REQ_CURRENT_TIME: "time",
+    OUT.CANCEL_ORDER: "cancel", OUT.REQ_GLOBAL_CANCEL: "cancel_all", OUT.REQ_IDS: "ids",
+    OUT.REQ_CURRENT_TIME: "time", OUT.REQ_CURRENT_TIME_IN_MILLIS: "time_in_millis",
     OUT.REQ_MARKET_RULE: "market_rule", OUT.REQ_MKT_DATA: "market_data", OUT.CANCEL_MKT_DATA: "cancel_market_data",
     OUT.REQ_MANAGED_ACCTS: "accounts",
 }  # fmt: skip
@@ -146,6 +148,9 @@ class Session:
 
     def _time(self, number: int, body: bytes) -> Iterable[bytes]:
         yield frame(IN.CURRENT_TIME, CurrentTime(currentTime=self._server.now_ns() // words.NS))
+
+    def _time_in_millis(self, number: int, body: bytes) -> Iterable[bytes]:
+        yield frame(IN.CURRENT_TIME_IN_MILLIS, CurrentTimeInMillis(currentTimeInMillis=self._server.now_ns() // 1_000_000))
 
     def _contract(self, number: int, body: bytes) -> Iterable[bytes]:
         request = ContractDataRequest.FromString(body)

@@ -1,0 +1,172 @@
+"""Interactive Brokers through the TWS on this machine: what the arming must know, and the account while a run trades.
+
+There is no key: whoever reaches TWS' socket acts for the account that a person has logged in to, and TWS has no call that moves
+money out. So `credentials` and `can_withdraw` have nothing to say here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Final
+
+from msgspec.structs import replace
+
+from engine.config_live import LiveSection
+from engine.ibkr_source import IbkrSource
+from engine.inputs import Inputs
+from engine.node import MakeClient
+from engine.price_source import PriceSource
+from engine.run_config import RunConfig
+from live.arming import VenueFacts
+from live.venue_link import LiveAccount, Surroundings, facts_before
+from orders.errors import ConfigError, VenueUnavailable
+from venues.ibkr.assembly import IbkrLine
+from venues.ibkr.execution_client import IbkrExecutionClient
+from venues.ibkr.gateway import HOST, IbkrGateway, IbkrTiming, gateway
+from venues.ibkr.lookups import Look
+from venues.ibkr.reach import first_look
+from venues.ibkr.sweep import LOOK_S, SETTLE_S
+from venues.limits_check import limits_differences
+from venues.swept import Swept
+
+READ_S: Final = 0.5  # between two questions for positions and cash; TWS takes fifty messages a second, and few of the account
+
+
+class IbkrAccount:
+    """See `LiveAccount`. What it holds is asked for each time: TWS says on its own only every three minutes."""
+
+    def __init__(self, client: IbkrExecutionClient) -> None:
+        self.tracks = client.tracks
+        self._client = client
+        self._held: dict[str, Decimal] = {}
+
+    async def catch_up(self) -> bool:
+        """See `LiveAccount`. The end of a stranger's order is told to its own client alone, so they are listed anew."""
+        before = dict(self.tracks.strangers)
+        self.tracks.strangers.clear()
+        _, look = await self._client.lookups.look()
+        if look is not Look.ANSWERED:
+            self.tracks.strangers.update(before)
+        return look is Look.ANSWERED
+
+    async def read(self) -> bool:
+        """See `LiveAccount`: positions of shares in units by symbol, and all cash in the account's base currency."""
+        await asyncio.sleep(READ_S)
+        try:
+            positions, (currency, cash) = await self._client.positions(), await self._client.cash()
+        except VenueUnavailable:
+            return False
+        self._held = {**positions, currency: cash}
+        return True
+
+    def holdings(self) -> Mapping[str, Decimal]:
+        """See `LiveAccount`: by the last answer."""
+        return self._held
+
+    async def cancel_stranger(self, venue_order_id: str, symbol: str) -> str:
+        """See `LiveAccount`: refused, as the config's check has said."""
+        return "TWS lets a client cancel its own orders alone"
+
+    async def cancel_all(self, give_up_s: float) -> Swept:
+        """See `LiveAccount`."""
+        clock, none_since, words = asyncio.get_running_loop().time, float("inf"), ""
+        end, asked = clock() + give_up_s, dict[str, None]()
+        while clock() - none_since < SETTLE_S and clock() < end:
+            for track in self.tracks.living():
+                asked[track.client_order_id] = None
+                self._client.cancels.track(track)
+            working = (await self._client.lookups.look())[0].get("open")
+            if working:
+                none_since, words = float("inf"), f"{len(working)} worked at the last look"
+            elif working is None:
+                none_since, words = float("inf"), "TWS does not say what works"
+            else:
+                none_since = min(none_since, clock())
+            await asyncio.sleep(LOOK_S)
+        confirmed = clock() - none_since >= SETTLE_S
+        strangers = sum(order.client_order_id is None for order in self.tracks.strangers.values())
+        return Swept(asked=tuple(asked), strangers=strangers, confirmed=confirmed, words="" if confirmed else words)
+
+
+class IbkrLink:
+    """See `VenueLink`. One line to TWS serves prices and orders; the execution client closes it with the node."""
+
+    def __init__(self, facts: VenueFacts, *, live: LiveSection, address: IbkrGateway, inputs: Inputs) -> None:
+        self.facts = facts
+        self._address = address
+        self._line = IbkrLine(
+            address,
+            listings=inputs.listings,
+            market_limits=inputs.market_limits,
+            timing=IbkrTiming(
+                order_s=float(live.order_timeout_s), absent_s=float(live.absent_s), alarm_s=float(live.undecided_halt_s)
+            ),
+        )
+        self._account: IbkrAccount | None = None
+
+    @property
+    def account(self) -> LiveAccount:
+        """See `VenueLink`."""
+        if self._account is None:
+            assert self._line.client is not None, "the node's client is made first"
+            self._account = IbkrAccount(self._line.client)
+        return self._account
+
+    async def open_source(
+        self, *, config: RunConfig, inputs: Inputs, for_s: int | None, say: Callable[[str], None]
+    ) -> PriceSource:
+        """See `VenueLink`."""
+        return IbkrSource(
+            data=self._line.data,
+            close=self._line.close,
+            place=f"TWS at {HOST}:{self._address.port}, account {self._address.account}, client id {self._address.client_id}",
+            rehearses=self._address.rehearses,
+            names=len(inputs.market_limits),
+            for_s=for_s,
+        )
+
+    def execution(self, around: Surroundings) -> MakeClient:
+        """See `VenueLink`."""
+        assembly = around.made.assembly
+        return self._line.execution(
+            lock=assembly.gate,
+            tap=assembly.recorder,
+            halt=assembly.halt,
+            alarm=around.alarm,
+            jitter=around.jitter,
+            known_fills=around.parts.fold.fill_keys,
+            before_trading=around.before_trading,
+            failed=around.failed,
+        )
+
+    async def close(self) -> None:
+        """See `VenueLink`."""
+        await self._line.close()
+
+
+async def look_at_ibkr(venue: str, live: LiveSection, *, inputs: Inputs) -> IbkrLink:
+    """See `live.venue_link.look_at`. Raises `VenueUnavailable` VENUE_UNREACHABLE, CLIENT_ID_TAKEN within seconds."""
+    section, facts = live.venues[venue], facts_before(venue, live)
+    address = gateway(host=HOST, port=section.tws_port or 0, client_id=section.client_id or 0, account=section.account_id)
+    ours = {symbol: limits for symbol, limits in inputs.market_limits.items() if limits.venue == venue}
+    link = IbkrLink(facts, live=live, address=address, inputs=inputs)
+    try:
+        seen = await first_look(address, listings=inputs.listings, approved=ours)
+    except ConfigError as error:
+        link.facts = replace(facts, unproven=str(error))
+        return link
+    if seen.accounts:
+        facts = replace(facts, account_id=",".join(seen.accounts))
+    if seen.clock_offset_ms is not None:
+        known = {limits.symbol: ours[limits.symbol] for limits in seen.limits}
+        changed = limits_differences(known, limits=seen.limits, refused=())
+        facts = replace(
+            facts,
+            clock_offset_ms=seen.clock_offset_ms,
+            limits_changed=tuple(each.words for each in changed),
+            contracts=tuple(f"{each.code}: {each.message}" for each in seen.refused),
+        )
+    link.facts = facts
+    return link
