@@ -56,7 +56,8 @@ def tolerances(venue: str, *, listings: Mapping[str, Listing], limits: Mapping[s
 def differences(
     *, expected: Mapping[str, Decimal], found: Mapping[str, Decimal], tolerance: Mapping[str, Decimal]
 ) -> tuple[Difference, ...]:
-    """Return the currencies that part, by name. Without tolerance they must be equal; what one side does not name is zero there.
+    """Return the currencies that part, by name. Without tolerance they must be equal; what one side does not name is zero there,
+    and an amount that is not finite parts from every other.
 
     Currencies that neither the book nor `tolerance` names are a stranger's at this account and not compared (`strangers`).
     """
@@ -64,8 +65,12 @@ def differences(
     return tuple(
         Difference(code=code, expected=ours, found=theirs, tolerance=allowed)
         for code in codes
-        if abs((theirs := found.get(code, ZERO)) - (ours := expected.get(code, ZERO))) > (allowed := tolerance.get(code, ZERO))
+        if _parts(theirs := found.get(code, ZERO), ours := expected.get(code, ZERO), allowed := tolerance.get(code, ZERO))
     )
+
+
+def _parts(theirs: Decimal, ours: Decimal, allowed: Decimal) -> bool:
+    return not (theirs.is_finite() and ours.is_finite()) or abs(theirs - ours) > allowed
 
 
 def strangers(

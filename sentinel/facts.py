@@ -166,8 +166,10 @@ def _usable(opens: OpenExposure) -> bool:
 
 
 def reduces(line: PlanLine) -> bool:
-    """Whether a line only brings its position toward zero."""
-    return line.side is not None and line.held_quantity * line.side.sign < 0 and line.quantity <= abs(line.held_quantity)
+    """Whether a line only brings its position toward zero; a position or a quantity that is not finite does not."""
+    if line.side is None or not (line.held_quantity.is_finite() and line.quantity.is_finite()):
+        return False
+    return line.held_quantity * line.side.sign < 0 and line.quantity <= abs(line.held_quantity)
 
 
 def far_touch(line: PlanLine) -> Decimal | None:

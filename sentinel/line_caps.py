@@ -46,7 +46,7 @@ def reduce_only(lines: Sequence[PlanLine], *, standing: Standing | None, limits:
     for line in lines:
         assert line.side is not None
         held = line.held_quantity
-        toward = held * line.side.sign < 0
+        toward = held.is_finite() and held * line.side.sign < 0
         if not (line.reduce_only or (closing and toward)):
             kept.append(line)
             continue

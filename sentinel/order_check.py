@@ -156,7 +156,7 @@ def _difference(order: OrderFacts, approval: Approval, child: ChildLeave | None)
         return "" if price is not None and price.is_finite() and price > 0 else f"limit price {price} of a child"
     if bound is None or price is None:
         return "" if price is bound else f"limit price {price}, approved {bound}"
-    if not price.is_finite() or (price > bound if order.side is Side.BUY else price < bound):
+    if not (price.is_finite() and bound.is_finite()) or (price > bound if order.side is Side.BUY else price < bound):
         return f"limit price {price}, approved {bound}"
     return ""
 

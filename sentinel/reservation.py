@@ -85,7 +85,10 @@ class Reservations:
     def mark(
         self, *, positions: Mapping[str, Decimal], values: Mapping[str, Decimal], equity_base: Decimal, equity_ns: int
     ) -> None:
-        """Take a valuation: signed units held, base currency for one unit by symbol (at mid), equity and when it was true."""
+        """Take a valuation: signed units held, base currency for one unit by symbol (at mid), equity and when it was true.
+
+        A value that is zero, negative or not finite is none: what needs it denies.
+        """
         assert equity_base.is_finite()
         with exact_arithmetic():
             for name in positions.keys() | values.keys():
@@ -95,7 +98,8 @@ class Reservations:
             self._moved.clear()
             for name, symbol in self._symbols.items():
                 symbol.position = positions.get(name, ZERO)
-                symbol.value = values.get(name, symbol.value)
+                value = values.get(name, symbol.value)
+                symbol.value = value if value is not None and value.is_finite() and value > ZERO else None
                 symbol.gross = symbol.worst() * (symbol.value or ZERO)
                 self._gross += symbol.gross
             self._asset_max = self._limits.max_asset_exposure * equity_base

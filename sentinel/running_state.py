@@ -147,6 +147,8 @@ class RunningState:
     def _reducing(self, approval: Approval, quantity: Decimal) -> Verdict:
         held = self._positions.get(approval.symbol, ZERO)
         pending = self.reservations.open_reducing(approval.symbol, approval.side)
+        if not held.is_finite():
+            return _deny(REDUCE_ONLY, f"position {held}", "|position| less open reductions")
         toward = held < 0 if approval.side is Side.BUY else held > 0
         room = max(abs(held) - pending, ZERO) if toward else ZERO
         if quantity <= room:
