@@ -64,25 +64,6 @@ def test_an_order_that_never_arrived_is_cancelled_only_after_the_venue_has_said_
     run(work)
 
 
-def test_after_an_outage_the_order_is_still_submitted_and_is_resolved_right_after(tmp_path):
-    async def work():
-        async with engine_at(tmp_path) as engine:
-            engine.venue.fault("POST order", Fault("drop"))
-            engine.venue.silent, engine.venue.listed = True, False
-            order_id = await engine.order()
-            await engine.until(lambda: engine.venue.orders)
-            engine.venue.down = engine.venue.listed = True
-            engine.venue.drop_sockets()
-            await asyncio.sleep(3 * QUICK.absent_s)
-            assert engine.state(order_id) == "SUBMITTED"
-            assert engine.lines("reject", "cancel", "fill") == []
-            engine.venue.down = False
-            await engine.until(lambda: engine.state(order_id) == "FILLED")
-            assert len(engine.venue.orders) == 1
-
-    run(work)
-
-
 def test_lists_that_lag_behind_delay_the_answer_and_do_not_falsify_it(tmp_path):
     async def work():
         async with engine_at(tmp_path) as engine:

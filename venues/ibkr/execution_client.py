@@ -217,10 +217,9 @@ class IbkrExecutionClient(Sending, Noticing, InteractiveBrokersExecutionClient):
                 if self._in_step:
                     self._in_step = False
                     self._alarm("VENUE_LINE_LOST", "no line to TWS, or TWS has none to IB; no order leaves until it is back")
-                continue
-            if not self._in_step and await self._catch_up():
+            elif not self._in_step and await self._catch_up():
                 self._alarm("VENUE_LINE_BACK", "line to IB is back; what works and what was filled meanwhile is known")
-            for track in self.tracks.living():
+            for track in self.tracks.living():  # without a line too: an order on its way when it broke is UNKNOWN
                 self.lookups.watch(track)
 
     # orders
