@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.no_egress import watched
+
 FULL = os.environ.get("SLUICE_CAMPAIGN") == "full"  # every call, byte and seed; otherwise some of each
 END_S = 90.0  # far more than any of these processes takes to end
 
@@ -24,8 +26,12 @@ def seeds(variable: str, *, full: int, short: int) -> range:
 
 @contextmanager
 def child(command: Sequence[str | Path], **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """A process in a group of its own, its output a pipe; none of the group is left, and no pipe open, where the block ends."""
+    """A process in a group of its own, its output a pipe; none of the group is left, and no pipe open, where the block ends.
+
+    It is kept on this machine as the tests are, and so is every Python process it starts: see `tests.no_egress`.
+    """
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} | options
+    pipes["env"] = watched(pipes.get("env", os.environ))
     with subprocess.Popen(command, text=True, start_new_session=True, **pipes) as process:
         try:
             yield process

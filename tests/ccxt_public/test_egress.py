@@ -12,7 +12,7 @@ from aiohttp import web
 from orders.errors import ConfigError
 from sim.rehearsal.binance_public import BinancePublic
 from sim.rehearsal.listing import LISTINGS
-from tests.ccxt_public.conftest import SEEN, elsewhere
+from tests.no_egress import SEEN
 from venues.ccxt.egress import Egress, EgressRefused, VenueClient, moved, venue_hosts
 from venues.ccxt.endpoint import Endpoint, parse_endpoint
 from venues.ccxt.profiles import BINANCE, profile_of
@@ -74,7 +74,7 @@ def test_localhost_is_resolved_once_to_an_address():
 def test_anything_else_is_no_endpoint_and_no_name_server_is_asked(text):
     with pytest.raises(ConfigError, match="ENDPOINT_NOT_LOOPBACK"):
         parse_endpoint(text)
-    assert elsewhere() == []
+    assert SEEN == []
 
 
 def test_every_url_of_a_client_moves():

@@ -10,9 +10,9 @@ from nautilus_trader.model.data import OrderBookDepth10, QuoteTick, TradeTick
 from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.persistence.catalog import ParquetDataCatalog
 
-from tests.ccxt_public.conftest import SEEN
 from tests.ccxt_public.world import Market, Running, fresh_manifest, run_live
 from tests.gate.world import BTC, ETH
+from tests.no_egress import SEEN
 
 HALF = {BTC.symbol: "0.4", ETH.symbol: "0.4"}
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -78,13 +78,14 @@ class LiveWorld:
     root: Path
     stale_ms: int = 500
     price_age_max_ms: int = 60_000
+    names: Sequence[Name] = (BTC, ETH)
     world: World = field(init=False)
 
     def write(self, endpoint: str | None) -> LiveWorld:
-        self.world = World(self.root, names=(BTC, ETH), latency_ms="5", jitter_ms="0", environment="live-shadow").write()
+        self.world = World(self.root, names=self.names, latency_ms="5", jitter_ms="0", environment="live-shadow").write()
         symbols = self.root / "symbols.toml"
         text = symbols.read_text()
-        for name in (BTC, ETH):
+        for name in self.names:
             text = text.replace(f'symbol = "{name.symbol}"\n', f'symbol = "{name.symbol}"\nccxt_symbol = "{name.base}/USDT"\n')
         symbols.write_text(text)
         place = "" if endpoint is None else f'endpoint = "{endpoint}"\n'

@@ -21,6 +21,7 @@ from typing import Any
 from lakehouse.layout import Layout
 from lakehouse.verifier import VerifyReport, verify
 from tests.children import END_S, child
+from tests.no_egress import watched
 
 ROOT = Path(__file__).parents[2]
 FIRST_MANIFEST = ROOT / "data/samples/sp500/manifests/2022-03-31.json"
@@ -108,7 +109,7 @@ def sluice(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "commands.main", *words],
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=watched({**os.environ, "PYTHONPATH": str(ROOT)}),
         capture_output=True,
         text=True,
         timeout=END_S,

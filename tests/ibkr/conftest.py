@@ -1,4 +1,4 @@
-"""Nothing leaves loopback here either; one fake TWS a test."""
+"""One fake TWS a test."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from sim.rehearsal.tws.handle import FakeTws
-from tests.ccxt_public.conftest import nothing_leaves_loopback as nothing_leaves_loopback
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.ccxt_public.world import LiveWorld
-from tests.gate.world import Name, World
+from tests.gate.world import BTC, ETH, Name, World
 
 ENDPOINT = "http://127.0.0.1:18081"
 LIVE = """
@@ -68,8 +68,8 @@ def ib_config(root: Path, public: str, *, names: Sequence[Name], port: int = 400
     return world
 
 
-def live_config(root: Path, public: str, *, endpoint: str = ENDPOINT) -> Path:
+def live_config(root: Path, public: str, *, endpoint: str = ENDPOINT, names: Sequence[Name] = (BTC, ETH)) -> Path:
     """Write a made world's config with live prices and a [live] table that trusts one key; return its path."""
-    path = LiveWorld(root).write(endpoint).world.config_path
+    path = LiveWorld(root, names=names).write(endpoint).world.config_path
     path.write_text(path.read_text() + LIVE.format(public=public, root=root, endpoint=endpoint))
     return path

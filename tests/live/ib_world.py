@@ -26,7 +26,7 @@ TICKERS = {265598: AAPL, 13977: XOM}  # by IB's contract id
 class IbDesk(Desk):
     """As `Desk`; `venue` is a `FakeTws`."""
 
-    names: ClassVar[tuple[Name, Name]] = (AAPL, XOM)
+    names: ClassVar[tuple[Name, ...]] = (AAPL, XOM)
     called: ClassVar[str] = "IBKR"
     account: ClassVar[str] = ACCOUNT
 

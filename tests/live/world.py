@@ -27,7 +27,7 @@ from orders.errors import VenueUnavailable
 from sim.rehearsal.handle import RehearsalVenue
 from sim.rehearsal.wording import ACCOUNT_UID
 from tests.children import child, kill
-from tests.gate.world import BTC, ETH, Name, World, manifest_text
+from tests.gate.world import BTC, ETH, SOL, Name, World, manifest_text
 from tests.live.config import live_config
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +58,7 @@ class Desk:
     world: World
     config: Path
     children: contextlib.ExitStack
-    names: ClassVar[tuple[Name, Name]] = (BTC, ETH)
+    names: ClassVar[tuple[Name, ...]] = (BTC, ETH)
     called: ClassVar[str] = "BINANCE"
     account: ClassVar[str] = ACCOUNT
 
@@ -139,9 +139,12 @@ class Desk:
         }  # fmt: skip
         (self.root / "arming.json").write_bytes(armed_bytes(Arming(**facts | change), key=load_key("alice", directory=self.keys)))
 
-    def start(self, *options: str, environ: Mapping[str, str] | None = None, prefix: Sequence[str] = ()) -> subprocess.Popen[str]:
-        """Start `sluice live`; `prefix`: the words of a command that runs it, such as strace's."""
-        command = [*prefix, sys.executable, "-m", "commands.main", "live", str(self.config), "--keys", str(self.keys), *options]
+    def start(
+        self, *options: str, engine: str = "live", environ: Mapping[str, str] | None = None, prefix: Sequence[str] = ()
+    ) -> subprocess.Popen[str]:
+        """Start `sluice live`, or shadow; `prefix`: the words of a command that runs it, such as strace's."""
+        keys = ["--keys", str(self.keys)] if engine == "live" else []
+        command = [*prefix, sys.executable, "-m", "commands.main", engine, str(self.config), *keys, *options]
         env = {**os.environ, "PYTHONPATH": str(ROOT), **({"SLUICE_ENV": "live"} if environ is None else environ)}
         return self.children.enter_context(child(command, cwd=ROOT, env=env))
 
@@ -185,31 +188,34 @@ class Desk:
 
 
 @contextmanager
-def desk(root: Path, *, balances: Mapping[str, str] | None = None, resting: bool = False) -> Iterator[Desk]:
+def desk(
+    root: Path, *, balances: Mapping[str, str] | None = None, resting: bool = False, kind: type[Desk] = Desk
+) -> Iterator[Desk]:
     """A rehearsal exchange with 100,000 USDT and a sound, armed configuration for it; every process is reaped.
 
-    `resting`: orders are put at the near touch of a market too wide to fill them, and wait there for ten minutes.
+    `resting`: orders are put at the near touch of a market too wide to fill them, and wait there for ten minutes. `kind`: a desk
+    with names and a market of its own.
     """
+    wide = 100 if resting else 2
     with (
         RehearsalVenue.start(state=root / "venue.sqlite", balances=balances or {"USDT": str(CASH)}) as venue,
         contextlib.ExitStack() as children,
     ):
-        venue.quote("BTCUSDT", "100000.00", "100000.02")
-        venue.quote("ETHUSDT", "4000.00", "4000.02")
-        made = Desk(root=root, venue=venue, world=World(root), config=root / "made.toml", children=children)
-        live_config(root, make_key("alice", directory=made.keys), endpoint=venue.endpoint)
-        made.world = World(root, names=(BTC, ETH), environment="live-shadow")
+        made = kind(root=root, venue=venue, world=World(root), config=root / "made.toml", children=children)
+        live_config(root, make_key("alice", directory=made.keys), endpoint=venue.endpoint, names=kind.names)
+        made.move(0, wide)
+        made.world = World(root, names=kind.names, environment="live-shadow")
         made.change('account_id = "42"', f'account_id = "{ACCOUNT}"')
         made.change("order_timeout_s = 5", "order_timeout_s = 2")
         made.change("absent_s = 60", "absent_s = 8")
         made.change("stale_ms = 500", "stale_ms = 5000")
-        made.limits({BTC.symbol: "120", ETH.symbol: "2400"})
+        made.limits({BTC.symbol: "120", ETH.symbol: "2400", SOL.symbol: "15000"})
         if resting:
             made.change("[sentinel]", f'schedule = "slow"\n{PASSIVE}[sentinel]')
         made.secret()
         made.arm()
         made.weigh("0.2", seconds_ago=60)
-        with market(made, wide=100 if resting else 2):
+        with market(made, wide=wide):
             yield made
 
 

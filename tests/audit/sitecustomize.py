@@ -1,0 +1,5 @@
+"""Loaded by every Python process that a test starts, as this directory is on its PYTHONPATH."""
+
+import sluice_audit
+
+sluice_audit.install()
