@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from tests.ccxt_public.conftest import nothing_leaves_loopback as nothing_leaves_loopback
 from tests.conformance.ccxt_harness import CcxtHarness
 from tests.conformance.harness import BacktestHarness, Harness
 from tests.conformance.ib_harness import IbHarness
