@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -12,7 +11,7 @@ from sim.rehearsal.handle import RehearsalVenue
 from tests.ccxt_private.world import QUICK
 from tests.conformance.harness import ALL, VenueFill
 from tests.conformance.made import CASH, Made
-from tests.conformance.node_harness import NodeHarness
+from tests.conformance.outside_harness import FAULTS, OutsideHarness
 from tests.conformance.traded import PAIR, Traded
 from venues.ccxt.adapter import BinanceAdapter
 from venues.ccxt.egress import VenueClient
@@ -23,14 +22,40 @@ from venues.desk_adapter import DeskAdapter
 from venues.secrets import Redactor, VenueSecret
 
 PAIR_AT_VENUE = "BTCUSDT"
+REQUESTS = {"create": "POST order", "cancel": "DELETE order"}
+KINDS = {  # fault -> the exchange's name of it, before the work and after
+    "no answer": ("hang", "hang"),
+    "503": ("unavailable", "unknown"),
+    "504": ("gateway", "gateway"),
+    "line dropped": ("drop", "drop"),
+    "body cut off": ("truncated", "truncated"),
+    "HTML": ("html", "html"),
+    "too many requests": ("limited", "limited"),
+    "clock off": ("clock", "clock"),
+    "id taken": ("duplicate", "duplicate"),
+}
 
 
-class CcxtHarness(NodeHarness):
+class CcxtHarness(OutsideHarness):
     """Orders in BTC go to the exchange's process; the share of the made market stays at the simulated venue beside it."""
 
     name = "ccxt"
     outliving = (PAIR.venue,)
-    capabilities = ALL | {"base_fees", "pairs", "max_quantity", "restart"}
+    capabilities = ALL | {
+        "base_fees",
+        "pairs",
+        "max_quantity",
+        "post_only",
+        "restart",
+        "venue_rejects",
+        "faults",
+        "reordering",
+        "silence",
+        *FAULTS,
+    }
+    turned_away = frozenset({"too many requests", "clock off"})
+    line_lost = "STREAM_LOST"
+    fault_alarms = frozenset({"STREAM_LOST", "STREAM_STALE"})
     event_step_ns = 1_000_000  # the venue tells time in milliseconds
 
     _process: ClassVar[RehearsalVenue | None] = None  # one for all cases; each begins anew
@@ -40,7 +65,7 @@ class CcxtHarness(NodeHarness):
             CcxtHarness._process = RehearsalVenue.start()
         self.venue = CcxtHarness._process
         self.venue.reset({PAIR.cash: CASH})
-        self.venue.quote(PAIR_AT_VENUE, PAIR.bid, PAIR.ask, size="1000")
+        self.move(PAIR, PAIR.bid, PAIR.ask)
         super().__init__(made)
 
     @classmethod
@@ -93,13 +118,59 @@ class CcxtHarness(NodeHarness):
             secret=secret,
             timeout_ms=QUICK.order_timeout_ms,
         )
+        client.exchange.enableRateLimit = False  # else the second request of every case waits a second for this first one
         await client.exchange.load_markets()
-        await asyncio.sleep(0)
+        client.exchange.enableRateLimit = True
         return client
+
+    def break_next(self, request: str, fault: str, *, after: bool) -> None:
+        self.venue.silence("user")
+        self.venue.fault(REQUESTS[request], KINDS[fault][after], when="after" if after else "before")
+
+    def struck(self) -> int:
+        return len(self.venue.faults_done())
+
+    def mend(self) -> None:
+        self.venue.sound()
+
+    def move(self, of: Traded, bid: str, ask: str, *, size: str = "1000") -> None:
+        self.venue.set_book(PAIR_AT_VENUE, bids=[(bid, size)], asks=[(ask, size)])
+
+    def cut_line(self) -> None:
+        self.venue.refuse_sockets(True)
+        self.venue.drop("user")
+
+    def repeat_all(self) -> None:
+        self.venue.duplicate("user")
+
+    def end(self, client_order_id: str) -> None:
+        self.venue.cancel(PAIR_AT_VENUE, client_id=client_order_id)
+
+    def refuse_next(self) -> None:
+        words = "Account has insufficient balance for requested action."
+        self.venue.fault("POST order", "says", status=400, code=-2010, message=words)
+
+    def hold_back(self) -> None:
+        """Let the venue keep what it would tell of orders."""
+        self.venue.hold("user")
+
+    def tell_last_first(self) -> None:
+        """Let it tell what was held back, the last first."""
+        self.venue.release(reverse=True)
+
+    def fall_silent(self) -> None:
+        """Let the stream of orders stand open and say nothing more."""
+        self.venue.silence("user")
+
+    def posts(self, client_order_id: str) -> int:
+        return self.venue.posts(client_order_id)
+
+    def restart_venue(self) -> None:
+        self.venue.outage(1_000)
 
     def set_quote(self, of: Traded, bid: str, ask: str, *, size: str = "1000") -> None:
         if of is PAIR:
-            self.venue.quote(PAIR_AT_VENUE, bid, ask, size=size)
+            self.move(of, bid, ask, size=size)
         super().set_quote(of, bid, ask, size=size)
 
     def venue_orders(self, venue: str) -> list[str]:

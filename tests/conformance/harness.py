@@ -8,6 +8,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, ClassVar
 
+from nautilus_trader.model.enums import TimeInForce
 from nautilus_trader.model.events import OrderFilled
 from nautilus_trader.model.identifiers import ClientOrderId, InstrumentId
 
@@ -32,8 +33,9 @@ from venues.router import Router
 from venues.simulated.adapter import SimulatedAdapter
 
 RUN_ID = "conformance"
+EXPIRES_MS = 300  # longer than the assumed latency
 ALL = frozenset({"market", "limit", "cancel", "partial_fills", "cash_account", "halt"})
-SIMULATED = ALL | {"latency", "base_fees", "pairs", "shares", "max_quantity"}
+SIMULATED = ALL | {"post_only", "latency", "base_fees", "pairs", "shares", "max_quantity"}
 
 type VenueFill = tuple[str, str, Decimal, Decimal, Decimal]  # trade id, instrument id, quantity, price, fee
 
@@ -121,6 +123,21 @@ class Harness(ABC):
         assert (response.status, response.filled_quantity, response.average_price) == ("OPEN", Decimal(0), None), response
         assert response.client_order_id is not None
         return response.client_order_id
+
+    def ended_by_venue(self) -> str:
+        """Send a buy that rests until the venue itself ends it; return its client order id."""
+        from tests.conformance.armed import send_armed  # which is of harnesses
+
+        order_id = send_armed(self, limit=self.first.rests, time_in_force=TimeInForce.GTD, expires_ms=EXPIRES_MS)
+        self.ask_until(order_id, "OPEN")
+        self.advance(2 * EXPIRES_MS)
+        self.set_quote(self.first, self.first.bid, self.first.ask)
+        return order_id
+
+    def cancel_while_it_fills(self, order_id: str) -> None:
+        """Ask for a cancel; before it is at the venue the market reaches the order."""
+        assert self.assembly.facade.cancel(order_id)
+        self.set_quote(self.first, *self.first.crossed)
 
     def halt(self) -> None:
         self.on_engine(lambda: self.assembly.halt("a test"))

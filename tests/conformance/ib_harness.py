@@ -13,7 +13,7 @@ from engine.trading_node import MadeNode
 from sim.rehearsal.tws.handle import FakeTws
 from tests.conformance.harness import ALL, VenueFill
 from tests.conformance.made import CASH, Made
-from tests.conformance.node_harness import NodeHarness
+from tests.conformance.outside_harness import OutsideHarness
 from tests.conformance.traded import PAIR, SHARE_AT_IB, Traded
 from tests.ibkr.world import QUICK
 from venues.desk_adapter import DeskAdapter
@@ -23,16 +23,20 @@ from venues.ibkr.gateway import HOST, gateway
 
 SHARE_AT_VENUE = "AAPL"
 CLIENT_ID = 7
+KINDS = {"no answer": ("swallow", "mute"), "line dropped": ("drop", "drop_after")}  # fault -> TWS', before the work and after
+SAID = {"too many requests": (100, "Max rate of messages per second has been exceeded"), "id taken": (103, "Duplicate order id")}
 
 
-class IbHarness(NodeHarness):
+class IbHarness(OutsideHarness):
     """Orders in the share, and its prices, go over TWS' socket; the pair of the made market is at a simulated venue beside it."""
 
     name = "ib"
     first = SHARE_AT_IB
     other = PAIR
     outliving = (SHARE_AT_IB.venue,)
-    capabilities = ALL | {"shares", "restart"}
+    capabilities = ALL | {"shares", "restart", "venue_rejects", "faults", *KINDS, *SAID}
+    line_lost = "VENUE_LINE_LOST"
+    fault_alarms = frozenset({"VENUE_LINE_LOST", "VENUE_LINE_BACK", "VENUE_MESSAGE"})
     event_step_ns = 1_000_000_000  # TWS tells time in seconds
 
     _process: ClassVar[FakeTws | None] = None  # one for all cases; each begins anew
@@ -74,12 +78,47 @@ class IbHarness(NodeHarness):
         )
         return self._kept(venue, make)
 
+    def break_next(self, request: str, fault: str, *, after: bool) -> None:
+        name = {"create": "place", "cancel": "cancel"}[request]
+        if fault in KINDS:
+            self.tws.fault(name, KINDS[fault][after])
+        else:
+            code, text = SAID[fault]
+            self.tws.fault(name, "warn" if after else "error", code=code, text=text)
+
+    def struck(self) -> int:
+        return len(self.tws.faults_done())
+
+    def mend(self) -> None:
+        self.tws.sound()
+
+    def move(self, of: Traded, bid: str, ask: str, *, size: str = "1000") -> None:
+        self.tws.quote(SHARE_AT_VENUE, bid, ask, bid_size=size, ask_size=size)
+
+    def cut_line(self) -> None:
+        self.tws.cut()
+
+    def repeat_all(self) -> None:
+        self.tws.duplicate(True)
+
+    def end(self, client_order_id: str) -> None:
+        self.tws.end(client_order_id)
+
+    def refuse_next(self) -> None:
+        self.tws.fault("place", "error", code=201, text="Order rejected - reason:YOUR ACCOUNT HAS INSUFFICIENT FUNDS")
+
+    def posts(self, client_order_id: str) -> int:
+        return self.tws.places(client_order_id)
+
+    def restart_venue(self) -> None:
+        self.tws.outage(1_000)
+
     def set_quote(self, of: Traded, bid: str, ask: str, *, size: str = "1000") -> None:
         """At IB the market moves at TWS, and is known here once its ticks have come, each side by itself."""
         if of is not SHARE_AT_IB:
             super().set_quote(of, bid, ask, size=size)
             return
-        self.tws.quote(SHARE_AT_VENUE, bid, ask, bid_size=size, ask_size=size)
+        self.move(of, bid, ask, size=size)
         wanted = (Decimal(bid), Decimal(ask))
         self._wait(lambda: self._seen(of) == wanted)
 

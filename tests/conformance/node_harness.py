@@ -154,6 +154,19 @@ class NodeHarness(Harness):
         now = self.kernel.clock.timestamp_ns()
         self._source.clients[of.venue].publish(self._tick(of, bid, ask, size, ts_ns=now))
 
+    def cancel_while_it_fills(self, order_id: str) -> None:
+        """In one breath on the engine's thread: no task of a client can send the cancel in between."""
+
+        def work() -> None:
+            assert self.assembly.facade.cancel(order_id)
+            self._cross()
+
+        self.on_engine(work)
+
+    def _cross(self) -> None:
+        """Move the market to where it reaches the resting order; on the engine's thread."""
+        self._publish(self.first, *self.first.crossed, "1000")
+
     def halt(self) -> None:
         self.expected_halts.add("a test")
         super().halt()

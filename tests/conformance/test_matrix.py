@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.conformance import test_conformance
+from tests.conformance import test_conformance, test_faults, test_lifecycle
 from tests.conformance.conftest import HARNESSES
 
-CASES = (test_conformance,)
+CASES = (test_conformance, test_lifecycle, test_faults)
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
 

@@ -56,8 +56,8 @@ def approval_of(name: Name, *, order_id: str, quantity: str, limit: str | None) 
     )  # fmt: skip
 
 
-def arm(assembly: Assembly, approval: Approval) -> None:
-    """Write the intent of an approval and give the approval to the gate."""
+def arm(assembly: Assembly, approval: Approval, *, listing: Listing | None = None) -> None:
+    """Write the intent of an approval and give the approval to the gate. `listing` None: a pair against USDT."""
     now = assembly.recorder.stamp()["ts_ns"]
     intent = records.Intent(
         **assembly.recorder.stamp(), cycle=1, line=1, client_order_id=approval.client_order_id, symbol=approval.symbol,
@@ -70,7 +70,7 @@ def arm(assembly: Assembly, approval: Approval) -> None:
     facts = ManifestFacts(
         manifest_sha256="a" * 64, source_run=SOURCE_RUN, run_ledger_head=None, written_ns=None, read_ns=now, decision_prices={}
     )
-    listing = Listing(
+    listing = listing or Listing(
         symbol=approval.symbol, venue=approval.venue, instrument_id=approval.instrument_id, quote_currency="USDT",
         base_currency=approval.symbol.split(":")[1].removesuffix("USDT"), ccxt_symbol=None, asset_class="spot",
     )  # fmt: skip
