@@ -6,53 +6,18 @@ import asyncio
 import time
 from decimal import Decimal
 
-import pytest
-from nautilus_trader.core.uuid import UUID4
-from nautilus_trader.execution.messages import ModifyOrder
-from nautilus_trader.model.events import OrderModifyRejected
-
 from tests.ccxt_private.venue import Fault
 from tests.ccxt_private.world import engine_at
 from tests.gate.script import approval_of, arm, order_from
 from tests.gate.world import ETH
 
 RESTS = "99990.00"
-SPOILT = ["hang", "drop", "503", "504html", "cut", "html200", "429", "1021"]
 
 
 async def resting(engine, quantity: str = "0.01") -> str:
     order_id = await engine.order(quantity=quantity, limit=RESTS)
     await engine.until(lambda: engine.state(order_id) == "ACCEPTED")
     return order_id
-
-
-@pytest.mark.parametrize("after", [True, False], ids=["after it was done", "before it was done"])
-def test_a_cancel_whose_answer_is_spoilt_ends_as_the_venue_says(tmp_path, after):
-    async def work():
-        async with engine_at(tmp_path) as engine:
-            engine.venue.silent = True
-            for number, kind in enumerate(SPOILT, start=1):
-                order_id = await resting(engine, f"0.01{number:02d}")
-                engine.venue.fault("DELETE order", Fault(kind, after=after))
-                assert engine.assembly.facade.cancel(order_id)
-                await engine.until(lambda order_id=order_id: engine.state(order_id) == "CANCELED")
-                assert engine.venue.orders[-1]["status"] == "CANCELED", kind
-                assert len(engine.lines("cancel")) == number, kind
-
-    asyncio.run(work())
-
-
-def test_a_cancel_that_comes_too_late_tells_the_fill(tmp_path):
-    async def work():
-        async with engine_at(tmp_path) as engine:
-            order_id = await resting(engine)
-            engine.venue.silent = True
-            engine.venue.fill(engine.venue.orders[0], Decimal("0.01"), Decimal(RESTS), maker=True)
-            assert engine.assembly.facade.cancel(order_id)
-            await engine.until(lambda: engine.state(order_id) == "FILLED")
-            assert engine.lines("cancel") == []
-
-    asyncio.run(work())
 
 
 def test_a_part_that_filled_before_the_cancel_is_told_before_the_end(tmp_path):
@@ -79,17 +44,6 @@ def test_a_cancel_without_any_answer_is_rejected_and_the_order_still_works(tmp_p
             await engine.until(lambda: engine.state(order_id) == "ACCEPTED")
             assert engine.venue.orders[0]["status"] == "NEW"
             engine.venue.down = False
-            assert engine.assembly.facade.cancel(order_id)
-            await engine.until(lambda: engine.state(order_id) == "CANCELED")
-
-    asyncio.run(work())
-
-
-def test_a_halt_stops_orders_and_no_cancel(tmp_path):
-    async def work():
-        async with engine_at(tmp_path) as engine:
-            order_id = await resting(engine)
-            engine.assembly.halt("a test")
             assert engine.assembly.facade.cancel(order_id)
             await engine.until(lambda: engine.state(order_id) == "CANCELED")
 
@@ -131,27 +85,5 @@ def test_an_unknown_order_that_was_cancelled_meanwhile_is_cancelled_when_it_is_f
             engine.venue.listed = True
             await engine.until(lambda: engine.state(order_id) == "CANCELED")
             assert engine.venue.orders[0]["status"] == "CANCELED"
-
-    asyncio.run(work())
-
-
-def test_a_change_is_refused(tmp_path):
-    async def work():
-        async with engine_at(tmp_path) as engine:
-            order_id = await resting(engine)
-            order = engine.kernel.cache.orders_open()[0]
-            heard = []
-            engine.kernel.msgbus.subscribe("events.order.*", handler=heard.append)
-            before = engine.venue.requests.total()
-            price = engine.kernel.cache.instrument(order.instrument_id).make_price(99_000)
-            engine.assembly.strategy.modify_order(order, price=price)
-            engine.client.modify_order(ModifyOrder(
-                trader_id=order.trader_id, strategy_id=order.strategy_id, instrument_id=order.instrument_id,
-                client_order_id=order.client_order_id, venue_order_id=order.venue_order_id, quantity=None, price=price,
-                trigger_price=None, command_id=UUID4(), ts_init=0,
-            ))  # fmt: skip
-            await engine.until(lambda: sum(isinstance(event, OrderModifyRejected) for event in heard) == 2)
-            assert engine.venue.requests.total() == before
-            assert engine.state(order_id) == "ACCEPTED"
 
     asyncio.run(work())

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from orders.values import Side
 from sim.rehearsal.handle import RehearsalVenue
 from tests.ccxt_private.world import QUICK, Engine, made_world, started
 from tests.gate.script import approval_of, arm, order_from
@@ -77,24 +76,6 @@ def send(engine: Engine, number: int, *, limit: str | None) -> str:
     arm(engine.assembly, approval)
     engine.assembly.strategy.submit_order(order_from(engine.assembly, approval))
     return f"{number:032x}"
-
-
-def test_buy_and_sell_and_both_sides_agree(tmp_path):
-    async def work():
-        with opened() as venue:
-            async with started(engine_of(tmp_path, venue)) as engine:
-                await engine.ready()
-                for side, quantity in ((Side.BUY, "0.02"), (Side.SELL, "0.01")):
-                    order_id = await engine.order(side=side, quantity=quantity)
-                    await engine.until(lambda order_id=order_id: engine.state(order_id) == "FILLED")
-                rests = await engine.order(limit="99000.00", quantity="0.02")
-                await engine.until(lambda: engine.state(rests) == "ACCEPTED")
-                venue.trade_at("BTCUSDT", "98999.00", "0.5", buyer_is_maker=True)
-                await engine.until(lambda: engine.state(rests) == "FILLED")
-                await agreed(engine, venue)
-                assert engine.halts == []
-
-    asyncio.run(work())
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

@@ -98,26 +98,6 @@ def test_silence_with_nothing_to_say_is_no_alarm(tmp_path):
     asyncio.run(work())
 
 
-def test_events_that_come_twice_and_in_reverse_are_told_once_in_their_order(tmp_path):
-    async def work():
-        venue = LoopbackVenue()
-        async with engine_at(tmp_path, venue=venue) as engine:
-            order_id = await resting(engine)
-            held = []
-            tell, venue.tell = venue.tell, held.append
-            fill(engine, "0.01")
-            fill(engine, "0.02")
-            venue.tell = tell
-            for event in [*reversed(held), *held]:
-                venue.tell(event)
-            await engine.until(lambda: engine.state(order_id) == "FILLED")
-            await asyncio.sleep(0.2)
-            assert sorted(told(engine)) == [("1", "0.01"), ("2", "0.02")]
-            assert engine.halts == []
-
-    asyncio.run(work())
-
-
 GARBAGE = [
     {"e": "executionReport", "s": "BTCUSDT", "x": "TRADE", "i": None, "t": None, "S": "BUY", "X": "FILLED"},
     {"e": "executionReport", "s": "BTCUSDT", "x": "TRADE", "i": 1000, "t": 5, "l": "NaN", "L": "1", "n": "0", "N": None,

@@ -11,6 +11,7 @@ from sim.rehearsal.handle import RehearsalVenue
 from tests.ccxt_private.world import QUICK
 from tests.conformance.harness import ALL, VenueFill
 from tests.conformance.made import CASH, Made
+from tests.conformance.node_harness import Life
 from tests.conformance.outside_harness import FAULTS, OutsideHarness
 from tests.conformance.traded import PAIR, Traded
 from venues.ccxt.adapter import BinanceAdapter
@@ -36,6 +37,13 @@ KINDS = {  # fault -> the exchange's name of it, before the work and after
 }
 
 
+class ElsewhereVenue(RehearsalVenue):
+    """The hand of a process that did not start the exchange."""
+
+    def __init__(self, facts: dict[str, str]) -> None:
+        self.endpoint, self.control, self.key, self.secret = (facts[name] for name in ("endpoint", "control", "key", "secret"))
+
+
 class CcxtHarness(OutsideHarness):
     """Orders in BTC go to the exchange's process; the share of the made market stays at the simulated venue beside it."""
 
@@ -46,7 +54,7 @@ class CcxtHarness(OutsideHarness):
         "pairs",
         "max_quantity",
         "post_only",
-        "restart",
+        "kill",
         "venue_rejects",
         "faults",
         "reordering",
@@ -60,13 +68,19 @@ class CcxtHarness(OutsideHarness):
 
     _process: ClassVar[RehearsalVenue | None] = None  # one for all cases; each begins anew
 
-    def __init__(self, made: Made) -> None:
-        if CcxtHarness._process is None:
-            CcxtHarness._process = RehearsalVenue.start()
-        self.venue = CcxtHarness._process
-        self.venue.reset({PAIR.cash: CASH})
+    def __init__(self, made: Made, *, life: Life | None = None) -> None:
+        if life is not None:
+            self.venue = ElsewhereVenue(life.venue)
+        else:
+            if CcxtHarness._process is None:
+                CcxtHarness._process = RehearsalVenue.start()
+            self.venue = CcxtHarness._process
+            self.venue.reset({PAIR.cash: CASH})
         self.move(PAIR, PAIR.bid, PAIR.ask)
-        super().__init__(made)
+        super().__init__(made, life=life)
+
+    def venue_facts(self) -> dict[str, str]:
+        return {name: getattr(self.venue, name) for name in ("endpoint", "control", "key", "secret")}
 
     @classmethod
     def end_venue(cls) -> None:

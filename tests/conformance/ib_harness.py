@@ -13,6 +13,7 @@ from engine.trading_node import MadeNode
 from sim.rehearsal.tws.handle import FakeTws
 from tests.conformance.harness import ALL, VenueFill
 from tests.conformance.made import CASH, Made
+from tests.conformance.node_harness import Life
 from tests.conformance.outside_harness import OutsideHarness
 from tests.conformance.traded import PAIR, SHARE_AT_IB, Traded
 from tests.ibkr.world import QUICK
@@ -27,6 +28,13 @@ KINDS = {"no answer": ("swallow", "mute"), "line dropped": ("drop", "drop_after"
 SAID = {"too many requests": (100, "Max rate of messages per second has been exceeded"), "id taken": (103, "Duplicate order id")}
 
 
+class ElsewhereTws(FakeTws):
+    """The hand of a process that did not start the fake TWS."""
+
+    def __init__(self, facts: dict[str, str]) -> None:
+        self.port, self._control_port, self.account = int(facts["port"]), int(facts["control_port"]), facts["account"]
+
+
 class IbHarness(OutsideHarness):
     """Orders in the share, and its prices, go over TWS' socket; the pair of the made market is at a simulated venue beside it."""
 
@@ -34,19 +42,25 @@ class IbHarness(OutsideHarness):
     first = SHARE_AT_IB
     other = PAIR
     outliving = (SHARE_AT_IB.venue,)
-    capabilities = ALL | {"shares", "restart", "venue_rejects", "faults", *KINDS, *SAID}
+    capabilities = ALL | {"shares", "kill", "venue_rejects", "faults", *KINDS, *SAID}
     line_lost = "VENUE_LINE_LOST"
     fault_alarms = frozenset({"VENUE_LINE_LOST", "VENUE_LINE_BACK", "VENUE_MESSAGE"})
     event_step_ns = 1_000_000_000  # TWS tells time in seconds
 
     _process: ClassVar[FakeTws | None] = None  # one for all cases; each begins anew
 
-    def __init__(self, made: Made) -> None:
-        if IbHarness._process is None:
-            IbHarness._process = FakeTws.start()
-        self.tws = IbHarness._process
-        self.tws.reset({SHARE_AT_IB.cash: CASH})
-        super().__init__(made)
+    def __init__(self, made: Made, *, life: Life | None = None) -> None:
+        if life is not None:
+            self.tws = ElsewhereTws(life.venue)
+        else:
+            if IbHarness._process is None:
+                IbHarness._process = FakeTws.start()
+            self.tws = IbHarness._process
+            self.tws.reset({SHARE_AT_IB.cash: CASH})
+        super().__init__(made, life=life)
+
+    def venue_facts(self) -> dict[str, str]:
+        return {"port": str(self.tws.port), "control_port": str(self.tws._control_port), "account": self.tws.account}
 
     @classmethod
     def end_venue(cls) -> None:

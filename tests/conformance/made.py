@@ -167,6 +167,7 @@ class Made:
     root: Path
     first: Traded = PAIR
     other: Traded = SHARE
+    latency_ms: int = LATENCY_MS
 
     @property
     def layout(self) -> Layout:
@@ -185,7 +186,7 @@ class Made:
         self.manifest.parent.mkdir(parents=True)
         both = (self.first, self.other)
         config = CONFIG.format(
-            root=self.root, runs=RUNS, latency_ms=LATENCY_MS, first=self.first, other=self.other, cash=CASH,
+            root=self.root, runs=RUNS, latency_ms=self.latency_ms, first=self.first, other=self.other, cash=CASH,
             fees="".join(_fees(each) for each in both),
         )  # fmt: skip
         (self.root / "made.toml").write_text(config)

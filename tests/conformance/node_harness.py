@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from engine.market_time import MarketTime
@@ -17,6 +19,7 @@ from engine.restore import withdraw_dead
 from engine.trading_node import MadeNode, make_trading_node
 from lakehouse.opening import open_journal
 from lakehouse.permission import FilePermission
+from orders.values import Record
 from sim.replay_client import ReplayDataClient
 from sim.shadow_node import simulated_execution
 from tests.conformance.harness import RUN_ID, SIMULATED, Harness
@@ -26,6 +29,39 @@ from venues.base import OrderRequest, OrderResponse
 
 WAIT_S = 60.0
 CONNECT_S = 20.0
+
+
+class Life(Record, frozen=True, kw_only=True):
+    """One process' life over a record. `dies`: "before it is sent", "once it is received" (by a simulated venue), or "" where
+    somebody else kills it. `begun_ns`: of the first life, whose market time goes on.
+    """
+
+    begun_ns: int
+    dies: str
+    venue: dict[str, str]
+
+
+class MortalTap:
+    """The recorder of a process that kills itself, by the hands of the execution clients that write to it."""
+
+    def __init__(self, recorder: Any, *, dies: str) -> None:
+        self._recorder = recorder
+        self._dies = dies
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._recorder, name)
+
+    def when_durable(self, callback: Callable[[], None]) -> None:
+        self._recorder.when_durable(_die if self._dies == "before it is sent" else callback)
+
+    def received(self, client_order_id: str, *, venue: str, due_ns: int) -> None:
+        self._recorder.received(client_order_id, venue=venue, due_ns=due_ns)
+        if self._dies == "once it is received":
+            self._recorder.when_durable(_die)
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 class HandSource:
@@ -49,18 +85,41 @@ class NodeHarness(Harness):
     """The simulated venue in a `TradingNode` on a real loop in a thread of its own; the test is the caller outside."""
 
     name = "node"
-    capabilities = SIMULATED | {"restart"}
+    capabilities = SIMULATED | {"kill"}
 
-    def __init__(self, made: Made) -> None:
+    def __init__(self, made: Made, *, life: Life | None = None) -> None:
+        """`life`: another process' over a record that is there already; None: the first, over a new one."""
         self.made = made
-        self.market_time = MarketTime(real_epoch_ns=time.time_ns(), market_epoch_ns=DAY_NS, speed=1)
+        self.life = life
+        begun_ns = time.time_ns() if life is None else life.begun_ns
+        self.market_time = MarketTime(real_epoch_ns=begun_ns, market_epoch_ns=DAY_NS, speed=1)
         self.failed: list[Exception] = []
         self.halts: list[str] = []
         self.alarms: list[tuple[str, str]] = []
         self.expected_alarms: set[str] = set()
         self.expected_halts: set[str] = set()
         self._begin()
-        self._wait(lambda: self.assembly.recorder.last_cycle == 1 and self.assembly.strategy.at_rest)
+        self._wait(lambda: self.assembly.recorder.last_cycle >= 1 and self.assembly.strategy.at_rest)
+
+    def next_life(self, dies: str) -> Life:
+        """Return what another process needs to go on after this one, which has ended."""
+        return Life(begun_ns=self.market_time.real_epoch_ns, dies=dies, venue=self.venue_facts())
+
+    def venue_facts(self) -> dict[str, str]:
+        """Where the venue is, for another process."""
+        return {}
+
+    def until_line(self, client_order_id: str, *kinds: str) -> dict[str, Any]:
+        """Wait for a line of one of these kinds about an order, and return it."""
+        found: list[dict[str, Any]] = []
+
+        def came() -> bool:
+            self.journal.flush()
+            found[:] = [line for line in self._read(*kinds) if line["client_order_id"] == client_order_id]
+            return bool(found)
+
+        self._wait(came)
+        return found[-1]
 
     def restart(self) -> None:
         """Another process' life over the same record, at the same venues; the one before has ended."""
@@ -89,7 +148,7 @@ class NodeHarness(Harness):
             self.parts,
             loop=self._loop,
             source=self._source,  # type: ignore[arg-type]
-            execution=self._execution,
+            execution=lambda venue, made: self._execution(venue, self._mortal(made)),
             outliving=self.outliving,
             connect_s=CONNECT_S,
         )
@@ -103,6 +162,13 @@ class NodeHarness(Harness):
         assert self._started.wait(WAIT_S), f"the node did not start: {self.alarms}"
         for each in (self.first, self.other):
             self.set_quote(each, each.bid, each.ask)
+
+    def _mortal(self, made: MadeNode) -> MadeNode:
+        """Return the node as its clients see it: with a recorder that ends the process where this life ends."""
+        if self.life is None:
+            return made
+        recorder: Any = MortalTap(made.assembly.recorder, dies=self.life.dies)
+        return replace(made, assembly=replace(made.assembly, recorder=recorder))
 
     def _prices(self) -> dict[str, MakeClient]:
         """Return the data clients of venues that have prices of their own."""

@@ -99,7 +99,7 @@ def test_c26_a_cancel_that_a_fill_overtakes_leaves_the_fill(harness: Harness) ->
 
 
 @pytest.mark.needs("venue_rejects")
-def test_c27_what_our_book_covers_and_the_venue_s_does_not_is_rejected_by_the_venue(harness: Harness) -> None:
+def test_c27_an_order_that_our_book_covers_and_the_venue_does_not_is_rejected_by_the_venue(harness: Harness) -> None:
     harness.refuse_next()
     response = harness.submit(harness.made.request("BUY"))
     assert (response.status, response.code, response.filled_quantity) == ("REJECTED", "VENUE", D(0))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.conformance import test_conformance, test_faults, test_lifecycle
+from tests.conformance import test_conformance, test_faults, test_kill, test_lifecycle
 from tests.conformance.conftest import HARNESSES
 
-CASES = (test_conformance, test_lifecycle, test_faults)
+CASES = (test_conformance, test_lifecycle, test_faults, test_kill)
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
 

@@ -108,22 +108,6 @@ def test_1100_stops_orders_at_once_and_1102_lets_them_go_after_everything_is_kno
     asyncio.run(go())
 
 
-def test_a_nightly_restart_of_tws_loses_nothing(tmp_path, tws):
-    async def go():
-        async with engine_at(tmp_path / "e", tws=tws) as engine:
-            order_id = await engine.order(AAPL, Side.BUY, "10", limit="225.00")
-            await engine.reaches(order_id, "ACCEPTED")
-            tws.outage(1_500)
-            await engine.until(lambda: "VENUE_LINE_LOST" in engine.codes())
-            await engine.until(lambda: "VENUE_LINE_BACK" in engine.codes(), wait_s=40)
-            assert engine.state(order_id) == "ACCEPTED"
-            tws.quote("AAPL", "224.00", "224.50")
-            await engine.reaches(order_id, "FILLED")
-            assert tws.places(order_id) == 1
-
-    asyncio.run(go())
-
-
 def test_a_tws_that_is_killed_comes_back_with_every_order_and_nothing_is_sent_again(tmp_path, tws):
     async def go():
         async with engine_at(tmp_path / "e", tws=tws) as engine:
@@ -150,30 +134,6 @@ def test_a_cancel_asked_for_without_a_line_goes_out_with_it(tmp_path, tws):
             await engine.until(lambda: "VENUE_LINE_LOST" in engine.codes())
             engine.assembly.strategy.cancel_order(engine.client.tracks.get(order_id).order)
             await engine.until(lambda: engine.state(order_id) == "CANCELED", wait_s=40)
-
-    asyncio.run(go())
-
-
-def test_an_order_that_died_with_the_line_is_found_out_about(tmp_path, tws):
-    async def go():
-        async with engine_at(tmp_path / "e", tws=tws) as engine:
-            tws.fault("place", "drop")
-            order_id = await engine.order(AAPL, Side.BUY, "10")
-            await engine.until(lambda: engine.lines("unknown"))
-            await engine.until(lambda: engine.state(order_id) == "CANCELED", wait_s=40)
-            assert tws.truth().by_client_order_id(order_id) == []
-
-    asyncio.run(go())
-
-
-def test_an_order_that_arrived_with_the_last_of_the_line_is_found_filled(tmp_path, tws):
-    async def go():
-        async with engine_at(tmp_path / "e", tws=tws) as engine:
-            tws.fault("place", "drop_after")
-            order_id = await engine.order(AAPL, Side.BUY, "10")
-            await engine.until(lambda: engine.state(order_id) == "FILLED", wait_s=40)
-            assert len(engine.lines("fill")) == 1
-            assert tws.places(order_id) == 1
 
     asyncio.run(go())
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 
-from nautilus_trader.core.uuid import UUID4
-from nautilus_trader.execution.messages import SubmitOrder
-from nautilus_trader.model.enums import OrderSide
 from nautilus_trader.model.identifiers import ClientOrderId
 
 from orders.values import Side
@@ -37,73 +34,6 @@ def test_a_market_order_fills_with_its_commission_and_the_record_has_it(tmp_path
         (order,) = tws.truth().by_client_order_id(order_id)
         assert order.order_ref == f"{order_id}:{order.order_id}"
         assert tws.places(order_id) == 1
-
-    asyncio.run(go())
-
-
-def test_partial_fills_are_told_one_by_one_and_add_up(tmp_path, tws):
-    async def go():
-        async with engine_at(tmp_path / "e", tws=tws) as engine:
-            tws.quote("AAPL", "230.00", "230.02", ask_size="4")
-            order_id = await engine.order(AAPL, Side.BUY, "10", limit="230.02")
-            await engine.reaches(order_id, "PARTIALLY_FILLED")
-            tws.quote("AAPL", "230.00", "230.01", ask_size="5")
-            tws.quote("AAPL", "229.90", "229.95", ask_size="5")
-            await engine.reaches(order_id, "FILLED")
-            assert [quantity for quantity, _, _ in fills(engine, order_id)] == ["4", "5", "1"]
-            assert sum(D(fee) for _, _, fee in fills(engine, order_id)) == D(1)
-            assert {fill.quantity for fill in tws.truth().executions} == {D(4), D(5), D(1)}
-
-    asyncio.run(go())
-
-
-def test_a_resting_order_is_cancelled_and_told_once(tmp_path, tws):
-    async def go():
-        async with engine_at(tmp_path / "e", tws=tws) as engine:
-            order_id = await engine.order(AAPL, Side.BUY, "10", limit="225.00")
-            await engine.reaches(order_id, "ACCEPTED")
-            cancel(engine, order_id)
-            await engine.reaches(order_id, "CANCELED")
-            kinds = [line["type"] for line in engine.lines() if line.get("client_order_id") == order_id]
-            assert kinds == ["intent", "verdict", "send", "ack", "send", "cancel"]
-
-    asyncio.run(go())
-
-
-def test_a_cancel_after_a_part_filled_keeps_the_part(tmp_path, tws):
-    async def go():
-        async with engine_at(tmp_path / "e", tws=tws) as engine:
-            tws.quote("AAPL", "230.00", "230.02", ask_size="3")
-            order_id = await engine.order(AAPL, Side.BUY, "10", limit="230.02")
-            await engine.reaches(order_id, "PARTIALLY_FILLED")
-            cancel(engine, order_id)
-            await engine.reaches(order_id, "CANCELED")
-            assert [quantity for quantity, _, _ in fills(engine, order_id)] == ["3"]
-
-    asyncio.run(go())
-
-
-def test_what_tws_says_twice_is_told_once(tmp_path, tws):
-    async def go():
-        async with engine_at(tmp_path / "e", tws=tws) as engine:
-            tws.duplicate(True)
-            order_id = await engine.order(AAPL, Side.BUY, "10")
-            await engine.reaches(order_id, "FILLED")
-            await engine.client.lookups.look()
-            assert fills(engine, order_id) == [("10", "230.02", "1")]
-            assert engine.halts == []
-
-    asyncio.run(go())
-
-
-def test_a_rejection_is_told_with_ib_s_words(tmp_path, tws):
-    async def go():
-        async with engine_at(tmp_path / "e", tws=tws) as engine:
-            tws.fault("place", "error", code=201, text="Order rejected - reason:YOUR ACCOUNT HAS INSUFFICIENT FUNDS")
-            order_id = await engine.order(AAPL, Side.BUY, "10")
-            await engine.reaches(order_id, "REJECTED")
-            (line,) = [line for line in engine.lines("reject") if line["client_order_id"] == order_id]
-            assert "INSUFFICIENT FUNDS" in str(line)
 
     asyncio.run(go())
 
@@ -145,22 +75,5 @@ def test_a_halt_stops_orders_at_the_second_lock_and_lets_cancels_pass(tmp_path, 
             assert engine.client.refusal(order) == "HALT"
             cancel(engine, resting)
             await engine.reaches(resting, "CANCELED")
-
-    asyncio.run(go())
-
-
-def test_an_order_around_the_gate_does_not_leave(tmp_path, tws):
-    async def go():
-        async with engine_at(tmp_path / "e", tws=tws) as engine:
-            strategy = engine.assembly.strategy
-            instrument = next(i for i in engine.kernel.cache.instruments() if str(i.id) == "AAPL.IBKR")
-            order = strategy.order_factory.market(
-                instrument.id, OrderSide.BUY, instrument.make_qty(5), client_order_id=ClientOrderId("ab" * 16)
-            )
-            engine.kernel.cache.add_order(order, None, None)
-            names = {"trader_id": order.trader_id, "strategy_id": order.strategy_id}
-            engine.client.submit_order(SubmitOrder(**names, order=order, command_id=UUID4(), ts_init=0))
-            await engine.reaches("ab" * 16, "DENIED")
-            assert tws.places("ab" * 16) == 0
 
     asyncio.run(go())

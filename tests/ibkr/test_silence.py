@@ -34,19 +34,6 @@ def test_an_order_that_tws_took_in_silence_is_found_and_told(tmp_path, tws):
     asyncio.run(go())
 
 
-def test_an_order_that_filled_in_silence_is_found_filled_with_its_commission(tmp_path, tws):
-    async def go():
-        async with engine_at(tmp_path / "e", tws=tws) as engine:
-            tws.fault("place", "mute")
-            order_id = await engine.order(AAPL, Side.BUY, "10")
-            await engine.reaches(order_id, "FILLED")
-            assert [(f["quantity"], f["fee"]) for f in of(engine, order_id, "fill")] == [("10", "1")]
-            assert of(engine, order_id, "unknown")
-            assert tws.places(order_id) == 1
-
-    asyncio.run(go())
-
-
 def test_an_order_that_never_arrived_is_cancelled_after_enough_answers_and_a_fence(tmp_path, tws):
     async def go():
         async with engine_at(tmp_path / "e", tws=tws) as engine:
@@ -131,31 +118,6 @@ def test_error_10148_leaves_nothing_pending_for_ever(tmp_path, tws):
             await cancelled(engine, order_id)
             await engine.reaches(order_id, "PENDING_CANCEL")
             await engine.reaches(order_id, "ACCEPTED")
-            await cancelled(engine, order_id)
-            await engine.reaches(order_id, "CANCELED")
-
-    asyncio.run(go())
-
-
-def test_a_cancel_that_tws_swallowed_is_sent_again(tmp_path, tws):
-    async def go():
-        async with engine_at(tmp_path / "e", tws=tws) as engine:
-            order_id = await engine.order(AAPL, Side.BUY, "10", limit="225.00")
-            await engine.reaches(order_id, "ACCEPTED")
-            tws.fault("cancel", "swallow")
-            await cancelled(engine, order_id)
-            await engine.reaches(order_id, "CANCELED")
-            assert tws.counts()["cancel"] == 2
-
-    asyncio.run(go())
-
-
-def test_a_cancel_that_worked_in_silence_is_found(tmp_path, tws):
-    async def go():
-        async with engine_at(tmp_path / "e", tws=tws) as engine:
-            order_id = await engine.order(AAPL, Side.BUY, "10", limit="225.00")
-            await engine.reaches(order_id, "ACCEPTED")
-            tws.fault("cancel", "mute")
             await cancelled(engine, order_id)
             await engine.reaches(order_id, "CANCELED")
 
