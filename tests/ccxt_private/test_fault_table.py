@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import tomllib
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -14,7 +16,8 @@ import ccxt
 import pytest
 from ccxt.base import errors
 
-from tests.ccxt_private.venue import KEY, SECRET, Fault, LoopbackVenue
+from tests.ccxt_private.venue import ERRORS, KEY, SECRET, Fault, LoopbackVenue
+from tests.gate.world import ROOT
 from venues.ccxt.egress import EgressRefused, VenueClient
 from venues.ccxt.endpoint import parse_endpoint
 from venues.ccxt.outcomes import Outcome, outcome_of
@@ -23,6 +26,7 @@ from venues.ccxt.terms import Terms
 from venues.ccxt.trading_profiles import BINANCE
 from venues.secrets import VenueSecret
 
+RELEASE = "4.5.90"
 DUPLICATES = BINANCE.duplicate_texts
 TERMS = Terms(
     symbol="BTC/USDT", kind="market", side="buy", quantity="0.01", price=None, params={"clientOrderId": "0123456789abcdef" * 2}
@@ -52,7 +56,8 @@ GOLDEN = [
 ]
 
 
-async def posted(kind: str, after: bool) -> tuple[Posted, int, int]:
+async def posted(kind: str, after: bool, release: Callable[[Any], None] = lambda exchange: None) -> tuple[Posted, int, int]:
+    """Send one order into a fault; `release` makes of ccxt what another release would be."""
     venue = LoopbackVenue()
     client = VenueClient(
         "binance",
@@ -63,6 +68,7 @@ async def posted(kind: str, after: bool) -> tuple[Posted, int, int]:
     )
     try:
         await client.exchange.load_markets()
+        release(client.exchange)
         api = PrivateApi(
             client, profile=BINANCE, quotes={"BTC/USDT": "USDT"}, redact=lambda text: text, quarantine=lambda what, why: None
         )
@@ -85,8 +91,31 @@ def test_what_ccxt_makes_of_a_misbehaving_venue(kind, after, said, live, outcome
     assert answer.outcome is outcome
 
 
-def test_ccxt_is_the_release_the_table_was_made_with():
-    assert ccxt.__version__ == "4.5.90"
+def test_no_row_gives_up_an_order_that_is_live_and_every_misbehaviour_has_one():
+    assert [row for row in GOLDEN if row[3] and row[4] is not Outcome.UNKNOWN] == []
+    assert {row[0] for row in GOLDEN} == {*ERRORS, "hang", "drop", "cut", "504html", "html200", "empty", "object"}
+
+
+def test_a_release_that_maps_an_error_otherwise_does_not_pass():
+    """The bad twin: one line of ccxt's own table is another, and a live order would be given up."""
+
+    def release(exchange: Any) -> None:
+        exchange.exceptions["exact"]["-1007"] = errors.InvalidOrder  # the common table's, which a loopback address has
+        for market in ("spot", "linear", "inverse", "option", "portfolioMargin"):
+            exchange.exceptions[market]["exact"]["-1007"] = errors.InvalidOrder
+
+    answer, live, _ = asyncio.run(posted("503", True, release))
+    assert (live, answer.outcome) == (1, Outcome.REJECTED)
+    assert not answer.message.startswith(next(row[2] for row in GOLDEN if row[0] == "503"))
+
+
+def test_ccxt_is_pinned_to_the_release_the_table_was_made_with():
+    """In the project file exactly, in the lock, and installed."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    locked = tomllib.loads((ROOT / "uv.lock").read_text())["package"]
+    assert [each for each in project if each.startswith("ccxt")] == [f"ccxt=={RELEASE}"]
+    assert [each["version"] for each in locked if each["name"] == "ccxt"] == [RELEASE]
+    assert ccxt.__version__ == RELEASE
 
 
 def caused(error: Exception, cause: BaseException) -> Exception:
