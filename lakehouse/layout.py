@@ -203,16 +203,19 @@ def write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def replace_file(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes, *, changed_ns: int | None = None) -> None:
     """Replace `path` by `data` at once: new file beside it, fsync, rename, fsync of the directory.
 
-    After a crash either the old or the new content is there. Raises `OSError`; the new file is removed then.
+    `changed_ns`: the time of change it is given, before it is there; None: now. After a crash either the old or the new
+    content is there. Raises `OSError`; the new file is removed then.
     """
     fresh = path.with_name(f"{path.name}.tmp-{os.getpid()}")
     try:
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         try:
             write_all(descriptor, data)
+            if changed_ns is not None:
+                os.utime(descriptor, ns=(changed_ns, changed_ns))
             os.fsync(descriptor)
         finally:
             os.close(descriptor)

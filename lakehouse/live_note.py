@@ -1,11 +1,13 @@
 """Three small files beside the log of a live run, for whoever must act when its engine does not.
 
 `live.json` says where it trades and under which names the keys are found, never a key. `halt_seen.json` is the engine's answer
-to a halt. `dead_man.json` is what the watchdog did.
+to a halt: it is made at the start, and its time of change is the answer, because a disk that is full still takes that.
+`dead_man.json` is what the watchdog did.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -59,10 +61,13 @@ class LiveNote(Record, frozen=True, kw_only=True):
 
 
 class HaltSeen(Record, frozen=True, kw_only=True):
-    """The run's loop turned at `ts_ns` and saw the halt: it sends nothing."""
+    """The run's loop turned at `ts_ns` and saw the halt: it sends nothing. 0: it has seen none.
+
+    In the file `ts_ns` is 0 and the time is the file's own, which needs no byte of the disk.
+    """
 
     run_id: str
-    ts_ns: int
+    ts_ns: int = 0
 
 
 class DeadManNote(Record, frozen=True, kw_only=True):
@@ -76,10 +81,10 @@ class DeadManNote(Record, frozen=True, kw_only=True):
 
 
 def write_live_note(layout: Layout, note: LiveNote) -> None:
-    """Write it durably, and take what an earlier run's watchdog said away. Raises `StorageError`."""
+    """Write it durably with an answer to come, and take what an earlier run's watchdog said away. Raises `StorageError`."""
     try:
         replace_file(layout.live_note, msgspec.json.encode(note) + b"\n")
-        layout.halt_seen.unlink(missing_ok=True)
+        _make_halt_seen(layout, note.run_id, ts_ns=0)
         layout.dead_man.unlink(missing_ok=True)
     except OSError as error:
         raise storage_error(error, layout.live_note) from error
@@ -98,10 +103,30 @@ def read_live_note(layout: Layout) -> LiveNote | None:
         ) from error
 
 
-def write_beside(path: Path, note: HaltSeen | DeadManNote) -> bool:
-    """Write an answer or a report as well as the disk allows; return whether it could be."""
+def answer_halt(layout: Layout, *, run_id: str, now_ns: int) -> bool:
+    """Say that the loop of `run_id` turned at `now_ns` and saw the halt; return whether the disk took it.
+
+    Works on a full disk as long as the file that the start made is there; without it a new one is tried.
+    """
     try:
-        replace_file(path, msgspec.json.encode(note) + b"\n")
+        seen = read_halt_seen(layout)
+        if seen is not None and seen.run_id == run_id:
+            os.utime(layout.halt_seen, ns=(now_ns, now_ns))
+        else:
+            _make_halt_seen(layout, run_id, ts_ns=now_ns)
+    except OSError:
+        return False
+    return True
+
+
+def _make_halt_seen(layout: Layout, run_id: str, *, ts_ns: int) -> None:
+    replace_file(layout.halt_seen, msgspec.json.encode(HaltSeen(run_id=run_id)) + b"\n", changed_ns=ts_ns)
+
+
+def write_dead_man(layout: Layout, note: DeadManNote) -> bool:
+    """Write a report as well as the disk allows; return whether it could be."""
+    try:
+        replace_file(layout.dead_man, msgspec.json.encode(note) + b"\n")
     except OSError:
         return False
     return True
@@ -110,7 +135,9 @@ def write_beside(path: Path, note: HaltSeen | DeadManNote) -> bool:
 def read_halt_seen(layout: Layout) -> HaltSeen | None:
     """Return the newest answer to a halt; None where none can be read."""
     try:
-        return _read(layout.halt_seen, HaltSeen)
+        with layout.halt_seen.open("rb") as file:
+            seen = msgspec.json.decode(file.read(SIZE_MAX), type=HaltSeen)
+            return HaltSeen(run_id=seen.run_id, ts_ns=os.fstat(file.fileno()).st_mtime_ns)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 

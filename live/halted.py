@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 from lakehouse.layout import Layout
-from lakehouse.live_note import HaltSeen, write_beside
+from lakehouse.live_note import answer_halt
 from lakehouse.permission import Permission
 from live.venue_link import LiveAccount
 
@@ -21,36 +21,34 @@ ANSWER_EVERY_S: Final = 1.0  # so that `sluice halt` is answered by a run that w
 SWEEP_S: Final = 30.0  # after which it is said that the venue has not confirmed; it goes on being asked
 
 
+async def answer_halts(layout: Layout, *, run_id: str, permission: Permission) -> None:
+    """Answer while halted, until cancelled. Runs longer than the node: a run that ends is not to be killed before it has."""
+    answered_s = float("-inf")
+    while True:
+        await asyncio.sleep(LOOK_S)
+        if permission.may_send() or time.monotonic() < answered_s + ANSWER_EVERY_S:
+            continue
+        answered_s = time.monotonic()
+        await asyncio.to_thread(answer_halt, layout, run_id=run_id, now_ns=time.time_ns())
+
+
 class HaltedRun:
     """One per live run. `accounts`: by venue, filled as they are made; `alarm(code, message)` tells an operator."""
 
     def __init__(
         self,
         *,
-        layout: Layout,
-        run_id: str,
         permission: Permission,
         accounts: Mapping[str, LiveAccount],
         alarm: Callable[[str, str], None],
     ) -> None:
-        self._layout = layout
-        self._run_id = run_id
         self._permission = permission
         self._accounts = accounts
         self._alarm = alarm
 
     def works(self) -> tuple[Coroutine[Any, Any, None], ...]:
         """Return what runs beside the node until its end."""
-        return (self._answer(), *(self._cancel(venue, account) for venue, account in self._accounts.items()))
-
-    async def _answer(self) -> None:
-        answered_s = float("-inf")
-        while True:
-            await asyncio.sleep(LOOK_S)
-            if self._permission.may_send() or time.monotonic() < answered_s + ANSWER_EVERY_S:
-                continue
-            answered_s = time.monotonic()
-            await asyncio.to_thread(write_beside, self._layout.halt_seen, HaltSeen(run_id=self._run_id, ts_ns=time.time_ns()))
+        return tuple(self._cancel(venue, account) for venue, account in self._accounts.items())
 
     async def _cancel(self, venue: str, account: LiveAccount) -> None:
         done = False

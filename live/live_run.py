@@ -36,7 +36,7 @@ from live.account_watch import AccountWatch
 from live.armed_now import noted, permit_of, tell_expiry
 from live.arming import ENVIRONMENT_VARIABLE, Facts, Missing, missing
 from live.dead_man import DeadMan, note_of
-from live.halted import HaltedRun
+from live.halted import HaltedRun, answer_halts
 from live.venue_link import LiveAccount, Surroundings, VenueLink, look_at
 from orders.errors import ConfigError, SluiceError
 from orders.reconcile import tolerances
@@ -110,6 +110,7 @@ class LiveRun(NodeRun):
         self.watches: dict[str, AccountWatch] = {}
         self.accounts: dict[str, LiveAccount] = {}
         self.dead_man: DeadMan | None = None
+        self._answers: asyncio.Task[None] | None = None
         self.start_s = self.live.absent_s + CONNECT_EXTRA_S + START_S
         self._for_s = for_s
         self._keys = keys
@@ -128,6 +129,8 @@ class LiveRun(NodeRun):
             if cancelled is not None:
                 for words in cancelled.detail:
                     self.say(f"halted   {words}")
+            if self._answers is not None:
+                self._answers.cancel()
         return code if cancelled is None or cancelled.confirmed else 1
 
     async def open_source(self, fold: LogFold) -> PriceSource | None:
@@ -143,6 +146,7 @@ class LiveRun(NodeRun):
             armed = {venue: noted(link.facts) for venue, link in self.links.items()}
             note = note_of(self.config, run_id=self.run_id, keys=self._keys, armed=armed)
             self.dead_man = await DeadMan.start(self.layout, note, lost=self.faults.halt)
+            self._answers = asyncio.create_task(answer_halts(self.layout, run_id=self.run_id, permission=self.permission))
             (link,) = self.links.values()  # prices of one venue: the config's check has seen to it
             return await link.open_source(
                 config=self.config,
@@ -266,9 +270,7 @@ class LiveRun(NodeRun):
 
     def beside(self) -> tuple[Coroutine[Any, Any, None], ...]:
         """Return what runs beside the node: the comparison of each account with the book, and what a halt asks for."""
-        halted = HaltedRun(
-            layout=self.layout, run_id=self.run_id, permission=self.permission, accounts=self.accounts, alarm=self._alarm
-        )
+        halted = HaltedRun(permission=self.permission, accounts=self.accounts, alarm=self._alarm)
         return (
             *super().beside(),
             *(watch.run(self.live.reconcile_s) for watch in self.watches.values()),

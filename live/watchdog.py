@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 
 from lakehouse.layout import Layout
-from lakehouse.live_note import DeadManNote, LiveNote, read_live_note, write_beside
+from lakehouse.live_note import DeadManNote, LiveNote, read_live_note, write_dead_man
 from lakehouse.lock import current_holder
 from lakehouse.permission import FilePermission
 from lakehouse.process_identity import kill_process
@@ -131,8 +131,8 @@ class Watchdog:
         return newest is not None and newest.run_id != self._note.run_id
 
     def _write(self, why: str, *, confirmed: bool | None, detail: str) -> None:
-        write_beside(
-            self._layout.dead_man,
+        write_dead_man(
+            self._layout,
             DeadManNote(run_id=self._note.run_id, ts_ns=time.time_ns(), why=why, confirmed=confirmed, detail=detail),
         )
 

@@ -128,19 +128,23 @@ def test_live_killed_at_a_call_that_changes_a_file_or_sends_goes_on_and_reaches_
 
 def death(process: subprocess.Popen[str], trace: Path) -> tuple[bool, str]:
     """Wait for the end of the engine that strace runs, then let go of its watchdog; return if it was killed, and what it said."""
-    end, ended = time.monotonic() + END_S, None
-    while process.poll() is None:
+    end, last = time.monotonic() + END_S, ""
+    while process.poll() is None and not last:
         assert time.monotonic() < end, kill(process)
-        traced = trace.read_text(errors="replace") if trace.exists() else ""
-        engine = traced.partition(" ")[0]  # its first call is that it becomes Python
-        if ended := re.search(rf"^{engine} +\+\+\+ (.*)", traced, re.MULTILINE):
-            process.terminate()  # strace lets go of what it still traces, which is the watchdog
-            break
+        last = last_words(trace)
         time.sleep(0.02)
+    process.terminate()  # strace lets go of what it still traces, which is the watchdog
     said = process.communicate(timeout=END_S)[0]
     if "ptrace" in said.lower():
         pytest.skip(f"strace may not trace here: {said.strip()[:80]}")
-    return ended is not None and ended[1].startswith("killed by SIGKILL"), said
+    return last_words(trace).startswith("killed by SIGKILL"), said
+
+
+def last_words(trace: Path) -> str:
+    """What strace says of the engine's end, whose first call was that it became Python; "" while it lives."""
+    traced = trace.read_text(errors="replace") if trace.exists() else ""
+    found = re.search(rf"^{traced.partition(' ')[0]} +\+\+\+ (.*)", traced, re.MULTILINE)
+    return "" if found is None else found[1]
 
 
 def path_of(made: Desk, name: str) -> Path:
