@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
+from commands.rehearsal_truth import TradeKey, TruthOrder, VenueTruth
 from engine.inputs import Inputs
 from engine.restore import holdings_of
 from engine.run_config import RunConfig
@@ -15,12 +16,8 @@ from lakehouse.records import Fill, Intent, Send
 from lakehouse.verifier import verify
 from orders.reconcile import differences, tolerances
 from orders.values import Record
-from sim.rehearsal.hand import MAIN, Truth
 
 NONE: Final = "-"
-OPEN: Final = ("NEW", "PARTIALLY_FILLED")
-
-type TradeKey = tuple[str, str]  # platform symbol, trade id: the venue counts each pair apart
 
 
 class OrderRow(Record, frozen=True, kw_only=True):
@@ -88,13 +85,13 @@ class Journal:
         return sum((Decimal(one.quantity) for one in self.fills.values() if one.client_order_id == client_order_id), Decimal(0))
 
 
-def compared(truth: Truth, *, config: RunConfig, inputs: Inputs, venue: str) -> Books:
-    """Hold what the exchange knows of the main account against the journal in the config's directory."""
+def compared(truth: VenueTruth, *, config: RunConfig, inputs: Inputs, venue: str) -> Books:
+    """Hold what the venue knows of the account against the journal in the config's directory."""
     layout = Layout(config.lakehouse.directory)
     journal = Journal(layout)
-    theirs = {order["clientOrderId"]: order for order in truth.orders if order["account"] == MAIN}
+    theirs = {order.name: order for order in truth.orders}
     orders = tuple(_order_row(name, theirs.get(name), journal) for name in dict.fromkeys([*journal.sent, *theirs]))
-    held = {asset: Decimal(row["free"]) + Decimal(row["locked"]) for asset, row in truth.balances.get(MAIN, {}).items()}
+    held = truth.held
     book = holdings_of(
         journal.fold.keeper,
         venue,
@@ -110,31 +107,32 @@ def compared(truth: Truth, *, config: RunConfig, inputs: Inputs, venue: str) -> 
         BalanceRow(asset=code, theirs=held.get(code, zero), ours=book.get(code, zero), agree=code not in codes)
         for code in sorted(book.keys() | allowed.keys() | held.keys())
     )
-    trades = [trade for trade in truth.trades if trade["account"] == MAIN]
     report = verify(layout.directory) if layout.log.exists() else None
     parted = [
         *(f"order {row.client_order_id}: {row.theirs} at the venue, {row.ours} here" for row in orders if not row.agree),
         *_doubled(truth, journal),
-        *_fill_gaps(trades, journal.fills, venue=venue),
+        *_fill_gaps(truth.trades, journal.fills),
         *(gap.words for gap in gaps),
     ]
     if report is not None and not report.ok:
         parted.append(f"the record does not verify: {report.first_bad}")
-    return Books(orders=orders, balances=balances, fills_theirs=len(trades), fills_ours=len(journal.fills), parted=tuple(parted))
+    return Books(
+        orders=orders, balances=balances, fills_theirs=len(truth.trades), fills_ours=len(journal.fills), parted=tuple(parted)
+    )
 
 
-def _order_row(name: str, theirs: Mapping[str, Any] | None, journal: Journal) -> OrderRow:
+def _order_row(name: str, theirs: TruthOrder | None, journal: Journal) -> OrderRow:
     intent, state = journal.intents.get(name), journal.state(name)
-    filled = Decimal(0) if theirs is None else Decimal(theirs["executedQty"])
+    filled = Decimal(0) if theirs is None else theirs.filled
     ours = journal.filled(name)
-    working = theirs is not None and theirs["status"] in OPEN
+    working = theirs is not None and theirs.works
     known = theirs is not None or state in ("cancelled", "rejected")
     return OrderRow(
         client_order_id=name,
-        symbol=intent.symbol if intent is not None else str(theirs and theirs["symbol"]),
-        side=intent.side if intent is not None else str(theirs and theirs["side"]),
-        quantity=intent.quantity if intent is not None else str(theirs and theirs["origQty"]),
-        theirs=NONE if theirs is None else str(theirs["status"]),
+        symbol=intent.symbol if intent is not None else NONE if theirs is None else theirs.symbol,
+        side=intent.side if intent is not None else NONE if theirs is None else theirs.side,
+        quantity=intent.quantity if intent is not None else NONE if theirs is None else theirs.quantity,
+        theirs=NONE if theirs is None else theirs.status,
         ours=state,
         filled_theirs=filled,
         filled_ours=ours,
@@ -142,19 +140,16 @@ def _order_row(name: str, theirs: Mapping[str, Any] | None, journal: Journal) ->
     )
 
 
-def _doubled(truth: Truth, journal: Journal) -> Iterator[str]:
+def _doubled(truth: VenueTruth, journal: Journal) -> Iterator[str]:
     """Yield what is there twice: an id at the venue, a send in the journal."""
-    ids = [order["clientOrderId"] for order in truth.orders if order["account"] == MAIN]
+    ids = [order.name for order in truth.orders]
     for name in sorted({name for name in ids if ids.count(name) > 1}):
         yield f"order {name} is at the venue {ids.count(name)} times"
     for name in sorted({name for name in journal.sent if journal.sent.count(name) > 1}):
         yield f"order {name} was sent {journal.sent.count(name)} times"
 
 
-def _fill_gaps(trades: list[dict[str, Any]], fills: Mapping[TradeKey, Fill], *, venue: str) -> Iterator[str]:
-    theirs = {
-        (f"{venue}:{trade['symbol']}", str(trade["id"])): (Decimal(trade["qty"]), Decimal(trade["price"])) for trade in trades
-    }
+def _fill_gaps(theirs: Mapping[TradeKey, tuple[Decimal, Decimal]], fills: Mapping[TradeKey, Fill]) -> Iterator[str]:
     ours = {key: (Decimal(fill.quantity), Decimal(fill.price)) for key, fill in fills.items()}
     for key in sorted(theirs.keys() | ours.keys()):
         if theirs.get(key) != ours.get(key):

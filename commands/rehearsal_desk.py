@@ -18,17 +18,20 @@ from live.arming_file import SPAN_NS_MAX, Arming, armed_bytes
 from live.signing_keys import load_key, make_key
 from orders.errors import ConfigError
 from orders.values import Record
+from sim.rehearsal.wording import ACCOUNT_UID
 
 NAME: Final = "rehearsal"  # of the signing key and of the venue's
 EXCHANGE: Final = "binance"
+TWS: Final = "ibkr"
 
 
 class RehearsalDesk(Record, frozen=True, kw_only=True):
-    """A directory. `venue`: the one that is rehearsed; `funds`: its starting cash in the config."""
+    """A directory. `venue`: the one that is rehearsed, through `adapter`; `funds`: its starting cash in the config."""
 
     directory: Path
     source: Path
     venue: str
+    adapter: str
     funds: Mapping[str, Decimal]
 
     @property
@@ -43,8 +46,8 @@ class RehearsalDesk(Record, frozen=True, kw_only=True):
 
     @property
     def memory(self) -> Path:
-        """Where the exchange remembers."""
-        return self.directory / "venue.sqlite"
+        """Where the venue remembers."""
+        return self.directory / ("tws.json" if self.adapter == TWS else "venue.sqlite")
 
 
 def new_desk(source: Path, *, directory: Path | None) -> RehearsalDesk:
@@ -54,35 +57,37 @@ def new_desk(source: Path, *, directory: Path | None) -> RehearsalDesk:
     """
     config = load_config(source)
     sections = {} if config.live is None else config.live.venues
-    if len(sections) != 1 or {section.exchange for section in sections.values()} != {EXCHANGE}:
+    if len(sections) != 1 or not {section.exchange or section.adapter for section in sections.values()} <= {EXCHANGE, TWS}:
         raise ConfigError(
             "REHEARSAL_CONFIG",
-            expected=f"[live.venues] with one venue, exchange {EXCHANGE}, in {source}",
+            expected=f"[live.venues] with one venue, exchange {EXCHANGE} or adapter {TWS}, in {source}",
             found=", ".join(f"{name}: {section.exchange or section.adapter}" for name, section in sections.items()) or "none",
-            action="data/configs/crypto_rehearsal.toml is such a config.",
+            action="data/configs/crypto_rehearsal.toml and ib_rehearsal.toml are such configs.",
         )
     place = directory or Path("data/rehearsals") / time.strftime("%Y%m%dT%H%M%S", time.gmtime())
     if place.exists() and any(place.iterdir()):
         raise ConfigError(
             "REHEARSAL_EXISTS", expected=f"no directory {place}, or an empty one", found="files in it", action="Name another."
         )
-    (venue,) = sections
-    return RehearsalDesk(directory=place, source=source, venue=venue, funds=dict(config.capital.starting_cash.get(venue, {})))
+    ((venue, section),) = sections.items()
+    funds = dict(config.capital.starting_cash.get(venue, {}))
+    return RehearsalDesk(directory=place, source=source, venue=venue, adapter=section.adapter, funds=funds)
 
 
-def furnish(desk: RehearsalDesk, *, endpoint: str, key: str, secret: str, account_id: str) -> RunConfig:
-    """Write keys, config and arming for an exchange that listens at `endpoint`; return the config as a run will read it.
+def furnish(desk: RehearsalDesk, hello: Mapping[str, str]) -> RunConfig:
+    """Write keys, config and arming for a venue that has said where it listens; return the config as a run will read it.
 
     Raises `StorageError`, `ConfigError`.
     """
     try:
         public = make_key(NAME, directory=desk.keys)
-        handle = os.open(desk.keys / NAME, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400)
-        with os.fdopen(handle, "w") as file:
-            file.write(f"{key}\n{secret}\n")
+        if desk.adapter != TWS:
+            handle = os.open(desk.keys / NAME, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400)
+            with os.fdopen(handle, "w") as file:
+                file.write(f"{hello['key']}\n{hello['secret']}\n")
         document = tomllib.loads(desk.source.read_text("utf-8"))
-        _pointed(document, desk, endpoint=endpoint, public=public, account_id=account_id)
-        desk.config.write_text(f"# {desk.source}, pointed at a rehearsal exchange.\n{toml_text(document)}")
+        _pointed(document, desk, hello, public=public)
+        desk.config.write_text(f"# {desk.source}, pointed at a rehearsal venue.\n{toml_text(document)}")
         config = load_config(desk.config)
         assert config.live is not None
         section, now_ns = config.live.venues[desk.venue], time.time_ns()
@@ -101,22 +106,22 @@ def furnish(desk: RehearsalDesk, *, endpoint: str, key: str, secret: str, accoun
     return config
 
 
-def _pointed(document: dict[str, Any], desk: RehearsalDesk, *, endpoint: str, public: str, account_id: str) -> None:
+def _pointed(document: dict[str, Any], desk: RehearsalDesk, hello: Mapping[str, str], *, public: str) -> None:
     """Change what names a place, a key or an account; everything that decides stays."""
     lakehouse = desk.directory / "lakehouse"
     document["lakehouse"]["directory"] = str(lakehouse)
-    document["data"]["endpoint"] = endpoint
     if "snapshots" in document:
         document["snapshots"] = {
             name: str(lakehouse / "snapshots" / Path(path).name) for name, path in document["snapshots"].items()
         }
     document["live"]["persons"] = {NAME: public}
-    document["live"]["venues"][desk.venue] |= {
-        "endpoint": endpoint,
-        "credentials": NAME,
-        "account_id": account_id,
-        "arming": str(desk.directory / "arming.json"),
-    }
+    section = document["live"]["venues"][desk.venue]
+    section["arming"] = str(desk.directory / "arming.json")
+    if desk.adapter == TWS:
+        section |= {"tws_port": int(hello["port"]), "account_id": hello["account"]}
+    else:
+        document["data"]["endpoint"] = hello["endpoint"]
+        section |= {"endpoint": hello["endpoint"], "credentials": NAME, "account_id": str(ACCOUNT_UID)}
 
 
 def toml_text(table: Mapping[str, Any], *, prefix: str = "") -> str:

@@ -1,4 +1,4 @@
-"""`sluice rehearse`: a Binance-spot-shaped exchange on this machine, and how to point a run at it."""
+"""`sluice rehearse`: a Binance-spot-shaped exchange on this machine, and how to point a run at it; with `--tws` a fake TWS."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from commands.output import Exit, print_json
-from commands.rehearse_parser import PORT
+from commands.rehearse_parser import PORT, TWS_PORT
 from orders.errors import ConfigError
 from sim.rehearsal.feeds import random_walk
 from sim.rehearsal.hand import Truth
@@ -33,6 +33,10 @@ def run(given: argparse.Namespace) -> int:
         from commands import rehearse_live
 
         return rehearse_live.run(given)
+    if given.tws and given.directory is None:
+        from commands import rehearse_tws
+
+        return rehearse_tws.run(given)
     if given.directory is not None:
         raise ConfigError(
             "USAGE", expected="CONFIG beside --directory", found="none", action="Name the config of the live run, or use --state."
@@ -65,7 +69,7 @@ def run(given: argparse.Namespace) -> int:
 def _port(given: argparse.Namespace) -> int:
     """The one that was asked for; else the one of the examples, and beside a live run a free one."""
     asked: int | None = given.port
-    return asked if asked is not None else PORT if given.config is None else 0
+    return asked if asked is not None else 0 if given.config is not None else TWS_PORT if given.tws else PORT
 
 
 def _steps(given: argparse.Namespace) -> Iterator[dict[str, Any]]:

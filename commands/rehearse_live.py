@@ -1,4 +1,4 @@
-"""`sluice rehearse CONFIG`: an exchange on this machine, a live run armed against it, and both sides' books at the end."""
+"""`sluice rehearse CONFIG`: a venue on this machine, a live run armed against it, and both sides' books at the end."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+import msgspec
+
 from commands.output import Exit, print_json
 from commands.rehearsal_books import compared, lines_of
-from commands.rehearsal_desk import RehearsalDesk, furnish, new_desk
-from engine.inputs import read_inputs
+from commands.rehearsal_desk import TWS, RehearsalDesk, furnish, new_desk
+from commands.rehearsal_truth import VenueTruth, binance_truth, tws_truth
+from commands.rehearse_tws import control_line, refuse_foreign
+from engine.inputs import Inputs, read_inputs
 from lakehouse.layout import storage_error
 from live.arming import ENVIRONMENT_VARIABLE, LIVE
 from orders.errors import VenueUnavailable
 from orders.values import Record
 from sim.rehearsal.hand import Truth
-from sim.rehearsal.wording import ACCOUNT_UID
+from sim.rehearsal.tws.values import State
 
 END_S: Final = 30.0
 SLUICE: Final = (sys.executable, "-m", "commands.main")
@@ -50,18 +54,21 @@ def run(given: argparse.Namespace) -> int:
     Return 0 when both sides agree; 1 when they do not or the run failed; 3 when it was not armed.
     """
     desk = new_desk(given.config, directory=given.directory)
+    if desk.adapter == TWS:
+        refuse_foreign(given)
     try:
         desk.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise storage_error(error, desk.directory) from error
     with _exchange(given, desk) as exchange:
         hello = exchange.hello
-        config = furnish(desk, endpoint=hello["endpoint"], key=hello["key"], secret=hello["secret"], account_id=str(ACCOUNT_UID))
+        config = furnish(desk, hello)
         if not given.json:
             print("\n".join(_welcome(desk, hello)), flush=True)
         code = _live(desk, for_s=given.for_s, as_json=given.json)
         seen = exchange.end()
-    books = compared(Truth(seen["truth"]), config=config, inputs=read_inputs(config), venue=desk.venue)
+    inputs = read_inputs(config)
+    books = compared(_truth(desk, seen["truth"], inputs), config=config, inputs=inputs, venue=desk.venue)
     if given.json:
         print_json(
             {"event": "compared", "directory": str(desk.directory), "live": code, "books": books, "faults": seen["faults"]}
@@ -77,7 +84,8 @@ def run(given: argparse.Namespace) -> int:
 def _exchange(given: argparse.Namespace, desk: RehearsalDesk) -> Iterator[Exchange]:
     """The exchange as a process of its own that outlives the live run, and ends with this one."""
     balances = dict(given.balance) or desk.funds
-    words = ["--port", given.port, "--control-port", given.control_port, "--state", given.state or desk.memory]
+    words: list[Any] = ["--tws"] if desk.adapter == TWS else []
+    words += ["--port", given.port, "--control-port", given.control_port, "--state", given.state or desk.memory]
     words += ["--maker-fee", given.maker_fee, "--taker-fee", given.taker_fee, "--speed", given.speed, "--seed", given.seed]
     words += ["--fault-fraction", given.fault_fraction, "--ends-with-input"]
     for name, several in (("--fault", given.fault), ("--balance", [f"{asset}={held}" for asset, held in balances.items()])):
@@ -118,19 +126,34 @@ def _live(desk: RehearsalDesk, *, for_s: int | None, as_json: bool) -> int:
     return Exit.FAILED
 
 
+def _truth(desk: RehearsalDesk, told: Any, inputs: Inputs) -> VenueTruth:
+    if desk.adapter == TWS:
+        traded = {symbol: inputs.listings[symbol] for symbol in inputs.market_limits}
+        return tws_truth(msgspec.convert(told, type=State, strict=False), listings=traded, venue=desk.venue)
+    return binance_truth(Truth(told), venue=desk.venue)
+
+
 def _welcome(desk: RehearsalDesk, hello: dict[str, str]) -> list[str]:
+    if desk.adapter == TWS:
+        what = f"a fake TWS on 127.0.0.1:{hello['port']}, account {hello['account']}"
+        control = control_line(hello["control_port"])
+    else:
+        what = f"an exchange in Binance's words on {hello['endpoint']}"
+        control = f'curl -d \'{{"do": "truth"}}\' {hello["control"]}   while it runs; data/README.md has all it takes'
     return [
-        f"rehearsal  an exchange in Binance's words on {hello['endpoint']}, and a live run on it",
-        f"directory  {desk.directory}: run.toml (of {desk.source}), keys, arming.json, the exchange's memory",
-        f'control    curl -d \'{{"do": "truth"}}\' {hello["control"]}   while it runs; data/README.md has all it takes',
+        f"rehearsal  {what}, and a live run on it",
+        f"directory  {desk.directory}: run.toml (of {desk.source}), keys, arming.json, the venue's memory",
+        f"control    {control}",
         "",
     ]
 
 
 def _again(desk: RehearsalDesk, hello: dict[str, str]) -> list[str]:
-    port = hello["endpoint"].rpartition(":")[2]
+    tws = desk.adapter == TWS
+    port = hello["port"] if tws else hello["endpoint"].rpartition(":")[2]
+    kind = "rehearse --tws" if tws else "rehearse"
     return [
-        f"again      .venv/bin/sluice rehearse --state {desk.memory} --port {port}     then, in another terminal:",
+        f"again      .venv/bin/sluice {kind} --state {desk.memory} --port {port}     then, in another terminal:",
         f"           {ENVIRONMENT_VARIABLE}={LIVE} .venv/bin/sluice live {desk.config} --keys {desk.keys}",
         f"record     .venv/bin/sluice verify {desk.directory / 'lakehouse'}",
     ]
@@ -139,7 +162,7 @@ def _again(desk: RehearsalDesk, hello: dict[str, str]) -> list[str]:
 def _silent(found: str) -> VenueUnavailable:
     return VenueUnavailable(
         "REHEARSAL_NOT_STARTED",
-        expected="a rehearsal exchange that says where it listens",
+        expected="a rehearsal venue that says where it listens",
         found=found,
         action="Free the port, or give --port 0.",
     )

@@ -10,6 +10,7 @@ from typing import Any
 from orders.errors import ConfigError
 
 PORT = 18_080
+TWS_PORT = 18_002
 
 
 def add_rehearse(names: Any, *, command: Any, work: Any) -> None:
@@ -26,8 +27,9 @@ def add_rehearse(names: Any, *, command: Any, work: Any) -> None:
         "--directory", type=Path, metavar="DIR", help="of a live run's config, keys and record (a new one below data/rehearsals)"
     )
     rehearse.add_argument(
-        "--port", type=port, metavar="PORT", help=f"of the exchange, on 127.0.0.1 ({PORT}; beside a live run a free one)"
+        "--port", type=port, metavar="PORT", help=f"on 127.0.0.1 ({PORT}; a fake TWS {TWS_PORT}; beside a live run a free one)"
     )
+    rehearse.add_argument("--tws", action="store_true", help="a fake TWS instead, for live runs at Interactive Brokers")
     rehearse.add_argument("--ends-with-input", action="store_true", help=argparse.SUPPRESS)  # of the process that started it
     rehearse.add_argument("--control-port", type=port, default=0, metavar="PORT", help="of its control endpoint (a free one)")
     rehearse.add_argument(
@@ -56,7 +58,7 @@ def add_rehearse(names: Any, *, command: Any, work: Any) -> None:
         default=[],
         metavar="KIND",
         help="what goes wrong by chance with new orders and cancels: hang, drop, unknown, html, ...; "
-        "`streams`: with the user data stream; may be given again",
+        "`streams`: with the user data stream; of a fake TWS swallow, mute, drop, drop_after; may be given again",
     )
     rehearse.add_argument(
         "--fault-fraction", type=fraction, default="0.1", metavar="FRACTION", help="how often it does (%(default)s)"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import sys
 import threading
@@ -59,7 +60,8 @@ async def serve(
 
 
 def _await_end(loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> None:
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 4_096):  # not its buffer, whose lock Python wants at its own end
+        pass
     with contextlib.suppress(RuntimeError):  # the loop has ended already
         loop.call_soon_threadsafe(stopped.set)
 

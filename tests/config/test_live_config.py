@@ -9,9 +9,11 @@ import pytest
 
 from engine.config_problems import ConfigInvalid
 from engine.run_config import load_config
-from tests.live.config import ENDPOINT, live_config
+from tests.gate.world import Name
+from tests.live.config import ENDPOINT, ib_config, live_config
 
 PUBLIC = "ed25519:" + base64.b64encode(bytes(32)).decode()
+NAMES = (Name("NASDAQ:AAPL", "230.00"), Name("NYSE:XOM", "110.00"))
 BAD = [
     ("no such exchange", 'exchange = "binance"\nendpoint', 'exchange = "nowhere"\nendpoint', "live.venues.BINANCE.exchange"),
     ("no exchange", 'adapter = "ccxt"\nexchange = "binance"\n', 'adapter = "ccxt"\n', "live.venues.BINANCE.exchange"),
@@ -32,6 +34,23 @@ BAD = [
     ("a key in the config", 'credentials = "rehearsal"', 'credentials = "rehearsal"\nsecret = "x"', "live.venues.BINANCE.secret"),
     ("orders elsewhere than prices", f'exchange = "binance"\nendpoint = "{ENDPOINT}"\ncred', 'exchange = "binance"\ncred',
      "live.venues.BINANCE.endpoint"),
+]  # fmt: skip
+
+OF_IB = [
+    ("no port", "tws_port = 4002\n", "", "live.venues.IBKR.tws_port"),
+    ("no client id", "client_id = 7\n", "", "live.venues.IBKR.client_id"),
+    ("TWS' own window", "client_id = 7", "client_id = 0", "live.venues.IBKR.client_id"),
+    ("no port there is", "tws_port = 4002", "tws_port = 65536", "live.venues.IBKR.tws_port"),
+    ("no account of IB", 'account_id = "REHEARSAL1"', 'account_id = "du-1"', "live.venues.IBKR.account_id"),
+    ("a key where none is asked for", "client_id = 7", 'client_id = 7\ncredentials = "x"', "live.venues.IBKR.credentials"),
+    ("an exchange of ccxt", "client_id = 7", 'client_id = 7\nexchange = "binance"', "live.venues.IBKR.exchange"),
+    ("an endpoint", "client_id = 7", f'client_id = 7\nendpoint = "{ENDPOINT}"', "live.venues.IBKR.endpoint"),
+    ("orders of others cancelled", 'external_orders = "halt"', 'external_orders = "cancel"', "live.venues.IBKR.adapter"),
+    ("a margin account", 'account = "cash"', 'account = "margin"', "live.venues.IBKR.adapter"),
+    ("another adapter than the prices'", 'adapter = "ibkr"', 'adapter = "ccxt"', "live.venues.IBKR.adapter"),
+    ("keys of prices elsewhere", 'kind = "ibkr"', 'kind = "ibkr"\nstale_ms = 500', "data.stale_ms"),
+    ("a file of prices", 'kind = "ibkr"', 'kind = "ibkr"\npath = "x"', "data"),
+    ("dollars of another name", 'base_currency = "USD"', 'base_currency = "EUR"', "sentinel.allow.IBKR"),
 ]  # fmt: skip
 
 
@@ -71,3 +90,24 @@ def test_recorded_prices_are_not_live(tmp_path: Path) -> None:
     with pytest.raises(ConfigInvalid) as refused:
         load_config(path)
     assert "live" in [problem.key for problem in refused.value.problems]
+
+
+@pytest.mark.parametrize(("old", "new", "key"), [row[1:] for row in OF_IB], ids=[row[0] for row in OF_IB])
+def test_one_change_of_a_config_at_interactive_brokers_is_named_by_its_key(old: str, new: str, key: str, tmp_path: Path) -> None:
+    path = ib_config(tmp_path, PUBLIC, names=NAMES).config_path
+    assert load_config(path).live is not None
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    with pytest.raises(ConfigInvalid) as refused:
+        load_config(path)
+    assert key in [problem.key for problem in refused.value.problems]
+
+
+def test_prices_of_interactive_brokers_need_its_line(tmp_path: Path) -> None:
+    path = ib_config(tmp_path, PUBLIC, names=NAMES).config_path
+    text = path.read_text()
+    path.write_text(text[: text.index("[live]")])
+    with pytest.raises(ConfigInvalid) as refused:
+        load_config(path)
+    assert "data.kind" in [problem.key for problem in refused.value.problems]

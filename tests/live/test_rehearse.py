@@ -11,22 +11,27 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from commands.rehearsal_books import compared
 from commands.rehearsal_desk import toml_text
+from commands.rehearsal_truth import binance_truth, tws_truth
 from engine.inputs import read_inputs
 from engine.run_config import load_config
 from lakehouse.layout import Layout
 from lakehouse.lock import current_holder
 from sim.rehearsal.hand import Truth
+from sim.rehearsal.tws.values import State
 from tests.children import END_S, child
 
 ROOT = Path(__file__).parents[2]
 CONFIG = "data/configs/crypto_rehearsal.toml"
+IB = "data/configs/ib_rehearsal.toml"
 
 
 def rehearsed(*words: str) -> subprocess.CompletedProcess[str]:
@@ -45,6 +50,18 @@ def test_a_rehearsal_trades_through_a_fault_shows_both_books_and_ends_well(tmp_p
     again = rehearsed(CONFIG, "--directory", str(place), "--for", "1")
     assert again.returncode == 2
     assert "REHEARSAL_EXISTS" in again.stderr
+
+
+def test_a_rehearsal_at_interactive_brokers_trades_through_faults_and_shows_both_books(tmp_path: Path) -> None:
+    place = tmp_path / "r"
+    faults = ("--fault", "mute", "--fault", "drop_after", "--fault-fraction", "0.1")
+    done = rehearsed(IB, "--directory", str(place), "--for", "25", *faults)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "agree      both sides" in done.stdout
+    assert "faults     0 struck" not in done.stdout
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in (place / "keys").iterdir()] == ["rehearsal.pem"], "TWS asks for no key"
+    assert f"sluice rehearse --tws --state {place}/tws.json" in done.stdout
 
 
 def test_a_live_run_that_is_killed_is_told_with_both_books_and_exits_with_1(tmp_path: Path) -> None:
@@ -80,8 +97,18 @@ def test_a_venue_that_holds_less_than_the_config_says_is_told_and_exits_with_1(t
         (("data/configs/crypto_live.toml",), "REHEARSAL_CONFIG"),
         (("nowhere.toml",), "CONFIG_UNREADABLE"),
         (("--directory", "x"), "USAGE"),
+        ((IB, "--fault", "hang"), "USAGE"),
+        (("--tws", "--recorded", "x"), "USAGE"),
+        (("--tws", "--balance", "BTC=1"), "USAGE"),
     ],
-    ids=["a config without live", "no config there", "a directory without a config"],
+    ids=[
+        "a config without live",
+        "no config there",
+        "a directory without a config",
+        "a fault that TWS has not",
+        "a recording at TWS",
+        "an asset that TWS has not",
+    ],
 )
 def test_what_cannot_be_rehearsed_is_refused_in_one_line(words: tuple[str, ...], code: str) -> None:
     done = rehearsed(*words, "--for", "1")
@@ -105,6 +132,16 @@ ALTERED: list[tuple[str, str, Callable[[dict[str, Any]], None]]] = [
     ("less held", "BTC", lambda truth: truth["balances"]["main"]["BTC"].update(free="0")),
 ]  # fmt: skip
 
+ALTERED_TWS: list[tuple[str, str, Callable[[State], None]]] = [
+    ("nothing", "", lambda state: None),
+    ("an order twice", "2 times", lambda state: state.orders.append(state.orders[0])),
+    ("an order of nobody", "order PERM-", lambda state: setattr(state.orders[0], "order_ref", "")),
+    ("a fill gone", "trade ", lambda state: state.executions.pop()),
+    ("an order that works on", "Submitted at the venue", lambda state: setattr(state.orders[0], "status", "Submitted")),
+    ("a share less", "NASDAQ:AAPL", lambda state: state.positions.update({265598: state.positions[265598] - 1})),
+    ("a cent less", "USD", lambda state: state.cash.update(USD=state.cash["USD"] - Decimal("0.02"))),
+]
+
 
 def test_each_way_in_which_the_sides_may_part_is_told(tmp_path: Path) -> None:
     """One rehearsal; then the same journal against a venue that says something else, and against itself."""
@@ -113,12 +150,26 @@ def test_each_way_in_which_the_sides_may_part_is_told(tmp_path: Path) -> None:
     config = load_config(place / "run.toml")
     inputs = read_inputs(config)
     sound = _remembered(place)
-    assert compared(Truth(sound), config=config, inputs=inputs, venue="BINANCE").parted == ()
+    assert compared(binance_truth(Truth(sound), venue="BINANCE"), config=config, inputs=inputs, venue="BINANCE").parted == ()
     for name, words, change in ALTERED:
         truth = copy.deepcopy(sound)
         change(truth)
-        parted = compared(Truth(truth), config=config, inputs=inputs, venue="BINANCE").parted
+        parted = compared(binance_truth(Truth(truth), venue="BINANCE"), config=config, inputs=inputs, venue="BINANCE").parted
         assert any(words in one for one in parted), (name, parted)
+
+
+def test_each_way_in_which_tws_may_part_is_told(tmp_path: Path) -> None:
+    place = tmp_path / "r"
+    assert rehearsed(IB, "--directory", str(place), "--for", "12").returncode == 0
+    config = load_config(place / "run.toml")
+    inputs = read_inputs(config)
+    sound = msgspec.json.decode((place / "tws.json").read_bytes(), type=State)
+    for name, words, change in ALTERED_TWS:
+        state = copy.deepcopy(sound)
+        change(state)
+        truth = tws_truth(state, listings=inputs.listings, venue="IBKR")
+        parted = compared(truth, config=config, inputs=inputs, venue="IBKR").parted
+        assert any(words in one for one in parted) if words else parted == (), (name, parted)
 
 
 def _remembered(place: Path) -> dict[str, Any]:
@@ -131,6 +182,7 @@ def _remembered(place: Path) -> dict[str, Any]:
     return truth
 
 
-def test_a_copied_config_says_what_the_shipped_one_says() -> None:
-    document = tomllib.loads((ROOT / CONFIG).read_text())
+@pytest.mark.parametrize("config", [CONFIG, IB], ids=["ccxt", "ibkr"])
+def test_a_copied_config_says_what_the_shipped_one_says(config: str) -> None:
+    document = tomllib.loads((ROOT / config).read_text())
     assert tomllib.loads(toml_text(document)) == document

@@ -1,4 +1,6 @@
-"""The contracts of the fake TWS: twelve US shares, one without ISIN, and a currency pair; written by hand, of real magnitudes."""
+"""The contracts of the fake TWS, written by hand, of real magnitudes: US shares, the 20 of the S&P 500 sample among them, one
+share without ISIN, and a currency pair.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +25,20 @@ _SHARES: Final = (
     (72063691, "BRK B", "NYSE", "BERKSHIRE HATHAWAY INC-CL B", "US0846707026"),
     (8719, "JNJ", "NYSE", "JOHNSON & JOHNSON", "US4781601046"),
     (756733, "SPY", "ARCA", "SS SPDR S&P 500 ETF TRUST-US", "US78462F1030"),
+    (10098, "BAC", "NYSE", "BANK OF AMERICA CORP", "US0605051046"),
+    (4819, "BBY", "NYSE", "BEST BUY CO INC", "US0865161014"),
+    (5684, "CVX", "NYSE", "CHEVRON CORP", "US1667641005"),
+    (498843743, "GE", "NYSE", "GENERAL ELECTRIC", "US3696043013"),
+    (7930, "HD", "NYSE", "HOME DEPOT INC", "US4370761029"),
+    (8894, "KO", "NYSE", "COCA-COLA CO/THE", "US1912161007"),
+    (9160, "LLY", "NYSE", "ELI LILLY & CO", "US5324571083"),
+    (70101545, "MRK", "NYSE", "MERCK & CO. INC.", "US58933Y1055"),
+    (11017, "PEP", "NASDAQ", "PEPSICO INC", "US7134481081"),
+    (11031, "PFE", "NYSE", "PFIZER INC", "US7170811035"),
+    (11442, "PG", "NYSE", "PROCTER & GAMBLE CO/THE", "US7427181091"),
+    (12075, "RRC", "NYSE", "RANGE RESOURCES CORP", "US75281A1097"),
+    (13272, "UNH", "NYSE", "UNITEDHEALTH GROUP INC", "US91324P1021"),
+    (13824, "WMT", "NYSE", "WALMART INC", "US9311421039"),
     (990001, NO_ISIN, "NYSE", "A SHARE WITHOUT ISIN", ""),
 )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from decimal import Decimal
 from typing import Final
 
 import msgspec
@@ -26,10 +28,23 @@ class Fault(Record, frozen=True, kw_only=True):
     text: str = ""
 
 
-class Faults:
-    """What waits to strike, oldest first, and what has struck."""
+BY_CHANCE: Final = frozenset({"swallow", "mute", "drop", "drop_after"})
 
-    def __init__(self) -> None:
+
+class Chance(Record, frozen=True, kw_only=True):
+    """A share `fraction` of new orders and cancels goes wrong by one of `kinds` (`BY_CHANCE`); by `seed`."""
+
+    seed: int
+    fraction: Decimal
+    kinds: tuple[str, ...]
+
+
+class Faults:
+    """What waits to strike, oldest first, and what has struck. `chance` None: nothing by itself."""
+
+    def __init__(self, chance: Chance | None = None) -> None:
+        self._chance = chance
+        self._dice = random.Random(None if chance is None else chance.seed)
         self._waiting: list[Fault] = []
         self.done: list[tuple[str, str]] = []
 
@@ -49,7 +64,11 @@ class Faults:
                     del self._waiting[at]
                 self.done.append((request, fault.kind))
                 return fault
-        return None
+        if self._chance is None or request not in ("place", "cancel") or self._dice.random() >= self._chance.fraction:
+            return None
+        struck = Fault(request=request, kind=self._dice.choice(self._chance.kinds))
+        self.done.append((request, struck.kind))
+        return struck
 
     def sound(self) -> None:
         """End all that waits."""

@@ -7,7 +7,7 @@ import contextlib
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -19,23 +19,29 @@ from orders.errors import InputError, VenueUnavailable
 from orders.values import Record
 from sim.rehearsal.tws.contracts import made_contracts
 from sim.rehearsal.tws.desk import Ask, Desk, News, Refusal
-from sim.rehearsal.tws.faults import Fault, Faults
+from sim.rehearsal.tws.faults import Chance, Fault, Faults
 from sim.rehearsal.tws.memory import Memory
 from sim.rehearsal.tws.session import BASE_CURRENCY, Session
 from sim.rehearsal.tws.values import ZERO, Contract, State, Touch
+from sim.rehearsal.tws.walk import PAUSE_S, walk
 
 LOOPBACK: Final = "127.0.0.1"
 STRANGER: Final = 999  # the client id of orders that somebody else places
 
 
 class Settings(Record, frozen=True, kw_only=True):
-    """How a fake TWS starts. `cash` by currency is a new state's, an old one keeps its own; port 0 is a free one."""
+    """How a fake TWS starts. `cash` by currency is a new state's, an old one keeps its own; port 0 is a free one.
+
+    `walk`: the seed of a market that moves by itself, None: it stands where it is put. `chance`: what goes wrong by itself.
+    """
 
     port: int
     control_port: int
     state: str | None
     account: str
     cash: Mapping[str, Decimal]
+    walk: int | None = None
+    chance: Chance | None = None
 
 
 class TwsServer:
@@ -47,7 +53,7 @@ class TwsServer:
         self._memory = Memory(None if settings.state is None else Path(settings.state))
         self._new = State(account=settings.account, cash=dict(settings.cash))
         self.desk = Desk(self._memory.load(self._new), contracts=made_contracts())
-        self.faults = Faults()
+        self.faults = Faults(settings.chance)
         self.counts: Counter[str] = Counter()
         self.places: Counter[str] = Counter()  # placeOrder requests by client order id
         self.stopped = asyncio.Event()
@@ -80,13 +86,22 @@ class TwsServer:
                 action="End what listens there, or take another port.",
             ) from error
         self._port = port
+        if self._settings.walk is not None:
+            self._spawn(self._walk(self._settings.walk))
         return {"port": port, "control_port": self._runner.addresses[0][1], "account": self.desk.state.account}
 
     async def stop(self) -> None:
         """Cut every client, listen no more."""
+        for task in tuple(self._tasks):
+            task.cancel()
         await self._close()
         if self._runner is not None:
             await self._runner.cleanup()
+
+    def seen(self) -> dict[str, Any]:
+        """Return what a rehearsal shows at its end: the truth, requests by kind, the faults that struck."""
+        truth = msgspec.to_builtins(self.desk.state, str_keys=True)
+        return {"truth": truth, "counts": dict(self.counts), "faults": self.faults.done}
 
     def now_ns(self) -> int:
         """UTC now, by a clock that may have been set wrong."""
@@ -273,7 +288,15 @@ class TwsServer:
             self.desk.touches = touches
             await self._listen(self._port)
 
-        task = asyncio.get_running_loop().create_task(work())
+        self._spawn(work())
+
+    async def _walk(self, seed: int) -> None:
+        for step in walk(seed):
+            self._quote(step)
+            await asyncio.sleep(PAUSE_S)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
