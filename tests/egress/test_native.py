@@ -17,6 +17,7 @@ import pytest
 import sluice_audit
 
 from tests.children import END_S, child
+from tests.live.ib_world import ib_desk
 from tests.live.invariants import reached
 from tests.live.world import Desk, desk
 
@@ -69,6 +70,15 @@ def test_every_address_of_a_run_is_the_rehearsal_exchange_on_this_machine(comman
         ports, elsewhere = reached_by(tmp_path / "trace")
         assert elsewhere == []
         assert made.venue.endpoint.rpartition(":")[2] in ports
+
+
+@pytest.mark.slow
+def test_every_address_of_a_run_at_interactive_brokers_is_the_fake_tws_on_this_machine(tmp_path: Path) -> None:
+    with ib_desk(tmp_path) as made:
+        run_of(made, "live", tmp_path / "trace")
+        ports, elsewhere = reached_by(tmp_path / "trace")
+        assert elsewhere == []
+        assert str(made.venue.port) in ports
 
 
 NATIVE = {
