@@ -1,8 +1,9 @@
-"""The options of `sluice keys` and `sluice arm`."""
+"""The options of `sluice keys`, `sluice arm` and `sluice approve`."""
 
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -42,6 +43,20 @@ def _arm(given: argparse.Namespace) -> int:
     )
 
 
+def _approve(given: argparse.Namespace) -> int:
+    from commands import approve
+
+    return approve.run(
+        given.manifest,
+        config_path=given.config,
+        signer=given.key,
+        directory=given.directory.expanduser(),
+        output=given.output,
+        as_json=given.json,
+        now_ns=time.time_ns(),
+    )
+
+
 def _hours(text: str) -> int:
     """A whole number of hours from 1 to 24."""
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= HOURS_MAX:
@@ -50,7 +65,7 @@ def _hours(text: str) -> int:
 
 
 def add_keys(names: Any, *, command: Command, group: Callable[[Any, str, str], Any]) -> None:
-    """Add the group `keys` and the command `arm`."""
+    """Add the group `keys` and the commands `arm` and `approve`."""
     keys = group(names, "keys", "make and show a person's signing key")
     new = command(keys, "new", _new, "make a key; its public half goes into a config, the file stays with its owner")
     show = command(keys, "show", _show, "print the public half of a key")
@@ -62,5 +77,10 @@ def add_keys(names: Any, *, command: Command, group: Callable[[Any, str, str], A
     arm.add_argument("--notional", required=True, type=decimal, metavar="AMOUNT", help="base currency a UTC day")
     arm.add_argument("--hours", required=True, type=_hours, metavar="HOURS", help="from now, 24 at most")
     arm.add_argument("--by", required=True, metavar="NAME", help="who signs, as in [live.persons]")
-    for one in (new, show, arm):
+    approve = command(names, "approve", _approve, "sign that a manifest may be traded for real")
+    approve.add_argument("manifest", type=Path, metavar="MANIFEST", help="the manifest's file")
+    approve.add_argument("--config", required=True, type=Path, metavar="CONFIG", help="the run config that would trade it")
+    approve.add_argument("--key", required=True, metavar="NAME", help="whose key signs, as in [live.persons]")
+    approve.add_argument("--output", type=Path, metavar="FILE", help="where the approval goes instead of the config's lakehouse")
+    for one in (new, show, arm, approve):
         one.add_argument("--directory", type=Path, default=KEYS, metavar="DIR", help="where keys lie (%(default)s)")

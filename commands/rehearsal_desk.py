@@ -1,7 +1,8 @@
-"""What a rehearsed live run needs on disk: a copy of the config, the venue's key, a signing key and an arming."""
+"""What a rehearsed live run needs on disk: a copy of the config, the venue's key, a signing key, an arming, an approval."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -14,9 +15,10 @@ from typing import Any, Final
 
 from engine.run_config import RunConfig, load_config
 from lakehouse.layout import storage_error
+from live.approving import approve
 from live.arming_file import SPAN_NS_MAX, Arming, armed_bytes
 from live.signing_keys import load_key, make_key
-from orders.errors import ConfigError
+from orders.errors import ConfigError, InputError
 from orders.values import Record
 from sim.rehearsal.wording import ACCOUNT_UID
 
@@ -75,7 +77,7 @@ def new_desk(source: Path, *, directory: Path | None) -> RehearsalDesk:
 
 
 def furnish(desk: RehearsalDesk, hello: Mapping[str, str]) -> RunConfig:
-    """Write keys, config and arming for a venue that has said where it listens; return the config as a run will read it.
+    """Write keys, config, arming and approval for a venue that has said where it listens; return the config as a run reads it.
 
     Raises `StorageError`, `ConfigError`.
     """
@@ -100,7 +102,11 @@ def furnish(desk: RehearsalDesk, hello: Mapping[str, str]) -> RunConfig:
             expires_ns=now_ns + SPAN_NS_MAX,
             by=NAME,
         )
-        section.arming.write_bytes(armed_bytes(arming, key=load_key(NAME, directory=desk.keys)))
+        signer = load_key(NAME, directory=desk.keys)
+        section.arming.write_bytes(armed_bytes(arming, key=signer))
+        for manifest in config.manifest_paths():
+            with contextlib.suppress(InputError):  # what cannot be traded needs no approval: the run says what is wrong with it
+                approve(manifest, config=config, signer=NAME, key=signer, now_ns=now_ns)
     except OSError as error:
         raise storage_error(error, desk.directory) from error
     return config

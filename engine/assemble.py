@@ -12,6 +12,7 @@ from typing import Any, Final
 from nautilus_trader.common.component import LiveClock
 
 from engine.accruals import Accruals
+from engine.approvals import Approvals
 from engine.base_fees import BaseFees
 from engine.book_valuer import BookValuer
 from engine.child_desk import SchedulesDesk
@@ -64,6 +65,7 @@ class Parts:
     callback on the loop from any thread; a live kernel with schedules needs it, a backtest has none (`engine.hop`). `requests`:
     the data directory in which a person's request to flatten may appear; None: nobody asks. `inputs`: where manifests and
     judgements are kept before they are used; None: they are not. `armed`: what may go out to real venues, of a live run alone.
+    `approvals`: where a manifest's signed approval is looked for; None: it needs none.
     """
 
     config: RunConfig
@@ -83,6 +85,7 @@ class Parts:
     requests: Layout | None = None
     inputs: InputsWriter | None = None
     armed: Armed | None = None
+    approvals: Approvals | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -232,6 +235,7 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         clock_ns=kernel.clock.timestamp_ns,
         turnover=turnover,
         hours=hours,
+        approvals=parts.approvals is not None,
     )
 
     def messages_left(venue: str) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.config_catalog import catalog_problems
 from engine.config_financing import financing_problems
-from engine.config_live import ibkr_symbol_problems, live_problems
+from engine.config_live import ibkr_symbol_problems, live_problems, live_provenance
 from engine.config_policy import policy_problems
 from engine.config_schedules import schedules_problems, use_problems
 from engine.config_snapshots import (
@@ -259,6 +259,7 @@ CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[..., Found]], ...]] = (
     (("data", "venues"), _data_venues),
     (("live", "venues", "data"), live_problems),
     (("live", "symbols", "sentinel", "capital"), ibkr_symbol_problems),
+    (("live", "lakehouse", "sentinel"), live_provenance),
     (("lakehouse",), _lakehouse),
     (("assumptions",), _assumptions),
     (("assumptions", "sentinel"), _impact),

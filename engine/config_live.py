@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from engine.config_values import FilePath, Name, Positive, Section, matching, member, one_of, whole
 from orders.errors import ConfigError
-from orders.values import AccountKind
+from orders.values import AccountKind, Grade
 from venues.ccxt.endpoint import parse_endpoint
 from venues.ccxt.profiles import PROFILES, profile_of
 from venues.ccxt.trading_profiles import TRADING_PROFILES
@@ -18,7 +18,14 @@ from venues.ibkr.gateway import CLIENT_ID_MAX, HOST, REHEARSAL_ACCOUNT, gateway
 from venues.symbols import load_symbols
 
 if TYPE_CHECKING:
-    from engine.config_sections import CapitalSection, DataSection, SentinelSection, SymbolsSection, VenueSection
+    from engine.config_sections import (
+        CapitalSection,
+        DataSection,
+        LakehouseSection,
+        SentinelSection,
+        SymbolsSection,
+        VenueSection,
+    )
 
 NEEDED: Final = {"ccxt": ("exchange", "credentials"), "ibkr": ("tws_port", "client_id")}  # by adapter, and of no other
 PUBLIC_KEY: Final = re.compile(r"ed25519:[A-Za-z0-9+/]{43}=")
@@ -65,7 +72,7 @@ class LiveSection(Section):
     """Times in real seconds. `order_timeout_s`: silence after which an order is UNKNOWN; `absent_s`: the least span of successful
     look-ups that prove that an order never was; `undecided_halt_s`: after which an UNKNOWN halts; `reconcile_s`: between
     comparisons of book and venue; `dead_man_s`: after which a watchdog cancels for an engine that is gone. `persons`: who may
-    sign an arming, with their public keys.
+    sign an arming and approve a manifest, with their public keys; `revoked_keys`: keys whose signatures count no more.
     """
 
     order_timeout_s: Annotated[int, whole(at_least=1, at_most=300)]
@@ -75,6 +82,7 @@ class LiveSection(Section):
     dead_man_s: Annotated[int, whole(at_least=2, at_most=3_600)]
     clock_offset_max_ms: Annotated[int, whole(at_least=1, at_most=1_000)]
     external_orders: Annotated[ExternalOrders, member(ExternalOrders)]
+    revoked_keys: list[Annotated[str, matching(PUBLIC_KEY, "a public key such as ed25519:…")]] = []  # noqa: RUF012 - pydantic copies it
     persons: dict[Name, Annotated[str, matching(PUBLIC_KEY, "a public key such as ed25519:…, as `sluice keys new` prints it")]]
     venues: dict[Name, LiveVenueSection]
 
@@ -93,6 +101,11 @@ def live_problems(live: LiveSection | None, venues: dict[str, VenueSection], dat
             yield ("live", "venues", venue), f"is no venue of this config ({', '.join(venues)})"
     if not live.persons:
         yield ("live", "persons"), "at least one person was expected who may sign an arming"
+    for name, key in live.persons.items():
+        if list(live.persons.values()).count(key) > 1:
+            yield ("live", "persons", name), "has the same key as another person; two names are two people"
+    if live.persons and set(live.persons.values()) <= set(live.revoked_keys):
+        yield ("live", "revoked_keys"), "every person's key is revoked; nobody could sign an arming"
     if live.undecided_halt_s <= live.absent_s:
         yield ("live", "undecided_halt_s"), f"must be more than absent_s {live.absent_s}, was {live.undecided_halt_s}"
     if not data.live:
@@ -111,6 +124,13 @@ def live_problems(live: LiveSection | None, venues: dict[str, VenueSection], dat
         of_adapter = _ibkr(venue, section, live, venues) if section.adapter == "ibkr" else _ccxt(venue, section, data)
         both = (*_keys(section), *_prices(section, data), *of_adapter)
         yield from ((("live", "venues", venue, *key), message) for key, message in both)
+
+
+def live_provenance(live: LiveSection | None, lakehouse: LakehouseSection, sentinel: SentinelSection) -> Found:
+    """Yield where a file that can be run live takes less than a source run that is VERIFIED."""
+    for table, least in (("lakehouse", lakehouse.provenance_min), ("sentinel", sentinel.provenance_min)):
+        if live is not None and least is not Grade.VERIFIED:
+            yield (table, "provenance_min"), f"must be VERIFIED in a file with [live], was {least}"
 
 
 def _keys(section: LiveVenueSection) -> Found:

@@ -24,7 +24,8 @@ NS: Final = 1_000_000_000
 
 
 class Audited(Record, frozen=True, kw_only=True):
-    """What the Sentinel and the log lines are told of the manifest behind a plan. `grade` ABSENT: nobody audited it here.
+    """What the Sentinel and the log lines are told of the manifest behind a plan. `grade` ABSENT: nobody audited it here;
+    `approved_by` empty: nobody's signed approval was found, or asked for.
 
     `generated_ns`: its own stamp in market time; None: not known.
     """
@@ -34,6 +35,7 @@ class Audited(Record, frozen=True, kw_only=True):
     regime_name: str | None
     weights: Mapping[str, Decimal]
     generated_ns: int | None = None
+    approved_by: str = ""
 
 
 class ManifestIntake:
@@ -131,6 +133,7 @@ class ManifestIntake:
             regime_name=manifest.regime_name,
             weights=manifest.targets,
             generated_ns=manifest.generated_ns,
+            approved_by=manifest.approved_by,
         )
         self._recorder.manifest(
             {
@@ -192,6 +195,8 @@ class ManifestIntake:
             "regime": outcome.regime_name if audited else None,
             "failed_checks": [] if isinstance(outcome, ManifestHeld) else list(outcome.failed_checks),
             "ledger_faults": [] if isinstance(outcome, ManifestHeld) else list(outcome.ledger_faults),
+            "approved_by": outcome.approved_by if audited else "",
+            "approval_sha256": outcome.approval_sha256 if audited else "",
         }
 
 
@@ -210,4 +215,5 @@ def _audited_of(line: records.ManifestLine) -> Audited:
         regime_name=line.regime,
         weights={symbol: Decimal(text) for symbol, text in line.targets.items()},
         generated_ns=line.generated_ns,
+        approved_by=line.approved_by,
     )

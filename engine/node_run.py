@@ -16,6 +16,7 @@ from importlib.metadata import version
 from typing import Any, ClassVar, Final
 
 from engine.alarms import Alarms
+from engine.approvals import Approvals
 from engine.assemble import Assembly, Parts, write_run_start
 from engine.clock_watch import ClockWatch
 from engine.farewell import farewell
@@ -103,6 +104,10 @@ class NodeRun(ABC):
 
     def armed(self) -> Armed | None:
         """Return what a person armed; None where nothing is."""
+        return None
+
+    def approvals(self) -> Approvals | None:
+        """Return where a manifest's signed approval is looked for; None: it needs none."""
         return None
 
     @property
@@ -226,6 +231,7 @@ class NodeRun(ABC):
             requests=self.layout,
             inputs=self._kept,
             armed=self.armed(),
+            approvals=self.approvals(),
         )
         made = self.make_node(self._parts, loop=self._loop, source=source)
         assembly = self.assembly = made.assembly

@@ -27,7 +27,7 @@ from sentinel.standing import Standing
 
 
 class PlanFacts:
-    """One per run; reads, and writes nothing."""
+    """One per run; reads, and writes nothing. `approvals`: a manifest is planned from only with a person's signed approval."""
 
     def __init__(
         self,
@@ -45,8 +45,10 @@ class PlanFacts:
         clock_ns: Callable[[], int],
         turnover: DayTurnover,
         hours: Hours,
+        approvals: bool,
     ) -> None:
         self.policy = policy
+        self._approvals = approvals
         self._environment = config.environment
         self._accounts = config.accounts()
         self._fees = config.fees()
@@ -185,4 +187,5 @@ class PlanFacts:
             hours=inputs.hours,
             reductions_only=reductions_only,
             standing=standing,
+            approved_by=audited.approved_by if self._approvals else None,
         )

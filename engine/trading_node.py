@@ -18,7 +18,6 @@ from engine.price_source import PriceSource
 from engine.restore import Restored, Restorer
 from engine.run_config import RunConfig
 from lakehouse.newest_manifest import read_newest
-from lakehouse.run_inputs import InputsWriter
 from strategies.target_portfolio import LAKEHOUSE_CLIENT
 
 
@@ -71,7 +70,7 @@ def make_trading_node(
         outliving=outliving,
     )
     data_makers: dict[str, MakeClient] = {venue: source.maker(venue) for venue in config.venues}
-    data_makers[LAKEHOUSE_CLIENT] = _lakehouse_maker(config, assembly, parts.inputs)
+    data_makers[LAKEHOUSE_CLIENT] = _lakehouse_maker(config, assembly, parts)
     restored = restorer.restore(fold)
     open_at_venues = [order for order in node.kernel.cache.orders() if not order.is_closed and order.venue.value in outliving]
     assembly.gate.restore_passed([*(order for order, _ in restored.requeue), *open_at_venues])
@@ -82,15 +81,18 @@ def make_trading_node(
     return made
 
 
-def _lakehouse_maker(config: RunConfig, assembly: Assembly, inputs: InputsWriter | None) -> MakeClient:
+def _lakehouse_maker(config: RunConfig, assembly: Assembly, parts: Parts) -> MakeClient:
+    inputs, approvals = parts.inputs, parts.approvals
+
     def judge() -> Any:
-        return read_newest(
+        outcome = read_newest(
             config.manifest_paths(),
             policy=config.manifest_policy(),
             market_now_ns=assembly.recorder.market_now_ns(),
             provenance=config.provenance_policy(),
             keep=(lambda data: None) if inputs is None else inputs.put,
         )
+        return outcome if approvals is None else approvals.judged(outcome)
 
     def make(loop: asyncio.AbstractEventLoop, msgbus: Any, cache: Any, clock: Any) -> Any:
         return LakehouseDataClient(

@@ -105,6 +105,10 @@ class Layout:
         """What the watchdog of a live run did for an engine that was gone (`lakehouse.live_note`)."""
         return self.directory / "dead_man.json"
 
+    def approval(self, manifest_sha256: str) -> Path:
+        """The signed approval of a manifest (`sentinel.manifest_approval`). Raises `InputError` UNSAFE_NAME."""
+        return self.directory / "approvals" / f"{safe_name(manifest_sha256)}.json"
+
     @property
     def snapshots(self) -> Path:
         """Directory of dated snapshots: quotes, book, limits."""

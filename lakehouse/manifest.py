@@ -101,6 +101,8 @@ class AuditedManifest(Record, frozen=True, kw_only=True):
     failed_checks: tuple[str, ...] = ()
     ledger_faults: tuple[str, ...] = ()
     grade_text: str = ""
+    approved_by: str = ""  # whose signed approval was found; empty where none was asked for
+    approval_sha256: str = ""  # of the approval's bytes
 
 
 class ManifestHeld(Record, frozen=True, kw_only=True):

@@ -61,6 +61,7 @@ class ManifestLine(Line, frozen=True, kw_only=True, gc=False, tag="manifest"):
     """A manifest's bytes were read and judged. Not ACCEPTED: targets is empty and nothing follows from it.
 
     `failed_checks`: names of the checks that hold the grade down; `ledger_faults`: what is wrong with the run's ledger, by code.
+    `approved_by`, `approval_sha256`: whose signed approval was found, and of its bytes; empty where none was asked for.
     """
 
     manifest_sha256: str | None
@@ -78,6 +79,8 @@ class ManifestLine(Line, frozen=True, kw_only=True, gc=False, tag="manifest"):
     decision_prices: Mapping[str, str]  # symbol -> mid last seen when the manifest was read
     failed_checks: Sequence[str] = ()
     ledger_faults: Sequence[str] = ()
+    approved_by: str = ""
+    approval_sha256: str = ""
 
 
 class CycleOpened(Line, frozen=True, kw_only=True, gc=False, tag="cycle"):

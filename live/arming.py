@@ -105,11 +105,11 @@ def _mode(facts: Facts) -> Iterator[Missing]:
 
 
 def _promotion(facts: Facts, venue: VenueFacts) -> Iterator[Missing]:
-    """Approvals and promotion do not exist yet: their conditions are met only where the venue is a loopback stand-in."""
+    """Promotion does not exist yet: its condition is met only where the venue is a loopback stand-in."""
     if not facts.promoted and not venue.loopback:
         yield _no(
             Condition.NOT_PROMOTED,
-            "no approval of the manifest and no promotion record for this configuration",
+            "no promotion record for this configuration",
             "Rehearse it (`sluice rehearse`). Real venues stay closed until then.",
             venue,
         )

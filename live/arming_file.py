@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -56,13 +56,14 @@ def armed_bytes(arming: Arming, *, key: Ed25519PrivateKey) -> bytes:
     return sealed(canonical_bytes(body), payload_type=PAYLOAD_TYPE, signer=arming.by, key=key)
 
 
-def read_arming(path: Path, *, trusted: Mapping[str, str]) -> Arming:
-    """Return a venue's arming, signed by the trusted person it names; `trusted`: public keys by name.
+def read_arming(path: Path, *, trusted: Mapping[str, str], revoked: Set[str] = frozenset()) -> Arming:
+    """Return a venue's arming, signed by the trusted person it names; `trusted`: public keys by name;
+    `revoked`: those that count no more.
 
     Whether it holds now, and for this account, is judged in `live.arming`. Raises `InputError`: what `sentinel.dsse.opened` and
     reading raise, and ARMING_MALFORMED.
     """
-    payload, signers = opened(read_bounded(path, ENVELOPE_SIZE_MAX), payload_type=PAYLOAD_TYPE, trusted=trusted)
+    payload, signers = opened(read_bounded(path, ENVELOPE_SIZE_MAX), payload_type=PAYLOAD_TYPE, trusted=trusted, revoked=revoked)
     try:
         body = msgspec.json.decode(payload, type=_Body, strict=True)
         arming = Arming(

@@ -17,6 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from engine.approvals import Approvals
 from engine.assemble import Assembly, Parts
 from engine.config_live import LiveSection
 from engine.inputs import read_inputs
@@ -202,6 +203,15 @@ class LiveRun(NodeRun):
     def _alarm(self, code: str, message: str) -> None:
         self.narrator.line(f"{code}  {message}", type="alarm", code=code, message=message)
         self.assembly.recorder.write_quietly(records.Alarm, code=code, message=message)
+
+    def approvals(self) -> Approvals:
+        """A manifest is traded for real on a person's word, signed."""
+        return Approvals(
+            layout=self.layout,
+            environment=self.config.environment,
+            persons=self.live.persons,
+            revoked=frozenset(self.live.revoked_keys),
+        )
 
     def _facts(self) -> Facts:
         return Facts(

@@ -130,7 +130,7 @@ def facts_before(venue: str, live: LiveSection) -> VenueFacts:
 
 def _arming(section: LiveVenueSection, live: LiveSection) -> tuple[Arming | None, str]:
     try:
-        return read_arming(section.arming, trusted=live.persons), ""
+        return read_arming(section.arming, trusted=live.persons, revoked=frozenset(live.revoked_keys)), ""
     except InputError as error:
         return None, words_of(error)
 

@@ -1,9 +1,9 @@
 """The Sentinel's controls over a plan: one pure function each. All are asked; `sentinel.guard` weighs the answers.
 
 Line controls (ALLOW_LIST, MAX_ORDER_VALUE, PRICE_AGE, PRICE_COLLAR, DUPLICATE) deny single lines. Plan controls (HALT,
-PROVENANCE, MANIFEST_BOUNDS, REGIME_PARITY, MAX_LEVERAGE, MAX_ASSET_EXPOSURE) judge the book as the lines that are left
-would make it. A market order's price is the far touch, a limit order's its limit. A control that passes gives one verdict,
-for the line nearest its limit. Arithmetic is exact; fractions in words are rounded to 12 places. Limits are inclusive.
+PROVENANCE, MANIFEST_APPROVAL, MANIFEST_BOUNDS, REGIME_PARITY, MAX_LEVERAGE, MAX_ASSET_EXPOSURE) judge the book as the lines that
+are left would make it. A market order's price is the far touch, a limit order's its limit. A control that passes gives one
+verdict, for the line nearest its limit. Arithmetic is exact; fractions in words are rounded to 12 places. Limits are inclusive.
 """
 
 from __future__ import annotations
@@ -203,6 +203,14 @@ def provenance(facts: SentinelFacts, *, limits: SentinelLimits) -> Verdicts:
     return (
         _one("PROVENANCE", _passed(ok), "missing" if grade is None else grade.value, f"{limits.provenance_min.value} or better"),
     )
+
+
+def manifest_approval(facts: SentinelFacts) -> Verdicts:
+    """Deny a manifest that nobody's signed approval covers, where one is asked for; nothing is said where none is."""
+    if facts.approved_by is None:
+        return ()
+    ok = bool(facts.approved_by)
+    return (_one("MANIFEST_APPROVAL", _passed(ok), f"by {facts.approved_by}" if ok else "missing", "signed by a trusted person"),)
 
 
 def manifest_bounds(projection: Projection | None, *, facts: SentinelFacts, orders: bool, limits: SentinelLimits) -> Verdicts:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Final
 
 import msgspec
@@ -70,12 +70,14 @@ def sealed(payload: bytes, *, payload_type: str, signer: str, key: Ed25519Privat
     return msgspec.json.encode(envelope) + b"\n"
 
 
-def opened(data: bytes, *, payload_type: str, trusted: Mapping[str, str]) -> tuple[bytes, tuple[str, ...]]:
+def opened(
+    data: bytes, *, payload_type: str, trusted: Mapping[str, str], revoked: Set[str] = frozenset()
+) -> tuple[bytes, tuple[str, ...]]:
     """Return the signed bytes and the names whose signature over them is good, each once, in the order of `trusted`.
 
-    `trusted`: public keys (`public_text`) by name. A signature by a name that is not trusted counts for nothing; one of a trusted
-    name that does not verify refuses the whole. Raises `InputError` ENVELOPE_MALFORMED or SIGNATURE_BAD; and SIGNER_UNKNOWN when
-    no trusted name signed.
+    `trusted`: public keys (`public_text`) by name; `revoked`: those of them that count no more. A signature by a name that is not
+    trusted counts for nothing; one of a trusted name that does not verify refuses the whole. Raises `InputError`
+    ENVELOPE_MALFORMED, SIGNATURE_BAD or KEY_REVOKED; and SIGNER_UNKNOWN when no trusted name signed.
     """
     envelope = _parsed(data)
     if envelope.payloadType != payload_type:
@@ -86,6 +88,13 @@ def opened(data: bytes, *, payload_type: str, trusted: Mapping[str, str]) -> tup
     for signature in envelope.signatures:
         if signature.keyid not in trusted:
             continue
+        if trusted[signature.keyid] in revoked:
+            raise InputError(
+                "KEY_REVOKED",
+                expected=f"a signature by a key of {signature.keyid} that still counts",
+                found="one by a key that the config revokes",
+                action="Have it signed by another person, or with a new key that the config names.",
+            )
         try:
             public_key(trusted[signature.keyid]).verify(_bytes(signature.sig), signed)
         except InvalidSignature as error:

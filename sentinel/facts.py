@@ -49,7 +49,8 @@ class SentinelFacts(Record, frozen=True, kw_only=True):
     net targets. `open_exposure`: by symbol, what still works.
     `recent`: at least the approvals of the duplicate window and of the open cycle. `hours`: by symbol; None: not judged.
     `reductions_only`: the plan follows no manifest but a person's word to flatten.
-    `standing`: what was counted up to now; None denies in every control that needs it.
+    `standing`: what was counted up to now; None denies in every control that needs it. `approved_by`: whose signed
+    approval of the manifest was found; "" nobody's; None: none is asked for.
     """
 
     halted: bool
@@ -66,6 +67,7 @@ class SentinelFacts(Record, frozen=True, kw_only=True):
     regime_source: str = ""
     reductions_only: bool = False
     standing: Standing | None = None
+    approved_by: str | None = None
 
 
 class Projection(Record, frozen=True, kw_only=True):

@@ -152,6 +152,7 @@ def _judge(
         whole.ask("REDUCTIONS_ONLY", lambda: controls.reductions_only(trading))
     else:
         whole.ask("PROVENANCE", lambda: controls.provenance(facts, limits=limits))
+        whole.ask("MANIFEST_APPROVAL", lambda: controls.manifest_approval(facts))
         whole.ask(
             "MANIFEST_BOUNDS", lambda: controls.manifest_bounds(projection, facts=facts, orders=bool(trading), limits=limits)
         )

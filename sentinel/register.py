@@ -67,7 +67,15 @@ REGISTER: Final[tuple[Control, ...]] = (
     _control(15, "router conservation", "CONSERVATION", "gate", "", "(c)(1)(ii)", "SEC order 34-70694 (Knight)"),
     _control(16, "loss and drawdown", "LOSS_LIMIT", "plan gate", "15(4)", "(c)(1)(i)", "FIA 2024"),
     _control(17, "market data sanity", "MARKET_SANITY PRICE_AGE MARK_JUMPED", "plan gate run", "", "", "FIA 2024"),
-    _control(18, "provenance", "PROVENANCE PROVENANCE_BELOW_MINIMUM", "plan run", "", "", "the specification"),
+    _control(
+        18,
+        "provenance",
+        "PROVENANCE PROVENANCE_BELOW_MINIMUM MANIFEST_APPROVAL APPROVAL_MISSING APPROVAL_FOREIGN",
+        "plan run",
+        "",
+        "",
+        "the specification",
+    ),
     _control(19, "regime parity", "REGIME_PARITY", "plan gate", "", "", "the specification"),
     _control(20, "reduce-only", "REDUCE_ONLY REDUCTIONS_ONLY", "plan gate", "", "", "reduce-only orders of venues"),
     _control(

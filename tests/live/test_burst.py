@@ -13,7 +13,7 @@ TWAP = '[schedules.slow]\nkind = "twap"\nduration_s = 20\nslices = 400\n'
 def test_no_order_of_a_burst_reaches_the_venue_after_a_halt(tmp_path: Path) -> None:
     with desk(tmp_path) as made:
         made.change("[sentinel]", f'schedule = "slow"\n{TWAP}[sentinel]')
-        made.world.install(fresh({BTC.symbol: "0.4", ETH.symbol: "0.4"}))
+        made.install(fresh({BTC.symbol: "0.4", ETH.symbol: "0.4"}))
         process = made.start()
         made.until(lambda: len(made.venue.truth().orders) > 10, process)
         code, said = made.halt()

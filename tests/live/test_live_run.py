@@ -70,7 +70,7 @@ def test_a_balance_smaller_than_the_journal_says_halts_before_anything_is_traded
         made.end(process)
         orders = len(made.venue.truth().orders)
         made.venue.set_balance("USDT", "100.00")
-        made.world.install(fresh({BTC.symbol: "0.1", ETH.symbol: "0.1"}, seconds_ago=1))
+        made.install(fresh({BTC.symbol: "0.1", ETH.symbol: "0.1"}, seconds_ago=1))
         process = made.start()
         said = process.communicate(timeout=60)[0]
         assert process.returncode == 1, said

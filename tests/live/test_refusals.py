@@ -119,7 +119,7 @@ def test_money_taken_out_while_it_runs_locks_the_venue_and_frees_it_when_it_is_b
         made.venue.set_balance("USDT", "5.00")
         made.until(lambda: [line["outcome"] for line in made.of("reconcile")][-1:] == ["break"], process)
         orders = len(made.venue.truth().orders)
-        made.world.install(fresh({BTC.symbol: "0.1", ETH.symbol: "0.1"}, seconds_ago=1))
+        made.install(fresh({BTC.symbol: "0.1", ETH.symbol: "0.1"}, seconds_ago=1))
         made.until(lambda: len(made.of("cycle_end")) == 2, process)
         assert len(made.venue.truth().orders) == orders, "a locked venue traded"
         assert "RECONCILIATION_BREAK" in {line["code"] for line in made.of("verdict")}

@@ -20,7 +20,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
 
+from engine.run_config import load_config
 from lakehouse.live_note import read_live_note
+from live.approving import approve
 from live.arming_file import Arming, armed_bytes
 from live.signing_keys import load_key, make_key
 from orders.errors import VenueUnavailable
@@ -69,7 +71,7 @@ class Desk:
 
     def weigh(self, weight: str, *, seconds_ago: int = 1) -> None:
         """Install a newer manifest of the same two names."""
-        self.world.install(fresh({name.symbol: weight for name in self.names}, seconds_ago=seconds_ago))
+        self.install(fresh({name.symbol: weight for name in self.names}, seconds_ago=seconds_ago))
 
     def ids(self) -> list[str]:
         """Our id of every order at the venue, as often as it is there."""
@@ -137,7 +139,17 @@ class Desk:
             "venue": self.called, "account_id": self.account, "environment": "live-shadow", "day_notional": Decimal("50000"),
             "not_before_ns": now - HOUR_NS, "expires_ns": now + HOUR_NS, "by": "alice",
         }  # fmt: skip
-        (self.root / "arming.json").write_bytes(armed_bytes(Arming(**facts | change), key=load_key("alice", directory=self.keys)))
+        arming = Arming(**facts | change)
+        (self.root / "arming.json").write_bytes(armed_bytes(arming, key=load_key(arming.by, directory=self.keys)))
+
+    def install(self, text: str, *, approved: bool = True) -> None:
+        """Put a manifest where the run looks for it, with alice's approval unless it is to lack one."""
+        new = self.world.manifest.with_name("new.json")
+        new.write_text(text)
+        if approved:
+            config, key = load_config(self.config), load_key("alice", directory=self.keys)
+            approve(new, config=config, signer="alice", key=key, now_ns=time.time_ns())
+        new.replace(self.world.manifest)
 
     def start(
         self, *options: str, engine: str = "live", environ: Mapping[str, str] | None = None, prefix: Sequence[str] = ()

@@ -47,6 +47,7 @@ def test_the_readme_names_every_command() -> None:
         "rehearse",
         "live",
         "arm",
+        "approve",
         "keys new",
         "keys show",
         "verify",

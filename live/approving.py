@@ -1,0 +1,62 @@
+"""A person's signature under a manifest, made as a live run of the config will judge it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from engine.run_config import RunConfig
+from lakehouse.layout import Layout, replace_file, storage_error
+from lakehouse.manifest import AuditedManifest, read_manifest
+from orders.errors import ConfigError, InputError
+from sentinel.dsse import public_text
+from sentinel.manifest_approval import ManifestApproval, approval_bytes
+
+MODE: Final = 0o644  # a statement to be read, signed against change
+
+
+def approve(
+    manifest_path: Path, *, config: RunConfig, signer: str, key: Ed25519PrivateKey, now_ns: int, output: Path | None = None
+) -> tuple[AuditedManifest, Path]:
+    """Judge the manifest as a live run of the config would, sign it, write the approval where that run looks for it, or to
+    `output`; return the manifest and the file.
+
+    Raises `InputError` with the manifest's own code where it is held or refused; `ConfigError` APPROVE_FOREIGN where the config
+    has no such person, another key, or a revoked one; `StorageError`.
+    """
+    public = public_text(key.public_key())
+    if config.live is None or config.live.persons.get(signer) != public or public in config.live.revoked_keys:
+        raise ConfigError(
+            "APPROVE_FOREIGN",
+            expected=f"{signer} in [live.persons] of the config, with this key, not revoked",
+            found="nobody of that name, another key, or a revoked one",
+            action="Add it to the config, which is reviewed.",
+        )
+    manifest = read_manifest(
+        manifest_path, policy=config.manifest_policy(), market_now_ns=now_ns, provenance=config.provenance_policy()
+    )
+    if not isinstance(manifest, AuditedManifest):
+        raise InputError(
+            manifest.code,
+            expected=f"a manifest that a run would trade, in {manifest_path}",
+            found=manifest.message,
+            action="Nothing was signed. Mend the manifest or its run first.",
+        )
+    approval = ManifestApproval(
+        manifest_sha256=manifest.manifest_sha256,
+        source_run=manifest.source_run,
+        generated_ns=manifest.generated_ns,
+        environment=config.environment,
+        by=signer,
+    )
+    path = output or Layout(directory=config.lakehouse.directory).approval(manifest.manifest_sha256)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, approval_bytes(approval, key=key))
+        os.chmod(path, MODE)
+    except OSError as error:
+        raise storage_error(error, path) from error
+    return manifest, path
