@@ -27,7 +27,7 @@ exchange = "binance"
 endpoint = "{endpoint}"
 credentials = "rehearsal"
 account_id = "42"
-day_notional_max = "50000"
+day_notional_max = "500000"
 arming = "{root}/arming.json"
 """
 
@@ -47,7 +47,7 @@ adapter = "ibkr"
 tws_port = {port}
 client_id = 7
 account_id = "{account}"
-day_notional_max = "50000"
+day_notional_max = "500000"
 arming = "{root}/arming.json"
 """
 

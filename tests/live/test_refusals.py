@@ -31,7 +31,7 @@ REFUSED: list[tuple[str, str, Callable[[Desk], None]]] = [
     ("an arming of yesterday", "ARMING_EXPIRED", lambda made: made.arm(
         not_before_ns=time.time_ns() - 2 * HOUR_NS, expires_ns=time.time_ns() - HOUR_NS)),
     ("an arming of another account", "ARMING_FOREIGN", lambda made: made.arm(account_id="1")),
-    ("an arming over the cap", "CAP_EXCEEDED", lambda made: made.arm(day_notional=Decimal("50001"))),
+    ("an arming over the cap", "CAP_EXCEEDED", lambda made: made.arm(day_notional=Decimal("500001"))),
     ("a clock 30 s off", "CLOCK_OFFSET", lambda made: made.venue.skew(30_000)),
     ("larger orders than the venue takes", "LIMITS_CHANGED", lambda made: made.limits({BTC.symbol: "121"})),
 ]  # fmt: skip

@@ -136,7 +136,7 @@ class Desk:
         """Sign an arming that holds for an hour."""
         now = time.time_ns()
         facts: dict[str, Any] = {
-            "venue": self.called, "account_id": self.account, "environment": "live-shadow", "day_notional": Decimal("50000"),
+            "venue": self.called, "account_id": self.account, "environment": "live-shadow", "day_notional": Decimal("500000"),
             "not_before_ns": now - HOUR_NS, "expires_ns": now + HOUR_NS, "by": "alice",
         }  # fmt: skip
         arming = Arming(**facts | change)
