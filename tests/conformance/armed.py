@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.model.enums import OrderSide, TimeInForce
 from nautilus_trader.model.identifiers import ClientOrderId, InstrumentId
 
 from orders.plan import Approval
 from orders.values import OrderKind, Side
-from tests.conformance.harness import Harness
 from tests.gate.script import arm
+
+if TYPE_CHECKING:
+    from tests.conformance.harness import Harness
 
 
 def send_armed(

@@ -25,6 +25,7 @@ from sim.backtest import Backtest
 from sim.backtest_run import portfolio_at
 from sim.feed import FeedQuote
 from sim.replay_client import tick_of
+from tests.conformance.armed import send_armed
 from tests.conformance.made import DAY_NS, MS, Made
 from tests.conformance.traded import PAIR, SHARE, Traded
 from venues.base import OrderRequest, OrderResponse
@@ -126,8 +127,6 @@ class Harness(ABC):
 
     def ended_by_venue(self) -> str:
         """Send a buy that rests until the venue itself ends it; return its client order id."""
-        from tests.conformance.armed import send_armed  # which is of harnesses
-
         order_id = send_armed(self, limit=self.first.rests, time_in_force=TimeInForce.GTD, expires_ms=EXPIRES_MS)
         self.ask_until(order_id, "OPEN")
         self.advance(2 * EXPIRES_MS)

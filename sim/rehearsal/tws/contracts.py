@@ -4,8 +4,11 @@ share without ISIN, and a currency pair.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from sim.rehearsal.tws.values import ZERO, Contract
 
@@ -73,3 +76,25 @@ def made_contracts() -> dict[int, Contract]:
         rule=HALF_PIPS,
     )
     return {contract.con_id: contract for contract in (*shares, pair)}
+
+
+def changed_contract(contract: Contract, changes: Mapping[str, Any]) -> Contract:
+    """Return tomorrow's contract data: texts of ISIN, ticks and sizes; a whole rule as (low, tick) pairs of texts."""
+    exact: dict[str, Any] = dict(changes)
+    for name in ("min_tick", "step_size", "min_quantity"):
+        if name in exact:
+            exact[name] = Decimal(exact[name])
+    if "rule" in exact:
+        exact["rule"] = tuple((Decimal(low), Decimal(tick)) for low, tick in exact["rule"])
+    return msgspec.structs.replace(contract, **exact)
+
+
+def names(wanted: Any, contract: Contract) -> bool:
+    """Whether IB's words of a contract without an id mean this one."""
+    symbol = wanted.symbol or wanted.localSymbol
+    return (
+        symbol in (contract.symbol, contract.local_symbol)
+        and wanted.secType in ("", contract.sec_type)
+        and wanted.currency in ("", contract.currency)
+        and wanted.primaryExch in ("", contract.primary)
+    )

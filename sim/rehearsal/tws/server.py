@@ -17,7 +17,7 @@ from aiohttp import web
 
 from orders.errors import InputError, VenueUnavailable
 from orders.values import Record
-from sim.rehearsal.tws.contracts import made_contracts
+from sim.rehearsal.tws.contracts import changed_contract, made_contracts, names
 from sim.rehearsal.tws.desk import Ask, Desk, News, Refusal
 from sim.rehearsal.tws.faults import Chance, Fault, Faults
 from sim.rehearsal.tws.memory import Memory
@@ -131,7 +131,7 @@ class TwsServer:
         return [
             contract
             for contract in self.desk.contracts.values()
-            if (wanted.conId == contract.con_id if wanted.conId else _named(wanted, contract))
+            if (wanted.conId == contract.con_id if wanted.conId else names(wanted, contract))
         ]
 
     def net_value(self) -> Decimal:
@@ -216,15 +216,8 @@ class TwsServer:
             session.ticks(con_id)
 
     def _change_contract(self, step: Mapping[str, Any]) -> None:
-        """Tomorrow's contract data: texts of ISIN, ticks and sizes; a whole rule."""
         con_id = self._con_id(step["symbol"])
-        changes = {name: step["changes"][name] for name in step["changes"]}
-        for name in ("min_tick", "step_size", "min_quantity"):
-            if name in changes:
-                changes[name] = Decimal(changes[name])
-        if "rule" in changes:
-            changes["rule"] = tuple((Decimal(low), Decimal(tick)) for low, tick in changes["rule"])
-        self.desk.contracts[con_id] = msgspec.structs.replace(self.desk.contracts[con_id], **changes)
+        self.desk.contracts[con_id] = changed_contract(self.desk.contracts[con_id], step["changes"])
 
     def _reach(self, online: bool, *, data_lost: bool) -> None:
         code = (1101 if data_lost else 1102) if online else 1100
@@ -326,13 +319,3 @@ class TwsServer:
             return web.json_response({"result": self.do(json.loads(await request.text()))})
         except (InputError, ValueError) as error:
             return web.json_response({"error": str(error)}, status=400)
-
-
-def _named(wanted: Any, contract: Contract) -> bool:
-    names = wanted.symbol or wanted.localSymbol
-    return (
-        names in (contract.symbol, contract.local_symbol)
-        and wanted.secType in ("", contract.sec_type)
-        and wanted.currency in ("", contract.currency)
-        and wanted.primaryExch in ("", contract.primary)
-    )
