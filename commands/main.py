@@ -19,6 +19,7 @@ from typing import Any, Final, NoReturn
 from commands import calibrate as calibrate_command
 from commands.data_options import add_data_commands
 from commands.keys_parser import add_keys
+from commands.ledger_parser import add_key_option, add_ledger, witness_key
 from commands.limits_parser import add_limits
 from commands.output import Exit, exit_code, print_error
 from commands.rehearse_parser import add_rehearse
@@ -107,7 +108,9 @@ def _rehearse(given: argparse.Namespace) -> int:
 def _verify(given: argparse.Namespace) -> int:
     from commands import verify_command
 
-    return verify_command.run(given.directory or given.lakehouse, as_json=given.json)
+    return verify_command.run(
+        given.directory or given.lakehouse, as_json=given.json, keys=given.key, kept=given.kept, witnesses=given.witness
+    )
 
 
 def _status(given: argparse.Namespace) -> int:
@@ -252,6 +255,11 @@ def parser() -> Parser:
 
     verify = _command(names, "verify", _verify, "prove that log, ledger and state agree, or name the first line that does not")
     verify.add_argument("directory", nargs="?", type=Path, metavar="DIR", help="the data directory; the same as --lakehouse")
+    add_key_option(verify)
+    verify.add_argument("--kept", type=Path, metavar="FILE", help="checkpoints kept elsewhere, which it must continue")
+    verify.add_argument(
+        "--witness", action="append", default=[], type=witness_key, metavar="NAME=KEY", help="who must have signed some of FILE"
+    )
     status = _command(names, "status", _status, "say what runs, what is open or halted, and how old each fact is")
     halt = _command(names, "halt", _halt, "stop sending orders, now and after every restart, until `resume`")
     halt.add_argument("--by", default="operator", metavar="NAME", help="who says so; goes into the log (%(default)s)")
@@ -289,6 +297,7 @@ def parser() -> Parser:
     add_limits(names, command=_command, group=_group)
     add_sentinel(names, command=_command, group=_group, lakehouse=DEFAULT_LAKEHOUSE, config=DEFAULT_CONFIG)
     add_keys(names, command=_command, group=_group)
+    add_ledger(names, command=_command, group=_group, lakehouse=DEFAULT_LAKEHOUSE)
     config_names = _group(names, "config", "look at run configs")
     check = _command(config_names, "check", _check, "report everything that is wrong with a run config at once")
     check.add_argument("file", type=Path, metavar="FILE", help="the run config")
@@ -317,7 +326,7 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  as long as the process
     debug = "--debug" in arguments
     rest = [argument for argument in arguments if argument != "--debug"]
-    if rest in ([], ["config"], ["data"], ["keys"], ["limits"], ["sentinel"]):
+    if rest in ([], ["config"], ["data"], ["keys"], ["ledger"], ["limits"], ["sentinel"]):
         rest.append("--help")
     try:
         code = _run(rest)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 import msgspec
 
+from lakehouse.checkpoint_check import CheckpointCheck
+from lakehouse.checkpoints import Checkpoint
 from lakehouse.layout import Layout, storage_error
 from lakehouse.ledger_format import (
     BATCH_LINES_MAX,
@@ -43,7 +45,8 @@ class Examination:
 
     `log_bytes`, `ledger_bytes`: of the whole lines. `missing`: lines of the log whose record the ledger lacks, at its end.
     `anchored_line`: lines of the log up to here cannot be altered without a trace in the ledger.
-    `log_hash`: running sha256 over the whole lines.
+    `log_hash`: running sha256 over the whole lines. `checks`: the ledger against its checkpoints; None in an examination of
+    nothing. `ledger_kind`, `ledger_log_line`, `ledger_ts`: of the ledger's last line.
     """
 
     fold: LogFold = field(default_factory=LogFold)
@@ -54,6 +57,10 @@ class Examination:
     ledger_bytes: int = 0
     ledger_torn: bytes = b""
     ledger_head: str = FIRST_PREV
+    ledger_kind: str | None = None
+    ledger_log_line: int = 0
+    ledger_ts: str = "0"
+    checks: CheckpointCheck | None = None
     anchored_line: int = 0
     missing: list[tuple[int, AnyLine, bytes]] = field(default_factory=list)
 
@@ -61,11 +68,11 @@ class Examination:
 class _Ledger:
     """The ledger's records in order, the chain checked on the way; `ahead` is the next that names a line of the log."""
 
-    def __init__(self, file: BinaryIO | None, *, name: str, size: int, found: Examination) -> None:
+    def __init__(self, file: BinaryIO | None, *, name: str, size: int, found: Examination, checks: CheckpointCheck) -> None:
         self._lines: Iterator[tuple[bytes, bool]] = iter(()) if file is None else raw_lines(file, name=name, size=size)
         self.name = name
         self._found = found
-        self._last_log_line = 0
+        self._checks = checks
         self.ahead: LedgerLine | None = None
         self.log_line = 0  # the line of the log that `ahead` names
         self.advance()
@@ -79,7 +86,7 @@ class _Ledger:
         for raw, whole in self._lines:
             if not whole:
                 found.ledger_torn = raw
-                return
+                break
             found.ledger_records += 1
             record = decode_record(raw, file=self.name, line=found.ledger_records)
             if record.seq != found.ledger_records:
@@ -90,33 +97,52 @@ class _Ledger:
             found.ledger_bytes += len(raw) + 1
             if (record.type == LedgerType.GENESIS) is not (record.seq == 1):
                 raise self.bad("LEDGER_GENESIS", "a genesis record first and nowhere else", f"type {record.type}")
-            if record.type == LedgerType.GENESIS:
+            if record.type == LedgerType.CHECKPOINT:
+                self._checks.named(record, log_line=found.ledger_log_line, ts=found.ledger_ts)
+            self._checks.line(raw)
+            found.ledger_kind, found.ledger_ts = record.type, record.ts
+            if record.type in (LedgerType.GENESIS, LedgerType.CHECKPOINT):
                 continue
             log_line = record.body.get("log_line")
-            if type(log_line) is not int or log_line < max(1, self._last_log_line):
-                raise self.bad("LEDGER_ORDER", f"log_line {max(1, self._last_log_line)} or later", repr(log_line))
-            self._last_log_line = self.log_line = log_line
+            if type(log_line) is not int or log_line < max(1, found.ledger_log_line):
+                raise self.bad("LEDGER_ORDER", f"log_line {max(1, found.ledger_log_line)} or later", repr(log_line))
+            found.ledger_log_line = self.log_line = log_line
             self.ahead = record
             return
+        self._ended()
+
+    def _ended(self) -> None:
+        if self._found.ledger_records:  # a ledger that is gone has a code of its own
+            self._checks.no_more_lines()
 
 
-def examine(layout: Layout, *, each: Callable[[LogFold], None] | None = None) -> Examination:
+def examine(
+    layout: Layout,
+    *,
+    each: Callable[[LogFold], None] | None = None,
+    trusted: Sequence[bytes] = (),
+    kept: Sequence[Checkpoint] = (),
+) -> Examination:
     """Check chain, numbering, and that log and ledger name each other; return what stands.
 
     (1) every ledger line is canonical, numbered and chained; (2) the log's lines are known, numbered, and fold without a
     contradiction; (3) each fill, financing, halt, resume and recovery line has its record with its hash, in order, and each
-    record its line; (4) anchors hash the log so far. Sizes are taken ledger first, so a run that is writing meanwhile does not
-    disturb. `each` is called with the fold before the first line and after every line. Missing files count as empty.
-    Not checked here: the state; the content of lines past `anchored_line` that have no record.
+    record its line; (4) anchors hash the log so far; (5) the ledger is the one that was signed, at every checkpoint, and every
+    checkpoint it names is there (`lakehouse.checkpoint_check`). Checkpoints are read first and sizes taken ledger first, so a
+    run that is writing meanwhile does not disturb. `trusted`: public keys that may have signed; none: signatures are not looked
+    at. `kept`: checkpoints from elsewhere that must hold too. `each` is called with the fold before the first line and after
+    every line. Missing files count as empty. Not checked here: the state; the content of lines past `anchored_line` that have
+    no record.
 
     Raises `BadLine`, `StorageError`.
     """
-    found = Examination()
+    checks = CheckpointCheck(layout, trusted=trusted, kept=kept)
+    found = Examination(checks=checks)
     fold = found.fold
     with ExitStack() as stack:
         ledger_file, ledger_size = _open(layout.ledger, stack)
         log_file, log_size = _open(layout.log, stack)
-        ledger = _Ledger(ledger_file, name=layout.ledger.name, size=ledger_size, found=found)
+        ledger = _Ledger(ledger_file, name=layout.ledger.name, size=ledger_size, found=found, checks=checks)
         name = layout.log.name
         if each is not None:
             each(fold)
@@ -140,6 +166,8 @@ def examine(layout: Layout, *, each: Callable[[LogFold], None] | None = None) ->
         except OSError as error:
             raise storage_error(error, layout.log) from error
     _judge_ends(ledger, found, name)
+    checks.no_more_lines()
+    checks.all_there()
     return found
 
 
@@ -152,7 +180,8 @@ def _match(line: AnyLine, raw: bytes, ledger: _Ledger, found: Examination, name:
         kind, body = wanted
         record = ledger.ahead
         if record is not None and (ledger.log_line > number or record.type == LedgerType.LOG_ANCHOR):
-            raise BadLine("LEDGER_SKIPS", file=name, line=number, expected=f"a {kind} record in the ledger", found="none")
+            seen = f"{record.type} of log line {ledger.log_line}"
+            raise ledger.bad("LEDGER_SKIPS", f"the {kind} record of log line {number} of {name}", seen)
         if record is None:
             found.missing.append((number, line, raw))
             _check_lag(found, ledger.name, name)

@@ -22,6 +22,7 @@ from lakehouse.record_files import Pending, RecordFiles
 from lakehouse.records import AnyLine
 from orders.errors import InputError, StorageError
 
+CHECKPOINT_S: Final = 60.0  # how long lines of the ledger may go without a checkpoint, in shadow and live
 BATCH_NS_MAX: Final = 2_000_000  # a line waits at most this long for company; not at all when somebody waits for it
 PENDING_LINES_MAX: Final = 100_000  # about 100 MB; a disk this far behind has stopped
 
@@ -58,7 +59,7 @@ class Journal(Protocol):
         ...
 
     def close(self) -> None:
-        """Flush, anchor the log in the ledger, close. Raises `StorageError` if that fails; silent after a known failure."""
+        """Flush, anchor the log, sign the ledger, close. Raises `StorageError` if that fails; silent after a known failure."""
         ...
 
 
@@ -111,6 +112,7 @@ class SyncJournal:
             self._failure = failure
         if lines:
             self._guarded(lambda: self._files.write_blob(blob, lines))
+            self._guarded(self._files.sign_when_due)
         if self._failure is not None:
             raise self._failure
 
@@ -130,6 +132,7 @@ class SyncJournal:
             if self._failure is None:
                 self.flush()
                 self._guarded(self._files.anchor)
+                self._guarded(self._files.seal)
         finally:
             self._closed = True
             self._files.close()
@@ -146,7 +149,8 @@ class DurableJournal:
     """Lines are numbered at once on the caller's thread; a writer thread commits them in groups and posts what follows.
 
     `post` hands a callback to the caller's thread (`loop.call_soon_threadsafe`); it must neither raise nor wait.
-    On the first error of the disk `on_failure` is posted once, nothing is written again, and `append` raises.
+    On the first error of the disk `on_failure` is posted once, nothing is written again, and `append` raises. The ledger is
+    signed every `CHECKPOINT_LINES` and `checkpoint_s`.
     """
 
     def __init__(
@@ -157,6 +161,7 @@ class DurableJournal:
         *,
         post: Callable[[Callback], object],
         on_failure: Callable[[StorageError], None],
+        checkpoint_s: float = CHECKPOINT_S,
     ) -> None:
         self.fold = fold
         self._layout = layout
@@ -171,6 +176,8 @@ class DurableJournal:
         self._waiters: deque[tuple[int, Callback]] = deque()
         self._failure: StorageError | None = None
         self._closing = False
+        self._checkpoint_s = checkpoint_s
+        self._signed_ns = time.monotonic_ns()  # of the newest checkpoint; a start signs what there is
         self._thread = threading.Thread(target=self._run, name="sluice-journal", daemon=True)
         self._thread.start()
 
@@ -224,6 +231,7 @@ class DurableJournal:
         try:
             if self._failure is None:
                 self._files.anchor()
+                self._files.seal()
         except OSError as error:
             raise storage_error(error, self._layout.ledger) from error
         finally:
@@ -243,9 +251,11 @@ class DurableJournal:
     def _run(self) -> None:
         ended_well = False
         try:
-            while batch := self._next_batch():
-                self._files.write(batch)
-                self._announce(batch[-1][0])
+            while (batch := self._next_batch()) is not None:
+                if batch:
+                    self._files.write(batch)
+                    self._announce(batch[-1][0])
+                self._sign_when_due()  # nobody waits for it
             ended_well = True
         except OSError as error:
             with self._state:
@@ -255,11 +265,24 @@ class DurableJournal:
                 if not ended_well and self._failure is None:
                     self._fail(OSError("the journal's thread ended by a mistake of its own"))
 
-    def _next_batch(self) -> list[Pending]:
-        """Wait for lines; return at most `BATCH_LINES_MAX` of them, or none at the end."""
+    def _sign_when_due(self) -> None:
+        self._files.sign_when_due()
+        if self._files.unsigned and self._unsigned_s() >= self._checkpoint_s:
+            self._files.sign()
+        if not self._files.unsigned:
+            self._signed_ns = time.monotonic_ns()
+
+    def _unsigned_s(self) -> float:
+        return (time.monotonic_ns() - self._signed_ns) / 1e9
+
+    def _next_batch(self) -> list[Pending] | None:
+        """Wait for lines; return at most `BATCH_LINES_MAX` of them, none when a checkpoint is due before, None at the end."""
         with self._state:
-            while not self._pending and not self._closing:
-                self._state.wait()
+            while not self._pending and not self._closing and self._failure is None:
+                left_s = self._checkpoint_s - self._unsigned_s() if self._files.unsigned else None
+                if left_s is not None and left_s <= 0:
+                    return []
+                self._state.wait(left_s)
             while (
                 self._pending
                 and len(self._pending) < BATCH_LINES_MAX
@@ -270,8 +293,8 @@ class DurableJournal:
                 if left_ns <= 0:
                     break
                 self._state.wait(left_ns / 1e9)
-            if self._failure is not None:
-                return []
+            if self._failure is not None or not self._pending:
+                return None
             batch = self._pending[:BATCH_LINES_MAX]
             del self._pending[:BATCH_LINES_MAX]
             return batch

@@ -46,6 +46,11 @@ class Layout:
         return self.directory / "audit.jsonl"
 
     @property
+    def checkpoints(self) -> Path:
+        """Signed statements of how long the ledger was and what was in it (`lakehouse.checkpoints`)."""
+        return self.directory / "audit.checkpoints"
+
+    @property
     def state(self) -> Path:
         """What is held, for the platform to read (`lakehouse.state`)."""
         return self.directory / "portfolio_actual_state.json"

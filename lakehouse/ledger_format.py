@@ -7,12 +7,13 @@ compact, keys sorted, UTF-8: RFC 8785 on the subset strings, integers to 2^53-1,
     GENESIS      first line of a ledger; `previous` is null (a later segment will name the head and length it continues)
     FILL, FINANCING, FLATTEN, HALT, RESUME, RECOVERY    one for each such line of the log, in its order; `ts` is that line's
     LOG_ANCHOR   sha256 over all bytes of the log's lines 1..log_line, newlines included; `ts` is the last of those lines'
+    CHECKPOINT   the lines before this one were signed (`lakehouse.checkpoints`): how many they are, and their root; `log_line`
+                 (0: none) and `ts` are those of the record before
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, BinaryIO, Final
@@ -40,6 +41,7 @@ class LedgerType(StrEnum):
     RESUME = "RESUME"
     RECOVERY = "RECOVERY"
     LOG_ANCHOR = "LOG_ANCHOR"
+    CHECKPOINT = "CHECKPOINT"
 
 
 class BadLine(RecordCorrupt):
@@ -121,6 +123,12 @@ class AnchorBody(Body, frozen=True, kw_only=True):
     log_sha256: str
 
 
+class CheckpointBody(Body, frozen=True, kw_only=True):
+    log_line: int
+    root: str
+    size: int
+
+
 class LedgerLine(msgspec.Struct, frozen=True, kw_only=True):
     """One record. `ts` is nanoseconds UTC as text."""
 
@@ -135,6 +143,8 @@ class LedgerLine(msgspec.Struct, frozen=True, kw_only=True):
 RECORD_KEYS: Final = LedgerLine.__struct_fields__
 LEDGERED: Final = frozenset({Fill, Financing, FlattenLine, HaltLine, Recovery})
 _encoder = msgspec.json.Encoder()
+_decode = msgspec.json.Decoder().decode
+_sorted_encode = msgspec.json.Encoder(order="sorted").encode
 
 
 def record_of(line: AnyLine, raw: bytes, *, log_line: int) -> tuple[LedgerType, Body] | None:
@@ -197,7 +207,7 @@ def encode_record(kind: str, body: Body, *, seq: int, prev: str, ts_ns: int) -> 
 def canonical(value: Any) -> bytes:
     """Return the canonical bytes of a decoded record. Raises `TypeError` or `ValueError` outside the subset."""
     _check(value)
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return _sorted_encode(value)
 
 
 def _check(value: Any) -> None:
@@ -228,11 +238,11 @@ def decode_record(raw: bytes, *, file: str, line: int) -> LedgerLine:
         return BadLine("LEDGER_LINE", file=file, line=line, expected="one canonical ledger record of version 1", found=found)
 
     try:
-        value = json.loads(raw)
+        value = _decode(raw)
         if canonical(value) != raw:
             raise bad("bytes that are not canonical")
         record = msgspec.convert(value, LedgerLine)
-    except (ValueError, TypeError, RecursionError, msgspec.ValidationError) as error:
+    except (ValueError, TypeError, RecursionError, msgspec.MsgspecError) as error:
         raise bad(f"{str(error)[:120]} in {raw[:60]!r}") from error
     if (
         record.v != LEDGER_VERSION

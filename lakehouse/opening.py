@@ -10,17 +10,20 @@ from typing import Literal, overload
 import msgspec
 
 from lakehouse.examine import Examination, examine
-from lakehouse.journal import Callback, DurableJournal, SyncJournal
+from lakehouse.journal import CHECKPOINT_S, Callback, DurableJournal, SyncJournal
 from lakehouse.layout import Layout, replace_file, safe_name, storage_error, sync_directory
 from lakehouse.ledger import LedgerChain
 from lakehouse.ledger_format import BadLine
+from lakehouse.ledger_key import Signer, key_missing, keys_directory, made_signer, trusted_keys
 from lakehouse.record_files import RecordFiles
 from lakehouse.records import AnyLine, Recovery
 from orders.errors import StorageError
 
 
 @overload
-def open_journal(layout: Layout, *, now_ns: int, run_id: str, durable: Literal[False]) -> SyncJournal: ...
+def open_journal(
+    layout: Layout, *, now_ns: int, run_id: str, durable: Literal[False], keys: Path | None = None
+) -> SyncJournal: ...
 
 
 @overload
@@ -32,6 +35,8 @@ def open_journal(
     durable: Literal[True],
     post: Callable[[Callback], object],
     on_failure: Callable[[StorageError], None],
+    keys: Path | None = None,
+    checkpoint_s: float = CHECKPOINT_S,
 ) -> DurableJournal: ...
 
 
@@ -43,20 +48,29 @@ def open_journal(
     durable: bool,
     post: Callable[[Callback], object] | None = None,
     on_failure: Callable[[StorageError], None] | None = None,
+    keys: Path | None = None,
+    checkpoint_s: float = CHECKPOINT_S,
 ) -> SyncJournal | DurableJournal:
     """Open log and ledger for one run; the caller holds the data directory's lock. `journal.fold` is what the log says.
 
     (1) examine both: any bad line, gap or disagreement refuses, and so does a ledger that lags behind a run that ended well;
     (2) a first opening writes the genesis record; (3) torn last lines are saved aside and cut; (4) ledger records that the
     log's last lines lack are appended; (5) a recovery line and its record say so; (6) the log is anchored. Everything of this
-    is synced, `durable` or not. Killed in between, the next opening goes on. `now_ns` stamps genesis and recovery lines, in
-    real and in market time. The state file is the caller's to rewrite.
+    is synced, `durable` or not; (7) the ledger is signed. Killed in between, the next opening goes on. `now_ns` stamps genesis
+    and recovery lines, in real and in market time. `keys`: where the key that signs lies, made if there is none
+    (None: `ledger_key.keys_directory`). `checkpoint_s`: how long a durable journal's ledger may go unsigned. The state file is
+    the caller's to rewrite.
 
-    Raises `BadLine` (a `RecordCorrupt`), `StorageError`, `InputError` on an unsafe run id.
+    Raises `BadLine` (a `RecordCorrupt`), `StorageError`, `InputError` on an unsafe run id, `ConfigError` for a key that cannot
+    be used: LEDGER_KEY_MISSING, KEY_REFUSED, KEY_UNWRITABLE, TRUSTED_REFUSED.
     """
     safe_name(run_id)
     layout.create()
-    found = examine(layout)
+    directory = keys_directory() if keys is None else keys
+    trusted = trusted_keys(directory)
+    if not trusted and layout.checkpoints.exists():
+        raise key_missing(layout.checkpoints, directory=directory)
+    found = examine(layout, trusted=trusted)
     if found.fold.run_finished and found.missing:
         raise BadLine(
             "LEDGER_SHORT",
@@ -65,22 +79,34 @@ def open_journal(
             expected=f"its record in {layout.ledger.name}, for the last run ended well",
             found="none",
         )
+    signer = made_signer(directory)
     try:
-        files = _mend(layout, found, now_ns=now_ns, run_id=run_id, sync=durable)
+        files = _mend(layout, found, now_ns=now_ns, run_id=run_id, signer=signer)
+        if not durable:
+            files.sync_no_more()
     except OSError as error:
         raise storage_error(error, layout.log) from error
     if not durable:
         return SyncJournal(layout, files, found.fold)
     assert post is not None
     assert on_failure is not None
-    return DurableJournal(layout, files, found.fold, post=post, on_failure=on_failure)
+    return DurableJournal(layout, files, found.fold, post=post, on_failure=on_failure, checkpoint_s=checkpoint_s)
 
 
-def _mend(layout: Layout, found: Examination, *, now_ns: int, run_id: str, sync: bool) -> RecordFiles:
-    fold = found.fold
+def _mend(layout: Layout, found: Examination, *, now_ns: int, run_id: str, signer: Signer) -> RecordFiles:
+    fold, checks = found.fold, found.checks
+    assert checks is not None
     _save_and_cut(layout, layout.log, found.log_torn, size=found.log_bytes, run_id=run_id)
     _save_and_cut(layout, layout.ledger, found.ledger_torn, size=found.ledger_bytes, run_id=run_id)
-    chain = LedgerChain(records=found.ledger_records, head=found.ledger_head)
+    if checks.torn:  # a signature that was not written whole says nothing, so it is not saved
+        _cut(layout.checkpoints, size=checks.whole_bytes)
+    chain = LedgerChain(
+        frontier=checks.frontier,
+        head=found.ledger_head,
+        kind=found.ledger_kind,
+        log_line=found.ledger_log_line,
+        ts=found.ledger_ts,
+    )
     files = RecordFiles(
         layout,
         chain=chain,
@@ -88,7 +114,9 @@ def _mend(layout: Layout, found: Examination, *, now_ns: int, run_id: str, sync:
         log_line=fold.log_line,
         last_ts_ns=fold.last_ts_ns or now_ns,
         anchored=found.anchored_line,
-        sync=True,
+        signer=signer,
+        origin=checks.origin,
+        signed=checks.signed,
     )
     try:
         if chain.records == 0:
@@ -104,8 +132,8 @@ def _mend(layout: Layout, found: Examination, *, now_ns: int, run_id: str, sync:
                 lines.append((line.seq, line, msgspec.json.encode(line)))
             files.write(lines)
         files.anchor()
+        files.sign()
         sync_directory(layout.directory)
-        files.sync = sync
     except OSError:
         files.close()
         raise
@@ -135,6 +163,10 @@ def _save_and_cut(layout: Layout, file: Path, torn: bytes, *, size: int, run_id:
     if not torn:
         return
     replace_file(layout.torn(file, size=size, run_id=run_id), torn)
+    _cut(file, size=size)
+
+
+def _cut(file: Path, *, size: int) -> None:
     descriptor = os.open(file, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         os.ftruncate(descriptor, size)

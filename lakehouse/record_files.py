@@ -1,13 +1,17 @@
-"""Log and ledger as open files: what is written together, in which order, and where both end."""
+"""Log, ledger and checkpoints as open files: what is written together, in which order, and where they end."""
 
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from lakehouse.checkpoints import CHECKPOINT_LINES, origin_of
 from lakehouse.layout import Layout, write_all
 from lakehouse.ledger import LedgerChain
-from lakehouse.ledger_format import LEDGERED
+from lakehouse.ledger_format import LEDGERED, LedgerType
+from lakehouse.ledger_key import Signer
 from lakehouse.records import AnyLine
 
 if TYPE_CHECKING:
@@ -18,30 +22,79 @@ ANCHOR_LINES: Final = 1_000  # how many lines of the log may go without an ancho
 Pending = tuple[int, AnyLine, bytes]  # number, line, raw bytes without newline
 
 
-class RecordFiles:
-    """Both files open for appending, and everything that runs with their ends. One thread at a time.
+class _Appended:
+    """One file open for appending; nobody else may change it meanwhile."""
 
-    After an `OSError` nothing may be written again: what is on disk is then not known.
+    def __init__(self, path: Path, *, sync: bool) -> None:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._descriptor = os.open(path, flags, 0o644)
+        self.size = os.fstat(self._descriptor).st_size
+        self.sync = sync
+
+    def put(self, data: bytes) -> None:
+        """Write, and return when it is on disk if that is asked for. Raises `OSError`."""
+        status = os.fstat(self._descriptor)
+        if status.st_nlink == 0:
+            raise OSError("the file is not as it was left: it was removed")
+        if status.st_size != self.size:
+            raise OSError(f"the file is not as it was left: {status.st_size} bytes instead of {self.size}")
+        write_all(self._descriptor, data)
+        self.size += len(data)
+        if self.sync:
+            os.fdatasync(self._descriptor)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+class RecordFiles:
+    """The files open for appending, and everything that runs with their ends. One thread at a time.
+
+    A checkpoint is written after the lines it covers, and named by the ledger's next line: what is signed is there, and what
+    was signed can be missed. After an `OSError` nothing may be written again: what is on disk is then not known.
     """
 
     def __init__(
-        self, layout: Layout, *, chain: LedgerChain, log_hash: _Hash, log_line: int, last_ts_ns: int, anchored: int, sync: bool
+        self,
+        layout: Layout,
+        *,
+        chain: LedgerChain,
+        log_hash: _Hash,
+        log_line: int,
+        last_ts_ns: int,
+        anchored: int,
+        signer: Signer,
+        origin: str | None,
+        signed: int,
     ) -> None:
-        """Open both, making them where they are missing. Raises `OSError`."""
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._ledger = os.open(layout.ledger, flags, 0o644)
-        try:
-            self._log = os.open(layout.log, flags, 0o644)
-        except OSError:
-            os.close(self._ledger)
-            raise
-        self._size = {descriptor: os.fstat(descriptor).st_size for descriptor in (self._log, self._ledger)}
+        """Open them, making them where they are missing; synced until `sync_no_more`.
+
+        `origin` None: the ledger has no line yet. `signed`: lines of the ledger under its newest checkpoint. Raises `OSError`.
+        """
+        with ExitStack() as opened:
+            self._ledger = _Appended(layout.ledger, sync=True)
+            opened.callback(self._ledger.close)
+            self._log = _Appended(layout.log, sync=True)
+            opened.callback(self._log.close)
+            self._checkpoints = _Appended(layout.checkpoints, sync=True)
+            opened.pop_all()
         self._chain = chain
         self._log_hash = log_hash
         self.log_line = log_line
         self._last_ts_ns = last_ts_ns
         self._anchored = anchored
-        self.sync = sync
+        self._signer = signer
+        self._origin = origin
+        self._signed = signed
+
+    def sync_no_more(self) -> None:
+        """Leave it to the system from now on when what is written comes to disk."""
+        self._log.sync = self._ledger.sync = self._checkpoints.sync = False
+
+    @property
+    def unsigned(self) -> int:
+        """How many lines of the ledger come after its newest checkpoint."""
+        return self._chain.records - self._signed
 
     def write(self, lines: list[Pending]) -> None:
         """Write the lines, then their ledger records: one write and one fdatasync a file, log first. Raises `OSError`."""
@@ -61,43 +114,63 @@ class RecordFiles:
 
     def _write(self, blob: bytes, last: AnyLine, ledgered: list[Pending]) -> None:
         self._log_hash.update(blob)
-        self._put(self._log, blob)
+        self._log.put(blob)
         self.log_line = last.seq
         self._last_ts_ns = last.ts_ns
-        records = self._chain.records_of(ledgered)
-        if self.log_line - self._anchored >= ANCHOR_LINES:
-            records += self._anchor()
-        if records:
-            self._put(self._ledger, records)
+        self._record(ledgered, anchor=self.log_line - self._anchored >= ANCHOR_LINES)
+
+    def _record(self, ledgered: list[Pending], *, anchor: bool) -> None:
+        """Write the records of lines and, if asked, an anchor; before them one that names a checkpoint over all there were."""
+        if not ledgered and not anchor:
+            return
+        records = self._chain.checkpoint() if self._signed and not self.unsigned else b""
+        records += self._chain.records_of(ledgered)
+        if anchor:
+            self._anchored = self.log_line
+            hashed = self._log_hash.hexdigest()
+            records += self._chain.anchor(log_line=self.log_line, log_sha256=hashed, ts_ns=self._last_ts_ns)
+        self._ledger.put(records)
 
     def begin(self, *, run_id: str, ts_ns: int) -> None:
         """Write the genesis record of a new ledger. Raises `OSError`."""
-        self._put(self._ledger, self._chain.genesis(run_id=run_id, ts_ns=ts_ns))
+        raw = self._chain.genesis(run_id=run_id, ts_ns=ts_ns)
+        self._origin = origin_of(raw.removesuffix(b"\n"))
+        self._ledger.put(raw)
 
     def add_records(self, lines: list[Pending]) -> None:
         """Write only the ledger records of lines that are in the log already. Raises `OSError`."""
-        self._put(self._ledger, self._chain.records_of(lines))
+        self._record(lines, anchor=False)
 
     def anchor(self) -> None:
         """Anchor the log as it is, unless it already is. Raises `OSError`."""
-        if self.log_line > self._anchored:
-            self._put(self._ledger, self._anchor())
+        self._record([], anchor=self.log_line > self._anchored)
+
+    def sign_when_due(self) -> None:
+        """Sign the ledger as it is, if `CHECKPOINT_LINES` of it are not. Raises `OSError`."""
+        if self.unsigned >= CHECKPOINT_LINES:
+            self.sign()
+
+    def sign(self) -> None:
+        """Sign the ledger as it is, unless it already is. Raises `OSError`."""
+        if not self.unsigned:
+            return
+        assert self._origin is not None
+        note = self._signer.note(origin=self._origin, size=self._chain.records, root=self._chain.root())
+        self._checkpoints.put(note if not self._checkpoints.size else b"\n" + note)
+        self._signed = self._chain.records
+
+    def seal(self) -> None:
+        """Sign the ledger, name the checkpoint in it, and sign that: whoever takes checkpoints away is found out.
+
+        Does nothing when that is so already. Raises `OSError`.
+        """
+        if not self.unsigned and self._chain.kind == LedgerType.CHECKPOINT:
+            return
+        self.sign()
+        self._ledger.put(self._chain.checkpoint())
+        self.sign()
 
     def close(self) -> None:
-        os.close(self._log)
-        os.close(self._ledger)
-
-    def _anchor(self) -> bytes:
-        self._anchored = self.log_line
-        return self._chain.anchor(log_line=self.log_line, log_sha256=self._log_hash.hexdigest(), ts_ns=self._last_ts_ns)
-
-    def _put(self, descriptor: int, data: bytes) -> None:
-        status = os.fstat(descriptor)
-        if status.st_nlink == 0:
-            raise OSError("the file is not as it was left: it was removed")
-        if status.st_size != self._size[descriptor]:
-            raise OSError(f"the file is not as it was left: {status.st_size} bytes instead of {self._size[descriptor]}")
-        write_all(descriptor, data)
-        self._size[descriptor] += len(data)
-        if self.sync:
-            os.fdatasync(descriptor)
+        self._log.close()
+        self._ledger.close()
+        self._checkpoints.close()

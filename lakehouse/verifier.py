@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from lakehouse.checkpoints import Checkpoint
 from lakehouse.examine import Examination, examine
 from lakehouse.layout import Layout
 from lakehouse.ledger_format import BadLine
@@ -20,6 +21,7 @@ from lakehouse.state import OwnState, own_states
 from orders.book import Book
 from orders.canonical import decimal_text
 from orders.errors import InputError
+from orders.public_keys import public_key_text
 from orders.values import Record
 
 
@@ -39,7 +41,8 @@ class VerifyReport(Record, frozen=True, kw_only=True):
     (signed units), cash, fees and financing (kind -> currency, above 0 was credited) are rebuilt from the log; all zero or
     empty when `first_bad` is in log or ledger.
     `anchored_line`: the log up to here cannot be altered without a trace in the ledger. Neither hash chain nor anchors show
-    that log and ledger were cut or rewritten together; signed checkpoints will.
+    that log and ledger were cut or rewritten together; checkpoints do, up to `signed_lines` of the ledger, to whoever lacks their
+    key. `unsigned_lines` come after. `signers`: public keys whose signatures were found good; empty where none was looked at.
     """
 
     ok: bool
@@ -50,6 +53,10 @@ class VerifyReport(Record, frozen=True, kw_only=True):
     log_lines: int
     ledger_records: int
     anchored_line: int
+    checkpoints: int
+    signed_lines: int
+    unsigned_lines: int
+    signers: tuple[str, ...]
     fills: int
     open_orders: int
     unknown_orders: int
@@ -69,20 +76,21 @@ class _Booked:
     financing: Mapping[str, Mapping[str, Decimal]]
 
 
-def verify(directory: Path) -> VerifyReport:
+def verify(directory: Path, *, trusted: Sequence[bytes] = (), kept: Sequence[Checkpoint] = ()) -> VerifyReport:
     """Check everything durable in `directory`; change nothing.
 
-    (1) log and ledger, as `lakehouse.examine`; (2) no torn tail, no fill without its record, unless a run is active or the
-    last one was killed (no `run_stop`): then it is a note, the next start mends it; (3) the state equals positions, cash, fees
-    and financing of the log up to the line it names, and no fill or financing comes after that line, with the same exception;
-    (4) what runs kept of their inputs is what the log says, and so are recorded quotes that are still there.
+    (1) log, ledger and checkpoints, as `lakehouse.examine`; each checkpoint signed by one of the public keys `trusted` (none:
+    signatures are not looked at), and those `kept` elsewhere hold as well; (2) no torn tail, no fill without its record, unless
+    a run is active or the last one was killed (no `run_stop`): then it is a note, the next start mends it; (3) the state equals
+    positions, cash, fees and financing of the log up to the line it names, and no fill or financing comes after that line, with
+    the same exception; (4) what runs kept of their inputs is what the log says, and so are recorded quotes still there.
 
     Raises `InputError` LAKEHOUSE_MISSING or NOTHING_RECORDED, `StorageError` when a file cannot be read.
     """
     layout = Layout(directory)
     if not directory.is_dir():
         raise _nothing("LAKEHOUSE_MISSING", f"a data directory {directory}", "none")
-    if not any(path.exists() for path in (layout.log, layout.ledger, layout.state)):
+    if not any(path.exists() for path in (layout.log, layout.ledger, layout.checkpoints, layout.state)):
         raise _nothing("NOTHING_RECORDED", f"a log, a ledger and a state in {directory}", "none of them")
     run_active = current_holder(layout) is not None
     try:
@@ -99,7 +107,7 @@ def verify(directory: Path) -> VerifyReport:
             books[fold.log_line] = _Booked(keeper.snapshot(), dict(keeper.fees), financing)
 
     try:
-        found = examine(layout, each=remember)
+        found = examine(layout, each=remember, trusted=trusted, kept=kept)
     except BadLine as error:
         return _bad(BadPlace(file=error.file, line=error.line, code=error.code, what=error.what), run_active=run_active)
     open_end = run_active or not found.fold.run_finished
@@ -122,6 +130,10 @@ def _tail(layout: Layout, found: Examination, *, open_end: bool) -> BadPlace | N
         if rest:
             what = f"a whole line was expected after a run that ended well, found {len(rest)} bytes without a newline"
             return BadPlace(file=path.name, line=lines + 1, code="TORN_TAIL", what=what)
+    if found.checks is not None and found.checks.torn:
+        what = f"a whole checkpoint was expected after a run that ended well, found {len(found.checks.torn)} bytes of one"
+        line = found.checks.next_line
+        return BadPlace(file=layout.checkpoints.name, line=line, code="TORN_TAIL", what=what)
     if found.missing:
         what = "its record in the ledger was expected after a run that ended well, found none"
         return BadPlace(file=layout.log.name, line=found.missing[0][0], code="LEDGER_SHORT", what=what)
@@ -205,6 +217,7 @@ def _notes(found: Examination, state: OwnState | None, *, run_active: bool, gone
             f"of log lines {found.anchored_line + 1} to {fold.log_line} the ledger hashes only what was"
             " booked, halts and recoveries"
         )
+    notes += _checkpoint_notes(found)
     if gone:
         notes.append(f"{len(gone)} batches of recorded quotes are gone, {gone[0]} first: those runs cannot be replayed")
     if fold.flattens.open is not None:
@@ -214,10 +227,27 @@ def _notes(found: Examination, state: OwnState | None, *, run_active: bool, gone
     return tuple(notes)
 
 
+def _checkpoint_notes(found: Examination) -> list[str]:
+    checks = found.checks
+    if checks is None or not found.ledger_records:
+        return []
+    notes = []
+    unsigned = found.ledger_records - checks.signed
+    if checks.torn:
+        notes.append(f"audit.checkpoints ends in {len(checks.torn)} bytes of a torn checkpoint, counted nowhere")
+    if not checks.notes:
+        notes.append(f"audit.jsonl was never signed: nothing shows if its {unsigned} lines were cut or written anew")
+    elif unsigned:
+        notes.append(
+            f"{unsigned} lines of audit.jsonl after the last checkpoint: nothing shows if they are cut off or written anew"
+        )
+    return notes
+
+
 def _report(
     bad: BadPlace | None, found: Examination, state: OwnState | None, *, run_active: bool, gone: Sequence[str] = ()
 ) -> VerifyReport:
-    fold = found.fold
+    fold, checks = found.fold, found.checks
     return VerifyReport(
         ok=bad is None,
         first_bad=bad,
@@ -227,6 +257,10 @@ def _report(
         log_lines=fold.log_line,
         ledger_records=found.ledger_records,
         anchored_line=found.anchored_line,
+        checkpoints=0 if checks is None else len(checks.notes),
+        signed_lines=0 if checks is None else checks.signed,
+        unsigned_lines=found.ledger_records - (0 if checks is None else checks.signed),
+        signers=() if checks is None else tuple(sorted(public_key_text(key) for key in checks.signers)),
         fills=fold.fill_count,
         open_orders=len(fold.open_orders),
         unknown_orders=len(fold.unknown_orders),

@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from orders.errors import InputError
+from orders.public_keys import public_key_bytes, public_key_text
 
 ENVELOPE_SIZE_MAX: Final = 100_000  # bytes
 SIGNATURES_MAX: Final = 16
-PREFIX: Final = "ed25519:"
 
 
 class _Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,22 +41,12 @@ def pre_auth_encoding(payload_type: str, payload: bytes) -> bytes:
 
 def public_text(key: Ed25519PublicKey) -> str:
     """Return a public key as it stands in a config: "ed25519:" and 32 bytes in base64."""
-    return PREFIX + base64.b64encode(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
+    return public_key_text(key.public_bytes(Encoding.Raw, PublicFormat.Raw))
 
 
 def public_key(text: str) -> Ed25519PublicKey:
     """Return the key of `public_text`. Raises `InputError` KEY_MALFORMED."""
-    try:
-        if not text.startswith(PREFIX):
-            raise ValueError
-        return Ed25519PublicKey.from_public_bytes(base64.b64decode(text.removeprefix(PREFIX), validate=True))
-    except (ValueError, binascii.Error) as error:
-        raise InputError(
-            "KEY_MALFORMED",
-            expected="a public key such as ed25519:… of 32 bytes in base64",
-            found=repr(text[:80]),
-            action="`sluice keys show NAME` prints it.",
-        ) from error
+    return Ed25519PublicKey.from_public_bytes(public_key_bytes(text))
 
 
 def sealed(payload: bytes, *, payload_type: str, signer: str, key: Ed25519PrivateKey) -> bytes:

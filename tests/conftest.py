@@ -1,5 +1,8 @@
 """Settings for the whole suite."""
 
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -25,6 +28,13 @@ FIRST = (
     "gate",
     "conformance",
 )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tests, and the processes they start, make and use no key of whoever runs them."""
+    keys = tempfile.mkdtemp(prefix="sluice-keys-")
+    os.environ["SLUICE_KEYS"] = keys
+    config.add_cleanup(lambda: shutil.rmtree(keys, ignore_errors=True))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

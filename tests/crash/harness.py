@@ -21,6 +21,7 @@ from typing import Any
 from lakehouse.layout import Layout
 from lakehouse.verifier import VerifyReport, verify
 from tests.children import END_S, child
+from tests.cut_records import cut_record
 from tests.no_egress import watched
 
 ROOT = Path(__file__).parents[2]
@@ -231,14 +232,7 @@ def copied(world: World, root: Path) -> World:
 
 def cut_after(world: World, number: int) -> None:
     """Make the record what a kill right after log line `number` leaves: later lines, their records, state, snapshots gone."""
-    log, ledger = world.layout.log, world.layout.ledger
-    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:number]))
-    kept = []
-    for raw in ledger.read_bytes().splitlines(keepends=True):
-        if json.loads(raw)["body"].get("log_line", 0) > number:
-            break
-        kept.append(raw)
-    ledger.write_bytes(b"".join(kept))
+    cut_record(world.layout, number)
     world.layout.state.unlink(missing_ok=True)
     shutil.rmtree(world.lake / "snapshots", ignore_errors=True)
     read = [line["manifest_sha256"] for line in lines_of(world) if line["type"] == "manifest" and line["decision"] == "ACCEPTED"]

@@ -110,7 +110,7 @@ def test_disk_that_fills_up_while_trading_stops_trading_and_loses_nothing(size: 
     goes_on_after_resume(world)
 
 
-@pytest.mark.parametrize("number", [6, pytest.param(8, marks=pytest.mark.slow)], ids=["a sync before the sends", "a later sync"])
+@pytest.mark.parametrize("number", [7, pytest.param(9, marks=pytest.mark.slow)], ids=["a sync before the sends", "a later sync"])
 def test_failed_sync_while_trading_stops_trading(number: int, tmp_path: Path) -> None:
     strace = shutil.which("strace")
     if strace is None:

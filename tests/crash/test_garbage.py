@@ -26,6 +26,7 @@ from tests.crash.harness import (
     sluice,
     turned,
 )
+from tests.cut_records import cut_checkpoints
 
 FLIPS = len(FIRST_MANIFEST.read_bytes()) if FULL else 10
 
@@ -135,7 +136,7 @@ def test_zero_steps_in_the_limits_are_refused_and_touch_nothing(fresh: World) ->
 
 def refuses(world: World, code: str) -> None:
     """A start and `verify` both say `code` in words, exit 1, and change nothing."""
-    files = (world.layout.log, world.layout.ledger, world.layout.state)
+    files = (world.layout.log, world.layout.ledger, world.layout.checkpoints, world.layout.state)
     before = [file.read_bytes() for file in files]
     done = sluice("shadow", str(world.config))
     assert done.returncode == 1, done
@@ -156,6 +157,8 @@ def test_bad_line_in_the_middle_of_the_log_refuses_the_start(ended: World) -> No
 
 def test_shortened_ledger_behind_a_run_that_ended_well_refuses_the_start(ended: World) -> None:
     ended.layout.ledger.write_bytes(b"".join(ended.layout.ledger.read_bytes().splitlines(keepends=True)[:5]))
+    refuses(ended, "LEDGER_CUT")
+    cut_checkpoints(ended.layout)
     refuses(ended, "LEDGER_SHORT")
 
 

@@ -77,7 +77,7 @@ def test_after_a_sync_that_failed_and_a_resume_the_target_is_reached_once(tmp_pa
     if strace is None:
         pytest.skip("strace is not installed")
     with desk(tmp_path) as made:
-        inject = "inject=fdatasync:error=EIO:when=6+"
+        inject = "inject=fdatasync:error=EIO:when=7+"
         process = made.start(prefix=(strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", inject))
         said = process.communicate(timeout=END_S)[0]
         if "ptrace" in said.lower():

@@ -21,7 +21,8 @@ from tests.live.world import Desk, desk
 
 ROUNDS = seeds("SLUICE_ROUNDS", full=200, short=1)  # each a directory, an exchange and a target of its own
 KILLS = 5 if FULL else 2  # in a round; then the engine is left alone
-LOG, LEDGER, SNAPSHOTS = ("execution_logs.jsonl",), ("audit.jsonl",), ("quotes.csv", "book.json", "market_limits.json")
+LOG, LEDGER, CHECKPOINTS = ("execution_logs.jsonl",), ("audit.jsonl",), ("audit.checkpoints",)
+SNAPSHOTS = ("quotes.csv", "book.json", "market_limits.json")
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,15 @@ class Calls:
 CALLS = {
     "log-write": Calls("write", 16, (7,), LOG),
     "log-sync": Calls("fdatasync", 14, (6,), LOG),
-    "ledger-write": Calls("write", 5, (), LEDGER),
-    "ledger-sync": Calls("fdatasync", 5, (), LEDGER),
+    "ledger-write": Calls("write", 6, (), LEDGER),
+    "ledger-sync": Calls("fdatasync", 6, (), LEDGER),
+    "checkpoint-write": Calls("write", 4, (), CHECKPOINTS),
+    "checkpoint-sync": Calls("fdatasync", 4, (), CHECKPOINTS),
     "snapshot-rename": Calls("rename", 7, (), SNAPSHOTS),
-    "fdatasync": Calls("fdatasync", 12),
+    "fdatasync": Calls("fdatasync", 17),
     "fsync": Calls("fsync", 30),
     "rename": Calls("rename", 14),
-    "write": Calls("write", 115, (87,)),  # uvloop sends by write too: both orders are sent at about 105 of the engine's thread
+    "write": Calls("write", 120, (88,)),  # uvloop sends by write too: both orders are sent at about 105 of the engine's thread
 }
 POINTS = [pytest.param(calls, number, id=f"{name}-{number}") for name, calls in CALLS.items() for number in calls.numbers()]
 SPAN_S = 4.5  # an instant of a life is drawn from this; a start to its target takes about three

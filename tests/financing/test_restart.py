@@ -13,6 +13,7 @@ import pytest
 from lakehouse.layout import Layout
 from lakehouse.state import own_states
 from lakehouse.verifier import verify
+from tests.cut_records import cut_record
 from tests.financing.made import LONG, SHORT, booked, made, watch_account
 from tests.gate.world import World, run_shadow
 
@@ -32,9 +33,7 @@ def cut(whole: World, root: Path, number: int) -> World:
     world = World(root, names=(LONG, SHORT), quotes=whole.quotes)
     world.config_path.write_text(whole.config_path.read_text().replace(str(whole.root), str(root)))
     layout = Layout(world.lakehouse)
-    layout.log.write_bytes(b"".join(layout.log.read_bytes().splitlines(keepends=True)[:number]))
-    records = layout.ledger.read_bytes().splitlines(keepends=True)
-    layout.ledger.write_bytes(b"".join(raw for raw in records if json.loads(raw)["body"].get("log_line", 0) <= number))
+    cut_record(layout, number)
     layout.state.unlink()
     return world
 

@@ -28,7 +28,7 @@ def reopened(layout, open_sync, run_id="run-2"):
 def test_first_opening_writes_the_genesis_before_any_line(layout, open_sync):
     open_sync(layout).close()
     assert layout.log.read_bytes() == b""
-    assert [json.loads(raw)["type"] for raw in layout.ledger.read_bytes().splitlines()] == ["GENESIS"]
+    assert [json.loads(raw)["type"] for raw in layout.ledger.read_bytes().splitlines()] == ["GENESIS", "CHECKPOINT"]
     assert reopened(layout, open_sync) == []
 
 
@@ -52,7 +52,7 @@ def test_fold_of_a_reopened_journal_is_the_log(record, open_sync):
 )
 def test_last_line_torn_at_a_byte_is_saved_cut_and_noted(killed, open_sync, name, every):
     path = getattr(killed, name)
-    log, ledger = killed.log.read_bytes(), killed.ledger.read_bytes()
+    log, ledger, checkpoints = killed.log.read_bytes(), killed.ledger.read_bytes(), killed.checkpoints.read_bytes()
     data = path.read_bytes()
     start = data.rindex(b"\n", 0, -1) + 1
     for cut in [*range(start + 1, len(data), every), len(data) - 1]:
@@ -60,6 +60,7 @@ def test_last_line_torn_at_a_byte_is_saved_cut_and_noted(killed, open_sync, name
             old.unlink()
         killed.log.write_bytes(log)
         killed.ledger.write_bytes(ledger)
+        killed.checkpoints.write_bytes(checkpoints)
         if name == "log":  # the last line is a fill: a crash between the two files leaves no record of it
             killed.ledger.write_bytes(ledger[: ledger.rindex(b"\n", 0, -1) + 1])
         path.write_bytes(data[:cut])
@@ -115,13 +116,15 @@ def without_line(path, number):
     ("LOG_SHORT", lambda r: r.log.unlink()),
     ("LOG_ALTERED", lambda r: r.log.write_bytes(r.log.read_bytes().replace(b'_version":"0.1.0"', b'_version":"0.1.1"'))),
     ("LEDGER_DISAGREES", lambda r: r.log.write_bytes(r.log.read_bytes().replace(b'"price":"100"', b'"price":"10"', 1))),
-    ("LEDGER_CHAIN", lambda r: r.ledger.write_bytes(r.ledger.read_bytes().replace(b'"run_id":"run-1"', b'"run_id":"run-9"'))),
+    ("LEDGER_CHAIN", lambda r: r.ledger.write_bytes(r.ledger.read_bytes().replace(b'"prev":"0', b'"prev":"1', 1))),
+    ("CHECKPOINT_ORIGIN", lambda r: r.ledger.write_bytes(r.ledger.read_bytes().replace(b'_id":"run-1"', b'_id":"run-9"'))),
     ("LEDGER_SEQ", lambda r: without_line(r.ledger, 1)),
     ("LEDGER_MISSING", lambda r: r.ledger.unlink()),
     ("LEDGER_LINE", lambda r: r.ledger.write_bytes(b"\n" + r.ledger.read_bytes())),
 ], ids=[
     "an unknown line", "an unknown version", "a gap", "the last line gone", "the last newline gone", "the log gone",
-    "a line that only the anchor hashes", "a fill", "the chain", "the genesis gone", "the ledger gone", "a blank line",
+    "a line that only the anchor hashes", "a fill", "the chain", "the genesis", "the genesis gone",
+    "the ledger gone", "a blank line",
 ])  # fmt: skip
 def test_anything_a_kill_cannot_leave_is_refused_and_nothing_is_changed(record, open_sync, code, alter):
     alter(record)

@@ -12,6 +12,7 @@ from lakehouse.lock import DataDirectoryLock
 from lakehouse.verifier import verify
 from orders.errors import InputError
 from tests.children import FULL
+from tests.cut_records import cut_checkpoints
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,8 +46,7 @@ def test_every_removed_or_doubled_line_is_found(record, name):
     path = getattr(record, name)
     whole = path.read_bytes().splitlines(keepends=True)
     missed = []
-    last = len(whole) - (1 if name == "ledger" else 0)  # the ledger's last anchor: see the next test
-    for at in range(last):
+    for at in range(len(whole)):
         for altered in (whole[:at] + whole[at + 1 :], whole[: at + 1] + whole[at:]):
             path.write_bytes(b"".join(altered))
             if verify(record.directory).ok:
@@ -54,12 +54,15 @@ def test_every_removed_or_doubled_line_is_found(record, name):
     assert missed == []
 
 
-def test_cut_anchor_is_told_as_lines_nothing_protects(record):
+def test_cut_anchor_is_found_by_the_checkpoint_and_else_told_as_lines_nothing_protects(record):
     whole = record.ledger.read_bytes().splitlines(keepends=True)
-    record.ledger.write_bytes(b"".join(whole[:-1]))
+    record.ledger.write_bytes(b"".join(whole[:-2]))
+    assert (verify(record.directory).first_bad.code, verify(record.directory).first_bad.line) == ("LEDGER_CUT", len(whole) - 1)
+    cut_checkpoints(record)
     report = verify(record.directory)
     assert report.anchored_line == 0
     assert "of log lines 1 to 10 the ledger hashes only what was booked" in report.notes[0]
+    assert "5 lines of audit.jsonl after the last checkpoint" in report.notes[1]
 
 
 def altered(record, change):
@@ -139,8 +142,9 @@ def test_ledger_more_than_one_batch_behind_is_found(layout, lines, open_sync):
     journal.close()
     whole = layout.ledger.read_bytes().splitlines(keepends=True)
     layout.ledger.write_bytes(b"".join(whole[:50]))
+    cut_checkpoints(layout)
     report = verify(layout.directory)
-    assert (report.first_bad.code, report.first_bad.line) == ("LEDGER_SHORT", 50)
+    assert (report.first_bad.code, report.first_bad.line) == ("LEDGER_SHORT", 49)
 
 
 @pytest.mark.parametrize("make", [lambda p: None, lambda p: p.mkdir()], ids=["no directory", "an empty one"])
@@ -166,9 +170,9 @@ def test_command_says_what_agrees_and_exits_0(record, capsys):
 def test_command_says_the_first_bad_line_and_exits_1(record, capsys):
     record.log.write_bytes(record.log.read_bytes().replace(b'"price":"100"', b'"price":"101"', 1))
     assert run(record.directory, as_json=False) == 1
-    assert "audit.jsonl line 2   LEDGER_DISAGREES" in capsys.readouterr().out
+    assert "audit.jsonl line 3   LEDGER_DISAGREES" in capsys.readouterr().out
     assert run(record.directory, as_json=True) == 1
-    assert json.loads(capsys.readouterr().out)["first_bad"]["line"] == 2
+    assert json.loads(capsys.readouterr().out)["first_bad"]["line"] == 3
 
 
 def test_verifier_imports_no_writer_and_nothing_heavy():

@@ -14,6 +14,7 @@ import pytest
 from analysis.replay_result import read_result
 from lakehouse.layout import Layout
 from lakehouse.lock import DataDirectoryLock
+from tests.cut_records import cut_record
 from tests.gate.world import ROOT
 from tests.replay.made import other_config
 
@@ -118,10 +119,7 @@ def test_a_missing_log_and_an_unknown_run_end_alike_in_every_command(
 
 def killed(record: Layout) -> None:
     """Take the last line away, which says that the run ended by itself, and what of the ledger speaks of it."""
-    raws = record.log.read_bytes().splitlines(keepends=True)
-    record.log.write_bytes(b"".join(raws[:-1]))
-    kept = record.ledger.read_bytes().splitlines(keepends=True)
-    record.ledger.write_bytes(b"".join(raw for raw in kept if json.loads(raw)["body"].get("log_line", 0) < len(raws)))
+    cut_record(record, record.log.read_bytes().count(b"\n") - 1)
 
 
 def test_a_run_that_goes_on_is_refused_with_three_and_says_so(record: Layout) -> None:

@@ -13,6 +13,7 @@ from analysis.replay_result import Budget, ReplayResult
 from lakehouse.layout import Layout
 from sim.recorded_run import read_run
 from sim.replay_run import compared
+from tests.cut_records import cut_record
 from tests.gate.world import BTC, World, manifest_text, quote, run_shadow
 from tests.parity.stalls import Stalls, memory, undisturbed
 from tests.parity.test_made_day import STEP_MS, made_day, manifests
@@ -59,9 +60,7 @@ def cut(world: World, root: Any, *, after: str) -> Layout:
     layout = Layout(root / "cut")
     raws = layout.log.read_bytes().splitlines(keepends=True)
     last = max(place for place, raw in enumerate(raws) if f'"type":"{after}"'.encode() in raw)
-    layout.log.write_bytes(b"".join(raws[: last + 1]))
-    records = layout.ledger.read_bytes().splitlines(keepends=True)
-    layout.ledger.write_bytes(b"".join(raw for raw in records if json.loads(raw)["body"].get("log_line", 0) <= last + 1))
+    cut_record(layout, last + 1)
     return layout
 
 

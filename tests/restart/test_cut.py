@@ -20,6 +20,7 @@ from tests.crash.harness import (
     run_to_end,
     targets_are_reached,
 )
+from tests.cut_records import cut_checkpoints
 
 TOLERANCE = Decimal("0.02")  # 20 lines left inside their bands of 0.25 % may hold the cash that one line still wants
 
@@ -116,6 +117,7 @@ def test_record_that_lacks_a_ledger_record_gets_it(world: World) -> None:
     cut_after(world, last)
     ledger = world.layout.ledger
     ledger.write_bytes(b"".join(ledger.read_bytes().splitlines(keepends=True)[:-1]))
+    cut_checkpoints(world.layout)
     new = restarted(world)
     assert of(new, "recovery")[0]["cause"] == "LEDGER_BEHIND"
 

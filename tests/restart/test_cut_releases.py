@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Iterable
 from decimal import Decimal
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from lakehouse.verifier import verify
+from tests.cut_records import cut_record
 from tests.engine.test_in_flight_traded import LESS_OF_A, met
 from tests.engine.test_in_flight_traded import A as FIRST_A
 from tests.engine.test_in_flight_traded import B as FIRST_B
@@ -26,10 +26,7 @@ def cut(world: World, before: Callable[[Line], bool], manifest: Path, *, nth: in
     """Leave what a kill before that line leaves, the manifest of the hour in place, and prices for a later hour."""
     lines = world.lines()
     number = [line["seq"] for line in lines if before(line)][nth]
-    log, ledger = world.layout.log, world.layout.ledger
-    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[: number - 1]))
-    kept = [raw for raw in ledger.read_bytes().splitlines(keepends=True) if json.loads(raw)["body"].get("log_line", 0) < number]
-    ledger.write_bytes(b"".join(kept))
+    cut_record(world.layout, number - 1)
     world.layout.state.unlink(missing_ok=True)
     shutil.rmtree(world.lakehouse / "snapshots", ignore_errors=True)
     world.install(manifest.read_text())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from lakehouse.verifier import verify
+from tests.cut_records import cut_record
 from tests.flatten.made import quiet_world
 from tests.gate.world import DAY_NS, ETH, MS, World, manifest_text, run_shadow
 from tests.venues.test_no_size import day
@@ -16,14 +16,7 @@ from tests.venues.test_no_size import day
 
 def cut_after(world: World, number: int) -> None:
     """Leave of the record what a kill right after log line `number` leaves."""
-    log, ledger = world.layout.log, world.layout.ledger
-    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:number]))
-    kept = []
-    for raw in ledger.read_bytes().splitlines(keepends=True):
-        if json.loads(raw)["body"].get("log_line", 0) > number:
-            break
-        kept.append(raw)
-    ledger.write_bytes(b"".join(kept))
+    cut_record(world.layout, number)
     world.layout.state.unlink(missing_ok=True)
 
 
