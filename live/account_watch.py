@@ -55,11 +55,13 @@ class AccountWatch:
         """Return what parts before anything is traded, in words; empty when all is known and agrees."""
         while any(track.unknown for track in self._account.tracks.living()):  # the resolver halts where it takes too long
             await asyncio.sleep(POLL_S)
-        foreign = await self._strangers()
+        foreign = (*await self._strangers(), *await self._account.objections())
         while (parted := await self._settled()) is None:
             pass  # the run's own time to start bounds this
         words = (*foreign, *(one.words for one in parted))
         self._written("break" if words else "clean", "; ".join(words) or "at the start")
+        if not words:
+            await self._account.conclude()
         return words
 
     async def run(self, every_s: float) -> None:
@@ -82,6 +84,8 @@ class AccountWatch:
         if bool(parted) is not self._locked or not parted:
             self._written("break" if parted else "clean", "; ".join(one.words for one in parted) or when)
         self._locked = bool(parted)
+        if not parted:
+            await self._account.conclude()
         return parted
 
     def parted(self) -> tuple[Difference, ...]:

@@ -70,6 +70,13 @@ class CcxtAccount:
         """See `LiveAccount`: the amounts that were told last."""
         return {code: held.free + held.locked for code, held in self._client.balances.holdings.items()}
 
+    async def objections(self) -> tuple[str, ...]:
+        """See `LiveAccount`: none. The account's key may cancel whatever is its own."""
+        return ()
+
+    async def conclude(self) -> None:
+        """See `LiveAccount`: nothing. The venue is asked for each order by our id, and forgets none."""
+
     async def cancel_stranger(self, venue_order_id: str, symbol: str) -> str:
         """See `LiveAccount`."""
         return await self._client.api.cancel_by_venue_id(venue_order_id, symbol)

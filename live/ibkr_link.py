@@ -29,8 +29,10 @@ from venues.ibkr.lookups import Look
 from venues.ibkr.reach import first_look
 from venues.ibkr.sweep import LOOK_S, SETTLE_S
 from venues.limits_check import limits_differences
+from venues.order_tracks import Track
 from venues.swept import Swept
 
+AGAIN_S: Final = 1.0  # between two looks for an order that is nowhere
 READ_S: Final = 0.5  # between two questions for positions and cash; TWS takes fifty messages a second, and few of the account
 
 
@@ -64,6 +66,37 @@ class IbkrAccount:
     def holdings(self) -> Mapping[str, Decimal]:
         """See `LiveAccount`: by the last answer."""
         return self._held
+
+    async def objections(self) -> tuple[str, ...]:
+        """See `LiveAccount`: orders that another client id placed can neither be cancelled nor followed."""
+        held, _ = await self._client.lookups.look()
+        foreign = [
+            track.client_order_id
+            for track in self.tracks.living()
+            if track.client_order_id in held.get("open", ()) and self._client.news.order_id(track.client_order_id) is None
+        ]
+        return tuple(
+            f"FOREIGN_CLIENT_ID: order {order_id} works under another client id of TWS, which alone can cancel it"
+            for order_id in sorted(foreign)
+        )
+
+    async def conclude(self) -> None:
+        """See `LiveAccount`. TWS' lists begin at midnight: an order that ended before, with nobody here, is in none of them."""
+        gone = await self._absent()
+        if gone:
+            await asyncio.sleep(AGAIN_S)
+            gone = [track for track in await self._absent() if track in gone]
+        for track in gone:
+            words = f"order {track.client_order_id} of {track.symbol} works no more, and TWS has forgotten how it ended"
+            self._client.forgotten(track, f"{words}; no fill is missing")
+
+    async def _absent(self) -> list[Track]:
+        """Return orders TWS once had and has in none of its lists; none where it did not answer all of them."""
+        known = [track for track in self.tracks.living() if track.accepted and not track.gap]
+        held, look = await self._client.lookups.look()
+        if look is not Look.ANSWERED:
+            return []
+        return [track for track in known if not track.ended and not any(track.client_order_id in ids for ids in held.values())]
 
     async def cancel_stranger(self, venue_order_id: str, symbol: str) -> str:
         """See `LiveAccount`: refused, as the config's check has said."""

@@ -43,6 +43,14 @@ class LiveAccount(Protocol):
         """Return what the account holds by the names of `orders.reconcile.asset_code` and by currency, in signed units."""
         ...
 
+    async def objections(self) -> tuple[str, ...]:
+        """Return what of our own working orders forbids trading, in words, by the venue's last lists."""
+        ...
+
+    async def conclude(self) -> None:
+        """The account holds what the book says: end orders of ours that the venue has forgotten, which cannot have filled."""
+        ...
+
     async def cancel_stranger(self, venue_order_id: str, symbol: str) -> str:
         """Ask for the cancel of an order that nobody here sent; return "" or why it could not be asked."""
         ...

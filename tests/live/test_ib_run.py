@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.ib_world import AAPL, IbDesk, ib_desk
-from tests.live.invariants import whole
+from tests.live.invariants import reached, whole
 
 NIGHTS: list[tuple[str, Callable[[IbDesk], None], Callable[[IbDesk], None]]] = [
     ("1100 and 1102", lambda made: made.venue.lose_ib(), lambda made: made.venue.regain_ib()),
@@ -80,3 +80,48 @@ def test_shares_sold_by_somebody_else_lock_the_venue_and_refuse_the_next_start(t
         assert process.returncode == 1, said
         assert "RECONCILIATION_BREAK" in said
         assert len(made.ids()) == orders
+
+
+def test_orders_of_another_client_id_refuse_the_start(tmp_path: Path) -> None:
+    with ib_desk(tmp_path, resting=True) as made:
+        process = made.start()
+        made.until(lambda: len(made.working()) == 2, process)
+        made.end(process)
+        made.change("client_id = 7", "client_id = 8")
+        process = made.start()
+        said = process.communicate(timeout=60)[0]
+        assert process.returncode == 1, said
+        assert "FOREIGN_CLIENT_ID" in said
+        assert made.working() == [], "a run that ends halted cancels whatever is ours, under the id that can"
+
+
+def test_what_ended_unfilled_and_was_forgotten_over_midnight_ends_here_too(tmp_path: Path) -> None:
+    with ib_desk(tmp_path, resting=True) as made:
+        process = made.start()
+        made.until(lambda: len(made.working()) == 2, process)
+        made.end(process)
+        for order_id in made.working():
+            made.venue.end(order_id)
+        made.venue.next_day()
+        made.change('schedule = "slow"\n', "")
+        process = made.start()
+        made.until(lambda: [line["code"] for line in made.of("alarm")].count("ORDER_FORGOTTEN") == 2, process)
+        made.until(lambda: reached(made), process)
+        made.end(process)
+        assert sum(order.works for order in made.venue.truth().orders) == 0
+        whole(made)
+
+
+def test_what_filled_and_was_forgotten_over_midnight_refuses_the_start(tmp_path: Path) -> None:
+    with ib_desk(tmp_path, resting=True) as made:
+        process = made.start()
+        made.until(lambda: len(made.working()) == 2, process)
+        made.end(process)
+        made.venue.quote("AAPL", "200.00", "200.02")
+        made.venue.next_day()
+        process = made.start()
+        said = process.communicate(timeout=60)[0]
+        assert process.returncode == 1, said
+        assert "RECONCILIATION_BREAK" in said
+        assert "ORDER_FORGOTTEN" not in said
+        assert AAPL.symbol in said

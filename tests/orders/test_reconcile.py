@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orders.reconcile import differences, strangers, tolerances
-from tests.gate.world import CRYPTO, World
+from sentinel.locks import locked_instruments
+from tests.gate.world import CRYPTO, World, shares
 
 D = Decimal
 TOLERANCE = {"USDT": D("0.01"), "BTC": D("0.00001")}
@@ -56,3 +57,15 @@ def test_tolerances_are_the_steps_of_what_may_be_traded(tmp_path: object) -> Non
     allowed = tolerances("BINANCE", listings=inputs.listings, limits=inputs.market_limits)
     assert allowed == {"USDT": D("0.01"), **{name.base: D(name.step) for name in CRYPTO}}
     assert tolerances("OKX", listings=inputs.listings, limits=inputs.market_limits) == {}
+
+
+def test_a_share_is_held_by_its_symbol_and_to_the_unit(tmp_path: object) -> None:
+    _, inputs = World(tmp_path, names=shares(2)).write().load()  # type: ignore[arg-type]
+    allowed = tolerances("US", listings=inputs.listings, limits=inputs.market_limits)
+    assert allowed == {"USD": D("0.01"), "NYSE:S000": D(0), "NYSE:S001": D(0)}
+    parted = differences(expected={"NYSE:S000": D(10)}, found={"NYSE:S000": D(9), "IB:42": D(3)}, tolerance=allowed)
+    assert [one.words for one in parted] == ["NYSE:S000 10 in the book, 9 at the venue: -1 (tolerance 0)"]
+    listed = {symbol: inputs.listings[symbol] for symbol in inputs.market_limits}
+    assert locked_instruments(parted, venue="US", listings=listed).keys() == {"S000.US"}
+    cash = differences(expected={"USD": D(5)}, found={"USD": D(4)}, tolerance=allowed)
+    assert locked_instruments(cash, venue="US", listings=listed).keys() == {"S000.US", "S001.US"}

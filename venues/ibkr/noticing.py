@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+from venues.answers import VenueStatus
 from venues.ibkr.order_errors import CLIENT_ID_TAKEN, LOST, Says
 from venues.order_tracks import Track
 
@@ -63,6 +64,11 @@ class Noticing:
 
     def _undecided(self: Any, track: Track, why: str) -> None:
         self._trouble("ORDER_UNDECIDED", f"order {track.client_order_id} of {track.symbol} is {why}", None)
+
+    def forgotten(self: Any, track: Track, words: str) -> None:
+        """An order is in no list of TWS and the account holds what the book says: it ended, and nobody was told."""
+        self._alarm("ORDER_FORGOTTEN", words)
+        self.tracks.end(track, VenueStatus.CANCELED, venue_ns=None)
 
     def spawn(self: Any, name: str, run: Callable[[], Awaitable[None]]) -> None:
         """Run beside everything else; a mistake of ours in it halts."""

@@ -1,9 +1,10 @@
 """Cancel every working order of ours at TWS until TWS itself says that none works: for a halt, by whatever process is alive.
 
 IB scopes orders by client id: only the one that placed an order can cancel it, and TWS lets one program have an id at a time. So
-the sweep takes the engine's own id, which is free once the engine is dead. Where it is not (326: an engine that is halted and
-lives, and cancels itself), the sweep looks on under another id and says what it sees. Others' orders are left and counted, so
-TWS' one word for all orders (reqGlobalCancel) is never said. What TWS tells while it does not reach IB counts for nothing.
+the sweep takes the engine's own id, which is free once the engine is dead, and for an order of ours under another id that one.
+Where it is not free (326: an engine that is halted and lives, and cancels itself), the sweep looks on and says what it sees.
+Others' orders are left and counted, so TWS' one word for all orders (reqGlobalCancel) is never said. What TWS tells while it does
+not reach IB counts for nothing.
 """
 
 from __future__ import annotations
@@ -61,13 +62,28 @@ class TwsSweep:
                 self._judge(line, ours, owns=owns)
                 if self._clock() - self._none_since >= SETTLE_S:
                     return
-                for order in ours:
-                    if owns and order.client_id == self._gateway.client_id:
-                        self._asked[str(order.client_order_id)] = None
-                        await line.cancel(order.order_id)
+                if owns:
+                    await self._cancel(line, [order for order in ours if order.client_id == self._gateway.client_id])
+                for client_id in sorted({order.client_id for order in ours} - {self._gateway.client_id}):
+                    await self._cancel_as(client_id, [order for order in ours if order.client_id == client_id])
                 await asyncio.sleep(LOOK_S)
                 if ours and not owns:
                     return
+
+    async def _cancel(self, line: PlainLine, orders: list[Working]) -> None:
+        for order in orders:
+            self._asked[str(order.client_order_id)] = None
+            await line.cancel(order.order_id)
+
+    async def _cancel_as(self, client_id: int, orders: list[Working]) -> None:
+        """Cancel orders of ours that a run placed under another client id, unless a program has it."""
+        try:
+            async with asyncio.timeout(ASK_S), plain_line(self._gateway.port, connect_s=ASK_S) as line:
+                await line.open(client_id)
+                await self._cancel(line, orders)
+                await line.working()  # TWS takes requests in their order: the cancels are with it
+        except ClientIdTaken as error:
+            self._words += f"; {error}"
 
     async def _opened(self, closing: AsyncExitStack) -> tuple[PlainLine, bool]:
         """Return a line and whether it has the engine's client id. Raises `ValueError` for another account."""
@@ -90,11 +106,8 @@ class TwsSweep:
             self._none_since = min(self._none_since, self._clock())
         else:
             self._none_since = float("inf")
-            foreign = sorted({order.client_id for order in ours} - {self._gateway.client_id})
             self._words = f"{len(ours)} worked at the last look"
-            if foreign:
-                self._words += f", some of client id {', '.join(map(str, foreign))}, which alone can cancel them"
-            elif not owns:
+            if not owns:
                 self._words += f"; client id {self._gateway.client_id} is in use, and it alone can cancel them"
 
 
