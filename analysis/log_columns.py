@@ -47,7 +47,7 @@ PRICES: Final = frozenset(
 )
 QUANTITIES: Final = frozenset(["quantity", "order_quantity", "filled_quantity", "multiplier", "held_quantity"])
 MONIES: Final = frozenset(["fee", "amount", "rate"])
-NOTIONALS: Final = frozenset(["notional_quote", "basis"])
+NOTIONALS: Final = frozenset(["notional_quote", "basis", "amount_base", "armed_base"])
 COMPUTED: Final = frozenset(
     [
         "forecast_fee_base", "notional_base", "fee_base", "wanted_quantity", "unit_value_base", "target_weight", "held_weight",
@@ -79,6 +79,7 @@ NAMES: Final[Mapping[str, str]] = {
     "fill": "fills", "intent": "intents", "verdict": "verdicts", "skip": "skips", "cancel": "cancels", "reject": "rejects",
     "ack": "acks", "send": "sends", "received": "received", "unknown": "unknowns", "plan": "plans", "manifest": "manifests",
     "cycle": "cycles", "cycle_end": "cycle_ends", "run_start": "runs", "run_stop": "run_stops", "financing": "financing",
+    "transfer": "transfers",
     "alarm": "alarms", "halt": "halts", "flatten": "flattens", "reconcile": "reconciles", "recovery": "recoveries",
     "equity": "equities", "switch": "switches",
 }  # fmt: skip

@@ -91,6 +91,8 @@ def _words(report: VerifyReport, lakehouse: Path, *, held: bool, seen: Mapping[s
         ("open", report.open_orders, "orders"),
         ("unknown", report.unknown_orders, "orders"),
     ]
+    if report.transfers:
+        counts.insert(4, ("transfers", report.transfers, "deposits and withdrawals, each with its hash in the ledger"))
     environment = report.environment or "no run yet"
     lines = [f"verified {lakehouse} ({environment}): log, ledger and state agree", ""]
     lines += [f"  {name:<10}{count:>12,}  {unit}" for name, count, unit in counts]

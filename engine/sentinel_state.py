@@ -27,7 +27,7 @@ from sentinel.armed import Armed
 from sentinel.believed import BelievedValues
 from sentinel.facts import reduces
 from sentinel.limits import SentinelLimits
-from sentinel.loss import Baseline, LossMode
+from sentinel.loss import Baseline, LossMode, with_capital
 from sentinel.repeats import REPEATED_EXECUTION
 from sentinel.running_state import RunningState
 from sentinel.standing import Reference, Standing
@@ -234,6 +234,15 @@ class SentinelState:
         return self.running.ask(
             approval, quantity=quantity, limit_price=limit_price, quote=quote, now_ns=now_ns, market_ns=market
         )
+
+    def rate(self, currency: str) -> Decimal | None:
+        """Return base currency for one unit of `currency`; None when no rate holds now."""
+        return self._valuer.rate(currency, self._clock_ns())
+
+    def transferred(self, amount_base: Decimal) -> None:
+        """Capital came (above 0) or went: what equity is held against moves with it, so that it is neither gain nor loss."""
+        if (known := self.running.baseline) is not None:
+            self.running.hold_against(with_capital(known, amount_base))
 
     def executed(self, order_id: str, context: OrderContext, *, quantity: Decimal, price: Decimal, now_ns: int) -> None:
         """A fill of ours: it is position and own fill."""

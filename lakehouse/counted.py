@@ -9,7 +9,10 @@ from collections import deque
 from decimal import Decimal
 from typing import Final
 
-from lakehouse.records import AnyLine, EquityLine, Fill, Intent, ManifestLine, Send, SwitchLine
+import msgspec
+
+from lakehouse.records import AnyLine, EquityLine, Fill, Intent, ManifestLine, Send, SwitchLine, Transfer
+from orders.canonical import decimal_text
 from orders.exact import EXACT
 
 DAY_NS: Final = 86_400 * 1_000_000_000
@@ -23,7 +26,8 @@ class Counted:
     `messages`: venue -> (UTC day of real time, send attempts of that day, cancels included). `parents`: symbol -> when its
     automatic parents were approved. `disabled`: symbol -> the line that did it. `own_fills`: symbol -> (when, price).
     `sent`: venue -> (UTC day of real time, what its submits took of the armed amount in base currency; None: not all is known).
-    `equity`: the last valuation. `newest_generated_ns`: of all accepted manifests. Turnover of the day is the fold's own.
+    `equity`: the last valuation, moved by what was deposited or withdrawn since. `newest_generated_ns`: of all accepted
+    manifests. Turnover of the day is the fold's own.
     """
 
     def __init__(self) -> None:
@@ -51,6 +55,8 @@ class Counted:
                 self.own_fills.setdefault(line.symbol, deque(maxlen=REMEMBERED)).append((line.market_ns, Decimal(line.price)))
             case EquityLine():
                 self.equity = line
+            case Transfer():
+                self._transfer(line)
             case SwitchLine():
                 self._switch(line)
             case ManifestLine():
@@ -67,6 +73,16 @@ class Counted:
         if sent is not None:
             sent = None if line.armed_base is None else EXACT.add(sent, Decimal(line.armed_base))
         self.sent[line.venue] = (known, sent)
+
+    def _transfer(self, line: Transfer) -> None:
+        """What equity is held against moves with the capital: neither a loss nor a gain."""
+        if (known := self.equity) is not None:
+            moved = Decimal(line.amount_base)
+            texts = {
+                name: decimal_text(EXACT.add(Decimal(getattr(known, name)), moved))
+                for name in ("equity_base", "day_start_base", "peak_base")
+            }
+            self.equity = msgspec.structs.replace(known, **texts)
 
     def _switch(self, line: SwitchLine) -> None:
         if line.action == "enable":

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
-from lakehouse.records import AnyLine, Fill, Financing, FlattenLine, HaltLine, Recovery
+from lakehouse.records import AnyLine, Fill, Financing, FlattenLine, HaltLine, Recovery, Transfer
 from orders.canonical import SAFE_INTEGER_MAX
 from orders.errors import RecordCorrupt
 
@@ -36,6 +36,7 @@ class LedgerType(StrEnum):
     GENESIS = "GENESIS"
     FILL = "FILL"
     FINANCING = "FINANCING"
+    TRANSFER = "TRANSFER"
     FLATTEN = "FLATTEN"
     HALT = "HALT"
     RESUME = "RESUME"
@@ -118,6 +119,15 @@ class RecoveryBody(Body, frozen=True, kw_only=True):
     saved_as: str | None
 
 
+class TransferBody(Body, frozen=True, kw_only=True):
+    currency: str
+    kind: str
+    line_hash: str
+    log_line: int
+    transfer_id: str
+    venue: str
+
+
 class AnchorBody(Body, frozen=True, kw_only=True):
     log_line: int
     log_sha256: str
@@ -141,7 +151,7 @@ class LedgerLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 RECORD_KEYS: Final = LedgerLine.__struct_fields__
-LEDGERED: Final = frozenset({Fill, Financing, FlattenLine, HaltLine, Recovery})
+LEDGERED: Final = frozenset({Fill, Financing, FlattenLine, HaltLine, Recovery, Transfer})
 _encoder = msgspec.json.Encoder()
 _decode = msgspec.json.Decoder().decode
 _sorted_encode = msgspec.json.Encoder(order="sorted").encode
@@ -171,6 +181,15 @@ def record_of(line: AnyLine, raw: bytes, *, log_line: int) -> tuple[LedgerType, 
                 line_hash=sha256(raw),
                 log_line=log_line,
                 symbol=line.symbol,
+                venue=line.venue,
+            )
+        case Transfer():
+            return LedgerType.TRANSFER, TransferBody(
+                currency=line.currency,
+                kind=line.kind,
+                line_hash=sha256(raw),
+                log_line=log_line,
+                transfer_id=line.transfer_id,
                 venue=line.venue,
             )
         case FlattenLine():

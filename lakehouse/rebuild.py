@@ -36,6 +36,7 @@ from lakehouse.records import (
     Send,
     Skip,
     SwitchLine,
+    Transfer,
     UnknownOutcome,
     VerdictLine,
 )
@@ -47,11 +48,13 @@ from orders.values import Record
 
 FillKey = tuple[str, str, str, str]  # venue, account, symbol, trade id
 FinancingKey = tuple[str, str, str]  # venue, kind, symbol or currency
+TransferKey = tuple[str, str, str]  # venue, kind, the venue's own id
 OPERATOR: Final = "operator"  # cause of a cycle that a caller outside the engine asked for
 APPROVAL_USED: Final = "APPROVAL_USED"  # a second submit or send was refused; the order itself stands
 WAITING: Final = "waiting"  # outcome of a cycle some of whose lines wait for their market to open: its manifest is not done
 WITHDRAWN: Final = "withdrawn"  # outcome of a cycle whose manifest a person flattened: it is not planned again
 INTERRUPTED: Final = "interrupted"  # outcome of a cycle that a kill cut off: its manifest is not done
+TRANSFER_KINDS: Final = ("deposit", "withdrawal")
 FINANCING_KINDS: Final = frozenset(FinancingKind)
 SUPERSEDED: Final = "superseded"  # outcome of a cycle whose orders go on in a newer manifest's, as orders in flight
 PARTIAL: Final = "partial"  # outcome of a cycle that left something over: a top-up follows, its manifest is not done
@@ -109,6 +112,7 @@ class LogFold:
     `unfinished`: the manifest whose newest cycle is open, was cut off by a kill, waits for a market or left something over;
     `done`: the one whose cycle last ended well.
     `financed_until`: the market instant up to which a key of borrow, funding or interest is booked.
+    `first_ns`: when its first run began, None for an empty log. `transfer_keys`: of every deposit and withdrawal booked.
     `counted`: what the Sentinel counts.
     `market_ns`: the latest market time of a line that is stamped in it, 0 for none. `day`: the UTC day of the last fill in market
     time, counted from 1970, -1 for none; `day_traded`: quote currency -> notional its fills traded on that day, unsigned.
@@ -117,6 +121,7 @@ class LogFold:
 
     def __init__(self) -> None:
         self.log_line = 0
+        self.first_ns: int | None = None
         self.last_ts_ns: int | None = None
         self.market_ns = 0
         self.environment: str | None = None
@@ -130,6 +135,7 @@ class LogFold:
         self.fill_count = 0
         self.last_fill_market_ns = 0
         self.financing_count = 0
+        self.transfer_keys: set[TransferKey] = set()
         self.last_booked_line = 0  # the last line that moved the book
         self.financed_until: dict[FinancingKey, int] = {}
         self.financing_from_ns: int | None = None  # where market time began in the first run that says what holding costs
@@ -177,6 +183,8 @@ class LogFold:
                 self._fill(line)
             case Financing():
                 self._financing(line)
+            case Transfer():
+                self._transfer(line)
             case Intent():
                 self._intent(line)
             case Send() | Received() | Ack() | UnknownOutcome():
@@ -232,6 +240,7 @@ class LogFold:
 
     def _start(self, line: RunStart) -> None:
         if self.run is None:
+            self.first_ns = line.ts_ns
             cash = line.starting_cash or {}
             self.keeper = BookKeeper(cash={v: {c: amount(text) for c, text in row.items()} for v, row in cash.items()})
             self.environment = line.environment
@@ -367,6 +376,21 @@ class LogFold:
         self.last_booked_line = self.log_line
         if line.symbol is not None and line.price is not None:
             self.last_marks[line.symbol] = amount(line.price)
+
+    def _transfer(self, line: Transfer) -> None:
+        """Cash moves, once for each of the venue's ids."""
+        key = (line.venue, line.kind, line.transfer_id)
+        if key in self.transfer_keys:
+            raise _corrupt("TRANSFER_TWICE", "one line for each deposit and withdrawal", f"a second one of {' '.join(key)}")
+        moved, base, fee = amount(line.amount), amount(line.amount_base), amount(line.fee)
+        if line.kind not in TRANSFER_KINDS or not moved or (moved > 0) is not (line.kind == TRANSFER_KINDS[0]) or fee < 0:
+            found = f"{line.kind} of {line.amount}, fee {line.fee}"
+            raise _corrupt("TRANSFER_AMOUNT", "a deposit above 0 or a withdrawal below 0", found)
+        if base and (base > 0) is not (moved > 0):
+            raise _corrupt("TRANSFER_AMOUNT", "amounts of one sign", f"{line.amount} worth {line.amount_base}")
+        self.transfer_keys.add(key)
+        self.keeper.apply_transfer(venue=line.venue, currency=line.currency, amount=moved)
+        self.last_booked_line = self.log_line
 
     def _finish(self, client_order_id: str, outcome: str) -> None:
         if self.open_orders.pop(client_order_id, None) is not None:

@@ -239,7 +239,8 @@ class CancelLine(Line, frozen=True, kw_only=True, gc=False, tag="cancel"):
 
 
 class Fill(Line, frozen=True, kw_only=True, gc=False, tag="fill"):
-    """One execution, keyed by (venue, account, symbol, trade_id). Positions move by these lines only, cash by financing too.
+    """One execution, keyed by (venue, account, symbol, trade_id). Positions move by these lines only; cash by financing
+    and transfers too.
 
     `attribution`: winner (engine/profile) -> its units of this fill, which sum to `quantity` exactly; negative where its own
     trade was crossed inside (`orders.attribution.split_amount`). Empty where nobody's target is behind it.
@@ -319,6 +320,23 @@ class Financing(Line, frozen=True, kw_only=True, gc=False, tag="financing"):
     assumptions_sha256: str
 
 
+class Transfer(Line, frozen=True, kw_only=True, gc=False, tag="transfer"):
+    """A deposit or withdrawal that the venue has confirmed, keyed by (venue, kind, transfer_id): cash moves by `amount`, once.
+
+    It is capital, neither cost nor result: what equity is held against moves by `amount_base` with it.
+    """
+
+    kind: str  # deposit, withdrawal
+    venue: str
+    account: str
+    transfer_id: str  # the venue's own
+    currency: str
+    amount: str  # above 0 came, below 0 went, with its fee
+    fee: str  # in currency, of the amount; 0 for none
+    amount_base: str  # amount in base currency when it was booked
+    event_ns: int  # when the venue says it was done
+
+
 class FlattenLine(Line, frozen=True, kw_only=True, gc=False, tag="flatten"):
     """A person's flatten, told twice: `stage` taken (the request is used up; durable before anything is done) and ended.
 
@@ -394,6 +412,6 @@ class Recovery(Line, frozen=True, kw_only=True, gc=False, tag="recovery"):
 
 AnyLine = (
     RunStart | RunStop | ManifestLine | CycleOpened | CycleClosed | PlanLineRecord | Skip | Intent | VerdictLine | Send | Received
-    | Ack | Reject | UnknownOutcome | CancelLine | Fill | Financing | FlattenLine | Reconcile | HaltLine | EquityLine
-    | SwitchLine | Alarm | Recovery
+    | Ack | Reject | UnknownOutcome | CancelLine | Fill | Financing | Transfer | FlattenLine | Reconcile | HaltLine
+    | EquityLine | SwitchLine | Alarm | Recovery
 )  # fmt: skip

@@ -62,6 +62,7 @@ class VerifyReport(Record, frozen=True, kw_only=True):
     unknown_orders: int
     unexplained_fills: int
     financings: int
+    transfers: int
     state_line: int | None
     positions: Mapping[str, Decimal]
     cash: Mapping[str, Mapping[str, Decimal]]
@@ -82,7 +83,7 @@ def verify(directory: Path, *, trusted: Sequence[bytes] = (), kept: Sequence[Che
     (1) log, ledger and checkpoints, as `lakehouse.examine`; each checkpoint signed by one of the public keys `trusted` (none:
     signatures are not looked at), and those `kept` elsewhere hold as well; (2) no torn tail, no fill without its record, unless
     a run is active or the last one was killed (no `run_stop`): then it is a note, the next start mends it; (3) the state equals
-    positions, cash, fees and financing of the log up to the line it names, and no fill or financing comes after that line, with
+    positions, cash, fees and financing of the log up to the line it names, and nothing that moves the book comes after it, with
     the same exception; (4) what runs kept of their inputs is what the log says, and so are recorded quotes still there.
 
     Raises `InputError` LAKEHOUSE_MISSING or NOTHING_RECORDED, `StorageError` when a file cannot be read.
@@ -167,7 +168,9 @@ def _state(
                 return bad(f"{name} {key} {expected} was expected from the log up to line {state.log_line}, found {seen}")
     last = found.fold.last_booked_line
     if last > state.log_line and not open_end:
-        return bad(f"no fill or financing after the state's log line {state.log_line} was expected, found one at {last}")
+        return bad(
+            f"no fill, financing or transfer after the state's log line {state.log_line} was expected, found one at {last}"
+        )
     return None
 
 
@@ -266,6 +269,7 @@ def _report(
         unknown_orders=len(fold.unknown_orders),
         unexplained_fills=fold.unexplained_fills,
         financings=fold.financing_count,
+        transfers=len(fold.transfer_keys),
         state_line=None if state is None else state.log_line,
         positions=dict(fold.keeper.positions),
         cash=fold.keeper.snapshot().cash,

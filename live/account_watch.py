@@ -1,7 +1,8 @@
 """Does the venue agree with us? Orders, fills, holdings and cash, at the start, every so often and at the end (control 14).
 
 At a start nothing is traded before everything that was sent is known and the account holds what the book says. Afterwards a
-difference that stays locks what it touches, and the lock goes with it. Every comparison is a line of the log.
+difference that stays locks what it touches, and the lock goes with it. Every comparison is a line of the log. What was deposited
+or withdrawn is booked first (`live.transfer_watch`): only what is left is a difference.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from decimal import Decimal
 from typing import Final
 
 from engine.config_live import ExternalOrders
+from live.transfer_watch import TransferWatch
 from live.venue_link import LiveAccount
 from orders.reconcile import Difference, differences
 from orders.values import Listing
@@ -22,8 +24,9 @@ SETTLE_S: Final = 5.0  # for what the venue has told to reach the book: fills an
 
 
 class AccountWatch:
-    """One venue of a live run. `account`: as its client knows it; `book()`: what it should hold; `tolerance`: how far
-    each may be off. `written(outcome, detail)` writes a line, `lock(why)` locks instruments by id, `halt(reason)` stops trading.
+    """One venue of a live run. `account`: as its client knows it; `book()`: what it should hold; `tolerance`: how far each may
+    be off; `transfers`: what came and went by no order. `written(outcome, detail)` writes a line, `lock(why)` locks instruments
+    by id, `halt(reason)` stops trading.
     """
 
     def __init__(
@@ -34,6 +37,7 @@ class AccountWatch:
         book: Callable[[], Mapping[str, Decimal]],
         tolerance: Mapping[str, Decimal],
         listings: Mapping[str, Listing],
+        transfers: TransferWatch,
         external: ExternalOrders,
         written: Callable[[str, str], None],
         lock: Callable[[str, Mapping[str, str]], None],
@@ -44,6 +48,7 @@ class AccountWatch:
         self._book = book
         self._tolerance = tolerance
         self._listings = listings
+        self._transfers = transfers
         self._external = external
         self._written = written
         self._lock = lock
@@ -58,7 +63,7 @@ class AccountWatch:
         foreign = (*await self._strangers(), *await self._account.objections())
         while (parted := await self._settled()) is None:
             pass  # the run's own time to start bounds this
-        words = (*foreign, *(one.words for one in parted))
+        words = (*foreign, *self._told(parted))
         self._written("break" if words else "clean", "; ".join(words) or "at the start")
         if not words:
             await self._account.conclude()
@@ -82,7 +87,7 @@ class AccountWatch:
         if parted or self._locked:
             self._lock(self.venue, locked_instruments(parted, venue=self.venue, listings=self._listings))
         if bool(parted) is not self._locked or not parted:
-            self._written("break" if parted else "clean", "; ".join(one.words for one in parted) or when)
+            self._written("break" if parted else "clean", "; ".join(self._told(parted)) or when)
         self._locked = bool(parted)
         if not parted:
             await self._account.conclude()
@@ -92,12 +97,24 @@ class AccountWatch:
         """Return what parts now, by the amounts that were told last."""
         return differences(expected=self._book(), found=self._account.holdings(), tolerance=self._tolerance)
 
+    def _told(self, parted: tuple[Difference, ...]) -> tuple[str, ...]:
+        """What parts, and why deposits and withdrawals do not explain it, in words."""
+        return (*(one.words for one in parted), self._transfers.words) if parted else ()
+
     async def _settled(self) -> tuple[Difference, ...] | None:
-        """Return what still parts after a while: what agrees for a moment, agrees. None: the venue did not say what it holds."""
+        """Book what came and went; return what still parts after a while: what agrees for a moment, agrees. None: the venue did
+        not say what it holds.
+        """
         clock = asyncio.get_running_loop().time
-        deadline, parted = clock() + SETTLE_S, None
+        deadline, parted, asked = clock() + SETTLE_S, None, False
         while clock() < deadline:
-            if await self._account.read() and not (parted := self.parted()):
+            if not await self._account.read():
+                continue
+            if not asked:
+                asked = True
+                await self._transfers.take(parted=bool(self.parted()))
+                deadline = clock() + SETTLE_S
+            if not (parted := self.parted()):
                 break
         return parted
 

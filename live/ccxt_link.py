@@ -20,7 +20,7 @@ from lakehouse.rebuild import LogFold
 from live.arming import VenueFacts
 from live.venue_link import LiveAccount, Surroundings, facts_before, words_of
 from orders.errors import ConfigError, VenueUnavailable
-from venues.answers import VenueOrder
+from venues.answers import ToldTransfers, VenueOrder
 from venues.ccxt.account_checks import require_harmless_key
 from venues.ccxt.egress import VenueClient
 from venues.ccxt.endpoint import Endpoint, parse_endpoint
@@ -31,6 +31,7 @@ from venues.ccxt.reach import reach
 from venues.ccxt.sweep import settle_s_of, sweep
 from venues.ccxt.timing import CcxtTiming
 from venues.ccxt.trading_profiles import TradingProfile, require_trading
+from venues.ccxt.transfers import transfers_of
 from venues.secrets import Redactor, VenueSecret, load_secret
 from venues.swept import Swept
 
@@ -76,6 +77,10 @@ class CcxtAccount:
 
     async def conclude(self) -> None:
         """See `LiveAccount`: nothing. The venue is asked for each order by our id, and forgets none."""
+
+    async def transfers(self, since_ns: int) -> ToldTransfers:
+        """See `LiveAccount`."""
+        return await transfers_of(self._client.api, since_ns=since_ns, now_ms=self._client.venue_clock.now_ms())
 
     async def cancel_stranger(self, venue_order_id: str, symbol: str) -> str:
         """See `LiveAccount`."""

@@ -22,6 +22,7 @@ from engine.run_config import RunConfig
 from live.arming import VenueFacts
 from live.venue_link import LiveAccount, Surroundings, facts_before
 from orders.errors import ConfigError, VenueUnavailable
+from venues.answers import ToldTransfers
 from venues.ibkr.assembly import IbkrLine
 from venues.ibkr.execution_client import IbkrExecutionClient
 from venues.ibkr.gateway import HOST, IbkrGateway, IbkrTiming, gateway
@@ -97,6 +98,10 @@ class IbkrAccount:
         if look is not Look.ANSWERED:
             return []
         return [track for track in known if not track.ended and not any(track.client_order_id in ids for ids in held.values())]
+
+    async def transfers(self, since_ns: int) -> ToldTransfers:
+        """See `LiveAccount`: TWS tells balances, and not what moved them."""
+        return ToldTransfers(items=(), problem="TWS cannot tell deposits and withdrawals")
 
     async def cancel_stranger(self, venue_order_id: str, symbol: str) -> str:
         """See `LiveAccount`: refused, as the config's check has said."""

@@ -38,6 +38,7 @@ from live.armed_now import noted, permit_of, tell_expiry
 from live.arming import ENVIRONMENT_VARIABLE, Facts, Missing, missing
 from live.dead_man import DeadMan, note_of
 from live.halted import HaltedRun, answer_halts
+from live.transfer_watch import transfer_watch
 from live.venue_link import LiveAccount, Surroundings, VenueLink, look_at
 from orders.errors import ConfigError, SluiceError
 from orders.reconcile import tolerances
@@ -238,6 +239,14 @@ class LiveRun(NodeRun):
         return AccountWatch(
             venue=venue,
             account=account,
+            transfers=transfer_watch(
+                venue,
+                account,
+                assembly,
+                fold=self._parts.fold,
+                traded={symbol: listings[symbol] for symbol in limits},
+                tell=lambda text, **facts: self.narrator.line(text, **facts),
+            ),
             book=book,
             tolerance=tolerances(venue, listings=listings, limits=limits),
             listings={symbol: listings[symbol] for symbol in limits},

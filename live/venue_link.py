@@ -21,6 +21,7 @@ from engine.trading_node import MadeNode
 from live.arming import VenueFacts
 from live.arming_file import Arming, read_arming
 from orders.errors import InputError, SluiceError
+from venues.answers import ToldTransfers
 from venues.order_tracks import OrderTracks
 from venues.secrets import Redactor
 from venues.swept import Swept
@@ -49,6 +50,10 @@ class LiveAccount(Protocol):
 
     async def conclude(self) -> None:
         """The account holds what the book says: end orders of ours that the venue has forgotten, which cannot have filled."""
+        ...
+
+    async def transfers(self, since_ns: int) -> ToldTransfers:
+        """Return the deposits and withdrawals that may have been done since an instant, and why they are not all."""
         ...
 
     async def cancel_stranger(self, venue_order_id: str, symbol: str) -> str:

@@ -1,4 +1,4 @@
-"""Book: what an account holds, in Decimal, rebuilt from fills and financing alone.
+"""Book: what an account holds, in Decimal, rebuilt from fills, financing and transfers alone.
 
 Cash is kept per venue and currency, positions per platform symbol (signed units). Capital does not move between venues.
 """
@@ -25,7 +25,7 @@ class Book(Record, frozen=True, kw_only=True):
 
 
 class BookKeeper:
-    """The running book. It moves by fills and by financing, by nothing else."""
+    """The running book. It moves by fills, financing and transfers, by nothing else."""
 
     def __init__(self, *, cash: Mapping[str, Mapping[str, Decimal]]) -> None:
         self.cash: dict[str, dict[str, Decimal]] = {venue: dict(amounts) for venue, amounts in cash.items()}
@@ -73,6 +73,11 @@ class BookKeeper:
         cash[currency] = cash.get(currency, ZERO) + amount
         booked = self.financing.setdefault(kind, {})
         booked[currency] = booked.get(currency, ZERO) + amount
+
+    def apply_transfer(self, *, venue: str, currency: str, amount: Decimal) -> None:
+        """Move cash by what was deposited (above 0) or withdrawn, its fee included (below 0)."""
+        cash = self.cash.setdefault(venue, {})
+        cash[currency] = cash.get(currency, ZERO) + amount
 
     def snapshot(self) -> Book:
         """Return a copy that later fills do not change."""

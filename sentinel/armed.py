@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Final
 
 from orders.canonical import decimal_text
-from orders.exact import exact_operators
+from orders.exact import CEILING, FRACTION_PLACES, exact_operators
 from orders.plan import Approval, Outcome, Verdict
 from orders.valuation import price_fault
 from orders.values import Quote, Record, Side
@@ -166,13 +166,17 @@ class Armed:
 
 
 def worth_base(quantity: Decimal, *, price: Decimal | None, unit: Decimal | None) -> Decimal | None:
-    """Return quantity x price x multiplier x rate in base currency; None where one is missing, not finite or not above zero."""
+    """Return quantity x price x multiplier x rate in base currency, rounded up to 12 places, as the log has it; None where one is
+    missing, not finite or not above zero.
+    """
     if price is None or unit is None:
         return None
     if not (quantity.is_finite() and price.is_finite() and unit.is_finite() and quantity > 0 and price > 0 and unit > 0):
         return None
     with exact_operators():
-        return quantity * price * unit
+        value = quantity * price * unit
+    rounded = value.quantize(FRACTION_PLACES, context=CEILING)
+    return value if rounded == value else rounded
 
 
 def notional_verdict(permit: Permit, *, sent: Decimal | None, value: Decimal | None, of: str = "", line: int = 0) -> Verdict:

@@ -52,6 +52,16 @@ def observe(known: Baseline | None, *, equity_base: Decimal, market_ns: int) -> 
     )
 
 
+def with_capital(known: Baseline, amount_base: Decimal) -> Baseline:
+    """Return the baseline after capital came (above 0) or went: start, peak and equity move by it alike."""
+    return Baseline(
+        day=known.day,
+        day_start_base=EXACT.add(known.day_start_base, amount_base),
+        peak_base=EXACT.add(known.peak_base, amount_base),
+        equity_base=EXACT.add(known.equity_base, amount_base),
+    )
+
+
 def loss_verdicts(baseline: Baseline | None, *, limits: SentinelLimits) -> tuple[LossMode, tuple[Verdict, Verdict]]:
     """Return the mode and the verdicts on day loss and drawdown; both limits are inclusive.
 

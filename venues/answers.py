@@ -67,6 +67,27 @@ class VenueBalance(Record, frozen=True, kw_only=True):
     as_of_ns: int | None
 
 
+class VenueTransfer(Record, frozen=True, kw_only=True):
+    """A deposit or withdrawal. `amount` signed, what the account moved by, `fee` >= 0 in it. `done_ns` venue time, None while it
+    is not confirmed, and where it never will be: `state` says in the venue's word what it is.
+    """
+
+    kind: str  # deposit, withdrawal
+    transfer_id: str
+    currency: str
+    amount: Decimal
+    fee: Decimal
+    done_ns: int | None
+    state: str
+
+
+class ToldTransfers(Record, frozen=True, kw_only=True):
+    """Deposits and withdrawals, whatever became of them. `problem`: why they are not all, or none, in words; "" for nothing."""
+
+    items: tuple[VenueTransfer, ...]
+    problem: str
+
+
 class Malformed(Record, frozen=True, kw_only=True):
     """An element that was not understood, and why."""
 

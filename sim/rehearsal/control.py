@@ -76,6 +76,10 @@ class Control:
                 )
             case "balance":
                 venue.set_balance(step["account"], step["asset"], free=_amount(step["free"], least=NONE))
+            case "deposit" | "withdraw":
+                return self._transfer(step)
+            case "confirm":
+                venue.confirm(int(step["number"]))
             case "order":
                 return self._order(step)
             case "cancel":
@@ -145,6 +149,20 @@ class Control:
                 "SCRIPT_ORDER_REFUSED", expected="an order the venue takes", found=placed.message, action="Mend the step."
             )
         return order_state(placed)
+
+    def _transfer(self, step: Mapping[str, Any]) -> int:
+        begun = self._venue.transfer(
+            step["account"],
+            step["asset"],
+            amount=_amount(step["amount"]),
+            deposit=step["do"] == "deposit",
+            fee=_amount(step.get("fee", "0"), least=NONE),
+            transfer_id=step.get("id"),
+            pending=bool(step.get("pending", False)),
+        )
+        if isinstance(begun, Refusal):
+            raise InputError("SCRIPT_ORDER_REFUSED", expected="that much free", found=begun.message, action="Mend the step.")
+        return begun
 
     def _cancel(self, step: Mapping[str, Any]) -> dict[str, Any]:
         done = self._venue.cancel(

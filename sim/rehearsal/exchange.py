@@ -20,12 +20,13 @@ from sim.rehearsal.listing import AVERAGE_MINUTES, Listing
 from sim.rehearsal.settlement import FeeRates, Leg, Settlement, pays
 from sim.rehearsal.state import State
 from sim.rehearsal.takes import PREVENTS_MAKER, PREVENTS_TAKER, Take, needed, plan_takes, taken
-from sim.rehearsal.values import Asked, BookChanged, Event, Moved, Order, Printed, Refusal, Reported, Status
+from sim.rehearsal.values import Asked, BookChanged, Event, Moved, Order, Printed, Refusal, Reported, Status, Transfer
 
 WOULD_MATCH: Final = Refusal(code=-2010, message="Order would immediately match and take.")
 INSUFFICIENT: Final = Refusal(code=-2010, message="Account has insufficient balance for requested action.")
 DUPLICATE: Final = Refusal(code=-2010, message="Duplicate order sent.")
 BAD_SYMBOL: Final = Refusal(code=-1121, message="Invalid symbol.")
+FIRST_TRANSFER_ID: Final = 769_800_000_000_000_001
 UNKNOWN_ORDER: Final = Refusal(code=-2011, message="Unknown order sent.")
 
 
@@ -109,6 +110,38 @@ class Exchange:
         """Deposit or withdraw until `free` is free: somebody did it by hand."""
         change = self.state.balances.set_free(account, asset, free)
         return [Moved(account=account, assets=(asset,), by_hand=change)]
+
+    def begin_transfer(
+        self, account: str, asset: str, *, amount: Decimal, fee: Decimal, deposit: bool, transfer_id: str | None, now_ms: int
+    ) -> tuple[Transfer, list[Event]] | Refusal:
+        """Begin a deposit or a withdrawal of `amount` > 0, which arrives whole; a withdrawal takes its fee too, at once."""
+        change = amount if deposit else -(amount + fee)
+        if self.state.balances.free(account, asset) + change < 0:
+            return INSUFFICIENT
+        number = len(self.state.transfers)
+        begun = Transfer(
+            number=number,
+            transfer_id=transfer_id or f"{FIRST_TRANSFER_ID + number}",
+            account=account,
+            deposit=deposit,
+            asset=asset,
+            amount=amount,
+            fee=fee,
+            begun_ms=now_ms,
+            done_ms=None,
+        )
+        self.state.put_transfer(begun)
+        return begun, [] if deposit else self.set_balance(account, asset, free=self.state.balances.free(account, asset) + change)
+
+    def end_transfer(self, number: int, *, now_ms: int) -> list[Event]:
+        """Confirm one that is pending; a deposit arrives now."""
+        begun = self.state.transfers[number]
+        assert begun.done_ms is None, "it is confirmed already"
+        self.state.put_transfer(replace(begun, done_ms=now_ms))
+        if not begun.deposit:
+            return []
+        free = self.state.balances.free(begun.account, begun.asset) + begun.amount
+        return self.set_balance(begun.account, begun.asset, free=free)
 
     def open_orders(self, account: str, symbol: str | None = None) -> list[Order]:
         """Return an account's resting orders, oldest first."""

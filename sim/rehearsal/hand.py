@@ -68,8 +68,22 @@ class Hand(ABC):
         return int(self.do("playing"))
 
     def set_balance(self, asset: str, free: str, *, account: str = MAIN) -> None:
-        """Deposit or withdraw until `free` is free."""
+        """Change a balance until `free` is free; on no list of the venue's: a coin that was lost or found."""
         self.do("balance", account=account, asset=asset, free=free)
+
+    def deposit(
+        self, asset: str, amount: str, *, account: str = MAIN, pending: bool = False, transfer_id: str | None = None
+    ) -> int:
+        """Deposit, on the venue's list, and return its number; `pending`: it arrives at `confirm`."""
+        return int(self.do("deposit", account=account, asset=asset, amount=amount, pending=pending, id=transfer_id))
+
+    def withdraw(self, asset: str, amount: str, *, fee: str = "0", account: str = MAIN, pending: bool = False) -> int:
+        """Withdraw `amount` and its fee, on the venue's list, and return its number; both are gone at once."""
+        return int(self.do("withdraw", account=account, asset=asset, amount=amount, fee=fee, pending=pending))
+
+    def confirm(self, number: int) -> None:
+        """Confirm a deposit or withdrawal that is pending."""
+        self.do("confirm", number=number)
 
     def place(self, *, account: str = MAIN, **parameters: str) -> dict[str, Any]:
         """Place an order nobody's engine sent, with Binance's parameters; on the main account it is an external order."""

@@ -21,6 +21,8 @@ DAY_MS: Final = 86_400_000
 NO_ORDER: Final = Refusal(code=-2013, message="Order does not exist.")
 SPAN_TOO_LONG: Final = Refusal(code=-1127, message="More than 24 hours between startTime and endTime.")
 
+SPAN_OF_TRANSFERS: Final = Refusal(code=-4047, message="The time between startTime and endTime should within 90 days.")
+
 type Parameters = Mapping[str, str]
 type Answer = dict[str, Any] | list[dict[str, Any]] | Refusal
 type Work = Callable[[str, Parameters], Answer]
@@ -43,6 +45,8 @@ class PrivateRest:
             ("GET", "/api/v3/myTrades"): self._my_trades,
             ("GET", "/api/v3/account"): self._account,
             ("GET", "/sapi/v1/account/apiRestrictions"): self._restrictions,
+            ("GET", "/sapi/v1/capital/deposit/hisrec"): self._deposits,
+            ("GET", "/sapi/v1/capital/withdraw/history"): self._withdrawals,
         }
 
     def add_to(self, app: web.Application) -> None:
@@ -154,6 +158,25 @@ class PrivateRest:
 
     def _restrictions(self, account: str, parameters: Parameters) -> Answer:
         return wording.api_restrictions()
+
+    def _deposits(self, account: str, parameters: Parameters) -> Answer:
+        return self._transfers(account, parameters, deposit=True)
+
+    def _withdrawals(self, account: str, parameters: Parameters) -> Answer:
+        return self._transfers(account, parameters, deposit=False)
+
+    def _transfers(self, account: str, parameters: Parameters, *, deposit: bool) -> Answer:
+        """Newest first, by when they were begun; at most 90 days may be asked for."""
+        start_ms, end_ms = int(parameters.get("startTime", 0)), int(parameters.get("endTime", 2**53))
+        if "startTime" in parameters and "endTime" in parameters and end_ms - start_ms > 90 * DAY_MS:
+            return SPAN_OF_TRANSFERS
+        chosen = [
+            each
+            for each in reversed(self._venue.exchange.state.transfers)
+            if (each.account, each.deposit) == (account, deposit) and start_ms <= each.begun_ms <= end_ms
+        ]
+        word = wording.deposit if deposit else wording.withdrawal
+        return [word(each) for each in chosen[: min(int(parameters.get("limit", LIMIT_MAX)), LIMIT_MAX)]]
 
     def _page(self, parameters: Parameters) -> tuple[int, int, int] | Refusal:
         """Return start, end and limit of a listing; at most 24 hours may lie between them."""

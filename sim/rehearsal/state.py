@@ -10,7 +10,7 @@ from typing import Final
 
 from sim.rehearsal.balances import Balances
 from sim.rehearsal.listing import Listing
-from sim.rehearsal.values import Order, Printed, Trade
+from sim.rehearsal.values import Order, Printed, Trade, Transfer
 
 FIRST_ORDER_ID: Final = 1_000_001
 FIRST_TRADE_ID: Final = 1
@@ -50,6 +50,8 @@ class State:
     balances: Balances = field(default_factory=Balances)
     order_id: int = FIRST_ORDER_ID
     trade_ids: dict[str, int] = field(default_factory=dict)
+    transfers: list[Transfer] = field(default_factory=list)
+    changed_transfers: set[int] = field(default_factory=set)
     listings: dict[str, Listing] = field(default_factory=dict)  # pairs whose filters or status somebody changed
     changed_orders: set[int] = field(default_factory=set)
     new_trades: list[Trade] = field(default_factory=list)
@@ -79,6 +81,11 @@ class State:
         self._by_order[trade.order_id].append(trade)
         self.new_trades.append(trade)
 
+    def put_transfer(self, transfer: Transfer) -> None:
+        """Keep a deposit or withdrawal as it is now; numbers count from 0 without gaps."""
+        self.transfers[transfer.number : transfer.number + 1] = [transfer]
+        self.changed_transfers.add(transfer.number)
+
     def trades_of(self, account: str, symbol: str) -> Iterator[Trade]:
         """Yield an account's trades of a pair, oldest first."""
         return (trade for trade in self.trades.get(symbol, ()) if trade.account == account)
@@ -90,6 +97,7 @@ class State:
     def forget_changes(self) -> None:
         """Begin to collect changes anew: a store has them."""
         self.changed_orders.clear()
+        self.changed_transfers.clear()
         self.new_trades.clear()
         self.new_prints.clear()
         self.balances.changed.clear()

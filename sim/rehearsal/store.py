@@ -15,7 +15,7 @@ import msgspec
 from orders.errors import InputError
 from sim.rehearsal.listing import Listing
 from sim.rehearsal.state import State
-from sim.rehearsal.values import Order, Printed, Trade
+from sim.rehearsal.values import Order, Printed, Trade, Transfer
 
 VERSION: Final = 1
 PRINTS_SHOWN_MAX: Final = 10_000  # a pair, after a restart
@@ -25,6 +25,7 @@ create table if not exists trades (symbol text, trade_id integer, order_id integ
                                    primary key (symbol, trade_id, order_id));
 create table if not exists balances (account text, asset text, free text, locked text, primary key (account, asset));
 create table if not exists prints (symbol text, trade_id integer, body blob not null, primary key (symbol, trade_id));
+create table if not exists transfers (number integer primary key, body blob not null);
 create table if not exists listings (name text primary key, body blob not null);
 create table if not exists next_ids (name text primary key, value integer not null);
 """
@@ -68,6 +69,8 @@ class Store:
                 state.order_id = value
             else:
                 state.trade_ids[name] = value
+        for (body,) in self._database.execute("select body from transfers order by number"):
+            state.put_transfer(msgspec.json.decode(body, type=Transfer))
         for (body,) in self._database.execute("select body from listings"):
             listing = msgspec.json.decode(body, type=Listing)
             state.listings[listing.name] = listing
@@ -83,7 +86,7 @@ class Store:
 
     def wipe(self) -> None:
         """Forget everything."""
-        for table in ("orders", "trades", "prints", "balances", "listings", "next_ids"):
+        for table in ("orders", "trades", "prints", "balances", "transfers", "listings", "next_ids"):
             self._database.execute(f"delete from {table}")  # names of this module alone
         self._saved = None
 
@@ -96,13 +99,15 @@ class Store:
         ids = [("order", state.order_id), *state.trade_ids.items()]
         listings = [(name, self._encode(listing)) for name, listing in state.listings.items()]
         prints = [(each.symbol, each.trade_id, self._encode(each)) for each in state.new_prints]
-        if not (orders or trades or balances) and (ids, listings) == self._saved:
+        transfers = [(number, self._encode(state.transfers[number])) for number in sorted(state.changed_transfers)]
+        if not (orders or trades or balances or transfers) and (ids, listings) == self._saved:
             return  # the feed moved a book, of which nothing is kept
         self._database.execute("begin immediate")
         self._database.executemany("insert or replace into orders values (?, ?)", orders)
         self._database.executemany("insert into trades values (?, ?, ?, ?)", trades)
         self._database.executemany("insert into prints values (?, ?, ?)", prints)
         self._database.executemany("insert or replace into balances values (?, ?, ?, ?)", balances)
+        self._database.executemany("insert or replace into transfers values (?, ?)", transfers)
         self._database.executemany("insert or replace into next_ids values (?, ?)", ids)
         self._database.executemany("insert or replace into listings values (?, ?)", listings)
         self._database.execute("commit")

@@ -29,6 +29,20 @@ class Refusal(Record, frozen=True, kw_only=True):
     status: int = 400
 
 
+class Transfer(Record, frozen=True, kw_only=True):
+    """A deposit or withdrawal. `amount` > 0 is what arrives, `fee` beside it; `done_ms` None: pending."""
+
+    number: int
+    transfer_id: str
+    account: str
+    deposit: bool
+    asset: str
+    amount: Decimal
+    fee: Decimal
+    begun_ms: int
+    done_ms: int | None
+
+
 class Asked(Record, frozen=True, kw_only=True):
     """An order as a client asked for it. `quantity` is None when a market order names `quote_quantity` instead."""
 

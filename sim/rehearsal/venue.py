@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from orders.values import Side
 from sim.rehearsal.binance_public import BinancePublic
+from sim.rehearsal.book import NONE
 from sim.rehearsal.exchange import BAD_SYMBOL, UNKNOWN_ORDER, Exchange
 from sim.rehearsal.hand import MAIN
 from sim.rehearsal.listing import Listing
@@ -120,6 +121,33 @@ class Venue:
     def set_balance(self, account: str, asset: str, *, free: Decimal) -> None:
         """Change a balance by hand."""
         self._publish(self.exchange.set_balance(account, asset, free=free))
+
+    def transfer(
+        self,
+        account: str,
+        asset: str,
+        *,
+        amount: Decimal,
+        deposit: bool,
+        fee: Decimal = NONE,
+        transfer_id: str | None = None,
+        pending: bool = False,
+    ) -> int | Refusal:
+        """Deposit or withdraw, on the venue's own list; return its number. `pending`: until `confirm`."""
+        begun = self.exchange.begin_transfer(
+            account, asset, amount=amount, fee=fee, deposit=deposit, transfer_id=transfer_id, now_ms=self.now_ms()
+        )
+        if isinstance(begun, Refusal):
+            return begun
+        transfer, events = begun
+        if not pending:
+            events = [*events, *self.exchange.end_transfer(transfer.number, now_ms=self.now_ms())]
+        self._publish(events)
+        return transfer.number
+
+    def confirm(self, number: int) -> None:
+        """Confirm a transfer that is pending."""
+        self._publish(self.exchange.end_transfer(number, now_ms=self.now_ms()))
 
     def close(self) -> None:
         """Close the memory."""

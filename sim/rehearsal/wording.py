@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from sim.rehearsal.balances import Balances
 from sim.rehearsal.listing import text
 from sim.rehearsal.settlement import FeeRates
-from sim.rehearsal.values import Moved, Order, Refusal, Reported, Trade
+from sim.rehearsal.values import Moved, Order, Refusal, Reported, Trade, Transfer
 
 ZERO: Final = text(Decimal(0))
 ACCOUNT_UID: Final = 354_937_868
@@ -187,6 +188,51 @@ def balance_events(moved: Moved, balances: Balances, *, now_ms: int) -> list[dic
         for asset in moved.assets
     ]
     return [*events, {"e": "outboundAccountPosition", "E": now_ms, "u": now_ms, "B": rows}]
+
+
+def deposit(transfer: Transfer) -> dict[str, Any]:
+    """Return a deposit as /sapi/v1/capital/deposit/hisrec has it: status 0 pending, 1 success."""
+    done = {} if transfer.done_ms is None else {"completeTime": transfer.done_ms}
+    return {
+        **_transfer_head(transfer),
+        "status": 0 if transfer.done_ms is None else 1,
+        "insertTime": transfer.begun_ms,
+        **done,
+        "confirmTimes": "1/1",
+        "unlockConfirm": 1,
+        "walletType": 0,
+    }
+
+
+def withdrawal(transfer: Transfer) -> dict[str, Any]:
+    """Return a withdrawal as /sapi/v1/capital/withdraw/history has it: status 4 processing, 6 completed; times are texts."""
+    done = {} if transfer.done_ms is None else {"completeTime": _utc(transfer.done_ms)}
+    return {
+        **_transfer_head(transfer),
+        "transactionFee": text(transfer.fee),
+        "status": 4 if transfer.done_ms is None else 6,
+        "applyTime": _utc(transfer.begun_ms),
+        **done,
+        "info": "",
+        "confirmNo": 1,
+    }
+
+
+def _transfer_head(transfer: Transfer) -> dict[str, Any]:
+    return {
+        "id": transfer.transfer_id,
+        "amount": text(transfer.amount),
+        "coin": transfer.asset,
+        "network": transfer.asset,
+        "address": "rehearsal",
+        "addressTag": "",
+        "txId": f"rehearsal-{transfer.number}",
+        "transferType": 0,
+    }
+
+
+def _utc(ms: int) -> str:
+    return datetime.fromtimestamp(ms // 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def api_restrictions() -> dict[str, Any]:

@@ -113,7 +113,7 @@ def test_a_record_with_financing_verifies_and_an_older_state_is_found(
     layout.state.write_bytes(stale)
     found = verify(layout.directory)
     assert found.first_bad is not None
-    assert "no fill or financing after the state's log line" in found.first_bad.what
+    assert "no fill, financing or transfer after the state's log line" in found.first_bad.what
 
 
 def test_a_log_begun_before_financing_existed_has_no_beginning_for_it(lines: Lines) -> None:

@@ -86,6 +86,7 @@ def test_every_type_of_the_ledger_is_documented(kind: ledger_format.LedgerType) 
         ledger_format.GenesisBody,
         ledger_format.FillBody,
         ledger_format.FinancingBody,
+        ledger_format.TransferBody,
         ledger_format.FlattenBody,
         ledger_format.HaltBody,
         ledger_format.RecoveryBody,

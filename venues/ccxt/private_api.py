@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from ccxt.base import errors
 
 from orders.values import Record
-from venues.answers import Malformed, VenueBalance, VenueFill, VenueOrder
+from venues.answers import Malformed, VenueBalance, VenueFill, VenueOrder, VenueTransfer
 from venues.ccxt.client_ids import to_venue
 from venues.ccxt.egress import VenueClient
 from venues.ccxt.outcomes import Outcome, never_left, outcome_of
-from venues.ccxt.private_parse import parse_balances, parse_fill, parse_order
+from venues.ccxt.private_parse import parse_balances, parse_fill, parse_order, parse_transfer
 from venues.ccxt.terms import Terms
 from venues.ccxt.trading_profiles import TradingProfile
 from venues.ccxt.wire import shapes, tame, urgent
@@ -169,6 +170,17 @@ class PrivateApi:
             from_ms = max(stamps) if full else end_ms + 1
         return Listed(items=tuple(found.values()), malformed=malformed)
 
+    async def transfers(self, kind: str, *, since_ms: int) -> Listed[VenueTransfer] | NoAnswer:
+        """Deposits, or withdrawals, that were begun since an instant, one page. Only where `profile.transfers`."""
+        texts = self.profile.transfers
+        assert texts is not None
+        method = texts.deposits if kind == "deposit" else texts.withdrawals
+        call = partial(getattr(self.exchange, method), None, since_ms, texts.page)
+        page = await self._list(call, partial(parse_transfer, texts=texts, kind=kind), first=False)
+        if isinstance(page, NoAnswer) or len(page.items) + page.malformed < texts.page:
+            return page
+        return NoAnswer(why=f"{texts.page} {kind}s or more: the rest was not told")
+
     async def balances(self) -> tuple[VenueBalance, ...] | NoAnswer:
         """What the account holds."""
         answer = await self._ask(self.exchange.fetch_balance, shape=dict, first=False)
@@ -212,7 +224,7 @@ class PrivateApi:
             parsed = parse(raw)
             if isinstance(parsed, Malformed):
                 malformed += 1
-                self._quarantine(parse.__name__.strip("_"), self._redact(parsed.reason)[:TEXT_MAX])
+                self._quarantine(getattr(parse, "__name__", "transfer").strip("_"), self._redact(parsed.reason)[:TEXT_MAX])
             else:
                 items.append(parsed)
         return Listed(items=tuple(items), malformed=malformed)

@@ -7,16 +7,18 @@ An element that is not understood is returned as `Malformed`, for the quarantine
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from orders.values import Side
-from venues.answers import Malformed, VenueBalance, VenueFill, VenueOrder, VenueStatus
+from venues.answers import ZERO, Malformed, VenueBalance, VenueFill, VenueOrder, VenueStatus, VenueTransfer
 from venues.ccxt.client_ids import from_venue
 from venues.ccxt.ticks import NS_PER_MS, NUMBER_MAX, number, whole
-from venues.ccxt.trading_profiles import FillTexts, OrderTexts, TradingProfile
+from venues.ccxt.trading_profiles import FillTexts, OrderTexts, TradingProfile, TransferTexts
 
 ID_MAX: Final = 64  # characters of a venue's ids
+TX_MAX: Final = 200  # of a transaction on a chain
 
 
 STATUSES: Final[Mapping[str, VenueStatus]] = {
@@ -118,6 +120,47 @@ def parse_balances(balance: Any) -> tuple[VenueBalance, ...] | Malformed:
         as_of = None if stamp is None else stamp * NS_PER_MS
         found.append(VenueBalance(currency=str(code), free=free, locked=locked, as_of_ns=as_of))
     return tuple(found)
+
+
+def parse_transfer(raw: Any, *, texts: TransferTexts, kind: str) -> VenueTransfer | Malformed:
+    """Return one unified deposit or withdrawal of ccxt. One that is confirmed and has no instant is taken as of when it began."""
+    info: Any = raw.get("info") if isinstance(raw, Mapping) else None
+    if not isinstance(raw, Mapping) or not isinstance(info, Mapping):
+        return Malformed(reason=f"a {kind} that is a {type(raw).__name__}")
+    transfer_id, currency = _id(raw.get("id")) or _long_id(raw.get("txid")), raw.get("currency")
+    amount, fee = _amount(info.get(texts.amount)), _amount(info.get(texts.fee, "0"))
+    if transfer_id is None or not _code(currency) or not amount or fee is None:
+        seen = f"{info.get(texts.amount)!r} {currency!r}, fee {info.get(texts.fee)!r}"
+        return Malformed(reason=f"{kind} {raw.get('id')!r} of {seen}")
+    confirmed = raw.get("status") == "ok"
+    done_ms = _instant_ms(info.get(texts.done)) or whole(raw.get("timestamp"))
+    if confirmed and done_ms is None:
+        return Malformed(reason=f"{kind} {transfer_id} is confirmed and has no time")
+    charged = fee if kind == "withdrawal" and texts.fee_on_top else ZERO
+    return VenueTransfer(
+        kind=kind,
+        transfer_id=transfer_id,
+        currency=str(currency),
+        amount=amount if kind == "deposit" else -(amount + charged),
+        fee=fee,
+        done_ns=done_ms * NS_PER_MS if confirmed and done_ms is not None else None,
+        state=str(raw.get("status"))[:20],
+    )
+
+
+def _instant_ms(value: Any) -> int | None:
+    """Milliseconds, or a UTC text such as 2021-04-15 12:09:16; None where it is neither."""
+    if isinstance(value, str) and "-" in value:
+        try:
+            return int(datetime.fromisoformat(value).replace(tzinfo=UTC).timestamp()) * 1_000
+        except ValueError:
+            return None
+    return whole(value)
+
+
+def _long_id(value: Any) -> str | None:
+    """The hash of a transaction, longer than an id."""
+    return value if isinstance(value, str) and 0 < len(value) <= TX_MAX and value.isascii() and value.isprintable() else None
 
 
 def _form[Texts: (OrderTexts, FillTexts)](info: Any, forms: tuple[Texts, ...]) -> Texts | None:

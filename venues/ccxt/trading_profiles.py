@@ -36,6 +36,22 @@ class FillTexts(Record, frozen=True, kw_only=True):
     venue_ms: str | None = None
 
 
+class TransferTexts(Record, frozen=True, kw_only=True):
+    """How a venue tells deposits and withdrawals: ccxt's two calls, where `info` has the exact amount and fee, and when it was
+    done (milliseconds or a UTC text; ccxt's own stamp is when it was asked for). `fee_on_top`: a withdrawal takes amount and fee
+    from the account. `span_ms`: the longest range one request covers; `page`: the most it returns.
+    """
+
+    deposits: str
+    withdrawals: str
+    amount: str
+    fee: str
+    done: str
+    fee_on_top: bool
+    span_ms: int
+    page: int
+
+
 class TradingProfile(Record, frozen=True, kw_only=True):
     """One venue's orders. Durations are the venue's own.
 
@@ -43,7 +59,8 @@ class TradingProfile(Record, frozen=True, kw_only=True):
     `closed_method`: ccxt's call for orders that have ended. `trades_span_ms`: the longest range one trades request covers;
     `trades_page`: the most it returns. `duplicate_texts`: see `outcome_of`. `withdraw_check`: ccxt's implicit call that tells
     whether the key may withdraw, with the field that says so; None: the venue cannot tell. `account_check`: likewise, the id
-    of the account. `cost_market_orders`: a market buy is given in its cost.
+    of the account. `transfers` None: nothing tells deposits and withdrawals. `cost_market_orders`: a market buy is given in its
+    cost.
     """
 
     exchange: str
@@ -62,6 +79,7 @@ class TradingProfile(Record, frozen=True, kw_only=True):
     duplicate_texts: tuple[str, ...] = ()
     withdraw_check: tuple[str, str] | None = None
     account_check: tuple[str, str] | None = None
+    transfers: TransferTexts | None = None
     user_stream: Mapping[str, Any] = {}  # arguments of ccxt.pro's authenticate
     self_match: Mapping[str, str] = {}  # parameters by which the venue itself keeps two orders of ours from meeting
     precision_mode: str = "TICK_SIZE"
@@ -108,6 +126,16 @@ BINANCE: Final = TradingProfile(
     duplicate_texts=("Duplicate order sent",),
     withdraw_check=("sapi_get_account_apirestrictions", "enableWithdrawals"),
     account_check=("private_get_account", "uid"),
+    transfers=TransferTexts(  # /sapi/v1/capital/deposit/hisrec, /withdraw/history: what is received, the fee beside it; 90 days
+        deposits="fetch_deposits",
+        withdrawals="fetch_withdrawals",
+        amount="amount",
+        fee="transactionFee",
+        done="completeTime",
+        fee_on_top=True,
+        span_ms=90 * 86_400_000,
+        page=1_000,
+    ),
     user_stream={"type": "spot"},
     self_match={"selfTradePreventionMode": "EXPIRE_TAKER"},  # the newer one goes, what rests stays as it is known
 )  # fmt: skip
