@@ -22,14 +22,13 @@ from tests.live.world import Desk, desk
 ROUNDS = seeds("SLUICE_ROUNDS", full=200, short=1)  # each a directory, an exchange and a target of its own
 KILLS = 5 if FULL else 2  # in a round; then the engine is left alone
 LOG, LEDGER, CHECKPOINTS = ("execution_logs.jsonl",), ("audit.jsonl",), ("audit.checkpoints",)
-SNAPSHOTS = ("quotes.csv", "book.json", "market_limits.json")
 
 
 @dataclass(frozen=True)
 class Calls:
     """Calls of one kind that a standard run makes; each thread's are counted apart, so the thread that makes most is hit.
 
-    `files`: only calls on these are counted, which finds those of the journal's and the snapshots' threads. `last`: one past
+    `files`: only calls on these are counted, which finds those of the journal's thread. `last`: one past
     what a run makes was tried; the full form skips a number that is not reached.
     """
 
@@ -49,7 +48,6 @@ CALLS = {
     "ledger-sync": Calls("fdatasync", 6, (), LEDGER),
     "checkpoint-write": Calls("write", 4, (), CHECKPOINTS),
     "checkpoint-sync": Calls("fdatasync", 4, (), CHECKPOINTS),
-    "snapshot-rename": Calls("rename", 7, (), SNAPSHOTS),
     "fdatasync": Calls("fdatasync", 17),
     "fsync": Calls("fsync", 30),
     "rename": Calls("rename", 14),
@@ -114,7 +112,7 @@ def test_live_killed_at_a_call_that_changes_a_file_or_sends_goes_on_and_reaches_
     if strace is None:
         pytest.skip("strace is not installed")
     with desk(tmp_path) as made:
-        only = [word for name in calls.files for word in ("-P", str(path_of(made, name)), "-P", sys.executable)]
+        only = [word for name in calls.files for word in ("-P", str(made.world.lakehouse / name), "-P", sys.executable)]
         inject = ("-e", f"trace=execve,{calls.call}", "-e", f"inject={calls.call}:signal=SIGKILL:when={number}")
         trace = tmp_path / "trace.txt"
         process = made.start("--for", "12", prefix=(strace, "-I2", "-f", "-q", "-o", str(trace), *only, *inject))
@@ -148,9 +146,3 @@ def last_words(trace: Path) -> str:
     traced = trace.read_text(errors="replace") if trace.exists() else ""
     found = re.search(rf"^{traced.partition(' ')[0]} +\+\+\+ (.*)", traced, re.MULTILINE)
     return "" if found is None else found[1]
-
-
-def path_of(made: Desk, name: str) -> Path:
-    """Where a run keeps a file of this name."""
-    lake = made.world.lakehouse
-    return lake / "snapshots" / name if name in SNAPSHOTS else lake / name
