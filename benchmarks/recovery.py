@@ -1,9 +1,9 @@
 """Start-up recovery of a live record: a log of 100,000 lines with 500 orders that were sent and never answered.
 
 One order's real lines (a live node at the rehearsal exchange on loopback) are copied under new ids, through the journal itself,
-so log and ledger are as a run leaves them: 24,875 filled orders of four lines, 500 of one intent and one send line more. Then, in a
-process each, in turn: what a start does before it asks the venue (lock and verify, open the journal with its own examination, put
-positions and open orders into a node's cache), and as a base a parse of every line by `json` and one sha256 over log and ledger.
+so log and ledger are as a run leaves them: 24,750 filled orders of four lines, and 500 of an intent and a send line. Then, in a
+process each, in turn: what a start does before it asks the venue (lock and verify, open the journal with its own examination,
+put positions and open orders into a node's cache), and as a base a parse of every line by `json` and a sha256 of both files.
 What the venue is then asked, a look-up for each open order, is not in it. A ratio is the median over rounds of the same round.
 
 Run: .venv/bin/python benchmarks/recovery.py [--lines N] [--open N] [--rounds N]

@@ -28,8 +28,8 @@ LOG, LEDGER, CHECKPOINTS = ("execution_logs.jsonl",), ("audit.jsonl",), ("audit.
 class Calls:
     """Calls of one kind that a standard run makes; each thread's are counted apart, so the thread that makes most is hit.
 
-    `files`: only calls on these are counted, which finds those of the journal's thread. `last`: one past
-    what a run makes was tried; the full form skips a number that is not reached.
+    `files`: only calls on these are counted, which finds those of the journal's thread. `last`: one past what
+    a run makes; the full form skips a number that is not reached.
     """
 
     call: str
