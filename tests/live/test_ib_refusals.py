@@ -85,3 +85,22 @@ def test_a_shadow_of_a_config_whose_prices_come_with_orders_is_refused(tmp_path:
     world = ib_config(tmp_path, make_key("alice", directory=tmp_path / "keys"), names=IbDesk.names)
     with pytest.raises(ConfigError, match="DATA_LIVE_ONLY"):
         run_shadow(world.config_path, as_json=False)
+
+
+@pytest.mark.parametrize(
+    ("request_kind", "words"),
+    [("executions", "at least one of the three queries was not answered"), ("account_summary", "no answer within 20 s")],
+    ids=["what was filled today", "what the account holds"],
+)
+def test_a_tws_that_leaves_a_question_of_the_start_unanswered_ends_the_run_halted(
+    request_kind: str, words: str, tmp_path: Path
+) -> None:
+    with ib_desk(tmp_path) as made:
+        made.venue.fault(request_kind, "swallow", times=100)
+        process = made.start()
+        said = process.communicate(timeout=60)[0]
+        assert process.returncode == 1, said
+        assert words in said
+        assert "NOT_CONNECTED" in [line["code"] for line in made.of("alarm")]
+        assert made.of("intent", "send") == []
+        assert not made.world.layout.permission.exists()
