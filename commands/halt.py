@@ -27,9 +27,9 @@ def run_halt(
 ) -> int:
     """Remove the permission to send, end and cancel what a live run has (`halt_live`), then write the halt into log and ledger.
 
-    With a run active its own journal takes the line: it finds the permission gone before its next order. A log that cannot
-    be written does not undo a halt: it is said, and the exit code stays 0. Exit 1 when the permission could not be removed, or
-    where live orders are not confirmed to be gone.
+    With a run active its own journal takes the line: it finds the permission gone before its next order. A log that cannot be
+    written, or a ledger that cannot be signed, does not undo a halt: it is said, and the exit code stays 0. Exit 1 when the
+    permission could not be removed, or where live orders are not confirmed to be gone.
     """
     layout = named_layout(directory, by=by, reason=reason)
     now_ns = time.time_ns()
@@ -42,7 +42,7 @@ def run_halt(
             recorded = True
         except LockHeld:
             problem = problem or "a run is active: it sends nothing more, and writes the halt to its own log"
-        except (StorageError, RecordCorrupt) as error:
+        except (ConfigError, StorageError, RecordCorrupt) as error:  # a config error: the key that signs the ledger
             problem = f"the halt is in force, but it is not in the log: {one_line(error)}"
     if as_json:
         facts = {"action": "halt", "halted": outcome.durable, "recorded": recorded, "by": by, "reason": reason, "note": problem}

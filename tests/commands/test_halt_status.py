@@ -72,6 +72,18 @@ def test_second_halt_keeps_the_first_reason(layout: Layout, capsys: pytest.Captu
     assert status(layout, capsys)["halt"]["by"] == "ann"
 
 
+def test_halt_by_an_account_that_cannot_sign_the_ledger_holds_and_says_so(
+    layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    halt(layout)
+    assert run(["resume", "--by", "ann", "--reason", "mended", "--lakehouse", str(layout.directory)]) == 0
+    monkeypatch.setenv("SLUICE_KEYS", str(tmp_path / "another account"))
+    assert halt(layout) == 0
+    assert not layout.permission.exists()
+    assert "the halt is in force, but it is not in the log: LEDGER_KEY_MISSING" in capsys.readouterr().err
+    assert len(logged(layout)) == 2
+
+
 def test_halt_beside_a_run_blocks_and_leaves_the_line_to_it(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
     with DataDirectoryLock(layout, run_id="a-run"):
         assert halt(layout) == 0

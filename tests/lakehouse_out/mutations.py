@@ -12,7 +12,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from lakehouse.checkpoints import Checkpoint, note_bytes, parse_notes
+from lakehouse.checkpoints import UNSIGNED_LINES_MAX, Checkpoint, note_bytes, parse_notes
 from lakehouse.layout import Layout
 from lakehouse.ledger_key import Signer
 from lakehouse.merkle import Frontier
@@ -188,6 +188,17 @@ def roll_back(long: Long, dice: random.Random) -> Mutated:
     return long.changed(long.ledger, notes.count(b"\n") + (2 if kept else 1), checkpoints=notes, file=CHECKPOINTS)
 
 
+def forget(long: Long, dice: random.Random) -> Mutated:
+    """Notes taken off the end with every line that names them, and the chain made anew: too much of it is unsigned then."""
+    kept = [note for note in long.notes if note.size < len(long.ledger) - UNSIGNED_LINES_MAX - len(long.notes)]
+    kept = kept[: dice.randrange(len(kept)) + 1]
+    size = kept[-1].size
+    rest = [raw for raw in long.ledger[size:] if b'"type":"CHECKPOINT"' not in raw]
+    notes = b"\n".join(map(note_bytes, kept))
+    lines = restamped(long.ledger[:size] + rest, size)
+    return long.changed(lines, notes.count(b"\n") + 2, checkpoints=notes, file=CHECKPOINTS)
+
+
 def wrong_key(long: Long, dice: random.Random) -> Mutated:
     """Notes, from one on, signed by somebody else, for what the ledger really is."""
     signer = Signer(Ed25519PrivateKey.from_private_bytes(dice.randbytes(32)))
@@ -206,7 +217,7 @@ def flip_note(long: Long, dice: random.Random) -> Mutated:
 
 
 MUTATORS: tuple[Callable[[Long, random.Random], Mutated], ...] = (
-    flip, edit, delete, insert, swap, duplicate, truncate, splice, restamp, rewrite, roll_back, wrong_key, flip_note,
+    flip, edit, delete, insert, swap, duplicate, truncate, splice, restamp, rewrite, roll_back, forget, wrong_key, flip_note,
 )  # fmt: skip
 
 
