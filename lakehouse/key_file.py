@@ -45,7 +45,7 @@ def make_key_file(path: Path) -> Ed25519PrivateKey | None:
             "KEY_UNWRITABLE",
             expected=f"a directory {path.parent} that can be written",
             found=error.strerror or "an I/O error",
-            action="Mend its rights, or name another directory of keys.",
+            action="Mend its rights, or name another directory: --directory of `sluice keys`, SLUICE_KEYS for all.",
         ) from error
     return key
 

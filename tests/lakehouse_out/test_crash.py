@@ -75,7 +75,7 @@ def fills_told(told: Path) -> int:
     return max([0, *(int(word) for word in told.read_text().split())])
 
 
-NUMBERS = range(1, 24) if FULL else range(1, 24, 4)
+NUMBERS = range(1, 30) if FULL else range(1, 30, 5)
 CALLS = ["write", "fdatasync", "fsync", "rename", "ftruncate"]
 
 
