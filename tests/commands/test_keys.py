@@ -85,7 +85,7 @@ def test_an_arming_is_signed_for_the_config_s_account_and_read_back(tmp_path: Pa
     [
         ("ARM_FOREIGN", {"venue": "OKX"}),
         ("KEY_MISSING", {"by": "bob"}),
-        ("CAP_EXCEEDED", {"notional": "50000.01"}),
+        ("CAP_EXCEEDED", {"notional": "500000.01"}),
         ("USAGE", {"hours": "25"}),
         ("USAGE", {"notional": "0"}),
         ("USAGE", {"notional": "nan"}),
