@@ -102,7 +102,7 @@ def run_witness(lakehouse: Path, *, by: str, into: Path, keys: Sequence[str], di
         print_json(shown | {"signing_key_held_here": same})
         return Exit.DONE
     what = "witnessed" if note is not None else "unchanged"
-    print(f"{what:<11}{size:,} lines of {lakehouse / 'audit.jsonl'}, by {by} {public_key_text(public)}, in {into}")
+    print(f"{what:<11}{size:,} lines of {Layout(lakehouse).ledger}, by {by} {public_key_text(public)}, in {into}")
     if same:
         print("           this account signs the ledger too: keep the file where it cannot write")
     return Exit.DONE

@@ -14,7 +14,7 @@ from lakehouse.checkpoints import COSIGNATURE, Checkpoint, key_id, note_bytes, s
 from lakehouse.examine import examine
 from lakehouse.layout import Layout
 from lakehouse.ledger_format import BadLine
-from orders.errors import NotYet
+from orders.errors import ConfigError, NotYet
 
 STAMP_BYTES: Final = 8
 
@@ -97,15 +97,20 @@ def _message(body: bytes, stamp_s: int) -> bytes:
 def witnessed(kept: Sequence[Checkpoint], *, names: dict[str, bytes]) -> dict[str, tuple[int, int]]:
     """Return for each witness the lines of the newest note it signed among `kept`, and when, in seconds since 1970.
 
-    Raises `BadLine` CHECKPOINT_SIGNATURE, and CHECKPOINT_SIGNER where one of `names` signed none.
+    Raises `ConfigError` USAGE where nothing was kept; `BadLine` CHECKPOINT_SIGNATURE, and CHECKPOINT_SIGNER where one of `names`
+    signed none.
     """
+    if names and not kept:
+        raise ConfigError(
+            "USAGE", expected="--kept FILE beside --witness", found="none", action="Name the file that the witness keeps."
+        )
     newest = {name: (note.size, stamp) for note in kept for name, stamp in cosignatures(note, names=names).items()}
     for name in names:
         if name not in newest:
             raise BadLine(
                 "CHECKPOINT_SIGNER",
-                file=kept[-1].file if kept else "audit.checkpoints",
-                line=kept[-1].line if kept else 1,
+                file=kept[-1].file,
+                line=kept[-1].line,
                 expected=f"a checkpoint signed by the witness {name} with the key that was named",
                 found="none",
             )

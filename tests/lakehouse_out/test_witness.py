@@ -125,6 +125,9 @@ def test_a_plain_copy_of_the_checkpoints_is_kept_too(record: Layout, tmp_path: P
     assert verified(record, "--kept", str(copy)) == 1
     assert "CHECKPOINT_SIGNATURE" in "".join(capsys.readouterr())
     assert verified(record, "--kept", str(tmp_path / "nothing")) == 2
+    assert verified(record, "--witness", f"wanda={public_key_text(bytes(range(32)))}") == 2
+    assert "--kept FILE beside --witness" in capsys.readouterr().err
+    assert verified(record, "--witness", "wanda=x") == 2
 
 
 @pytest.mark.parametrize(("alter", "code"), [
