@@ -14,6 +14,7 @@ import msgspec
 
 from analysis.contradictions import contradictions
 from analysis.cost_tree import order_costs
+from analysis.denial_costs import denial_costs
 from analysis.latency import latency_histogram, latency_stages, make_instants
 from analysis.latency_cost import latency_cost
 from analysis.log_store import LogStore
@@ -122,6 +123,7 @@ def build_report(
         *([benchmark_rows(store, trades=trades, own_are_public=not _simulated(runs))] if quotes else []),
         contradictions(store),
         refusals(store),
+        denial_costs(store),
         not_traded(store),
         *weights(store),
         price_points(store, quotes=recorded),

@@ -73,7 +73,7 @@ PARTS: Final[Mapping[str, tuple[str, str, Sequence[str]]]] = {
     "refused": (
         "What was refused?",
         "By the lakehouse's checks, by controls, by venues; and what the planner left alone.",
-        ("refusals", "not_traded", "order_ratios"),
+        ("refusals", "denials", "not_traded", "order_ratios"),
     ),
     "replays": (
         "Does the backtest say the same?",

@@ -213,7 +213,32 @@ def refused(report: Report) -> list[str]:
     if left:
         names = ("reason", "plan lines", f"notional {report.base_currency}", "first line", "first of them")
         alone = "<h3>Plan lines not traded</h3>" + html_table(names, left, left=1, words=4)
-    return [none, drawn, f"<h3>What became of the orders</h3>{ratio}" if ratio else "", alone]
+    return [none, drawn, _denials(report), f"<h3>What became of the orders</h3>{ratio}" if ratio else "", alone]
+
+
+def _denials(report: Report) -> str:
+    """What the controls held back, and what that cost or saved."""
+    rows = [
+        (
+            row["code"],
+            row["what"],
+            f"{row['orders']:,}",
+            money(row["notional_base"]),
+            UNKNOWN if row["cost_base"] is None else money(row["cost_base"]),
+            bps(row["cost_bps"], unit=""),
+            f"{row['unpriced']:,}",
+            "too few to judge" if row["too_small"] else "",
+        )
+        for row in report.table("denials")
+    ]
+    if not rows:
+        return ""
+    head = ("control", "what", "orders", f"notional {report.base_currency}", "would have made", "bp", "without a later price", "")
+    lead = (
+        "What was denied or made smaller, priced at what the market did afterwards, without fees and what the order would "
+        "itself have moved: above zero it was missed, below zero it was saved."
+    )
+    return f"<h3>What the controls held back</h3><p class='lead'>{lead}</p>{html_table(head, rows, left=2)}"
 
 
 def contradicted(report: Report) -> list[str]:

@@ -29,7 +29,7 @@ def summary_lines(report: Report) -> list[str]:
             continue
         name = ("  " if deep else "") + words_of(row["node"])
         lines.append(f"{name:<18}{bps(row['cost_bps'], unit=''):>10}{money(row['amount_base']):>16}")
-    lines += [*_markouts(report), *_benchmarks(report), *_ratios(report), *_latency(report)]
+    lines += [*_markouts(report), *_benchmarks(report), *_ratios(report), *_denials(report), *_latency(report)]
     replayed = replay_words(report.table("replays"))
     if replayed is not None:
         lines += textwrap.wrap(replayed, WIDTH, initial_indent="replay  ", subsequent_indent="        ")
@@ -82,6 +82,17 @@ def _ratios(report: Report) -> list[str]:
             "orders",
             f"{row['venue']}: {row['orders']:,} of {row['planned']:,} planned; {told}{SMALL if row['too_small'] else ''}",
         )
+    return lines
+
+
+def _denials(report: Report) -> list[str]:
+    """What the controls held back, and what that cost or saved."""
+    lines = []
+    for row in report.table("denials")[:VENUES_SHOWN]:
+        cost = "no later price" if row["cost_base"] is None else f"missed {money(row['cost_base'], report.base_currency)}"
+        told = f"{row['code']}: {row['orders']:,} {row['what']}, {money(row['notional_base'], report.base_currency)}; {cost}"
+        rate = "" if row["cost_bps"] is None else f", {bps(row['cost_bps'], signed=True)}"
+        lines += _wrapped("denied", f"{told}{rate}{' (too few to judge)' if row['too_small'] else ''}")
     return lines
 
 

@@ -20,7 +20,7 @@ from sentinel.facts import Projection, order_price, order_value_base
 from sentinel.facts import RecentApproval as RecentApproval
 from sentinel.facts import Reference as Reference
 from sentinel.facts import SentinelFacts as SentinelFacts
-from sentinel.limits import WEIGHT_ABS_MAX, SentinelLimits
+from sentinel.limits import REGIME_BAND, WEIGHT_ABS_MAX, SentinelLimits
 from sentinel.manifest_bounds import day_turnover, manifest_age, manifest_sequence
 from sentinel.regime import Exposure, judge_regime, read_regime
 
@@ -41,8 +41,12 @@ def _sum(control: str, denied: list[Verdict], nearest: str, limit: str) -> Verdi
     return tuple(denied) or (_one(control, Outcome.ALLOW, nearest or "no orders", limit),)
 
 
+def _fraction(value: Decimal, equity: Decimal) -> str:
+    return decimal_text(fraction(value, equity))
+
+
 def _part(value: Decimal, equity: Decimal) -> str:
-    return f"{decimal_text(fraction(value, equity))} of equity"
+    return f"{_fraction(value, equity)} of equity"
 
 
 # line controls
@@ -269,17 +273,19 @@ def regime_parity(projection: Projection | None, *, facts: SentinelFacts, limits
     if projection is None:
         return (_one("REGIME_PARITY", Outcome.DENY, "missing: the book cannot be valued", words),)
     equity = projection.equity
-    before = Exposure(gross=fraction(projection.gross_before, equity), net=fraction(projection.net_before, equity))
-    after = Exposure(gross=fraction(projection.gross_after, equity), net=fraction(projection.net_after, equity))
-    outcome = judge_regime(
-        regime, before=before, after=after, turbulent_gross_max=gross_max, crisis_net_long_max=limits.crisis_net_long_max
+    outcome = judge_regime(  # in base currency: a fraction would be rounded, and let pass what is above its limit by less
+        regime,
+        before=Exposure(gross=projection.gross_before, net=projection.net_before),
+        after=Exposure(gross=projection.gross_after, net=projection.net_after),
+        turbulent_gross_max=gross_max * equity,
+        crisis_net_long_max=limits.crisis_net_long_max * equity,
+        band=REGIME_BAND * equity,
     )
     source = f" by the {facts.regime_source}" if facts.regime_source else ""
     named = "" if facts.regime_name == regime.value else f" (name {facts.regime_name}, quadrant {facts.regime_quadrant})"
-    seen = (
-        f"{regime.value}{source}{named}, gross {decimal_text(before.gross)} -> {decimal_text(after.gross)}, "
-        f"net {decimal_text(before.net)} -> {decimal_text(after.net)} of equity"
-    )
+    gross = f"gross {_fraction(projection.gross_before, equity)} -> {_fraction(projection.gross_after, equity)}"
+    net = f"net {_fraction(projection.net_before, equity)} -> {_part(projection.net_after, equity)}"
+    seen = f"{regime.value}{source}{named}, {gross}, {net}"
     return (_one("REGIME_PARITY", outcome, seen, words),)
 
 

@@ -107,8 +107,10 @@ def project(plan: Plan, lines: Sequence[PlanLine], *, facts: SentinelFacts) -> P
     seen = set()
     for planned in plan.lines:
         line = chosen.get(planned.line, planned)
-        seen.add(line.symbol)
         trades = line is not planned or line.line in chosen
+        if line.symbol in seen and not trades:
+            continue  # a second line that was denied: what is held and open of its symbol is counted once
+        seen.add(line.symbol)
         before = size = ZERO
         if line.held_quantity or trades:
             if line.bid is None or line.ask is None or line.unit_value_base is None:

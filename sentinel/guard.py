@@ -21,7 +21,7 @@ from sentinel.armed import ARMED_NOTIONAL, ARMING_EXPIRED
 from sentinel.armed_lines import armed_notional, arming_expired
 from sentinel.controls import Verdicts
 from sentinel.facts import SentinelFacts as SentinelFacts
-from sentinel.facts import far_touch, project
+from sentinel.facts import far_touch, project, reduces
 from sentinel.fill_drift import FILL_DRIFT
 from sentinel.limits import SentinelLimits
 from sentinel.line_caps import MAX_ORDER_VOLUME, REDUCE_ONLY, Capped, max_order_volume, reduce_only, second_legs
@@ -223,7 +223,7 @@ def _approve(
                 reduce_only=line.reduce_only,
                 reference_price=touch,
                 unit_value_base=line.unit_value_base,
-                reduces=line.held_quantity * line.side.sign < 0,
+                reduces=reduces(line),
                 schedule=schedules.get(line.venue, AT_ONCE),
             )
         )

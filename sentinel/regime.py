@@ -32,7 +32,7 @@ class Regime(StrEnum):
 
 
 class Exposure(Record, frozen=True, kw_only=True):
-    """Gross >= 0 and signed net, as fractions of equity."""
+    """Gross >= 0 and signed net, in base currency or as fractions of equity."""
 
     gross: Decimal
     net: Decimal
@@ -68,10 +68,11 @@ def judge_regime(
     after: Exposure,
     turbulent_gross_max: Decimal,
     crisis_net_long_max: Decimal,
+    band: Decimal = REGIME_BAND,
 ) -> Outcome:
-    """Return what `regime` says to the change from `before` to `after`.
+    """Return what `regime` says to the change from `before` to `after`; all of them in one unit, such as fractions of equity.
 
-    Growth is gross, or the long part of net (net above zero), rising by more than the band of 1 % of equity; covering a
+    Growth is gross, or the long part of net (net above zero), rising by more than `band`, which is 1 % of equity; covering a
     short up to flat is none. QUIET and NORMAL allow all. TURBULENT: growth is allowed while gross after is at most
     `turbulent_gross_max`, else NEEDS_OVERRIDE. CRISIS: growth is NEEDS_OVERRIDE, and so is any rise of net at all, however
     small, that ends above `crisis_net_long_max`: steps inside the band must not add up.
@@ -79,7 +80,7 @@ def judge_regime(
     if regime in (Regime.QUIET, Regime.NORMAL):
         return Outcome.ALLOW
     long_growth = max(after.net, ZERO) - max(before.net, ZERO)
-    grows = after.gross - before.gross > REGIME_BAND or long_growth > REGIME_BAND
+    grows = after.gross - before.gross > band or long_growth > band
     if regime is Regime.TURBULENT:
         return Outcome.NEEDS_OVERRIDE if grows and after.gross > turbulent_gross_max else Outcome.ALLOW
     creeps = after.net > crisis_net_long_max and after.net > before.net

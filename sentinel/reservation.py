@@ -70,6 +70,7 @@ class Reservations:
         self._lines: dict[str, _Line] = {}
         self._open: dict[str, _Open] = {}
         self._gross = ZERO  # base currency, filled + open at its worst, over all symbols but as they were when last counted
+        self._unvalued: set[_Symbol] = set()  # of no known value: what is held or open of them is in no sum
         self._moved: set[_Symbol] = set()  # since `_gross` was counted: it is asked for half as often as something moves
         self._equity_ns: int | None = None
         self._asset_max = self._gross_max = ZERO
@@ -92,14 +93,16 @@ class Reservations:
         assert equity_base.is_finite()
         with exact_arithmetic():
             for name in positions.keys() | values.keys():
-                if name not in self._symbols:
-                    self._symbols[name] = _Symbol()
+                self._symbol(name)
             self._gross = ZERO
             self._moved.clear()
+            self._unvalued.clear()
             for name, symbol in self._symbols.items():
                 symbol.position = positions.get(name, ZERO)
                 value = values.get(name, symbol.value)
                 symbol.value = value if value is not None and value.is_finite() and value > ZERO else None
+                if symbol.value is None:
+                    self._unvalued.add(symbol)
                 symbol.gross = symbol.worst() * (symbol.value or ZERO)
                 self._gross += symbol.gross
             self._asset_max = self._limits.max_asset_exposure * equity_base
@@ -111,21 +114,19 @@ class Reservations:
         for approval in approvals:
             if approval.client_order_id in self._lines:
                 continue
-            symbol = self._symbols.get(approval.symbol)
-            if symbol is None:
-                symbol = self._symbols[approval.symbol] = _Symbol()
+            symbol = self._symbol(approval.symbol)
             self._lines[approval.client_order_id] = _Line(approval, symbol)
             self._reserved(symbol, approval.side, approval.quantity)
 
     def restore_held(self, positions: Mapping[str, Decimal]) -> None:
         """After a restart: signed units held, not valued yet."""
         for name, units in positions.items():
-            self._symbols.setdefault(name, _Symbol()).position = units
+            self._symbol(name).position = units
 
     def restore_open(self, order_id: str, *, symbol: str, side: Side, left: Decimal) -> None:
         """After a restart: this order is at its venue and may still fill `left` units; its line is gone."""
         with exact_arithmetic():
-            entry = self._symbols.setdefault(symbol, _Symbol())
+            entry = self._symbol(symbol)
             self._open[order_id] = _Open(entry, buy=side is Side.BUY, left=left, line_id="")
             self._opened(entry, side is Side.BUY, left)
 
@@ -148,6 +149,8 @@ class Reservations:
         after = units * value
         if after > self._asset_max:
             return self._denied(MAX_ASSET_EXPOSURE, f"{decimal_text(after)} base currency at worst", self._asset_words)
+        if self._unvalued and any(other.worst() for other in self._unvalued):
+            return self._denied(MAX_LEVERAGE, "value of another symbol missing", self._gross_words)
         self._count_gross()
         gross = self._gross - symbol.gross + after
         if gross > self._gross_max:
@@ -174,9 +177,7 @@ class Reservations:
 
     def fill(self, order_id: str, *, symbol: str, side: Side, quantity: Decimal) -> None:
         """Open becomes position. More than was open, or of an order that is not counted here, is position all the same."""
-        entry = self._symbols.get(symbol)
-        if entry is None:
-            entry = self._symbols[symbol] = _Symbol()
+        entry = self._symbol(symbol)
         entry.position += quantity if side is Side.BUY else -quantity
         self._moved.add(entry)
         known = self._open.get(order_id)
@@ -246,6 +247,13 @@ class Reservations:
         with exact_arithmetic():
             self._count_gross()
         return self._gross
+
+    def _symbol(self, name: str) -> _Symbol:
+        known = self._symbols.get(name)
+        if known is None:
+            known = self._symbols[name] = _Symbol()
+            self._unvalued.add(known)
+        return known
 
     def _count_gross(self) -> None:
         for symbol in self._moved:

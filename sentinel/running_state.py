@@ -114,9 +114,10 @@ class RunningState:
         """Return the verdicts on one order of an approved line, inside `exact_operators`; nothing is counted yet.
 
         RESERVATION, MAX_ASSET_EXPOSURE, MAX_LEVERAGE, MESSAGE_LIMIT, LOSS_LIMIT, MARKET_SANITY, REDUCE_ONLY, FILL_DRIFT. An order
-        of a line that reduces passes LOSS_LIMIT, MARKET_SANITY and FILL_DRIFT: a book can always be reduced.
+        of a line that reduces passes LOSS_LIMIT, MARKET_SANITY and FILL_DRIFT, as long as the position still has that much to
+        reduce: a book can always be reduced.
         """
-        reduces = approval.reduces
+        reduces = approval.reduces and self._still_reduces(approval, quantity)
         side = approval.side
         loss = self._loss_passed
         closing = self._mode is not LossMode.OPEN
@@ -143,6 +144,13 @@ class RunningState:
         """The gate lets an order of this line go: draw on its reservation and count its message."""
         self.reservations.draw(approval.client_order_id, order_id, quantity)
         self.rates.count(approval.venue, now_ns)
+
+    def _still_reduces(self, approval: Approval, quantity: Decimal) -> bool:
+        """Whether the position has so much left to reduce, beside what is open on the same side: others may have traded since."""
+        held = self._positions.get(approval.symbol, ZERO)
+        if not held.is_finite() or not (held < ZERO if approval.side is Side.BUY else held > ZERO):
+            return False
+        return quantity <= abs(held) - self.reservations.open_reducing(approval.symbol, approval.side)
 
     def _reducing(self, approval: Approval, quantity: Decimal) -> Verdict:
         held = self._positions.get(approval.symbol, ZERO)
