@@ -118,17 +118,17 @@ def account_of(read: Reading, found: FoundOrder) -> OrderAccount:
         cycle=intent.cycle if intent is not None else None if found.planned is None else found.planned.cycle,
         run_kind=kind,
         plan=_planned(found.planned, found.line),
-        gate=_gated(verdict),
+        gate=gate_stage(verdict),
         compared=compared,
         events=tuple(own.events),
         filled=own.filled if not family or parent_id is not None else sum((one.filled for one in members), Decimal(0)),
-        end=own.end(no_intent=_no_intent(found, row)),
+        end=own.end(no_intent=no_intent(found, row)),
         parent=members[0] if parent_id is not None else None,
         children=() if parent_id is not None else tuple(members),
     )
 
 
-def _no_intent(found: FoundOrder, row: Mapping[str, Any] | None) -> str:
+def no_intent(found: FoundOrder, row: Mapping[str, Any] | None) -> str:
     """Where an order without an intent stands."""
     planned = found.planned
     if planned is None or row is None:
@@ -141,40 +141,56 @@ def _no_intent(found: FoundOrder, row: Mapping[str, Any] | None) -> str:
     return "approved; no intent was written"
 
 
-def _planned(record: PlanLineRecord | None, number: int) -> Stage:
-    if record is None:
-        why = "no plan of the log has it"
+class PlanAnswers:
+    """The verdicts of one plan, grouped once, so that each of its lines is told in no more steps than there are controls.
+
+    Raises `RecordCorrupt` LOG_LINE of verdicts that are none.
+    """
+
+    def __init__(self, record: PlanLineRecord) -> None:
+        self.record = record
+        self._said: dict[str, dict[int, list[Mapping[str, Any]]]] = {}  # by control, by line of the plan
+        for verdict in record.verdicts:
+            if not {"control", "outcome", "observed", "limit", "line"} <= verdict.keys():
+                raise corrupt_line(record, "verdicts with control, outcome, observed, limit and line")
+            self._said.setdefault(verdict["control"], {}).setdefault(verdict["line"], []).append(verdict)
+        self._others = {
+            control: ", ".join(str(line) for line, verdicts in said.items() for _ in verdicts)
+            for control, said in self._said.items()
+        }
+
+    def stage(self, number: int) -> Stage:
+        """Return what the plan's controls said of its line `number`."""
+        rows: list[Answer] = []
+        for control, said in self._said.items():
+            own, whole = said.get(number, []), said.get(0, [])
+            for verdict in own or whole:
+                rows.append(_answer(control, verdict["outcome"], verdict["observed"], verdict["limit"], ORDER if own else WHOLE))
+            if not own and not whole:
+                seen = f"not this line; lines {self._others[control]} of the plan were refused or made smaller"
+                rows.append(_answer(control, Outcome.ALLOW, seen, next(iter(said.values()))[0]["limit"], OTHERS))
+        why = "a flatten follows no manifest" if FLATTEN in self._said else "no verdict of it in the plan's line"
+        record = self.record
         return Stage(
-            log_line=0, ts_ns=None, outcome="", code="", message=why, limits_sha256=None, answers=_answers(PLAN, [], why)
+            log_line=record.seq,
+            ts_ns=record.ts_ns,
+            outcome=record.decision,
+            code=record.code,
+            message=record.message,
+            limits_sha256=None,
+            answers=_answers(PLAN, rows, why),
         )
-    rows: list[Answer] = []
-    by_control: dict[str, list[Mapping[str, Any]]] = {}
-    for verdict in record.verdicts:
-        if not {"control", "outcome", "observed", "limit", "line"} <= verdict.keys():
-            raise corrupt_line(record, "verdicts with control, outcome, observed, limit and line")
-        by_control.setdefault(verdict["control"], []).append(verdict)
-    for control, said in by_control.items():
-        own = [verdict for verdict in said if verdict["line"] == number]
-        whole = [verdict for verdict in said if verdict["line"] == 0]
-        for verdict in own or whole:
-            rows.append(_answer(control, verdict["outcome"], verdict["observed"], verdict["limit"], ORDER if own else WHOLE))
-        if not own and not whole:
-            lines = ", ".join(str(verdict["line"]) for verdict in said)
-            seen = f"not this line; lines {lines} of the plan were refused or made smaller"
-            rows.append(_answer(control, Outcome.ALLOW, seen, said[0]["limit"], OTHERS))
-    why = "a flatten follows no manifest" if FLATTEN in by_control else "no verdict of it in the plan's line"
-    return Stage(
-        log_line=record.seq,
-        ts_ns=record.ts_ns,
-        outcome=record.decision,
-        code=record.code,
-        message=record.message,
-        limits_sha256=None,
-        answers=_answers(PLAN, rows, why),
-    )
 
 
-def _gated(line: VerdictLine | None) -> Stage:
+def _planned(record: PlanLineRecord | None, number: int) -> Stage:
+    if record is not None:
+        return PlanAnswers(record).stage(number)
+    why = "no plan of the log has it"
+    return Stage(log_line=0, ts_ns=None, outcome="", code="", message=why, limits_sha256=None, answers=_answers(PLAN, [], why))
+
+
+def gate_stage(line: VerdictLine | None) -> Stage:
+    """Return what the gate's controls said; None: it was never asked. Raises `RecordCorrupt` LOG_LINE."""
     if line is None:
         why = "it did not reach the gate"
         return Stage(

@@ -113,6 +113,12 @@ def _verify(given: argparse.Namespace) -> int:
     )
 
 
+def _trace(given: argparse.Namespace) -> int:
+    from commands import trace_command
+
+    return trace_command.run(given.what, lakehouse=given.lakehouse, config=given.config, as_json=given.json)
+
+
 def _status(given: argparse.Namespace) -> int:
     from commands import status
 
@@ -259,6 +265,19 @@ def parser() -> Parser:
     verify.add_argument("--kept", type=Path, metavar="FILE", help="checkpoints kept elsewhere, which it must continue")
     verify.add_argument(
         "--witness", action="append", default=[], type=witness_key, metavar="NAME=KEY", help="who must have signed some of FILE"
+    )
+    trace = _command(names, "trace", _trace, "walk from a source run to its fills and back, every hash held against the bytes")
+    trace.add_argument(
+        "what",
+        metavar="FILL|ORDER|MANIFEST|RUN",
+        help="a trade id, hash or client order id, the beginning of one, or a source run",
+    )
+    place = trace.add_mutually_exclusive_group()
+    place.add_argument(
+        "--lakehouse", type=Path, default=DEFAULT_LAKEHOUSE, metavar="DIR", help="the data directory (%(default)s)"
+    )
+    place.add_argument(
+        "--config", type=Path, metavar="FILE", help="a run config: its data directory, its source runs, its persons' keys"
     )
     status = _command(names, "status", _status, "say what runs, what is open or halted, and how old each fact is")
     halt = _command(names, "halt", _halt, "stop sending orders, now and after every restart, until `resume`")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from commands.main import run
 from lakehouse.verifier import verify
 from live.signing_keys import make_key
 from orders.canonical import sha256_hex
@@ -27,7 +28,9 @@ def approve(made: Desk, *, key: str = "alice") -> subprocess.CompletedProcess[st
     return subprocess.CompletedProcess(words, process.returncode, said)
 
 
-def test_without_an_approval_it_holds_and_trades_once_a_person_has_signed(tmp_path: Path) -> None:
+def test_without_an_approval_it_holds_and_trades_once_a_person_has_signed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with desk(tmp_path) as made:
         made.install(fresh(LATER), approved=False)
         process = made.start()
@@ -48,6 +51,13 @@ def test_without_an_approval_it_holds_and_trades_once_a_person_has_signed(tmp_pa
         assert ["MANIFEST_APPROVAL", "ALLOW"] in [[one["control"], one["outcome"]] for one in plan["verdicts"]]
         assert len(made.venue.truth().orders) == 2
         assert verify(made.world.lakehouse).ok
+        capsys.readouterr()
+        assert run(["trace", line["manifest_sha256"], "--config", str(made.config), "--json"]) == 0
+        traced = json.loads(capsys.readouterr().out)
+        (manifest,) = traced["chain"][0]["below"]
+        approval = next(step for step in manifest["below"] if step["kind"] == "approval")
+        assert {link["what"]: link["state"] for link in approval["links"]} == {"approval": "holds", "signature": "holds"}
+        assert traced["links"]["differs"] == 0
 
 
 @pytest.mark.parametrize("what", ["an altered byte", "another manifest's", "a revoked key"])

@@ -60,7 +60,7 @@ def test_the_readme_names_every_command() -> None:
         "config check",
     }
     expected |= {"sentinel explain", "sentinel what-if", "sentinel coverage"}
-    expected |= {"ledger key", "ledger prove", "witness"}
+    expected |= {"ledger key", "ledger prove", "witness", "trace"}
     expected |= {"data import", "data fetch", "data show", "data check"}
     expected |= {"limits hours", "limits fetch", "limits import", "limits show", "limits volumes"}
     assert {_command(line) for line in LINES} == expected
