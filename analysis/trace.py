@@ -25,7 +25,8 @@ from analysis.trace_plans import plan_step
 from analysis.trace_search import Start, planned_ids
 from analysis.trace_step import Step
 from lakehouse.log_index import LogIndex
-from lakehouse.records import CycleClosed, CycleOpened, FlattenLine, ManifestLine, PlanLineRecord
+from lakehouse.records import AnyLine, CycleClosed, CycleOpened, FlattenLine, ManifestLine, PlanLineRecord
+from orders.errors import RecordCorrupt
 from orders.values import Record
 
 
@@ -126,8 +127,8 @@ class _Build:
             links = [run_ledger_link(data, head=head, faults=faults) for head, faults in heads.items()]
             if not heads:
                 links = [not_here("ledger head", "", "no line of the log states one")]
-        caused = any(one.below for one in below)
-        words = ("" if name else "no source run is named") if caused else "nothing came of it in this log"
+        words = "" if any(one.below for one in below) else "nothing came of it in this log"
+        words = words if name else "no source run is named"
         return Step(kind="run", id=name, log_lines=(), words=words, facts={}, links=tuple(links), below=below)
 
     def _judged(self, sha256: str) -> list[ManifestLine]:
@@ -193,16 +194,18 @@ class _Build:
 
     def _cycle(self, number: int, sha256: str, origin: Origin) -> Step | None:
         lines = list(self._index.lines(self._index.cycles.get(number, [])))
-        opened = next((line for line in lines if isinstance(line, CycleOpened)), None)
-        closed = next((line for line in reversed(lines) if isinstance(line, CycleClosed)), None)
+        opened = next((line for line in lines if isinstance(line, CycleOpened) and line.manifest_sha256 == sha256), None)
+        closed = next(
+            (line for line in reversed(lines) if isinstance(line, CycleClosed) and line.manifest_sha256 == sha256), None
+        )
         plans = [line for line in lines if isinstance(line, PlanLineRecord) and line.manifest_sha256 == sha256]
-        made = (plan_step(record, lines, orders=self._orders, origin=origin, asked=self._asked) for record in plans)
+        made = (self._plan(record, lines, origin) for record in plans)
         below = [step for step in made if step is not None]
         loose = self._orders.of_cycle(number, sha256, origin=origin)
         if self._family is not None and not below and not loose:
             return None
         facts: dict[str, Any] = {"cycle": number, "cause": None if opened is None else opened.cause}
-        words = "no line of the log opens it" if opened is None else opened.cause
+        words = "no line of the log opens it for this manifest" if opened is None else opened.cause
         if opened is not None and opened.request_id:
             words += f", flatten request {opened.request_id} {self._asker(opened.request_id)}"
             facts["request_id"] = opened.request_id
@@ -217,6 +220,13 @@ class _Build:
             links=(),
             below=(*below, *loose),
         )
+
+    def _plan(self, record: PlanLineRecord, beside: list[AnyLine], origin: Origin) -> Step | None:
+        try:
+            return plan_step(record, beside, orders=self._orders, origin=origin, asked=self._asked)
+        except RecordCorrupt as error:
+            self._index.note_log(record.seq, f"{error.expected} was expected, found {error.found}")
+            return None
 
     def _asker(self, request_id: str) -> str:
         for line in self._index.lines(self._index.flattens.get(request_id, [])):

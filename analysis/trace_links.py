@@ -203,7 +203,7 @@ def fill_links(place: FillPlace, record: LedgerPlace | None, *, in_log: bool, re
             what, stated, f"log line {place.line} has sha256 {place.fill_hash}; audit.jsonl line {record.line} has this"
         )
     elif place != record.fill:
-        first = differs(what, stated, f"audit.jsonl line {record.line} names another trade, order, manifest or run than its line")
+        first = differs(what, stated, f"audit.jsonl line {record.line} names another trade, order, manifest, run or head than it")
     else:
         first = holds(what, stated, f"sha256 of log line {place.line}, in audit.jsonl line {record.line}")
     return first, _ledger_link(record)

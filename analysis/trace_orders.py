@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from analysis.order_account import gate_stage
+from analysis.order_account import Stage, gate_stage
 from analysis.order_course import Course
 from analysis.trace_links import Link, differs, fill_links, id_link, names_link, not_here
 from analysis.trace_step import Step, said_facts, said_words
@@ -98,7 +98,7 @@ class Orders:
         children = [one for one in mine if self.known(one) and one not in self._shown]
         below = [self.step(one, origin=origin) for one in children]
         below += self._fills(order_id, intent, origin)
-        stage = gate_stage(verdict)
+        stage = self._gated(verdict)
         sent_as_children = intent is not None and intent.schedule != "at_once" and not intent.child
         events = [
             f"{event.log_line:>7}  {event.what:<13} {event.detail}".rstrip() for event in course.events if event.what != "fill"
@@ -121,6 +121,14 @@ class Orders:
             below=tuple(below),
             events=(*said, *events),
         )
+
+    def _gated(self, verdict: VerdictLine | None) -> Stage:
+        try:
+            return gate_stage(verdict)
+        except RecordCorrupt as error:
+            assert verdict is not None
+            self._index.note_log(verdict.seq, f"{error.expected} was expected, found {error.found}")
+            return gate_stage(None)
 
     def _fills(self, order_id: str, intent: Intent | None, origin: Origin) -> list[Step]:
         numbers = [number for number in self._index.orders.get(order_id, []) if number in self._index.fills]

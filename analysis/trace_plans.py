@@ -27,7 +27,8 @@ def plan_step(
 ) -> Step | None:
     """Return a plan with its trading lines; None where an order is asked for and none of the plan's lines leads to it.
 
-    `beside`: lines of its cycle. `asked`: the order that is asked for, None: all. Raises `RecordCorrupt` LOG_LINE.
+    `beside`: lines of its cycle. `asked`: the order that is asked for, None: all. Raises `RecordCorrupt`
+    LOG_LINE of a plan or verdicts that are none.
     """
     rows = plan_lines(record)
     answers = PlanAnswers(record)

@@ -7,7 +7,7 @@ from typing import Final
 from analysis.order_search import TRADING, plan_lines
 from lakehouse.log_index import FillPlace, LogIndex
 from lakehouse.records import PlanLineRecord
-from orders.errors import ConfigError
+from orders.errors import ConfigError, RecordCorrupt
 from orders.ids import client_order_id
 from orders.values import Record
 
@@ -29,7 +29,7 @@ def find_start(index: LogIndex, asked: str) -> Start:
     """Return what `asked` names; `fill:`, `order:`, `manifest:` or `run:` before it says of which kind it is.
 
     A whole id goes before the beginning of another; a source run is named whole. Raises `ConfigError` TRACE_UNKNOWN,
-    TRACE_AMBIGUOUS; `RecordCorrupt` LOG_LINE of a plan.
+    TRACE_AMBIGUOUS.
     """
     kind, _, rest = asked.partition(":")
     kinds = (kind,) if kind in KINDS and rest else KINDS
@@ -58,7 +58,11 @@ def find_start(index: LogIndex, asked: str) -> Start:
 
 def planned_ids(index: LogIndex, record: PlanLineRecord) -> dict[str, int]:
     """Return the client order ids that follow from a plan's trading lines, each with its line, whether or not it was approved."""
-    rows = plan_lines(record)
+    try:
+        rows = plan_lines(record)
+    except RecordCorrupt as error:
+        index.note_log(record.seq, f"{error.expected} was expected, found {error.found}")
+        return {}
     environment = record.plan.get("environment") if rows else None
     if not isinstance(environment, str) or "\n" in environment or record.cycle < 1:
         return {}
@@ -72,13 +76,17 @@ def planned_ids(index: LogIndex, record: PlanLineRecord) -> dict[str, int]:
 
 
 def _matches(index: LogIndex, text: str, kinds: tuple[str, ...]) -> tuple[list[Start], list[Start]]:
-    exact: dict[tuple[str, str | int], Start] = {}
-    begun: dict[tuple[str, str | int], Start] = {}
+    exact: dict[tuple[str, str], Start] = {}
+    begun: dict[tuple[str, str], Start] = {}
+    lines: set[int] = set()  # of the log, whose fill was seen: log and ledger may have two hashes of one
 
     def see(kind: str, name: str, whole: str, fill: FillPlace | None = None) -> None:
         if kind in kinds and name.startswith(text):
-            key = kind, whole if fill is None else fill.line  # log and ledger may have two hashes of one line
-            (exact if name == text else begun).setdefault(key, Start(kind=kind, id=whole, fill=fill))
+            if fill is not None:
+                if (kind, whole) not in exact and (kind, whole) not in begun and fill.line in lines:
+                    return
+                lines.add(fill.line)
+            (exact if name == text else begun).setdefault((kind, whole), Start(kind=kind, id=whole, fill=fill))
 
     for place in _fills(index) if "fill" in kinds else ():
         see("fill", place.trade_id, place.fill_hash, place)

@@ -37,6 +37,7 @@ class _Head(msgspec.Struct, gc=False):
     cycle: int | None = None
     trade_id: str | None = None
     request_id: str | None = None
+    run_ledger_head: str | None = None
 
 
 class _Named(msgspec.Struct, gc=False):
@@ -48,6 +49,7 @@ class _Named(msgspec.Struct, gc=False):
     manifest_sha256: str | None = None
     source_run: str | None = None
     trade_id: str | None = None
+    run_ledger_head: str | None = None
 
 
 class _Record(msgspec.Struct, gc=False):
@@ -66,6 +68,7 @@ class FillPlace(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     client_order_id: str
     manifest_sha256: str
     source_run: str
+    run_ledger_head: str | None
 
 
 class LedgerPlace(msgspec.Struct, kw_only=True, gc=False):
@@ -216,6 +219,7 @@ def _place(found: LogIndex, head: _Head, number: int, raw: bytes) -> None:
                 client_order_id=order,
                 manifest_sha256=manifest or "",
                 source_run=run or "",
+                run_ledger_head=head.run_ledger_head,
             )
             found.fills[number] = place
     elif kind == "manifest" and manifest is not None:
@@ -265,6 +269,7 @@ def _recorded(found: LogIndex, record: _Record, number: int, raw: bytes) -> Ledg
         client_order_id=body.client_order_id or "",
         manifest_sha256=body.manifest_sha256 or "",
         source_run=body.source_run or "",
+        run_ledger_head=body.run_ledger_head,
     )
     place = LedgerPlace(line=number, sha256=sha256(raw), seq=record.seq, fill=fill)
     if body.log_line in found.records:

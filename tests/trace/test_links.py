@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
 
 from analysis.trace_links import Sources, State, approval_links, fill_links, run_ledger_link
+from commands.main import run
 from lakehouse.log_index import FillPlace, LedgerPlace
 from lakehouse.records import ManifestLine
 from orders.canonical import sha256_hex
@@ -119,6 +122,60 @@ def test_the_log_is_read_to_where_it_was_and_a_missing_one_is_no_traceback(capsy
     assert traced(capsys, "anything", "--lakehouse", tmp_path, code=2)["error"]["code"] == "TRACE_UNKNOWN"
 
 
+def test_an_order_that_nothing_intended_is_shown_without_a_run(one: Made, capsys, tmp_path) -> None:
+    copy = one.copy(tmp_path / "copy")
+    (verdict,) = one.of("verdict")
+    rogue = verdict | {"client_order_id": "f" * 32, "outcome": "DENY", "code": "NO_APPROVAL", "seq": len(one.ran.lines) + 1}
+    with (copy / LOG).open("ab") as log:
+        log.write(json.dumps(rogue, separators=(",", ":")).encode() + b"\n")
+    document = traced(capsys, "ffff", "--lakehouse", copy)
+    assert [(step["kind"], step["id"], step["words"]) for step in steps(document, "run", "order")] == [
+        ("run", "", "no source run is named"),
+        ("order", "f" * 32, "denied at the gate: NO_APPROVAL"),
+    ]
+    assert links(document, "not here") == [("order", "intent")]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_whatever_was_done_to_log_or_ledger_is_answered_without_a_traceback(two: Made, capsys, tmp_path, seed: int) -> None:
+    """`SluiceError` or a chain, never INTERNAL: 40 mutations each of bytes, lines, and values of another kind."""
+    copy, rng = two.copy(tmp_path / "copy"), random.Random(seed)
+    starts = [SOURCE_RUN, *(two.of("fill")[3][name] for name in ("trade_id", "client_order_id", "manifest_sha256"))]
+    for _ in range(40):
+        name = rng.choice((LOG, "audit.jsonl"))
+        good = (copy / name).read_bytes()
+        (copy / name).write_bytes(_mutated(good, rng))
+        code = run(["trace", rng.choice(starts), "--lakehouse", str(copy), "--json"])
+        said = capsys.readouterr()
+        assert code in (0, 1, 2), said
+        assert "INTERNAL" not in said.err
+        assert json.loads(said.out)
+        (copy / name).write_bytes(good)
+
+
+def _mutated(data: bytes, rng: random.Random) -> bytes:
+    lines = data.split(b"\n")
+    place, other = rng.randrange(len(lines) - 1), rng.randrange(len(lines) - 1)
+    match rng.randrange(6):
+        case 0:
+            at = rng.randrange(len(data))
+            return data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1 :]
+        case 1:
+            return data[: rng.randrange(len(data))]
+        case 2:
+            del lines[place]
+        case 3:
+            lines.insert(place, lines[other])
+        case 4:
+            lines[place], lines[other] = lines[other], lines[place]
+        case _:
+            record = json.loads(lines[place])
+            odd = (None, -1, 2**70, "", [], {}, [[]], True, {"lines": 3}, {"lines": [{"line": "x"}]}, {"lines": [{"line": 1}]})
+            record[rng.choice(list(record))] = rng.choice(odd)
+            lines[place] = json.dumps(record).encode()
+    return b"\n".join(lines)
+
+
 @pytest.mark.parametrize(
     ("change", "state"),
     [
@@ -181,12 +238,11 @@ def test_an_approval_holds_by_its_bytes_and_its_signature() -> None:
     ]  # it counted then; words say so
 
 
-def test_a_record_that_names_another_trade_than_its_line_differs() -> None:
+@pytest.mark.parametrize("name", ["trade_id", "client_order_id", "manifest_sha256", "source_run", "run_ledger_head"])
+def test_a_record_that_names_something_else_than_its_line_differs(name: str) -> None:
     place = FillPlace(
-        line=4, fill_hash="b" * 64, trade_id="1", client_order_id="c" * 32, manifest_sha256="a" * 64, source_run="r"
+        line=4, fill_hash="b" * 64, trade_id="1", client_order_id="c", manifest_sha256="a", source_run="r", run_ledger_head="e"
     )
-    other = FillPlace(
-        line=4, fill_hash="b" * 64, trade_id="2", client_order_id="c" * 32, manifest_sha256="a" * 64, source_run="r"
-    )
+    other = replace(place, **{name: "another"})
     record = LedgerPlace(line=2, sha256="d" * 64, seq=2, fill=other, next_prev="d" * 64)
     assert [link.state for link in fill_links(place, record, in_log=True, recorded_line=4)] == [State.DIFFERS, State.HOLDS]
