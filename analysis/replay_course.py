@@ -86,7 +86,7 @@ def course_of(lines: Sequence[records.AnyLine], *, carried: Sequence[records.Int
                 course.orders[line.client_order_id] = OrderCourse(line, cycle_cause=course.causes.get(line.cycle, ""))
             case records.HaltLine() | records.SwitchLine() if line.by not in ("engine", "sentinel"):
                 course.manual.append(line)
-            case records.FlattenLine():
+            case records.FlattenLine() | records.OverrideUsed():
                 course.manual.append(line)
             case (
                 records.VerdictLine()

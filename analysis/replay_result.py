@@ -188,6 +188,9 @@ def _manual(line: Any) -> Manual:
             return Manual(ts_ns=line.ts_ns, action=line.action, by=line.by, reason=line.reason, replayed=True)
         case records.FlattenLine():
             return Manual(ts_ns=line.ts_ns, action=f"flatten {line.stage}", by=line.by, reason=line.reason, replayed=False)
+        case records.OverrideUsed():
+            by = ", ".join(line.signers)
+            return Manual(ts_ns=line.ts_ns, action="override", by=by, reason=line.reason, replayed=False)
         case _:
             return Manual(ts_ns=line.ts_ns, action=line.action, by=line.by, reason=line.reason, replayed=False)
 

@@ -22,6 +22,7 @@ from commands.keys_parser import add_keys
 from commands.ledger_parser import add_key_option, add_ledger, witness_key
 from commands.limits_parser import add_limits
 from commands.output import Exit, exit_code, print_error
+from commands.override_parser import add_override
 from commands.rehearse_parser import add_rehearse
 from commands.report_parser import add_report
 from commands.sentinel_parser import add_sentinel
@@ -316,6 +317,7 @@ def parser() -> Parser:
     add_limits(names, command=_command, group=_group)
     add_sentinel(names, command=_command, group=_group, lakehouse=DEFAULT_LAKEHOUSE, config=DEFAULT_CONFIG)
     add_keys(names, command=_command, group=_group)
+    add_override(names, command=_command, group=_group)
     add_ledger(names, command=_command, group=_group, lakehouse=DEFAULT_LAKEHOUSE)
     config_names = _group(names, "config", "look at run configs")
     check = _command(config_names, "check", _check, "report everything that is wrong with a run config at once")
@@ -345,7 +347,7 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  as long as the process
     debug = "--debug" in arguments
     rest = [argument for argument in arguments if argument != "--debug"]
-    if rest in ([], ["config"], ["data"], ["keys"], ["ledger"], ["limits"], ["sentinel"]):
+    if rest in ([], ["config"], ["data"], ["keys"], ["ledger"], ["limits"], ["override"], ["sentinel"]):
         rest.append("--help")
     try:
         code = _run(rest)

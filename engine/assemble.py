@@ -26,6 +26,7 @@ from engine.hop import Hop
 from engine.hours import Hours, load_calendars
 from engine.market_time import MarketTime
 from engine.order_context import RunFacts
+from engine.override import OverrideDesk, engine_keys
 from engine.plan_facts import PlanFacts
 from engine.prices import Prices
 from engine.recorder import Recorder
@@ -104,6 +105,14 @@ class Assembly:
     halt: Callable[[str], None]
     hours_sha256: str | None
     flatten: FlattenDesk | None = None
+    override: OverrideDesk | None = None
+
+    def poll(self) -> None:
+        """Look for what a person asks of the run by a file; nothing where nobody asks."""
+        if self.flatten is not None:
+            self.flatten.poll()
+        if self.override is not None:
+            self.override.poll()
 
 
 def assemble(kernel: Any, parts: Parts) -> Assembly:
@@ -314,7 +323,7 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
             owner=strategy_id,
             messages_left=messages_left,
         )
-    flatten = None
+    flatten, override = None, None
     if parts.requests is not None:
         flatten = FlattenDesk(
             layout=parts.requests,
@@ -330,6 +339,17 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
             halt=halt,
             messages_left=messages_left,
         )
+        override = OverrideDesk(
+            layout=parts.requests,
+            environment=config.environment,
+            rules=config.override_rules(engine=engine_keys()),
+            used=parts.fold.overrides,
+            desk=desk,
+            strategy=strategy,
+            recorder=recorder,
+            clock_ns=kernel.clock.timestamp_ns,
+            halt=halt,
+        )
     return Assembly(
         gate=gate,
         recorder=recorder,
@@ -343,6 +363,7 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         halt=halt,
         hours_sha256=calendars.sha256,
         flatten=flatten,
+        override=override,
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from engine.config_catalog import catalog_problems
 from engine.config_financing import financing_problems
 from engine.config_live import ibkr_symbol_problems, live_problems, live_provenance
+from engine.config_override import override_problems
 from engine.config_policy import policy_problems
 from engine.config_schedules import schedules_problems, use_problems
 from engine.config_snapshots import (
@@ -260,6 +261,7 @@ CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[..., Found]], ...]] = (
     (("live", "venues", "data"), live_problems),
     (("live", "symbols", "sentinel", "capital"), ibkr_symbol_problems),
     (("live", "lakehouse", "sentinel"), live_provenance),
+    (("override", "live"), override_problems),
     (("lakehouse",), _lakehouse),
     (("assumptions",), _assumptions),
     (("assumptions", "sentinel"), _impact),

@@ -36,6 +36,7 @@ from orders.plan import Approval, Held, InFlight, Judgement, Plan, PlanInputs
 from orders.values import Listing, Quote
 from sentinel.limits import SentinelLimits
 from sentinel.market_sanity import MARKET_SANITY
+from sentinel.override_values import SignedOverride
 from strategies.desk import DRIFT, NEW_MANIFEST, TOP_UP, Work
 from strategies.planner import plan
 
@@ -93,6 +94,9 @@ class ManifestDesk(IntakeDesk):
         self._retries = HELD_RETRIES_MAX
         self._top_ups = config.policy.top_ups_max - fold.partials
         self._open_manifest = ""
+        self._refused: tuple[Work, Plan] | None = None  # the last cycle, where a person's override could have let it pass
+        self._override: SignedOverride | None = None  # for the next cycle
+        self.on_override: Callable[[SignedOverride, Judgement | Held], None] = lambda signed, judgement: None
         self.on_cycle_end: Callable[[Sequence[records.Fill], int], None] = lambda fills, orders: None
         self.on_manifest: Callable[[Any], None] = lambda outcome: None
         self._intake = ManifestIntake(
@@ -133,20 +137,24 @@ class ManifestDesk(IntakeDesk):
         made = made_plan(inputs)
         if work.cause == DRIFT:
             audited = _decided_now(audited, inputs)
+        override, self._override = self._override, None
 
         def begin(approvals: Sequence[Approval]) -> None:
             if isinstance(made, Plan) and approvals:
                 self._begin_release(approvals, made, inputs)
             ready(approvals)
 
-        self.carry_out(
+        judgement = self.carry_out(
             made,
             inputs=inputs,
             audited=audited,
             decision=self._references(work),
             ready=begin,
             schedules=self._config.schedule_by_venue(),
+            override=override,
         )
+        if override is not None:
+            self.on_override(override, judgement)
 
     def _work_inputs(self, work: Work, *, cycle: int) -> PlanInputs:
         """The world as it is now, and the targets without what a person has flattened: nobody's any more."""
@@ -218,6 +226,8 @@ class ManifestDesk(IntakeDesk):
             self._top_ups -= 1
         elif outcome == "done" and not drifted and (left := self._left(made, now_ns=now)):
             outcome = WAITING
+        asks = outcome == "refused" and self._needs_override and not drifted
+        self._refused = (decided, made) if asks and decided is not None and made is not None else None
         self.disarm()
         self._recorder.close_cycle(manifest_sha256=self._open_manifest, outcome=outcome)
         if outcome == "done":
@@ -283,7 +293,7 @@ class ManifestDesk(IntakeDesk):
 
         Nothing is opened or written by looking. What reduces only, and what is refused for another reason, is planned.
         """
-        if work.cause != TOP_UP or not self._regime.barred:
+        if work.cause != TOP_UP or not self._regime.barred or self._override is not None:
             return None
         inputs = self._work_inputs(work, cycle=self._recorder.last_cycle + 1)
         made, audited = made_plan(inputs), self._intake.audited
@@ -293,6 +303,26 @@ class ManifestDesk(IntakeDesk):
         if isinstance(foretold, Held) or foretold.code != REGIME_PARITY:
             return None
         return self._again(work, now_ns=inputs.now_ns + REGIME_LOOK_NS // self._recorder.market_speed)
+
+    @property
+    def refused(self) -> Plan | None:
+        """The last plan, where it is still the manifest's in force and a person's override could have let it pass."""
+        standing = self._intake.standing
+        if self._refused is None or standing is None or standing.manifest_sha256 != self._refused[1].manifest_sha256:
+            return None
+        return self._refused[1]
+
+    @property
+    def override_waits(self) -> bool:
+        """Whether an override that was handed over still waits for its cycle."""
+        return self._override is not None and self.refused is not None
+
+    def with_override(self, signed: SignedOverride | None) -> Work | None:
+        """Take what persons signed for the next cycle, or take it back; return the work of planning the refused plan anew."""
+        self._override = None if self.refused is None else signed
+        if self._override is None or self._refused is None:
+            return None
+        return self._again(self._refused[0], now_ns=self._clock_ns())
 
     def _session(self, work: Work, left: frozenset[str], *, now_ns: int) -> Work | None:
         """The work of the next session of what is left; an alarm where there is none."""

@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 
 from engine.gate import Gate
 from engine.intake import Audited
+from engine.override_use import use_of
 from engine.plan_facts import PlanFacts
 from engine.recorder import Recorder
 from engine.regime_watch import RegimeWatch
@@ -33,6 +34,7 @@ from sentinel.believed import MARK_JUMPED
 from sentinel.facts import RecentApproval
 from sentinel.guard import AT_ONCE_EVERYWHERE, judge_plan
 from sentinel.limits import SentinelLimits
+from sentinel.override_values import SignedOverride
 from strategies.desk import DRIFT
 from strategies.plan_text import FLIP
 
@@ -88,6 +90,7 @@ class PlanDesk:
         self._outcome = "done"  # of the open cycle
         self._unsettled = False  # the open cycle leaves something to the next one
         self._price_held = False  # it was held for a price, which may come
+        self._needs_override = False  # it was refused, and something in it asked for an override
         self._jump_held = False  # ... for one that has jumped, and must stand a while
         self.last_plan: Plan | None = None
         self.on_plan: Callable[[Plan | None, Judgement | Held], None] = lambda made, judgement: None
@@ -130,10 +133,13 @@ class PlanDesk:
         ready: Callable[[Sequence[Approval]], None],
         schedules: Mapping[str, str] = AT_ONCE_EVERYWHERE,
         reductions_only: bool = False,
+        override: SignedOverride | None = None,
     ) -> Judgement | Held:
         """Judge a plan of the open cycle and write it and its intents; see `decide`. `decision`: symbol -> (mid, when).
 
         `schedules`: by venue; orders of the operator go at once. `reductions_only`: a flatten, which follows no manifest.
+        `override`: what persons signed, good and not used before; where it is what lets the plan pass, a line before the intents
+        uses it up.
         """
         cycle, quotes, planned_ns, sha256 = inputs.cycle, inputs.quotes, inputs.now_ns, inputs.manifest_sha256
         unsent = self._state.running.reservations.unsent()
@@ -166,6 +172,7 @@ class PlanDesk:
             standing=self._state.standing(
                 made, automatic=automatic, generated_ns=audited.generated_ns, now_ns=planned_ns, equity_ns=planned_ns
             ),
+            override=override,
         )
         judgement = judge_plan(made, facts=facts, limits=self._limits, sha256=digest, schedules=schedules)
         if not reductions_only:
@@ -206,6 +213,11 @@ class PlanDesk:
         if judgement.decision is not Decision.PLAN:
             self._outcome = "refused"
             self._recorder.write(records.Alarm, code=judgement.code, message=judgement.message)
+        self._needs_override = judgement.decision is not Decision.PLAN and any(
+            verdict.outcome is Outcome.NEEDS_OVERRIDE for verdict in judgement.verdicts
+        )
+        if override is not None and judgement.override:
+            self._recorder.write(records.OverrideUsed, **use_of(override, cycle=cycle, plan_sha256=digest))
         self._recorder.intents(
             made,
             judgement.approvals,

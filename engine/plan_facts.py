@@ -23,6 +23,7 @@ from orders.plan import Held, OpenOrder, PlanInputs, PlanPolicy
 from orders.valuation import Marks, OpenExposure, open_exposure, value_book
 from orders.values import Listing, MarketLimits, Rate, Side
 from sentinel.facts import RecentApproval, Reference, SentinelFacts
+from sentinel.override_values import SignedOverride
 from sentinel.standing import Standing
 
 
@@ -166,6 +167,7 @@ class PlanFacts:
         recent: Sequence[RecentApproval],
         reductions_only: bool,
         standing: Standing,
+        override: SignedOverride | None = None,
     ) -> SentinelFacts:
         """What the Sentinel sees beside the plan. A symbol without a decision price is held against its own last mid."""
         quotes = inputs.quotes
@@ -188,4 +190,5 @@ class PlanFacts:
             reductions_only=reductions_only,
             standing=standing,
             approved_by=audited.approved_by if self._approvals else None,
+            override=override,
         )

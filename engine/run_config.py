@@ -7,6 +7,7 @@ in the name. Paths are relative to the current directory, which is the project's
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Set
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -16,6 +17,7 @@ from pydantic import Field, PrivateAttr, ValidationError
 from engine.config_checks import cross_problems
 from engine.config_include import with_assumptions
 from engine.config_live import LiveSection
+from engine.config_override import OverrideSection, override_rules
 from engine.config_policy import PolicySection, plan_policy
 from engine.config_problems import ConfigInvalid, Problem, shape_problems, valid_sections
 from engine.config_schedules import schedule_of
@@ -45,6 +47,7 @@ from orders.plan import PlanPolicy
 from orders.schedule import Schedule
 from orders.values import AccountKind, FeeSchedule, Rate
 from sentinel.limits import SentinelLimits
+from sentinel.override_values import OverrideRules
 
 if TYPE_CHECKING:
     from engine.alarms import AlarmPolicy
@@ -79,6 +82,7 @@ class RunConfig(Section):
     alarms: AlarmsSection | None = None
     replay: ReplaySection | None = None
     live: LiveSection | None = None
+    override: OverrideSection | None = None
 
     _sha256: str = PrivateAttr(default="")
     _path: Path = PrivateAttr(default=Path())
@@ -304,6 +308,10 @@ class RunConfig(Section):
             per_minute=self.alarms.per_minute,
             timeout_s=self.alarms.timeout_s,
         )
+
+    def override_rules(self, *, engine: Set[str]) -> OverrideRules | None:
+        """Return whose word overrides a control that asks for it; None: nobody's. `engine`: public keys that are no person's."""
+        return override_rules(self.override, self.live, engine=engine)
 
     def caveats(self) -> tuple[StatedCaveat, ...] | None:
         """Return what limits a result of the config's data, in its order; None: not stated."""

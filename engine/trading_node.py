@@ -104,7 +104,7 @@ def _lakehouse_maker(config: RunConfig, assembly: Assembly, parts: Parts) -> Mak
             judge=judge,
             poll_interval_s=config.lakehouse.poll_interval_ms / 1_000,
             halt=assembly.halt,
-            on_poll=(lambda: None) if assembly.flatten is None else assembly.flatten.poll,
+            on_poll=assembly.poll,
             on_publish=(lambda outcome, now: None)
             if inputs is None
             else (lambda outcome, now: inputs.published(outcome, ts_ns=now)),

@@ -96,6 +96,21 @@ class Layout:
         return self.directory / "resume_request.refused"
 
     @property
+    def override_request(self) -> Path:
+        """What a person asks others to sign: an override, unsigned or not signed by all yet (`sentinel.override_token`)."""
+        return self.directory / "override_request.json"
+
+    @property
+    def override(self) -> Path:
+        """A signed override, until the run has used it or turned it away (`sentinel.override_token`)."""
+        return self.directory / "override.json"
+
+    @property
+    def override_refused(self) -> Path:
+        """The last such file that was turned away."""
+        return self.directory / "override.refused"
+
+    @property
     def live_note(self) -> Path:
         """Where the last live run trades and under which names its keys are found (`lakehouse.live_note`)."""
         return self.directory / "live.json"

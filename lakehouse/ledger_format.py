@@ -5,7 +5,8 @@ compact, keys sorted, UTF-8: RFC 8785 on the subset strings, integers to 2^53-1,
 `log_line` counts lines of `execution_logs.jsonl` from 1; every `*_hash` is over a raw line without its newline.
 
     GENESIS      first line of a ledger; `previous` is null (a later segment will name the head and length it continues)
-    FILL, FINANCING, FLATTEN, HALT, RESUME, RECOVERY    one for each such line of the log, in its order; `ts` is that line's
+    FILL, FINANCING, TRANSFER, FLATTEN, OVERRIDE, HALT, RESUME, RECOVERY    one for each such line of the log, in its order;
+                 `ts` is that line's
     LOG_ANCHOR   sha256 over all bytes of the log's lines 1..log_line, newlines included; `ts` is the last of those lines'
     CHECKPOINT   the lines before this one were signed (`lakehouse.checkpoints`): how many they are, and their root; `log_line`
                  (0: none) and `ts` are those of the record before
@@ -20,7 +21,7 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
-from lakehouse.records import AnyLine, Fill, Financing, FlattenLine, HaltLine, Recovery, Transfer
+from lakehouse.records import AnyLine, Fill, Financing, FlattenLine, HaltLine, OverrideUsed, Recovery, Transfer
 from orders.canonical import SAFE_INTEGER_MAX
 from orders.errors import RecordCorrupt
 
@@ -38,6 +39,7 @@ class LedgerType(StrEnum):
     FINANCING = "FINANCING"
     TRANSFER = "TRANSFER"
     FLATTEN = "FLATTEN"
+    OVERRIDE = "OVERRIDE"
     HALT = "HALT"
     RESUME = "RESUME"
     RECOVERY = "RECOVERY"
@@ -111,6 +113,16 @@ class HaltBody(Body, frozen=True, kw_only=True):
     reason: str
 
 
+class OverrideBody(Body, frozen=True, kw_only=True):
+    by: str
+    envelope_sha256: str
+    line_hash: str
+    log_line: int
+    manifest_sha256: str
+    reason: str
+    token_id: str
+
+
 class RecoveryBody(Body, frozen=True, kw_only=True):
     bytes_cut: int
     cause: str
@@ -151,7 +163,7 @@ class LedgerLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 RECORD_KEYS: Final = LedgerLine.__struct_fields__
-LEDGERED: Final = frozenset({Fill, Financing, FlattenLine, HaltLine, Recovery, Transfer})
+LEDGERED: Final = frozenset({Fill, Financing, FlattenLine, HaltLine, OverrideUsed, Recovery, Transfer})
 _encoder = msgspec.json.Encoder()
 _decode = msgspec.json.Decoder().decode
 _sorted_encode = msgspec.json.Encoder(order="sorted").encode
@@ -201,6 +213,16 @@ def record_of(line: AnyLine, raw: bytes, *, log_line: int) -> tuple[LedgerType, 
                 reason=line.reason,
                 request_id=line.request_id,
                 stage=line.stage,
+            )
+        case OverrideUsed():
+            return LedgerType.OVERRIDE, OverrideBody(
+                by=", ".join(line.signers),
+                envelope_sha256=line.envelope_sha256,
+                line_hash=sha256(raw),
+                log_line=log_line,
+                manifest_sha256=line.manifest_sha256,
+                reason=line.reason,
+                token_id=line.token_id,
             )
         case HaltLine():
             kind = LedgerType.RESUME if line.action == "resume" else LedgerType.HALT

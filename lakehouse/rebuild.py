@@ -26,6 +26,7 @@ from lakehouse.records import (
     HaltLine,
     Intent,
     ManifestLine,
+    OverrideUsed,
     PlanLineRecord,
     Received,
     Reconcile,
@@ -113,7 +114,7 @@ class LogFold:
     `done`: the one whose cycle last ended well.
     `financed_until`: the market instant up to which a key of borrow, funding or interest is booked.
     `first_ns`: when its first run began, None for an empty log. `transfer_keys`: of every deposit and withdrawal booked.
-    `counted`: what the Sentinel counts.
+    `counted`: what the Sentinel counts. `overrides`: token id -> the line of its use, which is its only one.
     `market_ns`: the latest market time of a line that is stamped in it, 0 for none. `day`: the UTC day of the last fill in market
     time, counted from 1970, -1 for none; `day_traded`: quote currency -> notional its fills traded on that day, unsigned.
     `partials`: cycles of the last accepted manifest that left something over for a top-up.
@@ -158,6 +159,7 @@ class LogFold:
         self.inputs: dict[str, KeptInputs] = {}  # by run, of those that kept theirs
         self.saved_torn: set[str] = set()
         self.flattens = Flattens()
+        self.overrides: dict[str, OverrideUsed] = {}
         self.counted = Counted()
 
     @property
@@ -224,6 +226,10 @@ class LogFold:
                     self.inputs[line.run_id] = msgspec.structs.replace(self.inputs[line.run_id], whole=line.inputs_sha256)
             case FlattenLine():
                 self.flattens.apply(line)
+            case OverrideUsed():
+                if line.token_id in self.overrides:
+                    raise _corrupt("OVERRIDE_TWICE", "each override used once", f"{line.token_id} again")
+                self.overrides[line.token_id] = line
             case HaltLine():
                 self.halt = None if line.action == "resume" else line
             case Recovery():

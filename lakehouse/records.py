@@ -359,6 +359,29 @@ class FlattenLine(Line, frozen=True, kw_only=True, gc=False, tag="flatten"):
     message: str = ""
 
 
+class OverrideUsed(Line, frozen=True, kw_only=True, gc=False, tag="override"):
+    """A person's signed override let a plan pass; the token is used up. Durable before any order of that plan is sent.
+
+    `lines`: of the plan, by number; `notional_max`: base currency, the most it might open; `signers`: all who signed;
+    `envelope_sha256`: of the signed file's bytes.
+    """
+
+    token_id: str
+    cycle: int
+    manifest_sha256: str
+    plan_sha256: str
+    lines: Sequence[int]
+    controls: Sequence[str]
+    notional_max: str
+    venues: Sequence[str]
+    signers: Sequence[str]
+    requester: str
+    reason: str
+    not_before_ns: int
+    expires_ns: int
+    envelope_sha256: str
+
+
 class Reconcile(Line, frozen=True, kw_only=True, gc=False, tag="reconcile"):
     outcome: str  # clean, break
     detail: str
@@ -412,6 +435,6 @@ class Recovery(Line, frozen=True, kw_only=True, gc=False, tag="recovery"):
 
 AnyLine = (
     RunStart | RunStop | ManifestLine | CycleOpened | CycleClosed | PlanLineRecord | Skip | Intent | VerdictLine | Send | Received
-    | Ack | Reject | UnknownOutcome | CancelLine | Fill | Financing | Transfer | FlattenLine | Reconcile | HaltLine
-    | EquityLine | SwitchLine | Alarm | Recovery
+    | Ack | Reject | UnknownOutcome | CancelLine | Fill | Financing | Transfer | FlattenLine | OverrideUsed | Reconcile
+    | HaltLine | EquityLine | SwitchLine | Alarm | Recovery
 )  # fmt: skip

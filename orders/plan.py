@@ -232,6 +232,7 @@ class Judgement(Record, frozen=True, kw_only=True):
 
     `code` is empty when the decision is PLAN, else the control's id. A control that passes has one verdict, for the line
     nearest its limit. `must_halt`: a control broke; trading stops until a person looked. `plan_sha256` None: not computed.
+    `override`: the token id of the override without which nothing would have been approved; "" for none.
     """
 
     decision: Decision
@@ -241,6 +242,7 @@ class Judgement(Record, frozen=True, kw_only=True):
     approvals: tuple[Approval, ...]
     plan_sha256: str | None
     must_halt: bool = False
+    override: str = ""
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Mapping, Set
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -51,12 +52,47 @@ def public_key(text: str) -> Ed25519PublicKey:
 
 def sealed(payload: bytes, *, payload_type: str, signer: str, key: Ed25519PrivateKey) -> bytes:
     """Return an envelope with one signature; `signer` is the name its key has in the config."""
-    signature = key.sign(pre_auth_encoding(payload_type, payload))
     envelope = _Envelope(
         payloadType=payload_type,
         payload=base64.b64encode(payload).decode(),
-        signatures=[_Signature(keyid=signer, sig=base64.b64encode(signature).decode())],
+        signatures=[_signed(payload, payload_type=payload_type, signer=signer, key=key)],
     )
+    return _encoded(envelope)
+
+
+def countersigned(data: bytes, *, payload_type: str, signer: str, key: Ed25519PrivateKey) -> bytes:
+    """Return the envelope with one more signature over the same bytes. What was signed before is not verified here.
+
+    Raises `InputError` ENVELOPE_MALFORMED: none of this type, full, or signed by this name already.
+    """
+    envelope = _parsed(data)
+    if envelope.payloadType != payload_type:
+        raise _malformed(f"payloadType {payload_type}", repr(envelope.payloadType[:80]))
+    if signer in signers_of(data) or len(envelope.signatures) >= SIGNATURES_MAX:
+        raise _malformed(f"room for a signature by {signer}", f"signed by {', '.join(signers_of(data))[:200]}")
+    more = _signed(_bytes(envelope.payload), payload_type=payload_type, signer=signer, key=key)
+    return _encoded(msgspec.structs.replace(envelope, signatures=[*envelope.signatures, more]))
+
+
+def signers_of(data: bytes) -> tuple[str, ...]:
+    """Return the names an envelope carries, in its order and as often as they stand; none of them is verified.
+
+    Raises `InputError` ENVELOPE_MALFORMED.
+    """
+    return tuple(signature.keyid for signature in _parsed(data).signatures)
+
+
+def in_our_spelling(data: bytes) -> bool:
+    """Whether an envelope is byte for byte as `sealed` and `countersigned` write it. Raises `InputError` ENVELOPE_MALFORMED."""
+    return _encoded(_parsed(data)) == data
+
+
+def _signed(payload: bytes, *, payload_type: str, signer: str, key: Ed25519PrivateKey) -> _Signature:
+    signature = key.sign(pre_auth_encoding(payload_type, payload))
+    return _Signature(keyid=signer, sig=base64.b64encode(signature).decode())
+
+
+def _encoded(envelope: _Envelope) -> bytes:
     return msgspec.json.encode(envelope) + b"\n"
 
 
@@ -111,18 +147,27 @@ def _parsed(data: bytes) -> _Envelope:
         raise _malformed(f"at most {ENVELOPE_SIZE_MAX} bytes", str(len(data)))
     try:
         envelope = msgspec.json.decode(data, type=_Envelope, strict=True)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        json.loads(data, object_pairs_hook=_unique_keys)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise _malformed("a DSSE envelope: payloadType, payload, signatures", str(error)) from error
     if not 1 <= len(envelope.signatures) <= SIGNATURES_MAX:
         raise _malformed(f"1 to {SIGNATURES_MAX} signatures", str(len(envelope.signatures)))
     return envelope
 
 
+def _unique_keys(pairs: list[tuple[str, Any]]) -> None:
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+
+
 def _bytes(text: str) -> bytes:
     try:
-        return base64.b64decode(text, validate=True)
+        data = base64.b64decode(text, validate=True)
     except (ValueError, binascii.Error) as error:
         raise _malformed("base64", repr(text[:40])) from error
+    if base64.b64encode(data).decode() != text:  # other bits behind the last byte
+        raise _malformed("base64 in its one spelling", repr(text[-40:]))
+    return data
 
 
 def _malformed(expected: str, found: str) -> InputError:

@@ -9,6 +9,7 @@ from typing import Final
 from orders.plan import Approval, Plan, PlanLine
 from orders.valuation import OpenExposure
 from orders.values import Grade, MarketHours, OrderKind, Quote, Record, Side
+from sentinel.override_values import SignedOverride
 from sentinel.standing import Reference as Reference
 from sentinel.standing import Standing
 
@@ -50,7 +51,8 @@ class SentinelFacts(Record, frozen=True, kw_only=True):
     `recent`: at least the approvals of the duplicate window and of the open cycle. `hours`: by symbol; None: not judged.
     `reductions_only`: the plan follows no manifest but a person's word to flatten.
     `standing`: what was counted up to now; None denies in every control that needs it. `approved_by`: whose signed
-    approval of the manifest was found; "" nobody's; None: none is asked for.
+    approval of the manifest was found; "" nobody's; None: none is asked for. `override`: what persons signed for this plan, not
+    used before; None: nothing.
     """
 
     halted: bool
@@ -68,6 +70,7 @@ class SentinelFacts(Record, frozen=True, kw_only=True):
     reductions_only: bool = False
     standing: Standing | None = None
     approved_by: str | None = None
+    override: SignedOverride | None = None
 
 
 class Projection(Record, frozen=True, kw_only=True):

@@ -1,8 +1,9 @@
 """The guard: judges a whole plan and makes the approvals, here and nowhere else.
 
 (1) The caps make single lines smaller, and the line controls deny single lines; the others go on. (2) The plan controls judge
-the book as those others would make it: any DENY or NEEDS_OVERRIDE (no overrides exist yet) refuses the whole plan. (3) What is
-left is approved, line by line, with the smaller quantity where a cap said so: nothing is planned anew.
+the book as those others would make it: any DENY refuses the whole plan, and so does a NEEDS_OVERRIDE that no signed override of
+this very plan answers (`sentinel.override`). (3) What is left is approved, line by line, with the smaller quantity where a cap
+said so: nothing is planned anew.
 All controls are asked. An exception inside a control is a DENY of the whole plan and a halt, never an exception out of here.
 """
 
@@ -28,6 +29,7 @@ from sentinel.line_caps import MAX_ORDER_VOLUME, REDUCE_ONLY, Capped, max_order_
 from sentinel.loss import LOSS_LIMIT
 from sentinel.market_hours import line_hours
 from sentinel.market_sanity import MARKET_SANITY, market_sanity
+from sentinel.override import OVERRIDE, overridden
 from sentinel.rates import MESSAGE_LIMIT
 from sentinel.repeats import REPEATED_EXECUTION
 
@@ -63,6 +65,17 @@ class _Asked:
 
         self.ask(control, answer)
         return kept
+
+    def answer(self, question: Callable[[Sequence[Verdict]], tuple[Verdicts, str]]) -> str:
+        """Let an override answer what needs one; return its token id, "" where none did. An exception is a break."""
+        try:
+            answered, token_id = question(self.verdicts)
+        except Exception as error:  # the same rule as for a control
+            self.broken = True
+            self.verdicts.append(_failure(OVERRIDE, error))
+            return ""
+        self.verdicts = list(answered)
+        return token_id
 
 
 def _no(verdict: Verdict) -> bool:
@@ -160,6 +173,7 @@ def _judge(
         whole.ask("MAX_LEVERAGE", lambda: controls.max_leverage(projection, facts=facts, limits=limits))
         whole.ask("MAX_ASSET_EXPOSURE", lambda: controls.max_asset_exposure(projection, limits=limits))
 
+    answered = whole.answer(lambda found: overridden(found, plan=plan, left=left, facts=facts, quoted=quoted))
     verdicts = (*whole.verdicts, *by_line.verdicts)
     broken = whole.broken or by_line.broken
     refusing = [verdict for verdict in whole.verdicts if _no(verdict)]
@@ -177,6 +191,7 @@ def _judge(
         approvals=approvals,
         plan_sha256=plan_hash,
         must_halt=broken,
+        override=answered if approvals else "",
     )
 
 
@@ -189,7 +204,7 @@ def _words(verdict: Verdict) -> str:
     """Return a refusal in one breath: what was found, what is allowed, what to do."""
     text = f"{verdict.control}: {verdict.observed}; limit {verdict.limit}."
     if verdict.outcome is Outcome.NEEDS_OVERRIDE:
-        return f"{text} It would need an override; none can be given yet."
+        return f"{text} It would need a person's signed override: `sluice override request`."
     return f"{text} Nothing of the plan is sent."
 
 

@@ -104,6 +104,13 @@ class ManifestStrategy(Strategy):
         if not self._trading and self._work is None:
             self._await_prices(work)
 
+    def take_instead(self, work: Work) -> bool:
+        """Plan this instead of what waits; False, and nothing is done, while a cycle is open or before the start."""
+        if self._trading or not self.is_running:
+            return False
+        self._await_prices(work)
+        return True
+
     def _await_prices(self, work: Work) -> None:
         self._work = work
         self._missing = {symbol for symbol in work.waits_for if not self._fresh(symbol, work)}
