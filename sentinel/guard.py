@@ -29,7 +29,7 @@ from sentinel.line_caps import MAX_ORDER_VOLUME, REDUCE_ONLY, Capped, max_order_
 from sentinel.loss import LOSS_LIMIT
 from sentinel.market_hours import line_hours
 from sentinel.market_sanity import MARKET_SANITY, market_sanity
-from sentinel.override import OVERRIDE, overridden
+from sentinel.override import overridden
 from sentinel.rates import MESSAGE_LIMIT
 from sentinel.repeats import REPEATED_EXECUTION
 
@@ -72,7 +72,7 @@ class _Asked:
             answered, token_id = question(self.verdicts)
         except Exception as error:  # the same rule as for a control
             self.broken = True
-            self.verdicts.append(_failure(OVERRIDE, error))
+            self.verdicts.append(_failure(CONTROL_FAILED, error))
             return ""
         self.verdicts = list(answered)
         return token_id

@@ -15,7 +15,6 @@ from sentinel.controls import Verdicts
 from sentinel.facts import SentinelFacts, order_price, order_value_base, reduces
 from sentinel.override_values import OVERRIDABLE, OverrideLine, OverrideToken
 
-OVERRIDE: Final = "OVERRIDE"
 ZERO: Final = Decimal(0)
 
 

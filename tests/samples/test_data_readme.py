@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from engine.config_live import LiveSection, LiveVenueSection
+from engine.config_override import OverrideSection
 from lakehouse import flatten_request, hours_snapshot, ledger_format, records, snapshots, state, volumes_snapshot
 from lakehouse.import_manifest import ImportManifest
 from lakehouse.layout import Layout
 from orders.assumptions import Assumptions
 from orders.values import Listing, MarketLimits
+from sentinel.override_token import TOKEN_FIELDS
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "data" / "README.md").read_text()
@@ -66,9 +68,22 @@ def test_a_field_taken_out_of_the_page_would_be_missed() -> None:
         ("Market hours (JSON)", set(hours_snapshot.HOURS_FIELDS | hours_snapshot.SESSION_FIELDS)),
         ("Volumes (JSON)", set((volumes_snapshot.VOLUMES_FIELDS - {"volumes"}) | volumes_snapshot.VOLUME_FIELDS)),
         ("Flatten request", set(flatten_request.REQUEST_FIELDS)),
+        ("Override", set(OverrideSection.model_fields)),
+        ("Override token", set(TOKEN_FIELDS)),
         ("Live", set(LiveSection.model_fields) | set(LiveVenueSection.model_fields)),
     ],
-    ids=["symbol map", "market limits", "book", "import manifest", "market hours", "volumes", "flatten request", "live"],
+    ids=[
+        "symbol map",
+        "market limits",
+        "book",
+        "import manifest",
+        "market hours",
+        "volumes",
+        "flatten request",
+        "override",
+        "override token",
+        "live",
+    ],
 )
 def test_a_file_of_ours_is_documented_with_exactly_its_fields(heading: str, fields: set[str]) -> None:
     assert _documented(README, heading) == fields
@@ -88,6 +103,7 @@ def test_every_type_of_the_ledger_is_documented(kind: ledger_format.LedgerType) 
         ledger_format.FinancingBody,
         ledger_format.TransferBody,
         ledger_format.FlattenBody,
+        ledger_format.OverrideBody,
         ledger_format.HaltBody,
         ledger_format.RecoveryBody,
         ledger_format.AnchorBody,
