@@ -160,10 +160,6 @@ def test_a_plan_that_needs_no_override_uses_none_up() -> None:
     assert (judgement.decision, judgement.override) == (Decision.PLAN, "")
 
 
-def test_without_an_override_the_refusal_says_what_would_help() -> None:
-    assert "`sluice override request`" in judged(PLAN, f={"regime_name": "CRISIS"}).message
-
-
 def test_a_second_signature_by_a_stranger_or_by_the_same_person_is_not_added() -> None:
     two = signed("ann", approvers=("ann", "bob"))
     for name in ("cid", "ann"):

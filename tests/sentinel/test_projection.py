@@ -55,8 +55,8 @@ def test_a_swap_that_leaves_gross_and_concentration_equal_is_no_growth() -> None
     assert judged(plan, f=swap, lim={"max_leverage": D("0.1"), "hhi_max": D("0.1")}).decision is Decision.PLAN
 
 
-def test_what_needs_an_override_says_that_none_can_be_given() -> None:
+def test_what_needs_an_override_says_how_to_ask_for_one() -> None:
     judgement = judged(f={"regime_name": "CRISIS"})
     assert judgement.code == "REGIME_PARITY"
     assert "CRISIS, gross 0.4 -> 0.6, net 0.4 -> 0.6 of equity" in judgement.message
-    assert judgement.message.endswith("It would need an override; none can be given yet.")
+    assert judgement.message.endswith("It would need a person's signed override: `sluice override request`.")
