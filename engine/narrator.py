@@ -122,6 +122,10 @@ class Narrator:
         if code.startswith(SCHEDULE):
             self.line(f"          {code}  {message}", type="alarm", code=code, message=message)
 
+    def override(self, code: str, message: str) -> None:
+        """A person's override: used, or turned away for a code."""
+        self.line(f"          {message}", type="override", code=code, message=message)
+
     def flatten(self, line: FlattenLine) -> None:
         """A person's flatten: taken, or how it ended."""
         what = scope_of(line).words()

@@ -242,6 +242,8 @@ class NodeRun(ABC):
         assembly.desk.on_cycle_end = narrator.cycle
         assert assembly.flatten is not None
         assembly.flatten.on_change = self._on_flatten
+        assert assembly.override is not None
+        assembly.override.on_change = narrator.override
         self._snapshots = SnapshotWriter(
             layout=self.layout,
             config=self.config,

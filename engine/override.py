@@ -39,7 +39,7 @@ def engine_keys() -> frozenset[str]:
 class OverrideDesk:
     """One per live kernel; `poll` on the engine's loop, often. `rules` None: the config names nobody. `used`: ids in the log.
 
-    `on_used(signed)`: told once an override is used up and durable.
+    `on_change(code, message)`: told once an override is used up and durable, code empty, or turned away.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class OverrideDesk:
         self._seen: tuple[bytes, SignedOverride] | None = None  # the file as it was last verified
         self._given = False  # handed to the desk, not judged yet
         self._removing: SignedOverride | None = None  # used, on its way to disk
-        self.on_used: Callable[[SignedOverride], None] = lambda signed: None
+        self.on_change: Callable[[str, str], None] = lambda code, message: None
         desk.on_override = self._judged
 
     def poll(self) -> None:
@@ -136,7 +136,8 @@ class OverrideDesk:
             sync_directory(self._layout.directory)
         except OSError as error:
             self._halt(str(storage_error(error, self._layout.override)))
-        self.on_used(signed)
+        token = signed.token
+        self.on_change("", f"override {token.token_id} by {', '.join(token.approvers)} used: {token.reason}")
 
     def _turn_away(self, code: str, message: str) -> None:
         """One alarm, and the file is out of the way; a disk that fails halts."""
@@ -153,6 +154,7 @@ class OverrideDesk:
                 raise storage_error(error, path) from error
         except StorageError as error:
             self._halt(str(error))
+        self.on_change(code, message)
 
 
 def _invalid(expected: str, found: str) -> InputError:

@@ -54,6 +54,7 @@ def test_a_refused_plan_is_traded_once_when_a_person_signs_and_not_again_after_a
     assert verdict["observed"].endswith(f"override {used['token_id']} by ann")
     assert passed["seq"] < used["seq"] < min(line["seq"] for line in ran.of("intent"))
     assert (used["signers"], used["requester"], used["notional_max"]) == (["ann"], "zoe", NOTIONAL)
+    assert f"override {used['token_id']} by ann used: hedge of a client" in "\n".join(ran.said)
     assert verify(world.lakehouse).ok
 
     world.write_quotes(6_100)
@@ -110,6 +111,7 @@ def test_one_unit_too_little_lets_nothing_pass_and_is_not_used(tmp_path):
     assert ran.of("override", "intent", "fill") == []
     assert codes(world)[-1] == "OVERRIDE_UNUSED"
     assert "it allows 39000 USD" in ran.of("plan")[-1]["message"]
+    assert any("let nothing pass" in line for line in ran.said)
     assert world.layout.override_refused.read_bytes() == kept[0]
 
 
