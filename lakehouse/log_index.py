@@ -252,10 +252,10 @@ def _read_ledger(found: LogIndex, file: BinaryIO, *, name: str, size: int) -> No
             continue
         if last is not None:
             last.next_prev = record.prev
-        last = _recorded(found, record, number, raw)
+        last = _recorded(found, record, number, raw, name=name)
 
 
-def _recorded(found: LogIndex, record: _Record, number: int, raw: bytes) -> LedgerPlace | None:
+def _recorded(found: LogIndex, record: _Record, number: int, raw: bytes, *, name: str) -> LedgerPlace | None:
     body = record.body
     if body.log_line is None:
         return None
@@ -273,7 +273,7 @@ def _recorded(found: LogIndex, record: _Record, number: int, raw: bytes) -> Ledg
     )
     place = LedgerPlace(line=number, sha256=sha256(raw), seq=record.seq, fill=fill)
     if body.log_line in found.records:
-        found.note("audit.jsonl", number, f"no second record of log line {body.log_line} was expected")
+        found.note(name, number, f"no second record of log line {body.log_line} was expected")
         return place
     found.records[body.log_line] = place
     found.runs.setdefault(fill.source_run, {})[fill.manifest_sha256] = None

@@ -5,10 +5,17 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 
+from orders.plan import Outcome
 from sentinel.locks import UNKNOWN_OUTCOME
 from tests.ccxt_private.venue import Fault
 from tests.ccxt_private.world import Engine, made_world, started, venue_at
 from tests.gate.world import BTC
+
+
+def locked(engine: Engine) -> list[str]:
+    """The locks that deny BTC."""
+    verdicts = engine.assembly.gate.locks.ask(BTC.instrument_id)
+    return [verdict.control for verdict in verdicts if verdict.outcome is Outcome.DENY]
 
 
 def test_an_order_that_was_unanswered_when_the_engine_ended_is_resolved_by_the_next_start(tmp_path):
@@ -44,10 +51,10 @@ def test_while_it_is_unresolved_after_a_restart_its_symbol_stays_blocked(tmp_pat
                 await first.until(lambda: first.lines("unknown"))
             async with started(Engine(world, venue, endpoint)) as second:
                 assert second.state(order_id) == "SUBMITTED"
-                assert [verdict.control for verdict in second.assembly.gate.locks.ask(BTC.instrument_id)] == [UNKNOWN_OUTCOME]
+                assert locked(second) == [UNKNOWN_OUTCOME]
                 venue.listed = True
                 await second.until(lambda: second.state(order_id) == "FILLED")
-                await second.until(lambda: second.assembly.gate.locks.ask(BTC.instrument_id) == ())
+                await second.until(lambda: locked(second) == [])
 
     asyncio.run(work())
 

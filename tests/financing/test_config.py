@@ -13,7 +13,7 @@ from lakehouse.funding_series import read_funding_series
 from orders.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIGS = [path for path in sorted((ROOT / "data/configs").glob("*.toml")) if path.name != "symbols.toml"]
+CONFIGS = [path for path in sorted((ROOT / "data/configs").glob("*.toml")) if not path.name.endswith("symbols.toml")]
 SHADOW = ROOT / "data/configs/shadow.toml"
 
 

@@ -58,7 +58,7 @@ class Play:
 
     def install(self) -> None:
         """Put the next manifest where the engine looks."""
-        self.made.world.install(self.manifests.pop(0))
+        self.made.install(self.manifests.pop(0))
 
     def until(self, kind: str, count: int) -> None:
         """Return when the log has so many lines of a type."""
@@ -100,7 +100,7 @@ def run(script: Script, engine: str, root: Path, *, manifests: Sequence[str]) ->
                 self.venue.quote(pair, bid, ask, size=size)
 
     with desk(root, kind=Staged) as made:
-        made.change('day_notional_max = "50000"', f'day_notional_max = "{NOTIONAL}"')
+        made.change('day_notional_max = "500000"', f'day_notional_max = "{NOTIONAL}"')
         made.change("[sentinel]\n", f"{script.policy}{script.tables}[sentinel]\n")
         made.arm(day_notional=NOTIONAL)
         made.world.manifest.unlink()

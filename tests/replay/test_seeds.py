@@ -23,7 +23,7 @@ from tests.replay.made import places_of, replay_of
 
 SEEDS = range(1, 21) if os.environ.get("SLUICE_CAMPAIGN") == "full" else range(1, 3)
 OF_A_CLOCK: Final = {"ts", "market_epoch_ns", "run_id", "trade_id"}  # a trade id of Nautilus is a hash of the instant
-OF_HASHES: Final = {"plan_sha256", "inputs_sha256", "fill_hash", "halt_hash", "log_sha256", "prev", "hash"}  # over stamps
+OF_HASHES: Final = {"plan_sha256", "inputs_sha256", "fill_hash", "halt_hash", "log_sha256", "prev", "hash", "root"}  # over stamps
 AGE: Final = re.compile(r"[0-9]+ ns")  # what a control observed of an age; its limit stays
 
 
