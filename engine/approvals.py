@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from lakehouse.layout import Layout
-from lakehouse.manifest import AuditedManifest, ManifestHeld, ManifestOutcome, ManifestRefused
+from lakehouse.manifest import AuditedManifest, ManifestHeld, ManifestOutcome, refused
 from lakehouse.strict_json import read_bounded
 from orders.canonical import sha256_hex
 from orders.errors import InputError
@@ -52,21 +52,5 @@ class Approvals:
                 environment=self.environment,
             )
         except InputError as error:
-            return _refused(outcome, error)
+            return refused(outcome, code=error.code, message=f"the manifest's approval: {error}")
         return replace(outcome, approved_by=approval.by, approval_sha256=sha256_hex(data))
-
-
-def _refused(manifest: AuditedManifest, error: InputError) -> ManifestRefused:
-    return ManifestRefused(
-        code=error.code,
-        message=f"the manifest's approval: {error}",
-        manifest_sha256=manifest.manifest_sha256,
-        written_ns=manifest.written_ns,
-        source_run=manifest.source_run,
-        generated_ns=manifest.generated_ns,
-        grade=manifest.grade,
-        run_ledger_head=manifest.run_ledger_head,
-        checks=manifest.checks,
-        failed_checks=manifest.failed_checks,
-        ledger_faults=manifest.ledger_faults,
-    )

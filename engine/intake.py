@@ -10,7 +10,7 @@ from engine.order_context import ManifestFacts
 from engine.plan_recorder import PlanRecorder
 from engine.waiting import Waiting
 from lakehouse import records
-from lakehouse.manifest import AuditedManifest, ManifestHeld, ManifestRefused
+from lakehouse.manifest import AuditedManifest, ManifestHeld, ManifestRefused, refused
 from lakehouse.rebuild import LogFold
 from orders.book import BookKeeper
 from orders.canonical import decimal_text
@@ -94,18 +94,10 @@ class ManifestIntake:
     def _accepted(self, manifest: AuditedManifest) -> Work | None:
         if manifest.generated_ns < self._last_generated_ns:
             return self.read(
-                ManifestRefused(
+                refused(
+                    manifest,
                     code="MANIFEST_ROLLED_BACK",
                     message=f"generated at {manifest.generated_ns}; one of {self._last_generated_ns} was accepted already",
-                    manifest_sha256=manifest.manifest_sha256,
-                    written_ns=manifest.written_ns,
-                    source_run=manifest.source_run,
-                    generated_ns=manifest.generated_ns,
-                    grade=manifest.grade,
-                    run_ledger_head=manifest.run_ledger_head,
-                    checks=manifest.checks,
-                    failed_checks=manifest.failed_checks,
-                    ledger_faults=manifest.ledger_faults,
                 )
             )
         self.standing, self.shares = manifest, shares_of(manifest)

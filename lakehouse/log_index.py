@@ -18,9 +18,10 @@ import msgspec
 
 from lakehouse.layout import Layout, storage_error
 from lakehouse.ledger_format import LedgerType, raw_lines, sha256
+from lakehouse.log_lines import open_log
 from lakehouse.rebuild import decode_line
 from lakehouse.records import AnyLine
-from orders.errors import NotYet, RecordCorrupt
+from orders.errors import RecordCorrupt
 
 UNREADABLE_MAX: Final = 20  # unreadable lines that are named; a file that is no log has nothing else
 
@@ -157,7 +158,7 @@ def log_index(layout: Layout) -> Iterator[LogIndex]:
         raise storage_error(error, layout.ledger) from error
     try:
         ledger_size = 0 if ledger is None else ledger.seek(0, 2)
-        with _log(layout) as file:
+        with open_log(layout) as file:
             found = LogIndex(_file=file, _ends=array("Q", [0]), _log_name=layout.log.name)
             if ledger is not None:
                 ledger.seek(0)
@@ -167,20 +168,6 @@ def log_index(layout: Layout) -> Iterator[LogIndex]:
     finally:
         if ledger is not None:
             ledger.close()
-
-
-def _log(layout: Layout) -> BinaryIO:
-    try:
-        return layout.log.open("rb")
-    except FileNotFoundError as error:
-        raise NotYet(
-            "VANISHED",
-            expected=f"a log at {layout.log}",
-            found="no file",
-            action="Name the directory of a run with --lakehouse, or its config with --config.",
-        ) from error
-    except OSError as error:
-        raise storage_error(error, layout.log) from error
 
 
 def _read_log(found: LogIndex, file: BinaryIO, *, name: str) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import BinaryIO
 
 from lakehouse.layout import Layout, storage_error
 from lakehouse.ledger_format import raw_lines
@@ -14,14 +15,10 @@ from lakehouse.records import AnyLine
 from orders.errors import NotYet, RecordCorrupt
 
 
-def log_lines(layout: Layout) -> Iterator[AnyLine]:
-    """Yield every whole line of the log as it was when this began, in order.
-
-    Raises `NotYet` VANISHED where there is no log, `RecordCorrupt`: a line that is none, or a gap in `seq`; `BadLine` of one that
-    is too long, `StorageError`.
-    """
+def open_log(layout: Layout) -> BinaryIO:
+    """Return the log, open for reading. Raises `NotYet` VANISHED where there is none, `StorageError`."""
     try:
-        file = layout.log.open("rb")
+        return layout.log.open("rb")
     except FileNotFoundError as error:
         raise NotYet(
             "VANISHED",
@@ -31,7 +28,15 @@ def log_lines(layout: Layout) -> Iterator[AnyLine]:
         ) from error
     except OSError as error:
         raise storage_error(error, layout.log) from error
-    with file:
+
+
+def log_lines(layout: Layout) -> Iterator[AnyLine]:
+    """Yield every whole line of the log as it was when this began, in order.
+
+    Raises `NotYet` VANISHED where there is no log, `RecordCorrupt`: a line that is none, or a gap in `seq`; `BadLine` of one that
+    is too long, `StorageError`.
+    """
+    with open_log(layout) as file:
         size = file.seek(0, 2)
         file.seek(0)
         for number, (raw, whole) in enumerate(raw_lines(file, name=layout.log.name, size=size), 1):

@@ -135,6 +135,23 @@ class ManifestRefused(Record, frozen=True, kw_only=True):
 ManifestOutcome = AuditedManifest | ManifestHeld | ManifestRefused
 
 
+def refused(manifest: AuditedManifest, *, code: str, message: str) -> ManifestRefused:
+    """Return an audited manifest turned away for a reason that lies outside it."""
+    return ManifestRefused(
+        code=code,
+        message=message,
+        manifest_sha256=manifest.manifest_sha256,
+        written_ns=manifest.written_ns,
+        source_run=manifest.source_run,
+        generated_ns=manifest.generated_ns,
+        grade=manifest.grade,
+        run_ledger_head=manifest.run_ledger_head,
+        checks=manifest.checks,
+        failed_checks=manifest.failed_checks,
+        ledger_faults=manifest.ledger_faults,
+    )
+
+
 def read_manifest(
     path: Path,
     *,
