@@ -62,12 +62,14 @@ class Watchdog:
         """Return after a clean stop, a step-down (both None) or when what could be done was done."""
         dead_man_s, beaten = float(self._note.dead_man_s), time.monotonic()
         gone = False
+        heard = select.poll()  # a pipe of any number; select() knows none above 1,023
+        heard.register(self._pipe, select.POLLIN)
         while (left_s := beaten + dead_man_s - time.monotonic()) > 0:
             if gone:
                 time.sleep(min(LOOK_S, left_s))
                 if self._superseded():
                     return None
-            elif select.select([self._pipe], [], [], left_s)[0]:
+            elif heard.poll(left_s * 1_000):
                 told = os.read(self._pipe, 4_096)
                 if QUIT in told:
                     return None
