@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from decimal import Decimal
 from pathlib import Path
 
 from commands.output import Exit, print_json
 from engine.run_config import load_config
+from lakehouse.manifest import AuditedManifest, ManifestHeld, ManifestRefused
 from live.approving import approve
 from live.signing_keys import load_key
 from orders.canonical import decimal_text
@@ -16,10 +18,12 @@ from orders.canonical import decimal_text
 def run(
     manifest_path: Path, *, config_path: Path, signer: str, directory: Path, output: Path | None, as_json: bool, now_ns: int
 ) -> int:
-    """Sign and say what was signed; `directory`: where keys lie. Raises what `live.approving.approve` and `load_key` raise."""
+    """Sign and say what was signed, or why nothing was (exit 3); `directory`: where keys lie. Raises as `approve`, `load_key`."""
     config = load_config(config_path)
     key = load_key(signer, directory=directory)
     manifest, path = approve(manifest_path, config=config, signer=signer, key=key, now_ns=now_ns, output=output)
+    if not isinstance(manifest, AuditedManifest):
+        return _turned_away(manifest, as_json=as_json)
     weights = manifest.targets.values()
     gross, net = sum(map(abs, weights), Decimal(0)), sum(weights, Decimal(0))
     if as_json:
@@ -49,3 +53,12 @@ def run(
     if manifest.grade_text:
         print(f"         {manifest.grade_text}")
     return Exit.DONE
+
+
+def _turned_away(manifest: ManifestHeld | ManifestRefused, *, as_json: bool) -> int:
+    message = manifest.message.removeprefix(f"{manifest.code}: ")
+    if as_json:
+        print_json({"manifest_sha256": manifest.manifest_sha256, "code": manifest.code, "message": message, "file": None})
+    else:
+        print(f"refused  {manifest.code}  {message}\n         Nothing was signed.", file=sys.stderr)
+    return Exit.REFUSED

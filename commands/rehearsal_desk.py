@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import time
@@ -18,7 +17,7 @@ from lakehouse.layout import storage_error
 from live.approving import approve
 from live.arming_file import SPAN_NS_MAX, Arming, armed_bytes
 from live.signing_keys import load_key, make_key
-from orders.errors import ConfigError, InputError
+from orders.errors import ConfigError
 from orders.values import Record
 from sim.rehearsal.wording import ACCOUNT_UID
 
@@ -105,8 +104,7 @@ def furnish(desk: RehearsalDesk, hello: Mapping[str, str]) -> RunConfig:
         signer = load_key(NAME, directory=desk.keys)
         section.arming.write_bytes(armed_bytes(arming, key=signer))
         for manifest in config.manifest_paths():
-            with contextlib.suppress(InputError):  # what cannot be traded needs no approval: the run says what is wrong with it
-                approve(manifest, config=config, signer=NAME, key=signer, now_ns=now_ns)
+            approve(manifest, config=config, signer=NAME, key=signer, now_ns=now_ns)  # the run says what is wrong with it
     except OSError as error:
         raise storage_error(error, desk.directory) from error
     return config

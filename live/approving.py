@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from engine.run_config import RunConfig
 from lakehouse.layout import Layout, replace_file, storage_error
-from lakehouse.manifest import AuditedManifest, read_manifest
-from orders.errors import ConfigError, InputError
+from lakehouse.manifest import AuditedManifest, ManifestOutcome, read_manifest
+from orders.errors import ConfigError
 from sentinel.dsse import public_text
 from sentinel.manifest_approval import ManifestApproval, approval_bytes
 
@@ -20,12 +20,11 @@ MODE: Final = 0o644  # a statement to be read, signed against change
 
 def approve(
     manifest_path: Path, *, config: RunConfig, signer: str, key: Ed25519PrivateKey, now_ns: int, output: Path | None = None
-) -> tuple[AuditedManifest, Path]:
+) -> tuple[ManifestOutcome, Path]:
     """Judge the manifest as a live run of the config would, sign it, write the approval where that run looks for it, or to
-    `output`; return the manifest and the file.
+    `output`; return what was made of the manifest, and the file. One that is held or refused is not signed.
 
-    Raises `InputError` with the manifest's own code where it is held or refused; `ConfigError` APPROVE_FOREIGN where the config
-    has no such person, another key, or a revoked one; `StorageError`.
+    Raises `ConfigError` APPROVE_FOREIGN where the config has no such person, another key, or a revoked one; `StorageError`.
     """
     public = public_text(key.public_key())
     if config.live is None or config.live.persons.get(signer) != public or public in config.live.revoked_keys:
@@ -39,12 +38,7 @@ def approve(
         manifest_path, policy=config.manifest_policy(), market_now_ns=now_ns, provenance=config.provenance_policy()
     )
     if not isinstance(manifest, AuditedManifest):
-        raise InputError(
-            manifest.code,
-            expected=f"a manifest that a run would trade, in {manifest_path}",
-            found=manifest.message,
-            action="Nothing was signed. Mend the manifest or its run first.",
-        )
+        return manifest, manifest_path
     approval = ManifestApproval(
         manifest_sha256=manifest.manifest_sha256,
         source_run=manifest.source_run,
