@@ -8,7 +8,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping, Set
+import re
+from collections.abc import Callable, Mapping, Set
 from typing import Any, Final
 
 import msgspec
@@ -16,11 +17,13 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from orders.canonical import canonical_bytes
 from orders.errors import InputError
 from orders.public_keys import public_key_bytes, public_key_text
 
 ENVELOPE_SIZE_MAX: Final = 100_000  # bytes
 SIGNATURES_MAX: Final = 16
+NANOSECONDS: Final = re.compile(r"0|[1-9][0-9]{0,18}")  # an instant as the body of a statement spells it
 
 
 class _Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -140,6 +143,18 @@ def opened(
             action="Have it signed by a person the config names.",
         )
     return payload, tuple(name for name in trusted if name in good)
+
+
+def canonical_body[T: msgspec.Struct](payload: bytes, kind: type[T], *, malformed: Callable[[str], InputError]) -> T:
+    """Return the body of a statement, once it is canonical JSON of exactly the fields of `kind`. Raises `malformed(found)`."""
+    try:
+        body = msgspec.json.decode(payload, type=kind, strict=True)
+        spelling = canonical_bytes(msgspec.to_builtins(body))
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise malformed(str(error)[:160]) from error
+    if spelling != payload:
+        raise malformed("another spelling of it, such as a key that stands twice")
+    return body
 
 
 def _parsed(data: bytes) -> _Envelope:

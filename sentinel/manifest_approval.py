@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from orders.canonical import canonical_bytes
 from orders.errors import InputError
 from orders.values import Record
-from sentinel.dsse import opened, sealed
+from sentinel.dsse import NANOSECONDS, canonical_body, opened, sealed
 
 PAYLOAD_TYPE: Final = "application/vnd.sluice.approval+json"
 STAMP_MAX: Final = 1 << 63  # nanoseconds
@@ -57,15 +57,9 @@ def open_approval(data: bytes, *, trusted: Mapping[str, str], revoked: Set[str] 
     Raises `InputError`: what `sentinel.dsse.opened` raises, and APPROVAL_MALFORMED.
     """
     payload, signers = opened(data, payload_type=PAYLOAD_TYPE, trusted=trusted, revoked=revoked)
-    try:
-        body = msgspec.json.decode(payload, type=_Body, strict=True)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise _malformed(str(error)) from error
-    if canonical_bytes(msgspec.to_builtins(body)) != payload:
-        raise _malformed("another spelling of it, such as a key that stands twice")
-    digits = body.generated_ns
-    if not (digits.isascii() and digits.isdigit()) or str(stamp := int(digits[:20])) != digits or not 0 < stamp < STAMP_MAX:
-        raise _malformed(f"generated_ns {digits[:40]!r}")
+    body = canonical_body(payload, _Body, malformed=_malformed)
+    if not NANOSECONDS.fullmatch(body.generated_ns) or not 0 < (stamp := int(body.generated_ns)) < STAMP_MAX:
+        raise _malformed(f"generated_ns {body.generated_ns[:40]!r}")
     if body.by not in signers:
         raise _malformed(f"by {body.by[:80]!r}, signed by {', '.join(signers)}")
     return ManifestApproval(

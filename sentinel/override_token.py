@@ -16,7 +16,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from orders.canonical import canonical_bytes, decimal_text, sha256_hex
 from orders.errors import InputError
 from orders.values import Side
-from sentinel.dsse import ENVELOPE_SIZE_MAX, countersigned, in_our_spelling, opened, sealed, signers_of
+from sentinel.dsse import (
+    ENVELOPE_SIZE_MAX,
+    NANOSECONDS,
+    canonical_body,
+    countersigned,
+    in_our_spelling,
+    opened,
+    sealed,
+    signers_of,
+)
 from sentinel.override_values import (
     NAMES_MAX,
     OVERRIDABLE,
@@ -36,7 +45,6 @@ _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _NAME: Final = re.compile(r"[\x21-\x7e]{1,64}")
 _SYMBOL: Final = re.compile(r"[\x21-\x7e]{1,128}")
 _CURRENCY: Final = re.compile(r"[A-Z0-9]{2,12}")
-_NANOSECONDS: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 _AMOUNT: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,12})?")
 
 
@@ -77,13 +85,8 @@ def parse_token(data: bytes) -> OverrideToken:
     """Return the token in a request's bytes; nobody's word yet. Raises `InputError` OVERRIDE_MALFORMED."""
     if len(data) > REQUEST_SIZE_MAX:
         raise _malformed(f"at most {REQUEST_SIZE_MAX} bytes", str(len(data)))
-    try:
-        body = msgspec.json.decode(data, type=_Body, strict=True)
-        spelling = canonical_bytes(msgspec.to_builtins(body))
-    except (msgspec.DecodeError, UnicodeError) as error:
-        raise _malformed(f"one object with {', '.join(_Body.__struct_fields__)}", str(error)[:160]) from error
-    if spelling != data:
-        raise _malformed("canonical JSON", "another spelling of it, such as a key that stands twice")
+    fields = f"canonical JSON, one object with {', '.join(_Body.__struct_fields__)}"
+    body = canonical_body(data, _Body, malformed=lambda found: _malformed(fields, found))
     _check(body)
     token = OverrideToken(
         token_id=body.token_id,
@@ -172,8 +175,8 @@ def _check(body: _Body) -> None:
         (amount and Decimal(body.notional_max) > 0, "notional_max as an amount above 0", body.notional_max),
         (_CURRENCY.fullmatch(body.base_currency), "base_currency as a code", body.base_currency),
         (_names(body.venues), "venues, ascending, each once", body.venues),
-        (_NANOSECONDS.fullmatch(body.not_before_ns), "not_before_ns as nanoseconds", body.not_before_ns),
-        (_NANOSECONDS.fullmatch(body.expires_ns), "expires_ns as nanoseconds", body.expires_ns),
+        (NANOSECONDS.fullmatch(body.not_before_ns), "not_before_ns as nanoseconds", body.not_before_ns),
+        (NANOSECONDS.fullmatch(body.expires_ns), "expires_ns as nanoseconds", body.expires_ns),
         (plain, "reason in words", body.reason),
         (_NAME.fullmatch(body.requester), "requester as a name", body.requester),
         (_names(body.approvers), "approvers, ascending, each once", body.approvers),

@@ -60,6 +60,8 @@ BAD: list[tuple[str, str, bytes]] = [
     ("not a number", "ARMING_MALFORMED", signed(canonical_bytes(body(day_notional="NaN")))),
     ("words for a number", "ARMING_MALFORMED", signed(canonical_bytes(body(day_notional="much")))),
     ("nothing a day", "ARMING_MALFORMED", signed(canonical_bytes(body(day_notional="0")))),
+    ("an instant spelled otherwise", "ARMING_MALFORMED", signed(canonical_bytes(body(expires_ns=f"+{ARMING.expires_ns}")))),
+    ("an instant before 1970", "ARMING_MALFORMED", signed(canonical_bytes(body(not_before_ns="-1", expires_ns="1")))),
     ("a key twice", "ARMING_MALFORMED", signed(canonical_bytes(body())[:-1] + b',"venue":"OKX"}')),
     ("other spaces", "ARMING_MALFORMED", signed(json.dumps(body(), sort_keys=True).encode())),
     ("one nanosecond over a day", "ARMING_MALFORMED", signed(canonical_bytes(body(expires_ns=str(LAST_NS + 1))))),
