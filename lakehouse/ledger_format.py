@@ -15,7 +15,7 @@ compact, keys sorted, UTF-8: RFC 8785 on the subset strings, integers to 2^53-1,
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, BinaryIO, Final
 
@@ -163,7 +163,16 @@ class LedgerLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 RECORD_KEYS: Final = LedgerLine.__struct_fields__
-LEDGERED: Final = frozenset({Fill, Financing, FlattenLine, HaltLine, OverrideUsed, Recovery, Transfer})
+_RECORDS: Final[Mapping[type, tuple[LedgerType, type[Body]]]] = {
+    Fill: (LedgerType.FILL, FillBody),
+    Financing: (LedgerType.FINANCING, FinancingBody),
+    Transfer: (LedgerType.TRANSFER, TransferBody),
+    FlattenLine: (LedgerType.FLATTEN, FlattenBody),
+    OverrideUsed: (LedgerType.OVERRIDE, OverrideBody),
+    HaltLine: (LedgerType.HALT, HaltBody),
+    Recovery: (LedgerType.RECOVERY, RecoveryBody),
+}
+LEDGERED: Final = frozenset(_RECORDS)
 _encoder = msgspec.json.Encoder()
 _decode = msgspec.json.Decoder().decode
 _sorted_encode = msgspec.json.Encoder(order="sorted").encode
@@ -172,67 +181,18 @@ _sorted_encode = msgspec.json.Encoder(order="sorted").encode
 def record_of(line: AnyLine, raw: bytes, *, log_line: int) -> tuple[LedgerType, Body] | None:
     """Return the record a line of the log must have in the ledger, or None for a line that has none.
 
-    `raw` is the line's bytes without newline. The record's `ts` is `line.ts_ns`.
+    `raw` is the line's bytes without newline. The record's `ts` is `line.ts_ns`. A body's fields are the line's of the same name.
     """
-    match line:
-        case Fill():
-            return LedgerType.FILL, FillBody(
-                client_order_id=line.client_order_id,
-                fill_hash=sha256(raw),
-                log_line=log_line,
-                manifest_sha256=line.manifest_sha256,
-                run_ledger_head=line.run_ledger_head,
-                source_run=line.source_run,
-                trade_id=line.trade_id,
-                venue=line.venue,
-            )
-        case Financing():
-            return LedgerType.FINANCING, FinancingBody(
-                currency=line.currency,
-                kind=line.kind,
-                line_hash=sha256(raw),
-                log_line=log_line,
-                symbol=line.symbol,
-                venue=line.venue,
-            )
-        case Transfer():
-            return LedgerType.TRANSFER, TransferBody(
-                currency=line.currency,
-                kind=line.kind,
-                line_hash=sha256(raw),
-                log_line=log_line,
-                transfer_id=line.transfer_id,
-                venue=line.venue,
-            )
-        case FlattenLine():
-            return LedgerType.FLATTEN, FlattenBody(
-                by=line.by,
-                line_hash=sha256(raw),
-                log_line=log_line,
-                outcome=line.outcome,
-                reason=line.reason,
-                request_id=line.request_id,
-                stage=line.stage,
-            )
-        case OverrideUsed():
-            return LedgerType.OVERRIDE, OverrideBody(
-                by=", ".join(line.signers),
-                envelope_sha256=line.envelope_sha256,
-                line_hash=sha256(raw),
-                log_line=log_line,
-                manifest_sha256=line.manifest_sha256,
-                reason=line.reason,
-                token_id=line.token_id,
-            )
-        case HaltLine():
-            kind = LedgerType.RESUME if line.action == "resume" else LedgerType.HALT
-            return kind, HaltBody(by=line.by, line_hash=sha256(raw), log_line=log_line, reason=line.reason)
-        case Recovery():
-            return LedgerType.RECOVERY, RecoveryBody(
-                bytes_cut=line.bytes_cut, cause=line.cause, line_hash=sha256(raw), log_line=log_line, saved_as=line.saved_as
-            )
-        case _:
-            return None
+    if type(line) not in _RECORDS:
+        return None
+    kind, body = _RECORDS[type(line)]
+    hashed = sha256(raw)
+    own: dict[str, Any] = {"fill_hash": hashed, "line_hash": hashed, "log_line": log_line}
+    if isinstance(line, HaltLine) and line.action == "resume":
+        kind = LedgerType.RESUME
+    if isinstance(line, OverrideUsed):
+        own["by"] = ", ".join(line.signers)
+    return kind, body(**{name: own[name] if name in own else getattr(line, name) for name in body.__struct_fields__})
 
 
 def sha256(raw: bytes) -> str:

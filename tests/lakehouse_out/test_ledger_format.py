@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lakehouse import ledger_format
 from lakehouse.ledger_format import BadLine, Body, FillBody, HaltBody, LedgerType, canonical, decode_record, encode_record
+from lakehouse.records import OverrideUsed
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 WHOLE = st.integers(min_value=-(2**53) + 1, max_value=2**53 - 1)
@@ -88,6 +89,14 @@ def test_fill_record_hashes_the_raw_line(lines):
     assert isinstance(made[1], FillBody)
     assert made[1].fill_hash == hashlib.sha256(raw).hexdigest()
     assert (made[1].log_line, made[1].trade_id) == (12, "77")
+
+
+@pytest.mark.parametrize("kind", sorted(ledger_format.LEDGERED, key=lambda kind: kind.__name__))
+def test_every_field_of_a_record_is_its_line_s_or_made_from_it(kind):
+    body = ledger_format._RECORDS[kind][1]
+    made = {"fill_hash", "line_hash", "log_line"} | ({"by"} if kind is OverrideUsed else set())
+    assert set(body.__struct_fields__) - made <= set(kind.__struct_fields__)
+    assert "log_line" in body.__struct_fields__
 
 
 def test_stranger_verifies_with_the_standard_library(record):
