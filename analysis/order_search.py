@@ -107,6 +107,14 @@ def plan_lines(record: PlanLineRecord) -> list[dict[str, Any]]:
     return rows
 
 
+def order_of_line(record: PlanLineRecord, number: int) -> str:
+    """Return the client order id that a line of a plan leads to, "" where the plan does not say for which environment it is."""
+    environment = record.plan.get("environment") if isinstance(record.plan, dict) else None
+    if not isinstance(environment, str) or "\n" in environment or record.cycle < 1 or number < 1:
+        return ""
+    return client_order_id(environment=environment, manifest_sha256=record.manifest_sha256, cycle=record.cycle, line=number)
+
+
 def corrupt_line(line: AnyLine, expected: str) -> RecordCorrupt:
     """Return the error of a line of the log whose inside is not what its type says."""
     return RecordCorrupt(
@@ -125,12 +133,9 @@ def _plan(record: PlanLineRecord, asked: str, wanted: tuple[int, int] | None, se
             continue
         if wanted is not None and wanted[1] != row["line"]:
             continue
-        environment = record.plan.get("environment")
-        if not isinstance(environment, str) or "\n" in environment or row["line"] < 1 or record.cycle < 1:
+        order_id = order_of_line(record, row["line"])
+        if not order_id:
             raise corrupt_line(record, "a plan with an environment, a cycle and numbered lines")
-        order_id = client_order_id(
-            environment=environment, manifest_sha256=record.manifest_sha256, cycle=record.cycle, line=row["line"]
-        )
         if wanted is not None or order_id.startswith(asked):
             seen.plans[order_id] = (record, row["line"])
 

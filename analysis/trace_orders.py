@@ -12,18 +12,9 @@ from analysis.trace_step import Step, said_facts, said_words
 from lakehouse.log_index import LogIndex
 from lakehouse.records import AnyLine, Fill, Intent, PlanLineRecord, VerdictLine
 from orders.errors import RecordCorrupt
-from orders.ids import client_order_id
 from orders.values import Record
 
 ORIGIN = ("source_run", "manifest_sha256", "plan_sha256", "cycle", "line")
-
-
-def order_of_line(record: PlanLineRecord, number: int) -> str:
-    """Return the client order id that a line of a plan leads to, "" where the plan does not say for which environment it is."""
-    environment = record.plan.get("environment") if isinstance(record.plan, dict) else None
-    if not isinstance(environment, str) or "\n" in environment or record.cycle < 1 or number < 1:
-        return ""
-    return client_order_id(environment=environment, manifest_sha256=record.manifest_sha256, cycle=record.cycle, line=number)
 
 
 class Origin(Record, frozen=True, kw_only=True):

@@ -9,9 +9,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from analysis.order_account import PlanAnswers, no_intent
-from analysis.order_search import TRADING, FoundOrder, plan_lines
+from analysis.order_search import TRADING, FoundOrder, order_of_line, plan_lines
 from analysis.trace_links import plan_links
-from analysis.trace_orders import Orders, Origin, order_of_line
+from analysis.trace_orders import Orders, Origin
 from analysis.trace_step import Step, said_facts, said_words
 from lakehouse.records import AnyLine, PlanLineRecord, Skip
 from orders.plan import Outcome

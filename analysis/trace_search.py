@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from analysis.order_search import TRADING, plan_lines
+from analysis.order_search import TRADING, order_of_line, plan_lines
 from lakehouse.log_index import FillPlace, LogIndex
 from lakehouse.records import PlanLineRecord
 from orders.errors import ConfigError, RecordCorrupt
-from orders.ids import client_order_id
 from orders.values import Record
 
 KINDS: Final = ("fill", "order", "manifest", "run")
@@ -56,23 +55,15 @@ def find_start(index: LogIndex, asked: str) -> Start:
     return found[0]
 
 
-def planned_ids(index: LogIndex, record: PlanLineRecord) -> dict[str, int]:
-    """Return the client order ids that follow from a plan's trading lines, each with its line, whether or not it was approved."""
+def planned_ids(index: LogIndex, record: PlanLineRecord) -> list[str]:
+    """Return the client order ids that follow from a plan's trading lines, whether or not it was approved."""
     try:
         rows = plan_lines(record)
     except RecordCorrupt as error:
         index.note_log(record.seq, f"{error.expected} was expected, found {error.found}")
-        return {}
-    environment = record.plan.get("environment") if rows else None
-    if not isinstance(environment, str) or "\n" in environment or record.cycle < 1:
-        return {}
-    return {
-        client_order_id(
-            environment=environment, manifest_sha256=record.manifest_sha256, cycle=record.cycle, line=row["line"]
-        ): row["line"]
-        for row in rows
-        if row.get("reason") in TRADING and row["line"] >= 1
-    }
+        return []
+    ids = (order_of_line(record, row["line"]) for row in rows if row.get("reason") in TRADING)
+    return [order for order in ids if order]
 
 
 def _matches(index: LogIndex, text: str, kinds: tuple[str, ...]) -> tuple[list[Start], list[Start]]:
