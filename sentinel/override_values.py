@@ -12,7 +12,6 @@ OVERRIDABLE: Final = frozenset({"REGIME_PARITY"})
 """Controls a person may override: those that can answer NEEDS_OVERRIDE. Leverage, halt, allow list, provenance and what denies
 are none of them.
 """
-SPAN_NS: Final = 15 * 60 * 1_000_000_000
 SPAN_MAX_NS: Final = 4 * 3_600 * 1_000_000_000
 NAMES_MAX: Final = 16
 

@@ -21,7 +21,7 @@ from sentinel.dsse import countersigned, public_text, sealed
 from sentinel.manifest_approval import PAYLOAD_TYPE as APPROVAL_TYPE
 from sentinel.override import plan_orders
 from sentinel.override_token import PAYLOAD_TYPE, token_bytes
-from sentinel.override_values import SPAN_MAX_NS, SPAN_NS, OverrideRules, OverrideToken
+from sentinel.override_values import SPAN_MAX_NS, OverrideRules, OverrideToken
 from tests.planner.world import NOW
 from tests.sentinel.cases import made_plan
 
@@ -34,6 +34,7 @@ PUBLIC = {name: public_text(key.public_key()) for name, key in KEYS.items()}
 PERSONS = {name: PUBLIC[name] for name in ("ann", "bob", "cid", "rex", "engine", "twin")}
 PLAN = made_plan()
 OPENS = Decimal("400")
+SPAN_NS = 15 * 60 * 1_000_000_000
 
 
 def rules(signatures: int = 1, **change: Any) -> OverrideRules:
