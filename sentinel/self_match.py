@@ -61,9 +61,7 @@ class OwnOrders:
             return _PASSED
         nearest = (min if buy else max)(against, key=lambda order_id: against[order_id])
         price = against[nearest]
-        priced = limit_price is not None and limit_price.is_finite()  # a price that is none may meet any
-        crosses = limit_price is None or not priced or (limit_price >= price if buy else limit_price <= price)
-        if not crosses:
+        if limit_price is not None and limit_price.is_finite() and (limit_price < price if buy else limit_price > price):
             return _PASSED
         wanted = "at any price" if limit_price is None else f"at {limit_price}"
         seen = f"{order.side.value} {wanted} against our {nearest} at {price}"
