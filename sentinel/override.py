@@ -28,7 +28,9 @@ def require_usable(token: OverrideToken, *, environment: str, now_ns: int, used:
     if token.token_id in used:
         raise _refused("USED", "an override that was not used", f"{token.token_id}, used before", "Ask for a new one.")
     if now_ns < start:
-        raise _refused("EARLY", f"an instant from {start} on", str(now_ns), "Put it there again when it holds.")
+        raise _refused(
+            "EARLY", f"an instant from {start} on", str(now_ns), "It may lie there until then: the run takes it when it holds."
+        )
     if now_ns >= end:
         raise _refused("EXPIRED", f"an instant before {end}", str(now_ns), "Ask for a new one.")
 
