@@ -67,13 +67,16 @@ def note_body(*, origin: str, size: int, root: bytes) -> bytes:
 
 def signature_line(name: str, *, public: bytes, signature: bytes, kind: bytes = ED25519) -> bytes:
     """Return a signature as its line, newline included. `public`: the key's 32 bytes."""
-    return f"— {name} {base64.b64encode(key_id(name, public=public, kind=kind) + signature).decode()}\n".encode()
+    return _written(SignatureLine(name=name, key_id=key_id(name, public=public, kind=kind), signature=signature))
 
 
 def note_bytes(note: Checkpoint) -> bytes:
     """Return a note as it stands in a file."""
-    lines = (f"— {line.name} {base64.b64encode(line.key_id + line.signature).decode()}\n" for line in note.signatures)
-    return note.body + b"\n" + "".join(lines).encode()
+    return note.body + b"\n" + b"".join(_written(line) for line in note.signatures)
+
+
+def _written(line: SignatureLine) -> bytes:
+    return f"— {line.name} {base64.b64encode(line.key_id + line.signature).decode()}\n".encode()
 
 
 def key_id(name: str, *, public: bytes, kind: bytes = ED25519) -> bytes:
