@@ -16,18 +16,17 @@ from typing import Final
 
 from orders.canonical import decimal_text
 from orders.exact import CEILING, FRACTION_PLACES, exact_operators
-from orders.plan import Approval, Outcome, Verdict
+from orders.plan import Approval, Verdict
 from orders.valuation import price_fault
 from orders.values import Quote, Record, Side
 from sentinel.limits import SentinelLimits
 from sentinel.order_check import OrderFacts
 from sentinel.rates import DAY_NS
+from sentinel.verdicts import Verdicts, allow, deny
 
 ARMED_NOTIONAL: Final = "ARMED_NOTIONAL"
 ARMING_EXPIRED: Final = "ARMING_EXPIRED"
 ZERO: Final = Decimal(0)
-
-type Verdicts = tuple[Verdict, ...]
 
 
 class Permit(Record, frozen=True, kw_only=True):
@@ -97,7 +96,7 @@ class Armed:
         permit = self._permits.get(approval.venue)
         if permit is None:
             seen = f"nothing armed at {approval.venue}"
-            return _deny(ARMED_NOTIONAL, seen, "an arming"), _deny(ARMING_EXPIRED, seen, "an arming")
+            return deny(ARMED_NOTIONAL, seen, "an arming"), deny(ARMING_EXPIRED, seen, "an arming")
         price = self._price(order, quote, now_ns)
         value = worth_base(order.quantity, price=price, unit=approval.unit_value_base)
         day, sent = self._today(approval.venue, now_ns)
@@ -183,23 +182,15 @@ def notional_verdict(permit: Permit, *, sent: Decimal | None, value: Decimal | N
     """Return ARMED_NOTIONAL on one more order worth `value`, with `sent` gone already; None: not known, which denies."""
     most = permit.day_notional_max_base
     if sent is None:
-        return _deny(ARMED_NOTIONAL, f"{of}not known how much was sent today", permit.amount, line)
+        return deny(ARMED_NOTIONAL, f"{of}not known how much was sent today", permit.amount, line)
     if value is None or not (most.is_finite() and sent.is_finite()):
-        return _deny(ARMED_NOTIONAL, f"{of}missing price, quantity or amount", permit.amount, line)
+        return deny(ARMED_NOTIONAL, f"{of}missing price, quantity or amount", permit.amount, line)
     with exact_operators():
         after = sent + value
     if after <= most:
-        return _allow(ARMED_NOTIONAL, "within", permit.amount)
-    return _deny(ARMED_NOTIONAL, f"{of}{decimal_text(after)}, with {decimal_text(sent)} sent today", permit.amount, line)
+        return allow(ARMED_NOTIONAL, "within", permit.amount)
+    return deny(ARMED_NOTIONAL, f"{of}{decimal_text(after)}, with {decimal_text(sent)} sent today", permit.amount, line)
 
 
 def _in_time(permit: Permit, expired: str) -> Verdict:
-    return _deny(ARMING_EXPIRED, expired, permit.span) if expired else _allow(ARMING_EXPIRED, "in force", "armed now")
-
-
-def _allow(control: str, observed: str, limit: str) -> Verdict:
-    return Verdict(control=control, outcome=Outcome.ALLOW, observed=observed, limit=limit)
-
-
-def _deny(control: str, observed: str, limit: str, line: int = 0) -> Verdict:
-    return Verdict(control=control, outcome=Outcome.DENY, observed=observed, limit=limit, line=line)
+    return deny(ARMING_EXPIRED, expired, permit.span) if expired else allow(ARMING_EXPIRED, "in force", "armed now")

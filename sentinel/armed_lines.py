@@ -13,8 +13,7 @@ from orders.plan import Outcome, PlanLine, Verdict
 from orders.values import OrderKind, Side
 from sentinel.armed import ARMED_NOTIONAL, ARMING_EXPIRED, Room, notional_verdict, worth_base
 from sentinel.facts import far_touch, order_price
-
-type Verdicts = tuple[Verdict, ...]
+from sentinel.verdicts import Verdicts, allow, deny
 
 
 def armed_notional(lines: Sequence[PlanLine], *, rooms: Mapping[str, Room]) -> Verdicts:
@@ -26,7 +25,7 @@ def armed_notional(lines: Sequence[PlanLine], *, rooms: Mapping[str, Room]) -> V
     for line in lines:
         room = rooms.get(line.venue or "")
         if room is None:
-            denied.append(_deny(ARMED_NOTIONAL, f"{line.symbol}: nothing armed at {line.venue}", "an arming", line.line))
+            denied.append(deny(ARMED_NOTIONAL, f"{line.symbol}: nothing armed at {line.venue}", "an arming", line.line))
             continue
         before = taken.get(room.permit.venue, room.sent_base)
         value = worth_base(line.quantity, price=_line_price(line), unit=line.unit_value_base)
@@ -36,7 +35,7 @@ def armed_notional(lines: Sequence[PlanLine], *, rooms: Mapping[str, Room]) -> V
         elif value is not None and before is not None:
             with exact_operators():
                 taken[room.permit.venue] = before + value
-    return tuple(denied) or (_allow(ARMED_NOTIONAL, "within" if lines else "no orders", _all_words(rooms)),)
+    return tuple(denied) or (allow(ARMED_NOTIONAL, "within" if lines else "no orders", _all_words(rooms)),)
 
 
 def arming_expired(lines: Sequence[PlanLine], *, rooms: Mapping[str, Room]) -> Verdicts:
@@ -45,10 +44,10 @@ def arming_expired(lines: Sequence[PlanLine], *, rooms: Mapping[str, Room]) -> V
     for line in lines:
         room = rooms.get(line.venue or "")
         if room is None:
-            denied.append(_deny(ARMING_EXPIRED, f"{line.symbol}: nothing armed at {line.venue}", "an arming", line.line))
+            denied.append(deny(ARMING_EXPIRED, f"{line.symbol}: nothing armed at {line.venue}", "an arming", line.line))
         elif room.expired:
-            denied.append(_deny(ARMING_EXPIRED, f"{line.symbol}: {room.expired}", room.permit.span, line.line))
-    return tuple(denied) or (_allow(ARMING_EXPIRED, "in force", "armed now"),)
+            denied.append(deny(ARMING_EXPIRED, f"{line.symbol}: {room.expired}", room.permit.span, line.line))
+    return tuple(denied) or (allow(ARMING_EXPIRED, "in force", "armed now"),)
 
 
 def _line_price(line: PlanLine) -> Decimal | None:
@@ -61,11 +60,3 @@ def _line_price(line: PlanLine) -> Decimal | None:
 
 def _all_words(rooms: Mapping[str, Room]) -> str:
     return "; ".join(room.permit.amount for _, room in sorted(rooms.items())) or "an arming"
-
-
-def _allow(control: str, observed: str, limit: str) -> Verdict:
-    return Verdict(control=control, outcome=Outcome.ALLOW, observed=observed, limit=limit)
-
-
-def _deny(control: str, observed: str, limit: str, line: int) -> Verdict:
-    return Verdict(control=control, outcome=Outcome.DENY, observed=observed, limit=limit, line=line)

@@ -16,6 +16,7 @@ from typing import Final
 from orders.plan import Outcome, Verdict
 from orders.reconcile import Difference, asset_code
 from orders.values import Listing
+from sentinel.verdicts import deny
 
 RECONCILIATION_BREAK: Final = "RECONCILIATION_BREAK"
 UNKNOWN_OUTCOME: Final = "UNKNOWN_OUTCOME"
@@ -77,13 +78,9 @@ class Locks:
             return _PASSED
         agrees, answered = _PASSED
         if (why := self._why.get(instrument_id)) is not None:
-            agrees = _denied(RECONCILIATION_BREAK, why, BREAK_WORDS)
+            agrees = deny(RECONCILIATION_BREAK, why, BREAK_WORDS)
         if ids := sorted(order_id for order_id, where in self._unknown.items() if where == instrument_id):
             more = f" and {len(ids) - SHOWN_MAX} more" if len(ids) > SHOWN_MAX else ""
             seen = f"{', '.join(ids[:SHOWN_MAX])}{more} unanswered"
-            answered = _denied(UNKNOWN_OUTCOME, seen, UNKNOWN_WORDS)
+            answered = deny(UNKNOWN_OUTCOME, seen, UNKNOWN_WORDS)
         return agrees, answered
-
-
-def _denied(control: str, observed: str, limit: str) -> Verdict:
-    return Verdict(control=control, outcome=Outcome.DENY, observed=observed, limit=limit)

@@ -18,9 +18,10 @@ from typing import Final
 
 from orders.canonical import decimal_text
 from orders.exact import exact_arithmetic
-from orders.plan import Approval, OpenOrder, Outcome, Verdict
+from orders.plan import Approval, OpenOrder, Verdict
 from orders.values import Side
 from sentinel.limits import SentinelLimits
+from sentinel.verdicts import allow, deny
 
 RESERVATION: Final = "RESERVATION"
 MAX_LEVERAGE: Final = "MAX_LEVERAGE"
@@ -78,9 +79,9 @@ class Reservations:
         self._asset_words = f"{decimal_text(limits.max_asset_exposure)} of equity"
         self._gross_words = f"gross {decimal_text(limits.max_leverage)} of equity, {age}"
         self.passed = (
-            _allow(RESERVATION, "reserved", "what its line has left"),
-            _allow(MAX_ASSET_EXPOSURE, "within", self._asset_words),
-            _allow(MAX_LEVERAGE, "within", self._gross_words),
+            allow(RESERVATION, "reserved", "what its line has left"),
+            allow(MAX_ASSET_EXPOSURE, "within", self._asset_words),
+            allow(MAX_LEVERAGE, "within", self._gross_words),
         )
 
     def mark(
@@ -283,10 +284,6 @@ class Reservations:
         self._moved.add(symbol)
 
     def _denied(self, control: str, observed: str, limit: str) -> tuple[Verdict, Verdict, Verdict]:
-        no = Verdict(control=control, outcome=Outcome.DENY, observed=observed, limit=limit)
+        no = deny(control, observed, limit)
         first, second, third = (no if verdict.control == control else verdict for verdict in self.passed)
         return first, second, third
-
-
-def _allow(control: str, observed: str, limit: str) -> Verdict:
-    return Verdict(control=control, outcome=Outcome.ALLOW, observed=observed, limit=limit)

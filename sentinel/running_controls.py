@@ -18,8 +18,7 @@ from sentinel.loss import LOSS_LIMIT, LossMode, loss_verdicts
 from sentinel.rates import MESSAGE_LIMIT
 from sentinel.repeats import REPEATED_EXECUTION
 from sentinel.standing import Standing
-
-type Verdicts = tuple[Verdict, ...]
+from sentinel.verdicts import Verdicts, allow, deny
 
 
 def message_limit(lines: Sequence[PlanLine], *, standing: Standing | None, limits: SentinelLimits) -> Verdicts:
@@ -38,7 +37,7 @@ def message_limit(lines: Sequence[PlanLine], *, standing: Standing | None, limit
         number = taken[venue] = taken.get(venue, 0) + 1
         if left is None or number > left:
             seen = f"{line.symbol}: messages of {venue} not known" if left is None else f"{left} left of the day at {venue}"
-            denied.append(_deny(MESSAGE_LIMIT, seen, words, line.line))
+            denied.append(deny(MESSAGE_LIMIT, seen, words, line.line))
     return _sum(MESSAGE_LIMIT, denied, f"{len(lines)} orders within", words)
 
 
@@ -51,7 +50,7 @@ def repeated_execution(lines: Sequence[PlanLine], *, standing: Standing | None, 
     if standing is None:
         return _missing(REPEATED_EXECUTION, lines, words)
     if not standing.automatic:
-        return (_allow(REPEATED_EXECUTION, "an operator's order", words),)
+        return (allow(REPEATED_EXECUTION, "an operator's order", words),)
     denied: list[Verdict] = []
     taken: dict[str, int] = {}
     top = 0
@@ -60,10 +59,10 @@ def repeated_execution(lines: Sequence[PlanLine], *, standing: Standing | None, 
         number = taken[line.symbol] = taken.get(line.symbol, 0) + 1
         if line.symbol in standing.disabled:
             seen = f"{line.symbol} is disabled; `sluice enable {line.symbol}` takes a name and a reason"
-            denied.append(_deny(REPEATED_EXECUTION, seen, words, line.line))
+            denied.append(deny(REPEATED_EXECUTION, seen, words, line.line))
         elif before is None or before + number > limits.repeats_max:
             seen = f"{line.symbol}: {'count not known' if before is None else f'{before + number - 1} already'}"
-            denied.append(_deny(REPEATED_EXECUTION, seen, words, line.line))
+            denied.append(deny(REPEATED_EXECUTION, seen, words, line.line))
         else:
             top = max(top, before + number)
     return _sum(REPEATED_EXECUTION, denied, f"at most {top}", words)
@@ -73,10 +72,10 @@ def loss_limit(lines: Sequence[PlanLine], *, standing: Standing | None, limits: 
     """Beyond a loss limit, or without a usable baseline, only lines pass that reduce."""
     mode, both = loss_verdicts(None if standing is None else standing.baseline, limits=limits)
     if mode is LossMode.OPEN or not lines:
-        return tuple(_allow(LOSS_LIMIT, verdict.observed, verdict.limit) for verdict in both)
+        return tuple(allow(LOSS_LIMIT, verdict.observed, verdict.limit) for verdict in both)
     why = next(verdict for verdict in both if verdict.outcome is not Outcome.ALLOW)
     denied = [
-        _deny(LOSS_LIMIT, f"{why.observed}; {line.symbol} would open or add", why.limit, line.line)
+        deny(LOSS_LIMIT, f"{why.observed}; {line.symbol} would open or add", why.limit, line.line)
         for line in lines
         if not reduces(line)
     ]
@@ -100,29 +99,21 @@ def fill_drift(lines: Sequence[PlanLine], *, standing: Standing | None, limits: 
         price = order_price(line)
         if price is None or not (fill.price.is_finite() and fill.price > 0):
             seen = f"{line.symbol}: {'no price' if price is None else f'own fill at {fill.price}'}"
-            denied.append(_deny(FILL_DRIFT, seen, words, line.line))
+            denied.append(deny(FILL_DRIFT, seen, words, line.line))
         elif not 0 <= standing.market_now_ns - fill.ts_ns <= limits.fill_drift_window_ns:
             seen = f"{line.symbol}: own fill of {fill.ts_ns}, now {standing.market_now_ns}"
-            denied.append(_deny(FILL_DRIFT, seen, words, line.line))
+            denied.append(deny(FILL_DRIFT, seen, words, line.line))
         elif abs(price - fill.price) > most * fill.price:
             away = decimal_text(fraction(abs(price - fill.price), fill.price))
-            denied.append(_deny(FILL_DRIFT, f"{away} ({line.symbol}: {price} against {fill.price})", words, line.line))
+            denied.append(deny(FILL_DRIFT, f"{away} ({line.symbol}: {price} against {fill.price})", words, line.line))
     return _sum(FILL_DRIFT, denied, "within" if lines else "no orders", words)
 
 
 def _missing(control: str, lines: Sequence[PlanLine], words: str) -> Verdicts:
     if not lines:
-        return (_allow(control, "no orders", words),)
-    return tuple(_deny(control, f"{line.symbol}: missing state", words, line.line) for line in lines)
+        return (allow(control, "no orders", words),)
+    return tuple(deny(control, f"{line.symbol}: missing state", words, line.line) for line in lines)
 
 
 def _sum(control: str, denied: list[Verdict], observed: str, words: str) -> Verdicts:
-    return tuple(denied) or (_allow(control, observed, words),)
-
-
-def _allow(control: str, observed: str, words: str) -> Verdict:
-    return Verdict(control=control, outcome=Outcome.ALLOW, observed=observed, limit=words)
-
-
-def _deny(control: str, observed: str, words: str, line: int) -> Verdict:
-    return Verdict(control=control, outcome=Outcome.DENY, observed=observed, limit=words, line=line)
+    return tuple(denied) or (allow(control, observed, words),)

@@ -23,10 +23,9 @@ from sentinel.market_sanity import MARKET_SANITY, spread_fault
 from sentinel.rates import MessageRates
 from sentinel.repeats import Repeats
 from sentinel.reservation import Reservations
+from sentinel.verdicts import Verdicts, allow, deny
 
 ZERO: Final = Decimal(0)
-
-type Verdicts = tuple[Verdict, ...]
 
 
 class RunningState:
@@ -49,12 +48,12 @@ class RunningState:
         self._drift_words = (
             f"{decimal_text(limits.fill_drift_max_fraction)} of our oldest fill in {limits.fill_drift_window_ns} ns"
         )
-        self._loss_passed = _allow(
+        self._loss_passed = allow(
             LOSS_LIMIT, "within", f"day {limits.day_loss_max_fraction}, peak {limits.drawdown_max_fraction}"
         )
-        self._sane = _allow(MARKET_SANITY, "within", spread)
-        self._reduce_passed = _allow(REDUCE_ONLY, "within", "|position| less open reductions")
-        self._drift_passed = _allow(FILL_DRIFT, "within", self._drift_words)
+        self._sane = allow(MARKET_SANITY, "within", spread)
+        self._reduce_passed = allow(REDUCE_ONLY, "within", "|position| less open reductions")
+        self._drift_passed = allow(FILL_DRIFT, "within", self._drift_words)
         self._spread_words = spread
 
     def observe(
@@ -122,12 +121,12 @@ class RunningState:
         loss = self._loss_passed
         closing = self._mode is not LossMode.OPEN
         if closing and not reduces:
-            loss = _deny(LOSS_LIMIT, *self._loss_words)
+            loss = deny(LOSS_LIMIT, *self._loss_words)
         sane = self._sane
         if not reduces:
             fault = spread_fault(quote, limits=self._limits)
             if fault:
-                sane = _deny(MARKET_SANITY, fault, self._spread_words)
+                sane = deny(MARKET_SANITY, fault, self._spread_words)
         capped = self._reduce_passed
         if approval.reduce_only or (closing and reduces):
             capped = self._reducing(approval, quantity)
@@ -156,12 +155,12 @@ class RunningState:
         held = self._positions.get(approval.symbol, ZERO)
         pending = self.reservations.open_reducing(approval.symbol, approval.side)
         if not held.is_finite():
-            return _deny(REDUCE_ONLY, f"position {held}", "|position| less open reductions")
+            return deny(REDUCE_ONLY, f"position {held}", "|position| less open reductions")
         toward = held < 0 if approval.side is Side.BUY else held > 0
         room = max(abs(held) - pending, ZERO) if toward else ZERO
         if quantity <= room:
             return self._reduce_passed
-        return _deny(REDUCE_ONLY, f"{quantity} units", f"{decimal_text(room)} (position {held}, open reductions {pending})")
+        return deny(REDUCE_ONLY, f"{quantity} units", f"{decimal_text(room)} (position {held}, open reductions {pending})")
 
     def _drifted(self, symbol: str, side: Side, limit_price: Decimal | None, quote: Quote | None, market_ns: int) -> Verdict:
         oldest = self.drift.oldest(symbol, market_ns)
@@ -172,16 +171,8 @@ class RunningState:
             price = quote.ask if side is Side.BUY else quote.bid
         fill = oldest[1]
         if price is None or not (price.is_finite() and fill.is_finite() and fill > 0):
-            return _deny(FILL_DRIFT, f"price {price} against own fill {fill}", self._drift_words)
+            return deny(FILL_DRIFT, f"price {price} against own fill {fill}", self._drift_words)
         gap = abs(price - fill)
         if gap <= self._limits.fill_drift_max_fraction * fill:
             return self._drift_passed
-        return _deny(FILL_DRIFT, f"{decimal_text(fraction(gap, fill))} ({price} against {fill})", self._drift_words)
-
-
-def _allow(control: str, observed: str, limit: str) -> Verdict:
-    return Verdict(control=control, outcome=Outcome.ALLOW, observed=observed, limit=limit)
-
-
-def _deny(control: str, observed: str, limit: str) -> Verdict:
-    return Verdict(control=control, outcome=Outcome.DENY, observed=observed, limit=limit)
+        return deny(FILL_DRIFT, f"{decimal_text(fraction(gap, fill))} ({price} against {fill})", self._drift_words)
