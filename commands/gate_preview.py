@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from engine.baseline import baseline_of
 from lakehouse.rebuild import LogFold, OrderTrace
 from orders.exact import exact_arithmetic, exact_operators
 from orders.plan import Approval, Outcome, Plan, PlanInputs
@@ -12,7 +13,6 @@ from orders.values import OrderKind, Side
 from sentinel.facts import SentinelFacts
 from sentinel.limits import SentinelLimits
 from sentinel.locks import Locks
-from sentinel.loss import Baseline
 from sentinel.order_check import OrderFacts, OrderVerdict, judge_order
 from sentinel.rates import DAY_NS
 from sentinel.running_state import RunningState
@@ -85,16 +85,8 @@ class GatePreview:
         for symbol, fills in counted.own_fills.items():
             for instant, price in fills:
                 running.drift.fill(symbol, price, instant)
-        if counted.equity is not None:
-            line = counted.equity
-            running.hold_against(
-                Baseline(
-                    day=line.day,
-                    day_start_base=Decimal(line.day_start_base),
-                    peak_base=Decimal(line.peak_base),
-                    equity_base=Decimal(line.equity_base),
-                )
-            )
+        if (baseline := baseline_of(counted.equity)) is not None:
+            running.hold_against(baseline)
         for order_id, trace in fold.open_orders.items():
             if trace.send is not None:
                 self._stands(order_id, trace)

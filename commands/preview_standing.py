@@ -7,10 +7,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
+from engine.baseline import baseline_of
 from engine.day_turnover import DayTurnover
 from engine.run_config import RunConfig
 from engine.volumes_in import load_volumes
-from lakehouse.counted import Counted
 from lakehouse.examine import examine
 from lakehouse.layout import Layout
 from lakehouse.ledger_format import BadLine
@@ -20,7 +20,7 @@ from orders.valuation import Marks
 from sentinel.facts import Reference
 from sentinel.fill_drift import FillDrift
 from sentinel.limits import SentinelLimits
-from sentinel.loss import Baseline, observe
+from sentinel.loss import observe
 from sentinel.rates import MessageRates
 from sentinel.repeats import Repeats
 from sentinel.standing import Standing
@@ -75,7 +75,7 @@ def standing_of(
         disabled=frozenset(counted.disabled),
         messages_left={venue: rates.left_today(venue, real_now_ns) for venue in config.venues},
         turnover_today_base=DayTurnover(fold).base_of(market_ns=now, rate_of=Marks.of_inputs(inputs).rate),
-        baseline=_baseline(counted, made, now),
+        baseline=observe(baseline_of(counted.equity), equity_base=made.equity_base, market_ns=now),
         volumes=load_volumes(config),
         earlier={symbol: Reference(price=quote.mid, ts_ns=quote.ts_ns) for symbol, quote in inputs.quotes.items()},
         own_fills={symbol: Reference(price=price, ts_ns=instant) for symbol, (instant, price) in oldest.items()},
@@ -85,19 +85,6 @@ def standing_of(
         market_limits=inputs.limits,
         armed=None,
     )
-
-
-def _baseline(counted: Counted, made: Plan, now_ns: int) -> Baseline:
-    line = counted.equity
-    known = None
-    if line is not None:
-        known = Baseline(
-            day=line.day,
-            day_start_base=Decimal(line.day_start_base),
-            peak_base=Decimal(line.peak_base),
-            equity_base=Decimal(line.equity_base),
-        )
-    return observe(known, equity_base=made.equity_base, market_ns=now_ns)
 
 
 def _reducing(inputs: PlanInputs) -> Mapping[str, Decimal]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Final
 
+from engine.baseline import baseline_of
 from engine.book_valuer import BookValuer
 from engine.day_turnover import DayTurnover
 from engine.line_writer import LineWriter
@@ -27,7 +28,7 @@ from sentinel.armed import Armed
 from sentinel.believed import BelievedValues
 from sentinel.facts import reduces
 from sentinel.limits import SentinelLimits
-from sentinel.loss import Baseline, LossMode, with_capital
+from sentinel.loss import LossMode, with_capital
 from sentinel.repeats import REPEATED_EXECUTION
 from sentinel.running_state import RunningState
 from sentinel.standing import Reference, Standing
@@ -99,16 +100,8 @@ class SentinelState:
             for venue, (day, sent_base) in known.sent.items():
                 self.armed.restore(venue, day=day, sent_base=sent_base)
         self._newest_generated_ns = known.newest_generated_ns
-        if known.equity is not None:
-            line = known.equity
-            running.hold_against(
-                Baseline(
-                    day=line.day,
-                    day_start_base=Decimal(line.day_start_base),
-                    peak_base=Decimal(line.peak_base),
-                    equity_base=Decimal(line.equity_base),
-                )
-            )
+        if (baseline := baseline_of(known.equity)) is not None:
+            running.hold_against(baseline)
         running.reservations.restore_held(self._keeper.positions)
         for order_id, trace in fold.open_orders.items():
             if trace.send is not None:
