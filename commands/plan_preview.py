@@ -198,7 +198,7 @@ def facts_of(config: RunConfig, manifest: Named, inputs: PlanInputs, made: Plan,
         made,
         inputs=inputs,
         limits=config.sentinel_limits(),
-        generated_ns=manifest.generated_ns or 0,
+        generated_ns=manifest.generated_ns,
         real_now_ns=time.time_ns(),
     )
     return SentinelFacts(
@@ -214,5 +214,5 @@ def facts_of(config: RunConfig, manifest: Named, inputs: PlanInputs, made: Plan,
         open_exposure=exposure,
         now_ns=inputs.now_ns,
         hours=inputs.hours,
-        standing=standing if manifest.generated_ns is not None else msgspec.structs.replace(standing, generated_ns=None),
+        standing=standing,
     )

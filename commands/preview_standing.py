@@ -46,12 +46,12 @@ def standing_of(
     *,
     inputs: PlanInputs,
     limits: SentinelLimits,
-    generated_ns: int,
+    generated_ns: int | None,
     real_now_ns: int,
 ) -> Standing:
     """Return the counts beside a plan, at `inputs.now_ns` of market time. Snapshots have one price a symbol, so none jumps.
 
-    `real_now_ns`: the day of the messages. A preview is held against no arming.
+    `generated_ns` None: not known, which denies. `real_now_ns`: the day of the messages. A preview is held against no arming.
     """
     fold, now = fold_of(config.lakehouse.directory), inputs.now_ns
     counted = fold.counted
