@@ -174,10 +174,6 @@ class OrderTracks:
         """Whether a trade of a ccxt symbol was told, now or before a restart."""
         return (self._symbol_of.get(symbol, symbol), trade_id) in self._fills
 
-    def orphans(self) -> list[VenueFill]:
-        """Return fills of orders that are not known: strangers', or ours whose answer has not come."""
-        return [fill for fills in self._orphans.values() for fill in fills]
-
     def _name(self, track: Track, venue_order_id: str) -> None:
         track.venue_order_id = venue_order_id
         self._by_venue_id[track.symbol, venue_order_id] = track
