@@ -175,8 +175,11 @@ class PrivateApi:
         texts = self.profile.transfers
         assert texts is not None
         method = texts.deposits if kind == "deposit" else texts.withdrawals
-        call = partial(getattr(self.exchange, method), None, since_ms, texts.page)
-        page = await self._list(call, partial(parse_transfer, texts=texts, kind=kind), first=False)
+
+        def transfer(raw: Any) -> VenueTransfer | Malformed:
+            return parse_transfer(raw, texts=texts, kind=kind)
+
+        page = await self._list(partial(getattr(self.exchange, method), None, since_ms, texts.page), transfer, first=False)
         if isinstance(page, NoAnswer) or len(page.items) + page.malformed < texts.page:
             return page
         return NoAnswer(why=f"{texts.page} {kind}s or more: the rest was not told")
@@ -224,7 +227,7 @@ class PrivateApi:
             parsed = parse(raw)
             if isinstance(parsed, Malformed):
                 malformed += 1
-                self._quarantine(getattr(parse, "__name__", "transfer").strip("_"), self._redact(parsed.reason)[:TEXT_MAX])
+                self._quarantine(parse.__name__.strip("_"), self._redact(parsed.reason)[:TEXT_MAX])
             else:
                 items.append(parsed)
         return Listed(items=tuple(items), malformed=malformed)

@@ -93,7 +93,7 @@ class Sender:
             track.posting = False
         try:
             return self._answered(track, posted)
-        except Exception:
+        except Exception:  # whatever fails once it was posted: the order is UNKNOWN before the client halts on it
             self.unknown(track, "its answer could not be told")
             raise
 

@@ -6,9 +6,9 @@ from typing import Final
 
 from venues.answers import ToldTransfers, VenueTransfer
 from venues.ccxt.private_api import NoAnswer, PrivateApi
+from venues.ccxt.ticks import NS_PER_MS
 
 LOOK_BACK_MS: Final = 7 * 86_400_000  # what was begun before an instant and done after it
-NS_PER_MS: Final = 1_000_000
 
 
 async def transfers_of(api: PrivateApi, *, since_ns: int, now_ms: int) -> ToldTransfers:
