@@ -11,7 +11,8 @@ from commands.output import Exit, print_json
 from commands.sentinel_view import instant_text
 from engine.run_config import RunConfig, load_config
 from lakehouse.layout import Layout
-from live.overriding import read_file, refused_plan, rules_of, sign, token_of, used_overrides, write_statement
+from lakehouse.person_file import write_statement
+from live.overriding import read_file, refused_plan, rules_of, sign, token_of, used_overrides
 from live.signing_keys import load_key
 from orders.canonical import decimal_text
 from orders.errors import InputError

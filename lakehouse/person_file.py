@@ -1,4 +1,6 @@
-"""What a person asks of a run by a small file in the data directory: read with the care that a file from outside needs."""
+"""What a person asks of a run, or signs, in a small file of the data directory: written whole, and read with the care that a file
+from outside needs.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from lakehouse.layout import storage_error
+from lakehouse.layout import replace_file, storage_error
 from orders.errors import InputError
 
 BY_LENGTH_MAX: Final = 64
 REASON_LENGTH_MAX: Final = 500
 NANOSECONDS: Final = re.compile(r"[0-9]{1,19}")
+STATEMENT_MODE: Final = 0o644  # a statement is to be read, and signed against change
 
 
 def text_is_sound(text: str, *, length_max: int) -> bool:
@@ -50,6 +53,16 @@ def read_person_file(path: Path, *, size_max: int, invalid: Callable[[str, str],
     if len(data) > size_max:
         raise invalid(f"at most {size_max} bytes", "more")
     return data
+
+
+def write_statement(path: Path, data: bytes) -> None:
+    """Write what persons sign, or are asked to, whole and for all to read. Raises `StorageError`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, data)
+        os.chmod(path, STATEMENT_MODE)
+    except OSError as error:
+        raise storage_error(error, path) from error
 
 
 def move_directory_aside(path: Path, *, name: str) -> bool:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from engine.run_config import RunConfig
-from lakehouse.layout import Layout, replace_file, storage_error
+from lakehouse.layout import Layout
 from lakehouse.manifest import AuditedManifest, ManifestOutcome, read_manifest
+from lakehouse.person_file import write_statement
 from orders.errors import ConfigError
 from sentinel.dsse import public_text
 from sentinel.manifest_approval import ManifestApproval, approval_bytes
-
-MODE: Final = 0o644  # a statement to be read, signed against change
 
 
 def approve(
@@ -47,10 +44,5 @@ def approve(
         by=signer,
     )
     path = output or Layout(directory=config.lakehouse.directory).approval(manifest.manifest_sha256)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, approval_bytes(approval, key=key))
-        os.chmod(path, MODE)
-    except OSError as error:
-        raise storage_error(error, path) from error
+    write_statement(path, approval_bytes(approval, key=key))
     return manifest, path

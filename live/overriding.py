@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -12,8 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from engine.override import engine_keys
 from engine.run_config import RunConfig
-from lakehouse.layout import Layout, replace_file, storage_error
+from lakehouse.layout import Layout
 from lakehouse.log_lines import log_lines
+from lakehouse.person_file import write_statement
 from lakehouse.rebuild import OPERATOR
 from lakehouse.records import CycleOpened, OverrideUsed, PlanLineRecord
 from lakehouse.strict_json import read_bounded
@@ -25,7 +25,6 @@ from sentinel.override import require_usable
 from sentinel.override_token import open_override, open_signed, parse_token, sign_again, sign_token, token_bytes
 from sentinel.override_values import SPAN_MAX_NS, OverrideLine, OverrideRules, OverrideToken
 
-MODE: Final = 0o644  # a statement to be read, signed against change
 UNSIGNED: Final = "OVERRIDE_UNSIGNED"
 
 
@@ -189,16 +188,6 @@ def sign(
     place = output or (layout.override if whole else path)
     write_statement(place, data)
     return token, (*signers, signer), place, whole
-
-
-def write_statement(path: Path, data: bytes) -> None:
-    """Write a request or a signed file whole, for all to read. Raises `StorageError`."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, data)
-        os.chmod(path, MODE)
-    except OSError as error:
-        raise storage_error(error, path) from error
 
 
 def _reduces(row: Any) -> bool:
