@@ -8,6 +8,7 @@ otherwise, as in `sluice plan`.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +25,7 @@ from engine.run_config import RunConfig, load_config
 from lakehouse.layout import Layout
 from orders.canonical import plain
 from orders.errors import ConfigError
-from orders.plan import Approval, Decision, Held, Judgement, Outcome, Plan, PlanLine
+from orders.plan import Approval, Decision, Held, Judgement, Outcome, Plan, PlanLine, Verdict
 from orders.values import OrderKind, Side
 from sentinel.guard import judge_plan
 from sentinel.limits import limits_sha256
@@ -123,28 +124,37 @@ def _trading(made: Plan) -> int:
 
 
 def _plan_answers(judgement: Judgement) -> list[Answer]:
-    answers = [
-        _answer(verdict.control, verdict.outcome.value, verdict.observed, verdict.limit, "order" if verdict.line else "plan")
-        for verdict in judgement.verdicts
-    ]
-    return sorted(answers, key=lambda answer: (answer.number is None, answer.number or 0))
+    return _by_number(_answer(one, _scope(one)) for one in judgement.verdicts)
 
 
 def _gate_answers(verdict: OrderVerdict) -> list[Answer]:
-    answers = [_answer(one.control, one.outcome.value, one.observed, one.limit, "order") for one in verdict.verdicts]
+    return _by_number(_answer(one, "order") for one in verdict.verdicts)
+
+
+def _scope(said: Verdict) -> str:
+    return "order" if said.line else "plan"
+
+
+def _by_number(answers: Iterable[Answer]) -> list[Answer]:
     return sorted(answers, key=lambda answer: (answer.number is None, answer.number or 0))
 
 
-def _answer(control: str, outcome: str, observed: str, limit: str, scope: str) -> Answer:
-    known = control_of(control)
-    number = None if known is None else known.number
-    return Answer(number=number, control=control, outcome=outcome, observed=observed, limit=limit, scope=scope)
+def _answer(said: Verdict, scope: str) -> Answer:
+    known = control_of(said.control)
+    return Answer(
+        number=None if known is None else known.number,
+        control=said.control,
+        outcome=said.outcome.value,
+        observed=said.observed,
+        limit=said.limit,
+        scope=scope,
+    )
 
 
 def _document(
     config: RunConfig, case: cases.Case, judgement: Judgement | None, gated: Gated, *, notes: list[str], why: str
 ) -> dict[str, Any]:
-    made = case.made
+    made, verdicts = case.made, () if judgement is None else judgement.verdicts
     lines = [] if isinstance(made, Held) else [line for line in made.lines if line.trades or line.symbol == case.asked]
     return {
         "what": case.title,
@@ -155,7 +165,7 @@ def _document(
         "limits_sha256": limits_sha256(config.sentinel_limits()),
         "decision": "HOLD" if judgement is None else judgement.decision.value,
         "lines": [_row(line) for line in lines],
-        "plan": [] if judgement is None else [plain(answer) | {"line": line} for answer, line in _numbered(judgement)],
+        "plan": [plain(_answer(one, _scope(one))) | {"line": one.line} for one in verdicts],
         "gate": [
             {"client_order_id": one.client_order_id, "line": one.line, "symbol": one.symbol, "outcome": verdict.outcome.value,
              "code": verdict.code, "verdicts": [plain(answer) for answer in _gate_answers(verdict)]}
@@ -163,13 +173,6 @@ def _document(
         ],
         "notes": notes,
     }  # fmt: skip
-
-
-def _numbered(judgement: Judgement) -> list[tuple[Answer, int]]:
-    return [
-        (_answer(one.control, one.outcome.value, one.observed, one.limit, "order" if one.line else "plan"), one.line)
-        for one in judgement.verdicts
-    ]
 
 
 def _row(line: PlanLine) -> dict[str, Any]:
