@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 NEEDED: Final = {"ccxt": ("exchange", "credentials"), "ibkr": ("tws_port", "client_id")}  # by adapter, and of no other
 PUBLIC_KEY: Final = re.compile(r"ed25519:[A-Za-z0-9+/]{43}=")
 
+PublicKey = Annotated[str, matching(PUBLIC_KEY, "a public key such as ed25519:…, as `sluice keys new` prints it")]
+
 type Found = Iterator[tuple[tuple[str, ...], str]]
 
 
@@ -82,8 +84,8 @@ class LiveSection(Section):
     dead_man_s: Annotated[int, whole(at_least=2, at_most=3_600)]
     clock_offset_max_ms: Annotated[int, whole(at_least=1, at_most=1_000)]
     external_orders: Annotated[ExternalOrders, member(ExternalOrders)]
-    revoked_keys: list[Annotated[str, matching(PUBLIC_KEY, "a public key such as ed25519:…")]] = []  # noqa: RUF012 - pydantic copies it
-    persons: dict[Name, Annotated[str, matching(PUBLIC_KEY, "a public key such as ed25519:…, as `sluice keys new` prints it")]]
+    revoked_keys: list[PublicKey] = []  # noqa: RUF012 - pydantic copies it
+    persons: dict[Name, PublicKey]
     venues: dict[Name, LiveVenueSection]
 
 
@@ -101,9 +103,7 @@ def live_problems(live: LiveSection | None, venues: dict[str, VenueSection], dat
             yield ("live", "venues", venue), f"is no venue of this config ({', '.join(venues)})"
     if not live.persons:
         yield ("live", "persons"), "at least one person was expected who may sign an arming"
-    for name, key in live.persons.items():
-        if list(live.persons.values()).count(key) > 1:
-            yield ("live", "persons", name), "has the same key as another person; two names are two people"
+    yield from same_key_problems("live", live.persons)
     if live.persons and set(live.persons.values()) <= set(live.revoked_keys):
         yield ("live", "revoked_keys"), "every person's key is revoked; nobody could sign an arming"
     if live.undecided_halt_s <= live.absent_s:
@@ -124,6 +124,14 @@ def live_problems(live: LiveSection | None, venues: dict[str, VenueSection], dat
         of_adapter = _ibkr(venue, section, live, venues) if section.adapter == "ibkr" else _ccxt(venue, section, data)
         both = (*_keys(section), *_prices(section, data), *of_adapter)
         yield from ((("live", "venues", venue, *key), message) for key, message in both)
+
+
+def same_key_problems(table: str, persons: dict[str, str]) -> Found:
+    """Yield who of a table's persons has a key that another has too."""
+    keys = list(persons.values())
+    for name, key in persons.items():
+        if keys.count(key) > 1:
+            yield (table, "persons", name), "has the same key as another person; two names are two people"
 
 
 def live_provenance(live: LiveSection | None, lakehouse: LakehouseSection, sentinel: SentinelSection) -> Found:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Set
 from typing import Annotated
 
-from engine.config_live import PUBLIC_KEY, LiveSection
-from engine.config_values import Name, Section, matching, whole
+from engine.config_live import LiveSection, PublicKey, same_key_problems
+from engine.config_values import Name, Section, whole
 from sentinel.override_values import NAMES_MAX, OverrideRules
 
 type Found = Iterator[tuple[tuple[str, ...], str]]
@@ -18,21 +18,19 @@ class OverrideSection(Section):
     """
 
     signatures: Annotated[int, whole(at_least=1, at_most=NAMES_MAX)] = 1
-    persons: dict[Name, Annotated[str, matching(PUBLIC_KEY, "a public key such as ed25519:…, as `sluice keys new` prints it")]]
-    revoked_keys: list[Annotated[str, matching(PUBLIC_KEY, "a public key such as ed25519:…")]] = []  # noqa: RUF012 - pydantic copies it
+    persons: dict[Name, PublicKey]
+    revoked_keys: list[PublicKey] = []  # noqa: RUF012 - pydantic copies it
 
 
 def override_problems(override: OverrideSection | None, live: LiveSection | None) -> Found:
     """Yield what keeps [override] from meaning as many people as it asks for."""
     if override is None:
         return
-    keys = list(override.persons.values())
+    yield from same_key_problems("override", override.persons)
     for name, key in override.persons.items():
-        if keys.count(key) > 1:
-            yield ("override", "persons", name), "has the same key as another person; two names are two people"
         if live is not None and live.persons.get(name, key) != key:
             yield ("override", "persons", name), "has another key in [live.persons]; one name is one person"
-    if len(set(keys) - _revoked(override, live)) < override.signatures:
+    if len(set(override.persons.values()) - _revoked(override, live)) < override.signatures:
         yield ("override", "signatures"), f"{override.signatures} persons with a key that counts were expected, found fewer"
 
 
