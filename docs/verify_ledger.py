@@ -19,10 +19,13 @@ def sha(*parts: bytes) -> bytes:
 
 
 directory, key = pathlib.Path(sys.argv[1]), base64.b64decode(sys.argv[2].removeprefix("ed25519:"))
-lines = (directory / "audit.jsonl").read_bytes().split(b"\n")[:-1]
-origin = b"sluice-ledger/" + sha(lines[0]).hex()[:32].encode()
-parts = (directory / "audit.checkpoints").read_bytes().split(b"\n\n")  # body, signatures, body, signatures
-notes = {int(body.split(b"\n")[1]): (body + b"\n", signed) for body, signed in zip(parts[::2], parts[1::2], strict=True)}
+try:
+    lines = (directory / "audit.jsonl").read_bytes().split(b"\n")[:-1]
+    origin = b"sluice-ledger/" + sha(lines[0]).hex()[:32].encode()
+    parts = (directory / "audit.checkpoints").read_bytes().split(b"\n\n")  # body, signatures, body, signatures
+    notes = {int(body.split(b"\n")[1]): (body + b"\n", signed) for body, signed in zip(parts[::2], parts[1::2], strict=True)}
+except (OSError, ValueError, IndexError) as error:
+    sys.exit(f"BAD  no ledger with checkpoints that can be read: {error}")
 prev, peaks, last = "0" * 64, [], 0
 for number, raw in enumerate(lines, 1):
     if f'"prev":"{prev}","seq":{number},'.encode() not in raw:

@@ -86,7 +86,9 @@ def test_a_stranger_verifies_a_good_ledger(stranger: Path, record: Layout, key: 
     ("checkpoints", lambda b: b"".join(b.splitlines(keepends=True)[:5]), "over 7 lines, which line 8 names, is gone"),
     ("checkpoints", lambda b: b.replace(b"\n7\n", b"\n8\n", 1), "is gone"),
     ("checkpoints", lambda b: b[:-8] + (b"AAA" if b[-8:-5] != b"AAA" else b"BBB") + b[-5:], "over 8 lines is not signed by"),
-], ids=["altered", "cut", "beheaded", "rolled back", "another size", "a forged signature"])  # fmt: skip
+    ("checkpoints", lambda b: b"", "BAD  no ledger with checkpoints that can be read"),
+    ("ledger", lambda b: b"", "BAD  no ledger with checkpoints that can be read"),
+], ids=["altered", "cut", "beheaded", "rolled back", "another size", "a forged signature", "unsigned", "emptied"])  # fmt: skip
 def test_a_stranger_finds(stranger: Path, record: Layout, key: str, name: str, alter, says: str) -> None:
     path = getattr(record, name)
     path.write_bytes(alter(path.read_bytes()))
