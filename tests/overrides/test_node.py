@@ -67,6 +67,21 @@ def test_a_refused_plan_is_traded_once_when_a_person_signs_and_not_again_after_a
     assert verify(world.lakehouse).ok
 
 
+def test_put_there_again_in_the_run_that_used_it_it_is_turned_away(tmp_path):
+    world, kept = crisis_world(tmp_path), list[bytes]()
+
+    async def beside(assembly: Any) -> None:
+        await signs(world, kept)(assembly)
+        world.layout.override.write_bytes(kept[0])
+        await until(lambda: not world.layout.override.exists())
+
+    ran = run_shadow(world, [crisis(world)], beside=beside)
+    assert len(ran.of("override")) == 1
+    assert "OVERRIDE_USED" in codes(world)
+    assert world.layout.override_refused.read_bytes() == kept[0]
+    assert verify(world.lakehouse).ok
+
+
 def test_a_kill_right_after_the_line_of_its_use_has_used_it_up(tmp_path):
     """No intent was written: the plan is refused again, and the file that still lies there lets nothing pass."""
     world, kept = crisis_world(tmp_path), list[bytes]()
