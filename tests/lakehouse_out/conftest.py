@@ -13,6 +13,7 @@ from lakehouse.opening import open_journal
 from lakehouse.rebuild import LogFold
 from lakehouse.records import AnyLine, Fill, HaltLine, Intent, RunStart, RunStop, Send
 from lakehouse.state import ActualState, Asset, write_actual_state
+from lakehouse.verifier import VerifyReport, verify
 from orders.values import Side
 
 SECOND = 1_000_000_000
@@ -78,6 +79,14 @@ class Lines:
         ]  # fmt: skip
 
 
+def folded(*made: AnyLine) -> LogFold:
+    """A fold that took these lines, numbered from 1."""
+    fold = LogFold()
+    for number, line in enumerate(made, start=1):
+        fold.apply(line, seq=number)
+    return fold
+
+
 @pytest.fixture(scope="session")
 def lines() -> Lines:
     return Lines()
@@ -122,6 +131,30 @@ def record(layout: Layout, lines: Lines, open_sync: Any, save_state: Any) -> Lay
     save_state(layout, journal.fold)
     journal.close()
     return layout
+
+
+@pytest.fixture
+def booked(layout: Layout, lines: Lines, open_sync: Any, save_state: Any) -> Callable[[AnyLine], VerifyReport]:
+    """Book one line in a whole record and return what verifies; a state of right before that line is found."""
+
+    def made(one: AnyLine) -> VerifyReport:
+        journal = open_sync(layout)
+        for line in [*lines.small_run(), one, lines.stop()]:
+            if line is one:
+                save_state(layout, journal.fold)
+            journal.fold.apply(line, seq=journal.append(line))
+        stale = layout.state.read_bytes()
+        save_state(layout, journal.fold)
+        journal.close()
+        report = verify(layout.directory)
+        assert report.ok, report.first_bad
+        layout.state.write_bytes(stale)
+        found = verify(layout.directory)
+        assert found.first_bad is not None
+        assert "no fill, financing or transfer after the state's log line" in found.first_bad.what
+        return report
+
+    return made
 
 
 @pytest.fixture

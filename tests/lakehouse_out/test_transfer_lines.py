@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from lakehouse import ledger_format
-from lakehouse.layout import Layout
-from lakehouse.rebuild import LogFold, decode_line
-from lakehouse.records import EquityLine, Transfer
-from lakehouse.verifier import verify
+from lakehouse.rebuild import decode_line
+from lakehouse.records import AnyLine, EquityLine, Transfer
+from lakehouse.verifier import VerifyReport
 from orders.errors import RecordCorrupt
-from tests.lakehouse_out.conftest import START_NS, Lines
+from tests.lakehouse_out.conftest import START_NS, Lines, folded
 
 
 def transfer(transfer_id: str = "7", **given: Any) -> Transfer:
@@ -34,13 +34,6 @@ def equity() -> EquityLine:
         ts_ns=START_NS, market_ns=START_NS, run_id="run-1", equity_base="900", day=1, day_start_base="1000", peak_base="1200",
         mode="OPEN",
     )  # fmt: skip
-
-
-def folded(*made: Any) -> LogFold:
-    fold = LogFold()
-    for number, line in enumerate(made, start=1):
-        fold.apply(line, seq=number)
-    return fold
 
 
 def test_cash_moves_by_the_amount_once_for_each_kind_and_id(lines: Lines) -> None:
@@ -98,21 +91,6 @@ def test_bytes_of_line_and_ledger_record() -> None:
     )  # fmt: skip
 
 
-def test_a_record_with_a_transfer_verifies_and_an_older_state_is_found(
-    layout: Layout, lines: Lines, open_sync: Any, save_state: Any
-) -> None:
-    journal = open_sync(layout)
-    for line in [*lines.small_run(), transfer(), lines.stop()]:
-        if isinstance(line, Transfer):
-            save_state(layout, journal.fold)
-        journal.fold.apply(line, seq=journal.append(line))
-    stale = layout.state.read_bytes()
-    save_state(layout, journal.fold)
-    journal.close()
-    report = verify(layout.directory)
-    assert report.ok, report.first_bad
+def test_a_record_with_a_transfer_verifies_and_an_older_state_is_found(booked: Callable[[AnyLine], VerifyReport]) -> None:
+    report = booked(transfer())
     assert report.transfers == 1
-    layout.state.write_bytes(stale)
-    found = verify(layout.directory)
-    assert found.first_bad is not None
-    assert "no fill, financing or transfer after the state's log line" in found.first_bad.what
