@@ -78,3 +78,27 @@ def test_a_balance_smaller_than_the_journal_says_halts_before_anything_is_traded
         assert "USDT" in said
         assert "Traceback" not in said
         assert len(made.venue.truth().orders) == orders
+
+
+GONE = [
+    pytest.param(desk, lambda made: made.venue.down(), lambda made: made.venue.up(), id="ccxt"),
+    pytest.param(ib_desk, lambda made: made.venue.lose_ib(), lambda made: made.venue.regain_ib(), id="ibkr"),
+]
+
+
+@pytest.mark.parametrize(("at", "lose", "regain"), GONE)
+def test_a_venue_that_is_gone_at_the_end_is_told_and_compared_by_the_next_start(at, lose, regain, tmp_path: Path) -> None:
+    with at(tmp_path) as made:
+        process = made.start()
+        made.until(lambda: bool(made.of("cycle_end")), process)
+        lose(made)
+        said = made.end(process)
+        assert process.returncode == 0, said
+        assert [line["code"] for line in made.of("alarm")].count("NOT_COMPARED") == 1
+        assert [line["detail"] for line in made.of("reconcile")] == [f"{made.called}: at the start"]
+        regain(made)
+        process = made.start("--for", "3")
+        said = process.communicate(timeout=60)[0]
+        assert process.returncode == 0, said
+        assert [line["outcome"] for line in made.of("reconcile")] == ["clean"] * 3
+        whole(made)
