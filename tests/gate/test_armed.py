@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -69,6 +70,28 @@ def test_an_order_a_cent_above_what_is_armed_never_leaves(kernel: str, tmp_path:
 def test_an_order_after_the_arming_expired_never_leaves(kernel: str, tmp_path: Any) -> None:
     _, answers, _ = run(kernel, tmp_path, armed(WORTH, expires_ns=1), [send_approved])
     assert (reached(answers), reasons(answers)) == ([], ["SENTINEL ARMING_EXPIRED"])
+
+
+def test_the_second_lock_keeps_back_an_order_that_passed_before_the_arming_expired(tmp_path: Any) -> None:
+    gates: list[Any] = []
+    seen: list[str] = []
+    later = 0
+
+    def prepare(made: Any, assembly: Any) -> None:
+        clock = SimpleNamespace(timestamp_ns=lambda: made.clock.timestamp_ns() + later)
+        gates.append(stack({"state": another_state(assembly, armed=armed(WORTH)), "clock": clock})(made, assembly))
+
+    def waits(script: Any, assembly: Any) -> None:
+        nonlocal later
+        arm(assembly, APPROVAL)
+        order = order_from(assembly, APPROVAL)
+        assembly.strategy.submit_order(order)
+        seen.append(gates[0].refusal(order))
+        later = NEVER
+        seen.append(gates[0].refusal(order))
+
+    run_steps("backtest", tmp_path, [waits], prepare=prepare)
+    assert seen == ["", "ARMING_EXPIRED"]
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
