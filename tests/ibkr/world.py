@@ -24,6 +24,7 @@ from lakehouse.opening import open_journal
 from lakehouse.permission import FilePermission
 from sim.rehearsal.tws.handle import FakeTws
 from strategies.target_portfolio import LAKEHOUSE_CLIENT
+from tests.gate.shares import shares_at_ib
 from tests.gate.world import Name, World, manifest_text
 from tests.one_order import OneOrder
 from venues.ibkr.assembly import IbkrLine
@@ -46,12 +47,9 @@ QUICK = IbkrTiming(
 
 def made_world(root: Path) -> World:
     """The gate's world of shares, at IBKR, with a manifest inside the band, so that only the test trades."""
-    world = World(root, names=(AAPL, XOM), environment="rehearsed").write()
-    for path in (root / "symbols.toml", root / "limits.json", world.config_path):
-        text = path.read_text()
-        for old, new in (('"US"', '"IBKR"'), ('.US"', '.IBKR"'), (".US]", ".IBKR]"), ("\nUS = ", "\nIBKR = ")):
-            text = text.replace(old, new)
-        path.write_text(text.replace('drift_band_fraction = "0.001"', 'drift_band_fraction = "0.9"'))
+    world = shares_at_ib(root, names=(AAPL, XOM), environment="rehearsed")
+    text = world.config_path.read_text()
+    world.config_path.write_text(text.replace('drift_band_fraction = "0.001"', 'drift_band_fraction = "0.9"'))
     stamp = (datetime.now(UTC) - timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%S")
     world.install(manifest_text({AAPL.symbol: "0.4", XOM.symbol: "0.4"}, generated=stamp))
     return world

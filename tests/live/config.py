@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.ccxt_public.world import LiveWorld
+from tests.gate.shares import shares_at_ib
 from tests.gate.world import BTC, ETH, Name, World
 
 ENDPOINT = "http://127.0.0.1:18081"
@@ -41,12 +42,7 @@ client_id = 7
 
 def ib_config(root: Path, public: str, *, names: Sequence[Name], port: int = 4002, account: str = "REHEARSAL1") -> World:
     """Write a made world of shares at Interactive Brokers with a [live] table that trusts one key; return it."""
-    world = World(root, names=names, environment="live-shadow").write()
-    for path in (root / "symbols.toml", root / "limits.json", world.config_path):
-        text = path.read_text()
-        for old, new in (('"US"', '"IBKR"'), ('.US"', '.IBKR"'), (".US]", ".IBKR]"), ("\nUS = ", "\nIBKR = ")):
-            text = text.replace(old, new)
-        path.write_text(text)
+    world = shares_at_ib(root, names=names, environment="live-shadow")
     text = re.sub(
         r"\[data\].*?\[snapshots\]", '[data]\nkind = "ibkr"\n[snapshots]', world.config_path.read_text(), flags=re.DOTALL
     )
