@@ -39,6 +39,7 @@ class BelievedValues:
                 continue
             stamp, before = self._stamp_of(symbol), self._doubted.get(symbol)
             if before is not None and self._stood(stamp, before[1]) and self._near(value, before[0]):
+                doubted[symbol] = before  # it stays confirmed while others are waited for
                 continue
             doubted[symbol] = (value, stamp) if before is None or not self._near(value, before[0]) else before
             words = words or (

@@ -92,3 +92,46 @@ def test_a_price_without_a_time_is_never_believed_where_it_must_stand() -> None:
     told = Told(confirm_ns=3)
     told.stamp = None
     assert [told.look("1000") for _ in range(4)] == [False] * 4
+
+
+def test_a_price_whose_first_sight_had_no_time_is_not_believed_where_it_must_stand() -> None:
+    told = Told(confirm_ns=3)
+    told.stamp = None
+    assert not told.look("1000")
+    told.stamp = 10
+    assert not told.look("1000")
+
+
+def test_a_valuation_that_is_believed_in_between_begins_the_doubt_anew() -> None:
+    told = Told()
+    assert not told.look("1000")
+    told.values.believe({"A": D(100)})
+    assert not told.look("1000")
+    assert told.look("1000")
+
+
+def test_every_held_symbol_is_looked_at_and_the_first_by_name_is_told() -> None:
+    stamps: dict[str, int] = {"A": 0, "B": 0, "C": 0}
+    values = BelievedValues(jump_max=D("0.5"), stamp_of=stamps.get)
+    values.believe({"A": D(100), "B": D(100), "C": D(100)})
+    jumped = {"A": D(100), "C": D(1000), "B": D(10)}
+    assert "a unit of B" in values.doubt(["C", "A", "B"], jumped)  # A is as it was, and does not end the look
+    stamps |= {"B": 1}
+    assert "a unit of C" in values.doubt(["A", "B", "C"], jumped)  # B has been said again, C has not
+
+
+@pytest.mark.parametrize(("confirm_ns", "ends"), [(0, "say the same"), (3, "say the same for 3 ns")])
+def test_words_say_for_how_long_newer_prices_must_say_the_same(confirm_ns: int, ends: str) -> None:
+    assert Told(confirm_ns=confirm_ns).values.doubt({"A": D(1)}, {"A": D(1000)}).endswith(ends)
+
+
+def test_a_market_that_falls_as_one_is_believed_though_its_prices_are_said_again_one_at_a_time() -> None:
+    stamps = dict.fromkeys("ABC", 0)
+    values = BelievedValues(jump_max=D("0.5"), stamp_of=stamps.get)
+    values.believe(dict.fromkeys("ABC", D(100)))
+    fallen = dict.fromkeys("ABC", D(10))
+    told = [values.doubt("ABC", fallen)]
+    for symbol in "BAC":
+        stamps[symbol] += 1
+        told.append(values.doubt("ABC", fallen))
+    assert [words[:11] for words in told] == ["a unit of A", "a unit of A", "a unit of C", ""]
