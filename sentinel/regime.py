@@ -73,15 +73,16 @@ def judge_regime(
     """Return what `regime` says to the change from `before` to `after`; all of them in one unit, such as fractions of equity.
 
     Growth is gross, or the long part of net (net above zero), rising by more than `band`, which is 1 % of equity; covering a
-    short up to flat is none. QUIET and NORMAL allow all. TURBULENT: growth is allowed while gross after is at most
-    `turbulent_gross_max`, else NEEDS_OVERRIDE. CRISIS: growth is NEEDS_OVERRIDE, and so is any rise of net at all, however
-    small, that ends above `crisis_net_long_max`: steps inside the band must not add up.
+    short up to flat is none. QUIET and NORMAL allow all. TURBULENT: a gross after above `turbulent_gross_max` is NEEDS_OVERRIDE
+    where gross or the long part of net rises at all, however little: steps inside the band must not add up beyond a limit.
+    CRISIS: growth is NEEDS_OVERRIDE, and so, for the same reason, is any rise of net that ends above `crisis_net_long_max`.
     """
     if regime in (Regime.QUIET, Regime.NORMAL):
         return Outcome.ALLOW
-    long_growth = max(after.net, ZERO) - max(before.net, ZERO)
-    grows = after.gross - before.gross > band or long_growth > band
+    growth, long_growth = after.gross - before.gross, max(after.net, ZERO) - max(before.net, ZERO)
     if regime is Regime.TURBULENT:
-        return Outcome.NEEDS_OVERRIDE if grows and after.gross > turbulent_gross_max else Outcome.ALLOW
+        rises = growth > ZERO or long_growth > ZERO
+        return Outcome.NEEDS_OVERRIDE if rises and after.gross > turbulent_gross_max else Outcome.ALLOW
+    grows = growth > band or long_growth > band
     creeps = after.net > crisis_net_long_max and after.net > before.net
     return Outcome.NEEDS_OVERRIDE if grows or creeps else Outcome.ALLOW

@@ -260,13 +260,12 @@ class Oracle(OracleBook):
         )
 
     def _regime(self, regime: str, gross: tuple[Fraction, Fraction], net: tuple[Fraction, Fraction], equity: Fraction) -> bool:
-        band = equity / 100
-        grows = gross[1] - gross[0] > band or max(net[1], ZERO) - max(net[0], ZERO) > band
+        up, long_up = gross[1] - gross[0], max(net[1], ZERO) - max(net[0], ZERO)
         if regime in ("QUIET", "NORMAL"):
             return False
-        if regime == "TURBULENT":
-            return grows and gross[1] > self.limits.turbulent * self.limits.max_leverage * equity
-        return grows or (net[1] > self.limits.crisis_net_long * equity and net[1] > net[0])
+        if regime == "TURBULENT":  # what is above a limit does not rise, not by steps inside the band either
+            return (up > 0 or long_up > 0) and gross[1] > self.limits.turbulent * self.limits.max_leverage * equity
+        return up > equity / 100 or long_up > equity / 100 or (net[1] > self.limits.crisis_net_long * equity and net[1] > net[0])
 
     def _exposure(self, line: Line, units: Fraction, now: int) -> set[str]:
         before = self._worst(line.symbol, reserved=False)
