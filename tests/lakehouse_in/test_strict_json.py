@@ -10,6 +10,7 @@ import time
 import tracemalloc
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -246,13 +247,26 @@ def test_a_missing_file_is_not_yet_there(tmp_path: Path) -> None:
     assert isinstance(error, NotYet)
 
 
-def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "secret"
-    path.write_bytes(b"1")
-    path.chmod(0)
-    if os.access(path, os.R_OK):
-        pytest.skip("runs as root")
-    assert file_refusal(path).code == "UNREADABLE"
+NOBODY = 65_534
+
+
+def test_an_unreadable_file_is_refused() -> None:
+    """Who runs as root, who may read everything, is nobody meanwhile."""
+    with TemporaryDirectory() as directory:  # pytest's own are root's alone
+        os.chmod(directory, 0o755)
+        path = Path(directory) / "secret"
+        path.write_bytes(b"1")
+        path.chmod(0)
+        before = os.geteuid()
+        if before == 0:
+            os.seteuid(NOBODY)
+        try:
+            assert file_refusal(path).code == "UNREADABLE"
+            assert file_refusal(path.with_name("none")).code == "VANISHED"  # the directory is open: what is refused is the file
+        finally:
+            os.seteuid(before)
+        path.chmod(0o400)
+        assert read_bounded(path, 10) == b"1"
 
 
 def contained_code(path: Path, root: Path) -> str:
