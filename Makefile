@@ -1,12 +1,14 @@
-# Everything runs in .venv in this directory. uv is used where `uv --version` works; otherwise a private copy comes from PyPI
-# into .uv, by any Python that has venv. Interpreters are never downloaded: Python 3.13 must be on the machine.
+# Everything runs in .venv in this directory. uv is used where one is there that builds this project by itself (build-system in
+# pyproject.toml); otherwise a private copy comes from PyPI into .uv, by any Python that has venv. Nothing is installed whose hash
+# is not written down: uv.lock has them of all packages, .ci/uv.txt of uv. Interpreters are never downloaded: Python 3.13 must be
+# on the machine.
 
 SHELL := /bin/sh
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 
 BOOT := .uv
-UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo $(BOOT)/bin/uv)
+UV := $(shell uv --version 2>/dev/null | grep -Eq '^uv 0\.(9|1[0-3])\.' && echo uv || echo $(BOOT)/bin/uv)
 BOOTSTRAP := $(if $(filter uv,$(UV)),,$(BOOT)/bin/uv)
 # Four processes on any machine, because many tests wait for a real clock. The tests of one file stay in one process; files
 # begin in the order of tests/conftest.py.
@@ -52,6 +54,7 @@ static: setup
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/bandit --quiet --recursive --configfile pyproject.toml $(ROOMS) docs
 
 # A failed try leaves nothing behind that a second try would take for the real thing.
 $(BOOT)/bin/uv:
@@ -61,4 +64,4 @@ $(BOOT)/bin/uv:
 		"$$python" -c 'import venv, ensurepip' >/dev/null 2>&1 && "$$python" -m venv $(BOOT) && break; \
 	done; \
 	test -x $(BOOT)/bin/pip || { echo "A Python with venv was expected, none was found. Install Python 3.13 (Debian: python3.13-venv), or uv."; exit 1; }
-	@$(BOOT)/bin/pip install --quiet --disable-pip-version-check uv || { rm -rf $(BOOT); exit 1; }
+	@$(BOOT)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement .ci/uv.txt || { rm -rf $(BOOT); exit 1; }

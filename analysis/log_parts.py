@@ -63,7 +63,7 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
 def read_index(directory: Path) -> Index | None:
     try:
         index = msgspec.json.decode((directory / "copy.json").read_bytes(), type=Index)
-    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return index if index.version == COPY_VERSION and index.columns_sha256 == COLUMNS_SHA256 else None
 

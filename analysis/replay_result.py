@@ -209,7 +209,7 @@ def read_result(data: bytes) -> ReplayResult:
         result = msgspec.convert(document, ReplayResult, strict=False)
         if result.version != RESULT_VERSION:
             raise msgspec.ValidationError(f"version {result.version}")
-    except (msgspec.DecodeError, msgspec.ValidationError, AttributeError) as error:
+    except (msgspec.DecodeError, msgspec.ValidationError, AttributeError, RecursionError) as error:
         raise InputError(
             "REPLAY_RESULT",
             expected=f"a result of `sluice replay`, version {RESULT_VERSION}",

@@ -15,7 +15,7 @@ from lakehouse.limits_diff import Change, compare_limits
 from lakehouse.limits_import import ImportedLimits, read_limits_csv, read_platform_limits
 from lakehouse.snapshots import MarketLimitsSnapshot, RefusedLimit, read_market_limits, write_market_limits
 from orders.canonical import decimal_text
-from orders.errors import ConfigError, InputError
+from orders.errors import ConfigError, InputError, fit
 from orders.values import Listing, MarketLimits
 from venues.symbols import load_symbols
 
@@ -101,7 +101,7 @@ def run_show(given: Namespace) -> int:
         print_json(_document(given.file, snapshot, changes) | {"age_days": f"{days:.2f}", "missing": missing})
         return Exit.DONE
     print(f"limits   {given.file}  {len(snapshot.limits)} symbols, {days:.1f} days old, sha256 {snapshot.sha256[:12]}…")
-    print(f"         {snapshot.source}")
+    print(f"         {fit(snapshot.source)}")
     if given.diff is None:
         _print_table(sorted(snapshot.limits.values(), key=lambda entry: entry.symbol))
     else:

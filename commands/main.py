@@ -23,6 +23,7 @@ from commands.ledger_parser import add_key_option, add_ledger, witness_key
 from commands.limits_parser import add_limits
 from commands.output import Exit, exit_code, print_error
 from commands.override_parser import add_override
+from commands.plain_output import plain_output
 from commands.rehearse_parser import add_rehearse
 from commands.report_parser import add_report
 from commands.sentinel_parser import add_sentinel
@@ -345,6 +346,11 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; no traceback is shown without `--debug`, which may stand anywhere."""
     if sys.stdout is None:  # closed by who started us
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  as long as the process
+    with plain_output():
+        return _run_plainly(arguments)
+
+
+def _run_plainly(arguments: Sequence[str]) -> int:
     debug = "--debug" in arguments
     rest = [argument for argument in arguments if argument != "--debug"]
     if rest in ([], ["config"], ["data"], ["keys"], ["ledger"], ["limits"], ["override"], ["sentinel"]):

@@ -93,7 +93,8 @@ def _exchange(given: argparse.Namespace, desk: RehearsalDesk) -> Iterator[Exchan
     for name, path in (("--recorded", given.recorded), ("--script", given.script)):
         words += [] if path is None else [name, path]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "start_new_session": True}
-    with subprocess.Popen([*SLUICE, "rehearse", "--json", *map(str, words)], **pipes) as process:
+    command = [*SLUICE, "rehearse", "--json", *map(str, words)]
+    with subprocess.Popen(command, **pipes) as process:  # our own program, words of our own parser  # nosec B603
         try:
             assert process.stdout is not None
             first = process.stdout.readline()
@@ -110,7 +111,7 @@ def _live(desk: RehearsalDesk, *, for_s: int | None, as_json: bool) -> int:
     words = [*SLUICE, "live", str(desk.config), "--keys", str(desk.keys)]
     words += ([] if for_s is None else ["--for", str(for_s)]) + (["--json"] if as_json else [])
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    with subprocess.Popen(words, env={**os.environ, ENVIRONMENT_VARIABLE: LIVE}) as process:
+    with subprocess.Popen(words, env={**os.environ, ENVIRONMENT_VARIABLE: LIVE}) as process:  # as above  # nosec B603
         signal.signal(signal.SIGINT, lambda *_: None)
         signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         try:

@@ -20,6 +20,7 @@ from lakehouse.ledger_format import BadLine
 from lakehouse.live_note import read_dead_man
 from lakehouse.lock import current_holder
 from lakehouse.permission import read_halt
+from lakehouse.plain_file import open_plain
 from lakehouse.platform_state import read_platform_state
 from lakehouse.rebuild import LogFold, decode_line
 from lakehouse.records import Alarm
@@ -186,7 +187,7 @@ def _plan_facts(fold: LogFold) -> dict[str, Any]:
 def _last_alarm(layout: Layout, *, now_ns: int) -> dict[str, Any] | None:
     """Return the last alarm in the last `TAIL_BYTES` of the log; a line that cannot be read is `record`'s business."""
     try:
-        with layout.log.open("rb") as file:
+        with open_plain(layout.log) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - TAIL_BYTES))
             lines = file.read(TAIL_BYTES).split(b"\n")

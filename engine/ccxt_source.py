@@ -84,7 +84,7 @@ class CcxtSource:
         self._offset_ms = clock_offset_ms
         self._for_s = for_s
         self._say = say
-        self._jitter = random.Random(config.assumptions_section.seed)
+        self._jitter = random.Random(config.assumptions_section.seed)  # spreads requests, no secret  # nosec B311
         self._assembly: Assembly | None = None
         self._on_instant: Callable[[int], None]
         self._clock: Any = None

@@ -8,10 +8,13 @@ from typing import Any, Final, get_args
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from orders.errors import ConfigError
+from orders.errors import ConfigError, fit
 from orders.values import Record
 
 SUGGESTION_CUTOFF: Final = 0.6
+PROBLEMS_MAX: Final = 100  # that are told: a file with more is no config that a person wrote
+KEY_MAX: Final = 200  # characters of a key and of a message that are shown
+MESSAGE_MAX: Final = 600
 
 
 class Problem(Record, frozen=True, kw_only=True):
@@ -23,15 +26,25 @@ class Problem(Record, frozen=True, kw_only=True):
 
 
 class ConfigInvalid(ConfigError):
-    """A run config with all its problems, ordered by line."""
+    """A run config with its problems, ordered by line: all, or the first `PROBLEMS_MAX` and how many more there are."""
 
     def __init__(self, path: Path, problems: tuple[Problem, ...]) -> None:
         assert problems
+        count = len(problems)
+        problems = tuple(
+            Problem(line=one.line, key=fit(one.key, length_max=KEY_MAX), message=fit(one.message, length_max=MESSAGE_MAX))
+            for one in problems[:PROBLEMS_MAX]
+        )
+        if count > PROBLEMS_MAX:
+            more = Problem(
+                line=problems[-1].line, key="(file)", message=f"has {count - PROBLEMS_MAX} more problems below this line"
+            )
+            problems = (*problems, more)
         first = problems[0]
         super().__init__(
             "CONFIG_INVALID",
             expected="a run config without problems",
-            found=f"{len(problems)} in {path}, the first on line {first.line}: {first.key} {first.message}",
+            found=f"{count} in {path}, the first on line {first.line}: {first.key} {first.message}",
             action=f"Mend the file; `sluice config check {path}` lists them all.",
         )
         self.path = path
@@ -48,7 +61,8 @@ def shape_problems(error: ValidationError, *, root: type[BaseModel]) -> list[tup
         if item["type"] != "extra_forbidden":
             continue
         key = _key(item["loc"])
-        close = difflib.get_close_matches(key[-1], _known_keys(root, key[:-1]), n=1, cutoff=SUGGESTION_CUTOFF)
+        few = len(found) < PROBLEMS_MAX and len(key[-1]) <= KEY_MAX  # comparing is slow, and more are not told
+        close = difflib.get_close_matches(key[-1], _known_keys(root, key[:-1]) if few else [], n=1, cutoff=SUGGESTION_CUTOFF)
         if close:
             meant.add((*key[:-1], close[0]))
         found.append((key, "unknown key" + (f"; did you mean {close[0]}?" if close else "")))

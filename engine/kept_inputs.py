@@ -8,6 +8,7 @@ from typing import Final
 
 from engine.run_config import RunConfig, load_config
 from lakehouse.layout import Layout, storage_error
+from lakehouse.plain_file import read_plain
 from lakehouse.run_inputs import InputFile, InputLine, InputsWriter
 from orders.canonical import sha256_hex
 from orders.errors import ConfigError, InputError
@@ -39,8 +40,7 @@ def keep_inputs(config: RunConfig, layout: Layout, *, run_id: str) -> InputsWrit
     inputs = InputsWriter(layout, run_id=run_id)
     for kind, name, path in files_of(config):
         try:
-            with path.open("rb") as file:
-                data = file.read(INPUT_SIZE_MAX + 1)
+            data = read_plain(path, size_max=INPUT_SIZE_MAX)
         except OSError as error:
             raise storage_error(error, path) from error
         if (kind == CONFIG and sha256_hex(data) != config.sha256) or len(data) > INPUT_SIZE_MAX:

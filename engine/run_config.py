@@ -37,6 +37,8 @@ from engine.config_sections import (
 )
 from engine.config_text import decode_error_line, dotted, key_lines, line_of
 from engine.config_values import Currency, Name, SchemaVersion, Section, milliseconds_ns, ns_of
+from lakehouse.plain_file import read_plain
+from lakehouse.strict_toml import parse_toml
 from orders.assumptions import Assumptions, VenueAssumptions
 from orders.canonical import sha256_hex
 from orders.caveats import MEANINGS, StatedCaveat
@@ -336,7 +338,7 @@ def load_config(path: Path) -> RunConfig:
     data = _bytes(path)
     try:
         text = data.decode("utf-8")
-        document = tomllib.loads(text)
+        document = parse_toml(text)
     except UnicodeDecodeError as error:
         raise ConfigInvalid(
             path, (Problem(line=1, key="(file)", message=f"must be UTF-8, byte {error.start} is not"),)
@@ -344,8 +346,8 @@ def load_config(path: Path) -> RunConfig:
     except tomllib.TOMLDecodeError as error:
         problem = Problem(line=decode_error_line(str(error)), key="(file)", message=f"is not TOML: {error}")
         raise ConfigInvalid(path, (problem,)) from error
-    except RecursionError as error:
-        raise ConfigInvalid(path, (Problem(line=1, key="(file)", message="is nested too deeply"),)) from error
+    except ValueError as error:
+        raise ConfigInvalid(path, (Problem(line=1, key="(file)", message=f"is not TOML that can be read: {error}"),)) from error
     found: list[tuple[tuple[str, ...], str]] = []
     document, unnamed = with_assumptions(document)
     if unnamed:
@@ -372,8 +374,7 @@ def _invalid(path: Path, text: str, found: list[tuple[tuple[str, ...], str]]) ->
 
 def _bytes(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            data = file.read(CONFIG_SIZE_MAX + 1)
+        data = read_plain(path, size_max=CONFIG_SIZE_MAX)
     except OSError as error:
         raise ConfigError(
             "CONFIG_UNREADABLE",

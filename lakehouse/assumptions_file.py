@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from lakehouse.layout import replace_file, storage_error, sync_directory, write_all
 from lakehouse.strict_json import read_bounded
+from lakehouse.strict_toml import parse_toml
 from orders.canonical import plain, sha256_hex
 from orders.errors import InputError, StorageError
 
@@ -41,8 +42,8 @@ def read_assumptions(path: Path, *, sha256: str) -> dict[str, Any]:
             action="A calibrated file is never changed: restore it, or name another one and its sha256.",
         )
     try:
-        document = tomllib.loads(data.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        document = parse_toml(data.decode())
+    except ValueError as error:
         raise _invalid(path, "TOML", str(error)) from error
     if document.get("schema_version") != FILE_VERSION:
         raise _invalid(path, f"schema_version = {FILE_VERSION}", repr(document.get("schema_version")))

@@ -14,9 +14,10 @@ from lakehouse.checkpoints import UNSIGNED_LINES_MAX, Checkpoint, check_signatur
 from lakehouse.layout import Layout, storage_error
 from lakehouse.ledger_format import BadLine, LedgerLine
 from lakehouse.merkle import Frontier
+from lakehouse.plain_file import read_plain
 from orders.errors import InputError
 
-SIZE_MAX: Final = 1_000_000_000  # bytes of a file of checkpoints; a year of one a minute has 150 MB
+SIZE_MAX: Final = 250_000_000  # bytes of a file of checkpoints; a year of one a minute has 150 MB
 
 
 class CheckpointCheck:
@@ -172,13 +173,13 @@ class CheckpointCheck:
 def read_notes(path: Path) -> bytes:
     """Return a file's bytes, none where there is no file. Raises `StorageError`, `BadLine` LINE_TOO_LONG."""
     try:
-        with path.open("rb") as file:
-            data = file.read(SIZE_MAX + 1)
+        size = path.stat().st_size  # before anything is read: a quarter of a gigabyte is not read to be refused
+        data = read_plain(path, size_max=SIZE_MAX) if size <= SIZE_MAX else b""
     except FileNotFoundError:
         return b""
     except OSError as error:
         raise storage_error(error, path) from error
-    if len(data) > SIZE_MAX:
+    if max(size, len(data)) > SIZE_MAX:
         raise BadLine("LINE_TOO_LONG", file=path.name, line=1, expected=f"at most {SIZE_MAX} bytes", found="more")
     return data
 

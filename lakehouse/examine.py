@@ -29,6 +29,7 @@ from lakehouse.ledger_format import (
     record_of,
     sha256,
 )
+from lakehouse.plain_file import open_plain
 from lakehouse.rebuild import LogFold, decode_line
 from lakehouse.records import AnyLine
 from orders.errors import RecordCorrupt
@@ -224,7 +225,7 @@ def _check_lag(found: Examination, ledger_name: str, name: str) -> None:
 
 def _open(path: Path, stack: ExitStack) -> tuple[BinaryIO | None, int]:
     try:
-        file = stack.enter_context(path.open("rb"))
+        file = stack.enter_context(open_plain(path))
         return file, path.stat().st_size
     except FileNotFoundError:
         return None, 0

@@ -13,11 +13,13 @@ from typing import Any, Final
 
 import msgspec
 
+from lakehouse.plain_file import read_plain
 from orders.canonical import canonical_sha256, plain
 from orders.errors import RecordCorrupt
 from orders.values import Record
 
 VERSION: Final = 1
+SIZE_MAX: Final = 200_000_000  # bytes; one of ten thousand sources has 5 MB
 IMPORTS: Final = "imports"  # beside Nautilus' own `data` directory, which Nautilus alone looks at
 STAGING: Final = "staging"
 
@@ -96,12 +98,12 @@ def encode(manifest: ImportManifest) -> bytes:
 def read_manifest(path: Path) -> ImportManifest:
     """Read one. Raises `RecordCorrupt` IMPORT_MANIFEST."""
     try:
-        value: Any = json.loads(path.read_bytes())
+        value: Any = json.loads(read_plain(path, size_max=SIZE_MAX))
         manifest = msgspec.convert(value, ImportManifest, strict=False)
         if manifest.version != VERSION:
             raise ValueError(f"version {manifest.version}")
         return manifest
-    except (OSError, ValueError, msgspec.ValidationError) as error:
+    except (OSError, ValueError, RecursionError, msgspec.ValidationError) as error:
         raise RecordCorrupt(
             "IMPORT_MANIFEST",
             expected=f"an import manifest of version {VERSION} at {path}",

@@ -10,6 +10,7 @@ from lakehouse.checkpoints import Checkpoint, check_signature, note_bytes, parse
 from lakehouse.layout import Layout, storage_error
 from lakehouse.ledger_format import BadLine, raw_lines
 from lakehouse.merkle import inclusion_proof, root_from_proof
+from lakehouse.plain_file import open_plain
 from orders.errors import ConfigError, NotYet
 from orders.values import Record
 
@@ -69,7 +70,7 @@ def prove_line(layout: Layout, *, line: int, trusted: Sequence[bytes]) -> LinePr
 def _lines(layout: Layout, *, line: int, wanted: list[bytes], size: int) -> Iterator[bytes]:
     number = 0
     try:
-        with layout.ledger.open("rb") as file:
+        with open_plain(layout.ledger) as file:
             for raw, whole in raw_lines(file, name=layout.ledger.name, size=layout.ledger.stat().st_size):
                 number += whole
                 if number == line:

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from lakehouse.layout import Layout, replace_file, storage_error
+from lakehouse.plain_file import open_plain
 from orders.errors import InputError
 from orders.values import Record
 
@@ -94,7 +95,7 @@ def read_live_note(layout: Layout) -> LiveNote | None:
     """Return the last live run's note, None where there was none. Raises `InputError` LIVE_NOTE: it cannot be read."""
     try:
         return _read(layout.live_note, LiveNote)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(
             "LIVE_NOTE",
             expected=f"{layout.live_note} as a live run wrote it",
@@ -135,10 +136,10 @@ def write_dead_man(layout: Layout, note: DeadManNote) -> bool:
 def read_halt_seen(layout: Layout) -> HaltSeen | None:
     """Return the newest answer to a halt; None where none can be read."""
     try:
-        with layout.halt_seen.open("rb") as file:
+        with open_plain(layout.halt_seen) as file:
             seen = msgspec.json.decode(file.read(SIZE_MAX), type=HaltSeen)
             return HaltSeen(run_id=seen.run_id, ts_ns=os.fstat(file.fileno()).st_mtime_ns)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
@@ -146,13 +147,13 @@ def read_dead_man(layout: Layout) -> DeadManNote | None:
     """Return what the watchdog did; None where none can be read."""
     try:
         return _read(layout.dead_man, DeadManNote)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
 def _read[Note](path: Path, kind: type[Note]) -> Note | None:
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             return msgspec.json.decode(file.read(SIZE_MAX), type=kind)
     except FileNotFoundError:
         return None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Self
 import msgspec
 
 from lakehouse.layout import Layout, replace_file, storage_error
+from lakehouse.plain_file import read_plain
 from lakehouse.process_identity import process_identity
 from orders.errors import LockHeld
 from orders.values import Record
@@ -18,6 +19,7 @@ from orders.values import Record
 if TYPE_CHECKING:
     from filelock import FileLock
 
+HOLDER_SIZE_MAX: Final = 10_000  # bytes; a note has 60
 ACQUIRE_S: Final = 0.25  # a `status` or `verify` that asks who holds the lock does so for microseconds; outlive it
 
 
@@ -105,8 +107,8 @@ def current_holder(layout: Layout) -> Holder | None:
 
 def _note(path: Path) -> Holder:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Holder)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return msgspec.json.decode(read_plain(path, size_max=HOLDER_SIZE_MAX), type=Holder)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Holder(pid=None, run_id=None)
 
 

@@ -19,10 +19,12 @@ import msgspec
 from lakehouse.layout import Layout, storage_error
 from lakehouse.ledger_format import LedgerType, raw_lines, sha256
 from lakehouse.log_lines import open_log
+from lakehouse.plain_file import open_plain
 from lakehouse.rebuild import decode_line
 from lakehouse.records import AnyLine
 from orders.errors import RecordCorrupt
 
+UNREADABLE_STOP: Final = 10_000  # unreadable lines after which reading ends: a megabyte of line ends has a million
 UNREADABLE_MAX: Final = 20  # unreadable lines that are named; a file that is no log has nothing else
 
 
@@ -131,10 +133,17 @@ class LogIndex:
                 self.note(self._log_name, number, f"{error.expected} was expected, found {error.found}")
 
     def note(self, file: str, number: int, why: str) -> None:
-        """Note a line that is not what it must be; the first reason stands."""
+        """Note a line that is not what it must be; the first reason stands. Raises `RecordCorrupt` NOT_A_RECORD of too many."""
         if (file, number) in self.unreadable:
             return
         self.unreadable_count += 1
+        if self.unreadable_count > UNREADABLE_STOP:
+            raise RecordCorrupt(
+                "NOT_A_RECORD",
+                expected=f"log and ledger with at most {UNREADABLE_STOP} lines that cannot be read",
+                found=f"more, up to line {number} of {file}",
+                action="This is no record of Sluice, or it is damaged. Run `sluice verify`.",
+            )
         if len(self.unreadable) < UNREADABLE_MAX:
             self.unreadable[file, number] = why[:200]
 
@@ -151,7 +160,7 @@ def log_index(layout: Layout) -> Iterator[LogIndex]:
     `NotYet` VANISHED where there is no log, `BadLine` of a line that is too long, `StorageError`.
     """
     try:
-        ledger = layout.ledger.open("rb")
+        ledger = open_plain(layout.ledger)
     except FileNotFoundError:
         ledger = None
     except OSError as error:
@@ -160,10 +169,13 @@ def log_index(layout: Layout) -> Iterator[LogIndex]:
         ledger_size = 0 if ledger is None else ledger.seek(0, 2)
         with open_log(layout) as file:
             found = LogIndex(_file=file, _ends=array("Q", [0]), _log_name=layout.log.name)
-            if ledger is not None:
-                ledger.seek(0)
-                _read_ledger(found, ledger, name=layout.ledger.name, size=ledger_size)
-            _read_log(found, file, name=layout.log.name)
+            try:
+                if ledger is not None:
+                    ledger.seek(0)
+                    _read_ledger(found, ledger, name=layout.ledger.name, size=ledger_size)
+                _read_log(found, file, name=layout.log.name)
+            except OSError as error:
+                raise storage_error(error, layout.log) from error
             yield found
     finally:
         if ledger is not None:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from lakehouse.layout import Layout, storage_error
 from lakehouse.ledger_format import raw_lines
+from lakehouse.plain_file import open_plain
 from lakehouse.rebuild import decode_line
 from lakehouse.records import AnyLine
 from orders.errors import NotYet, RecordCorrupt
@@ -18,7 +19,7 @@ from orders.errors import NotYet, RecordCorrupt
 def open_log(layout: Layout) -> BinaryIO:
     """Return the log, open for reading. Raises `NotYet` VANISHED where there is none, `StorageError`."""
     try:
-        return layout.log.open("rb")
+        return open_plain(layout.log)
     except FileNotFoundError as error:
         raise NotYet(
             "VANISHED",

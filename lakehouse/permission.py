@@ -7,12 +7,15 @@ memory stops this process and the caller must end it.
 from __future__ import annotations
 
 import os
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from lakehouse.layout import Layout, replace_file, storage_error, sync_directory
+from lakehouse.plain_file import read_plain
 from orders.values import Record
+
+NOTE_SIZE_MAX: Final = 1_000_000  # bytes; a reason comes from a command line
 
 
 class HaltOutcome(Record, frozen=True, kw_only=True):
@@ -138,6 +141,6 @@ def _bytes(note: HaltNote) -> bytes:
 def read_halt(layout: Layout) -> HaltNote | None:
     """Return who halted and why, or None when nothing readable says so. Whether it is halted, the permission file says."""
     try:
-        return msgspec.json.decode(layout.halt_note.read_bytes(), type=HaltNote)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return msgspec.json.decode(read_plain(layout.halt_note, size_max=NOTE_SIZE_MAX), type=HaltNote)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Never
 
 from lakehouse.layout import storage_error
+from lakehouse.plain_file import open_plain
 from orders.errors import InputError
 
 BLOCK_BYTES: Final = 1 << 20
@@ -35,7 +36,7 @@ class PriceFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            with path.open("rb") as file:
+            with open_plain(path) as file:
                 head = file.read(4)
                 self.sha256, self.size = _sha256(file, head)
         except FileNotFoundError as error:
@@ -48,7 +49,7 @@ class PriceFile:
 
     def unchanged(self) -> None:
         """Raise `InputError` SOURCE_CHANGED when the bytes are no longer those that were hashed."""
-        with self.path.open("rb") as file:
+        with open_plain(self.path) as file:
             if _sha256(file, b"") != (self.sha256, self.size):
                 raise InputError(
                     "SOURCE_CHANGED",
@@ -71,7 +72,7 @@ def csv_rows(source: PriceFile, *, delimiter: str, progress: Progress) -> Iterat
 
     Raises `InputError`: TEXT_BOM, TEXT_BINARY, GZIP_TORN, CSV_MALFORMED, ROW_WIDTH.
     """
-    with source.path.open("rb") as raw:
+    with open_plain(source.path) as raw:
         plain: Any = gzip.GzipFile(fileobj=raw) if source.form == "csv.gz" else raw
         buffered = io.BufferedReader(_Text(plain, source.path), BLOCK_BYTES)
         rows = csv.reader(io.TextIOWrapper(buffered, encoding="utf-8", newline=""), delimiter=delimiter, strict=True)

@@ -62,7 +62,7 @@ def read_resume(layout: Layout) -> ResumeRequest | None:
         return None
     try:
         found = msgspec.json.decode(data, type=_Document)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _invalid(str(error)[:160]) from error
     sound = (
         found.version == VERSION

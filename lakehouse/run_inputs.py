@@ -17,6 +17,7 @@ import msgspec
 
 from lakehouse.layout import Layout, replace_file, safe_name, storage_error, sync_directory, write_all
 from lakehouse.manifest import AuditedManifest, ManifestHeld, ManifestOutcome, ManifestRefused
+from lakehouse.plain_file import open_plain
 from orders.canonical import sha256_hex
 from orders.errors import InputError
 
@@ -147,7 +148,7 @@ def judged_of(data: bytes) -> ManifestOutcome:
     try:
         document: dict[str, Any] = msgspec.json.decode(data)
         return msgspec.convert(document["outcome"], OUTCOMES[document["decision"]], strict=False)
-    except (msgspec.DecodeError, msgspec.ValidationError, KeyError, TypeError) as error:
+    except (msgspec.DecodeError, msgspec.ValidationError, KeyError, TypeError, RecursionError) as error:
         raise _malformed("a judgement", str(error)) from error
 
 
@@ -163,7 +164,7 @@ def read_list(layout: Layout, *, run_id: str, sha256: str | None, begins: str | 
         raise _altered(path.name, sha256=sha256, found=sha256_hex(data))
     try:
         found = tuple(_lines.decode(raw) for raw in data.split(b"\n")[:-1])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _malformed(f"a list of inputs at {path}", str(error)) from error
     head = found[0] if found else None
     if not isinstance(head, InputsOf) or head.v != INPUTS_VERSION or head.run_id != run_id:
@@ -249,7 +250,8 @@ def read_input(layout: Layout, sha256: str) -> bytes:
 
 def _read(layout: Layout, name: str, *, code: str, what: str) -> bytes:
     try:
-        return (layout.inputs / name).read_bytes()
+        with open_plain(layout.inputs / name) as file:
+            return file.read()
     except FileNotFoundError as error:
         action = "A run that did not keep its inputs cannot be replayed; runs of this version keep them."
         raise InputError(code, expected=what, found="no such file", action=action) from error

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Never
 
 from lakehouse.layout import replace_file, storage_error
+from lakehouse.plain_file import read_plain
 from orders.errors import InputError, NotYet
 
 SNAPSHOT_VERSION: Final = 1
@@ -20,8 +21,7 @@ NANOSECONDS: Final = re.compile(r"[0-9]{1,19}")
 def snapshot_bytes(path: Path) -> bytes:
     """Return the file's bytes. Raises `NotYet` SNAPSHOT_MISSING or _EMPTY, `InputError` SNAPSHOT_UNREADABLE or _TOO_LARGE."""
     try:
-        with path.open("rb") as file:
-            data = file.read(SNAPSHOT_SIZE_MAX + 1)
+        data = read_plain(path, size_max=SNAPSHOT_SIZE_MAX)
     except FileNotFoundError as error:
         raise NotYet(
             "SNAPSHOT_MISSING",
@@ -57,9 +57,13 @@ def snapshot_document(
     except (ValueError, RecursionError) as error:
         refuse(code, "JSON with numbers as text", str(error) or type(error).__name__, path, cause=error)
     table = table_of(document, "the document", path, code)
-    if table.keys() - optional != fields - optional or table.get("version") != SNAPSHOT_VERSION:
+    if table.keys() - optional != fields - optional or not _is_version(table.get("version")):
         refuse(code, f"version {SNAPSHOT_VERSION} with {', '.join(sorted(fields - optional))}", str(sorted(table)), path)
     return table
+
+
+def _is_version(value: Any) -> bool:
+    return type(value) is int and value == SNAPSHOT_VERSION  # True is 1 too
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ fills only, to a new file that is renamed over the old one. Numbers are exact JS
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
@@ -16,13 +17,15 @@ from typing import Any, Final
 import msgspec
 
 from lakehouse.layout import NAME_PATTERN, replace_file, storage_error
+from lakehouse.plain_file import read_plain
 from lakehouse.strict_json import EXPONENT_ABS_MAX
 from orders.canonical import decimal_text
-from orders.errors import InputError
+from orders.errors import InputError, fit
 from orders.values import Record
 
 STATE_VERSION: Final = 1
 KEY_PREFIX: Final = "SLUICE_"
+DIGITS_MAX: Final = 60  # of an amount, and of its places before or behind the point: twice what the log may have
 STATE_BYTES_MAX: Final = 64 * 1024 * 1024
 WEIGHT_STEP: Final = Decimal("1e-12")  # weights are rounded half to even at 12 decimals; nothing is computed from them here
 
@@ -167,14 +170,14 @@ def _own_text(state: ActualState) -> str:
     return "{" + ", ".join(f'"{name}": {text}' for name, text in fields.items()) + "}"
 
 
+_BLANKS: Final = re.compile(r"[ \t\r\n]*")
 _reader: Final = json.JSONDecoder(parse_float=Decimal, parse_int=Decimal, parse_constant=lambda _: None)
 
 
 def _split(path: Path) -> dict[str, str]:
     """Return the text of each top-level value as it stands, so that what is not ours can be put back unchanged."""
     try:
-        with path.open("rb") as file:
-            data = file.read(STATE_BYTES_MAX + 1)
+        data = read_plain(path, size_max=STATE_BYTES_MAX)
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -211,9 +214,8 @@ def _members(text: str) -> dict[str, str]:
 
 
 def _space(text: str, at: int) -> int:
-    while text[at : at + 1] and text[at] in " \t\r\n":
-        at += 1
-    return at
+    found = _BLANKS.match(text, at)
+    return at if found is None else found.end()
 
 
 def _skip(text: str, at: int, mark: str) -> int:
@@ -278,11 +280,25 @@ class _OwnText(msgspec.Struct, frozen=True):
     financing: dict[str, dict[str, Decimal]] = {}
 
 
+def _is_ordinary(amount: Decimal) -> bool:
+    """Whether an amount may be one of ours: written out, one of 1e999999999 is a gigabyte."""
+    return amount.is_finite() and len(amount.as_tuple().digits) <= DIGITS_MAX and abs(amount.adjusted()) <= DIGITS_MAX
+
+
 def _own(key: str, raw: str) -> OwnState:
     try:
         text = msgspec.json.decode(raw, type=_OwnText)
     except msgspec.DecodeError as error:
         raise _refused(f"{key} as Sluice writes it", str(error), "Restore the file, or remove this key.") from error
+    amounts = [asset.Quantity for asset in text.assets] + list(text.fees.values())
+    amounts += [amount for table in (text.cash, text.financing) for row in table.values() for amount in row.values()]
+    odd = next((amount for amount in amounts if not _is_ordinary(amount)), None)
+    if odd is not None:
+        raise _refused(
+            f"finite amounts of at most {DIGITS_MAX} digits in {key}",
+            fit(str(odd), length_max=80),
+            "Restore the file, or remove this key.",
+        )
     positions = {asset.Symbol: asset.Quantity for asset in text.assets}
     if text.version != STATE_VERSION or key != KEY_PREFIX + text.environment or len(positions) != len(text.assets):
         found = f"version {text.version}, environment {text.environment}, {len(text.assets)} assets of {len(positions)} symbols"

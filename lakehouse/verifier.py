@@ -20,7 +20,7 @@ from lakehouse.run_inputs import check_list, missing_quotes
 from lakehouse.state import OwnState, own_states
 from orders.book import Book
 from orders.canonical import decimal_text
-from orders.errors import InputError
+from orders.errors import InputError, fit
 from orders.public_keys import public_key_text
 from orders.values import Record
 
@@ -150,7 +150,7 @@ def _state(
     open_end: bool,
 ) -> BadPlace | None:
     def bad(what: str) -> BadPlace:
-        return BadPlace(file=layout.state.name, line=0, code="STATE_DISAGREES", what=what)
+        return BadPlace(file=layout.state.name, line=0, code="STATE_DISAGREES", what=fit(what))
 
     if state.log_line not in books:
         return bad(f"a state of log line {found.fold.log_line} or before was expected, found line {state.log_line}")

@@ -75,7 +75,7 @@ class DeadMan:
 
         Raises `ConfigError` DEAD_MAN_NOT_READY, `StorageError`.
         """
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # our own module  # nosec B603
             [sys.executable, "-m", "live.watchdog"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -118,7 +118,7 @@ class LiveRun(NodeRun):
         self._keys = keys
         self._environ = environ
         self._ledger_problem = ledger_problem
-        self._jitter = random.Random(self.config.assumptions_section.seed)
+        self._jitter = random.Random(self.config.assumptions_section.seed)  # spreads requests, no secret  # nosec B311
 
     async def run(self) -> int:
         """As every run; its end is told to the watchdog: orders that rest stay after a clean stop and go after any other."""

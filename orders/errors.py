@@ -16,14 +16,35 @@ SluiceError
 A "no" of the Sentinel is a value (`orders.plan.Verdict`), not an error.
 """
 
+from __future__ import annotations
+
+from typing import Final
+
+PART_MAX: Final = 1_000  # characters of each part of a message: a document may hold names of any length
+
+
+def fit(text: str, *, length_max: int = PART_MAX) -> str:
+    """Return text of others as it may be shown: one line, at most about `length_max` characters, nothing that steers a terminal.
+
+    Line breaks become blanks; characters that do not print (control sequences, marks that turn the direction of writing, halves
+    of surrogate pairs) become their escapes.
+    """
+    if len(text) > length_max:
+        text = f"{text[:length_max]}... ({len(text)} characters)"
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else " " if one == "\n" else ascii(one)[1:-1] for one in text)
+
 
 class SluiceError(Exception):
     """One breath: what was expected, what was found, what to do.
 
-    `code` is an upper-case token that scripts may match; it is stable, the words are not.
+    `code` is an upper-case token that scripts may match; it is stable, the words are not. The parts are kept as `fit` returns
+    them: what a document says of itself is in them.
     """
 
     def __init__(self, code: str, *, expected: str, found: str, action: str) -> None:
+        expected, found, action = fit(expected), fit(found), fit(action)
         super().__init__(code, expected, found, action)
         self.code = code
         self.expected = expected

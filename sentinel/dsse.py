@@ -150,7 +150,7 @@ def canonical_body[T: msgspec.Struct](payload: bytes, kind: type[T], *, malforme
     try:
         body = msgspec.json.decode(payload, type=kind, strict=True)
         spelling = canonical_bytes(msgspec.to_builtins(body))
-    except (msgspec.DecodeError, UnicodeError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise malformed(str(error)[:160]) from error
     if spelling != payload:
         raise malformed("another spelling of it, such as a key that stands twice")

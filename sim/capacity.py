@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -16,6 +15,7 @@ from engine.run_config import RunConfig
 from engine.volumes_in import load_volumes
 from lakehouse.layout import Layout
 from lakehouse.strict_json import read_bounded
+from lakehouse.strict_toml import parse_toml
 from orders.errors import ConfigError
 from sim.feed import FeedQuote
 
@@ -70,9 +70,9 @@ def parse_impact(text: str) -> Coefficient:
 
 def _fitted(path: Path) -> Coefficient:
     try:
-        row = tomllib.loads(read_bounded(path, SIZE_MAX).decode())["parameters"]["impact_coefficient"]
+        row = parse_toml(read_bounded(path, SIZE_MAX).decode())["parameters"]["impact_coefficient"]
         value, high = Decimal(row["estimate"]), Decimal(row["high"])
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, InvalidOperation) as error:
+    except (ValueError, KeyError, TypeError, InvalidOperation) as error:
         raise ConfigError(
             "IMPACT_UNKNOWN",
             expected=f"parameters.impact_coefficient with an estimate in {path}",

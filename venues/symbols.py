@@ -6,18 +6,21 @@ The file is TOML, `[[listing]]` tables with the fields of `orders.values.Listing
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Never
 
+from lakehouse.plain_file import read_plain
+from lakehouse.strict_toml import parse_toml
 from orders.errors import ConfigError, InputError
 from orders.values import Listing, Record
 
 ASSET_CLASSES: Final = frozenset({"equity", "spot", "perpetual", "fx"})
-FILE_SIZE_MAX: Final = 10_000_000  # bytes; 20,000 listings are 4 MB
+FILE_SIZE_MAX: Final = 4_000_000  # bytes; 20,000 listings are 4 MB
 SYMBOL: Final = re.compile(r"[A-Z0-9_]{1,32}:[A-Za-z0-9._!-]{1,64}")  # EXCHANGE:TICKER, platform-wide; ASCII on purpose
 NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+CURRENCY: Final = re.compile(r"[A-Z0-9]{1,24}")
+CCXT_SYMBOL: Final = re.compile(r"[A-Za-z0-9./:_-]{1,96}")
 INSTRUMENT_ID: Final = re.compile(r"[A-Za-z0-9._/:-]{1,96}\.[A-Za-z0-9_-]{1,64}")
 REQUIRED: Final = ("symbol", "venue", "instrument_id", "quote_currency", "asset_class")
 OPTIONAL: Final = ("base_currency", "ccxt_symbol")
@@ -53,14 +56,13 @@ class SymbolMap(Record, frozen=True, kw_only=True):
 def load_symbols(path: Path) -> SymbolMap:
     """Read and check a symbol map. Raises `ConfigError` SYMBOL_MAP_* naming the listing that is wrong."""
     try:
-        with path.open("rb") as file:
-            data = file.read(FILE_SIZE_MAX + 1)
+        data = read_plain(path, size_max=FILE_SIZE_MAX)
         if len(data) > FILE_SIZE_MAX:
             _refuse(path, "SYMBOL_MAP_TOO_LARGE", f"at most {FILE_SIZE_MAX} bytes", "more")
-        document = tomllib.loads(data.decode("utf-8"))
+        document = parse_toml(data.decode("utf-8"))
     except OSError as error:
         _refuse(path, "SYMBOL_MAP_UNREADABLE", "a readable symbol map", error.strerror or "an I/O error", cause=error)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except ValueError as error:
         _refuse(path, "SYMBOL_MAP_INVALID", "TOML in UTF-8", str(error), cause=error)
     rows = document.pop("listing", None)
     if document or not isinstance(rows, list) or not rows:
@@ -98,9 +100,12 @@ def _listing(path: Path, number: int, row: Any) -> Listing:
         (SYMBOL, "symbol", "EXCHANGE:TICKER"),
         (NAME, "venue", "[A-Za-z0-9._-]{1,64}"),
         (INSTRUMENT_ID, "instrument_id", "NAME.VENUE"),
+        (CURRENCY, "quote_currency", "a code such as USD"),
+        (CURRENCY, "base_currency", "a code such as BTC"),
+        (CCXT_SYMBOL, "ccxt_symbol", "BASE/QUOTE"),
     )
     for pattern, name, shape in shapes:
-        if not pattern.fullmatch(row[name]):
+        if name in row and not pattern.fullmatch(row[name]):
             _refuse(path, "SYMBOL_MAP_INVALID", f"{name} of {where} as {shape}", repr(row[name]))
     if row["instrument_id"].rpartition(".")[2] != row["venue"]:
         _refuse(path, "SYMBOL_MAP_INVALID", f"an instrument_id of {where} that ends in .{row['venue']}", row["instrument_id"])

@@ -93,7 +93,7 @@ class Faults:
         self.done: list[tuple[str, str, str]] = []
         self._waiting: deque[list[Any]] = deque()
         self._schedule: Schedule | None = None
-        self._draw = random.Random()
+        self._draw = random.Random()  # repeatable draws, no secret  # nosec B311
 
     def add(self, *faults: Fault) -> None:
         """Queue faults; one request gets one, the first that fits. Raises `InputError` FAULT_UNKNOWN."""
@@ -113,7 +113,7 @@ class Faults:
         if schedule is not None:
             self.add(*(Fault(request=name, kind=kind) for name in schedule.requests for kind in schedule.kinds))
             self.clear()
-            self._draw = random.Random(schedule.seed)
+            self._draw = random.Random(schedule.seed)  # repeatable draws, no secret  # nosec B311
         self._schedule = schedule
 
     def clear(self) -> None:

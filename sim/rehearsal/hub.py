@@ -92,7 +92,7 @@ class Hub:
 
     def disturb(self, seed: int | None, fraction: float, stream: str) -> None:
         """By chance send a message twice, after the next one, or not at all because the line is cut; no longer without a seed."""
-        self._disturbance = None if seed is None else (random.Random(seed), fraction, stream)
+        self._disturbance = None if seed is None else (random.Random(seed), fraction, stream)  # repeatable draws, no secret  # nosec B311
 
     def be_sound(self) -> None:
         """End everything that is wrong with the streams; what is held is sent."""

@@ -72,6 +72,6 @@ def check_signed(
 # Fixed, so that a config and a key file can be written before the exchange starts. They open nothing but a rehearsal.
 REHEARSAL_KEY: Final = ApiKey(
     key="sluicerehearsalkey00000000000000000000000000000000000000000000ab",
-    secret="sluicerehearsalsecret0000000000000000000000000000000000000000000",
+    secret="sluicerehearsalsecret0000000000000000000000000000000000000000000",  # of the rehearsal exchange alone  # nosec B106
     account="main",
 )

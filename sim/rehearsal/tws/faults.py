@@ -44,7 +44,7 @@ class Faults:
 
     def __init__(self, chance: Chance | None = None) -> None:
         self._chance = chance
-        self._dice = random.Random(None if chance is None else chance.seed)
+        self._dice = random.Random(None if chance is None else chance.seed)  # repeatable draws, no secret  # nosec B311
         self._waiting: list[Fault] = []
         self.done: list[tuple[str, str]] = []
 

@@ -215,7 +215,7 @@ class FakeTws:
 
 def _run(settings: Settings) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
     command = [sys.executable, "-m", "sim.rehearsal.tws.process", msgspec.json.encode(settings).decode()]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # our own module  # nosec B603
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line:
