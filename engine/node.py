@@ -23,6 +23,7 @@ from nautilus_trader.model.identifiers import TraderId
 TRADER_ID: Final = "SLUICE-001"
 RISK_RATE: Final = "1000000/00:00:01"  # message limits are the Sentinel's; Nautilus' default of 100/s would drop a basket
 
+HALT_SIGNAL: Final = signal.SIGUSR1
 CONNECT_S: Final = 10.0
 STOPPED_BY_ITSELF: Final = "engine_stopped"
 
@@ -107,6 +108,15 @@ def take_signals(loop: asyncio.AbstractEventLoop, finished: asyncio.Event) -> li
         loop.remove_signal_handler(number)
         loop.add_signal_handler(number, on_signal, number.name)
     return causes
+
+
+def take_halt_signal(on_halt: Callable[[str], None]) -> None:
+    """From now on, until this process ends, SIGUSR1 calls `on_halt(name)`. To be called on the main thread.
+
+    Not by the loop, unlike the two that end a run: Python calls it between two instructions of the main thread, so that a loop
+    that hangs in a callback or a wait is blocked too. A process that is stopped (SIGSTOP), or hangs in native code, runs nothing.
+    """
+    signal.signal(HALT_SIGNAL, lambda number, frame: on_halt(HALT_SIGNAL.name))
 
 
 async def run_until(

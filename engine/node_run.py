@@ -23,7 +23,7 @@ from engine.farewell import farewell
 from engine.inputs import Inputs
 from engine.kept_inputs import keep_inputs
 from engine.narrator import Narrator, day_of
-from engine.node import STOPPED_BY_ITSELF, run_until, take_signals
+from engine.node import STOPPED_BY_ITSELF, run_until, take_halt_signal, take_signals
 from engine.price_source import PriceSource
 from engine.quote_recorder import QuoteRecorder
 from engine.record_checks import refuse_foreign_record
@@ -125,6 +125,7 @@ class NodeRun(ABC):
             say=self.say,
             run_id=self.run_id if self.resumes else None,
         )
+        take_halt_signal(self.faults.halt_by_signal)
         self._loop.set_exception_handler(self.faults.callback_failed)
         now = time.time_ns()
         own_states(self.layout.state)  # a file there that cannot be read is refused before anything is written

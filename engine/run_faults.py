@@ -10,7 +10,7 @@ from typing import Any, Final
 from engine.recorder import Recorder
 from lakehouse import records
 from lakehouse.layout import Layout
-from lakehouse.permission import Permission, read_halt
+from lakehouse.permission import HaltNote, Permission, read_halt
 from lakehouse.resume_request import LIFE_NS, ResumeRequest, answer_resume, read_resume
 from orders.errors import InputError, SluiceError, StorageError
 
@@ -37,6 +37,7 @@ class RunFaults:
         self.on_resume: Callable[[], None] = lambda: None
         self._run_id = run_id
         self._resuming = False
+        self._signalled: HaltNote | None = None  # where a disk takes no note any more
         self.failures: list[str] = []
         self.disk_error: SluiceError | None = None
         self.recorder: Recorder | None = None
@@ -102,7 +103,7 @@ class RunFaults:
                 if self.failures:
                     continue  # the engine's own halt, which is written and told where it happened
                 await asyncio.sleep(NOTE_S)
-                note = read_halt(self._layout)
+                note = read_halt(self._layout) or self._signalled
                 by, reason = (note.by, note.reason) if note is not None else ("unknown", "the permission file was removed")
                 self._write(by=by, reason=reason)
                 self._say(f"halted by {by}: {reason}")
@@ -133,7 +134,7 @@ class RunFaults:
             self.recorder.when_durable(lambda: self.keep(lambda: self._resume(request)))
 
     def _resume(self, request: ResumeRequest) -> None:
-        self._resuming = False
+        self._resuming, self._signalled = False, None
         self._permission.resume(by=request.by, reason=request.reason, now_ns=time.time_ns())
         answer_resume(self._layout, "")
         self._say(f"resumed by {request.by}: {request.reason}")
@@ -149,6 +150,16 @@ class RunFaults:
         self._permission.halt(by="engine", reason=reason, now_ns=time.time_ns())
         self._write(by="engine", reason=reason)
         self.halted(reason)
+
+    def halt_by_signal(self, name: str) -> None:
+        """Block, and nothing else: it is called in the middle of whatever the main thread does, which may hang for good.
+
+        `watch_permission` writes and tells it, as it does a halt from another terminal. Where the file cannot be removed that
+        line cannot be written either, which ends the run.
+        """
+        note = HaltNote(by="signal", reason=f"{name} was sent to this process", ts_ns=time.time_ns())
+        self._permission.halt(by=note.by, reason=note.reason, now_ns=note.ts_ns)
+        self._signalled = note
 
     def _write(self, *, by: str, reason: str) -> None:
         if self.recorder is not None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -73,6 +75,26 @@ def test_what_a_halt_refused_is_traded_after_a_resume_beside_the_run(tmp_path: P
     assert not world.layout.resume_request.exists()
     assert verify(world.lakehouse).ok
     assert "orders may leave again" in capsys.readouterr().out
+
+
+def test_a_run_that_a_signal_halted_is_resumed_beside_it_too(tmp_path: Path, capsys: Any) -> None:
+    """The flag that the signal set is the process' own: a file that is there again does not take it back, its resume does."""
+    world, codes = day(tmp_path), list[int]()
+
+    async def beside(assembly: Assembly) -> None:
+        await asyncio.sleep(0.6)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        world.install(manifest_text({BTC.symbol: "0.2"}))
+        await asyncio.sleep(1.0)
+        codes.append(await asyncio.to_thread(run, ["resume", *WORDS, "--lakehouse", str(world.lakehouse)]))
+
+    ran = run_shadow(world, beside=beside)
+    assert (codes, ran.code) == ([0], 0)
+    assert ends(ran) == [("new_manifest", "refused"), ("top_up", "done")]
+    told = [(line["action"], line["by"], line["reason"]) for line in ran.of("halt")]
+    assert told == [("halt", "signal", "SIGUSR1 was sent to this process"), ("resume", "ben", "prices were right")]
+    assert verify(world.lakehouse).ok
+    capsys.readouterr()
 
 
 def test_a_schedule_that_a_halt_stopped_is_finished_by_a_top_up_after_the_resume(tmp_path: Path, capsys: Any) -> None:

@@ -7,8 +7,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -88,22 +86,6 @@ def test_after_a_sync_that_failed_and_a_resume_the_target_is_reached_once(tmp_pa
         mended(made)
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Iterator[Path]:
-    """A directory whose data directory is a tmpfs of its own."""
-    if shutil.which("mount") is None or os.geteuid() != 0:
-        pytest.skip("mounting a tmpfs needs root")
-    lake = tmp_path / "lakehouse"
-    lake.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(lake)], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        pytest.skip(f"a tmpfs may not be mounted here: {done.stderr.strip()[:80]}")
-    yield tmp_path
-    subprocess.run(["umount", "-l", str(lake)], check=True)
-
-
 def test_a_full_disk_stops_trading_and_what_works_at_the_venue_is_cancelled(small: Path) -> None:
     with desk(small, resting=True) as made:
         made.change("reconcile_s = 60", "reconcile_s = 1")
@@ -135,28 +117,6 @@ def test_on_a_full_disk_a_halt_kills_only_an_engine_that_hangs(hangs: bool, smal
         assert process.returncode == (-signal.SIGKILL if hangs else 1), said  # 1: the halt's own line found the disk full
         assert made.working() == []
         assert not made.world.layout.permission.exists()
-
-
-@pytest.fixture
-def brittle(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
-    """A directory whose data directory is an ext4 of its own, and the file by which the kernel is told that it has an error."""
-    tools = ("mount", "mkfs.ext4", "findmnt")
-    if any(shutil.which(tool) is None for tool in tools) or os.geteuid() != 0:
-        pytest.skip("mounting a file system of its own needs root and mkfs.ext4")
-    image, lake = tmp_path / "image", tmp_path / "lakehouse"
-    image.write_bytes(bytes(32 << 20))
-    lake.mkdir()
-    for command in (["mkfs.ext4", "-q", "-F", str(image)], ["mount", "-o", "loop,errors=remount-ro", str(image), str(lake)]):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip(f"no loop device may be mounted here: {done.stderr.strip()[:80]}")
-    try:
-        device = subprocess.run(
-            ["findmnt", "-no", "SOURCE", str(lake)], capture_output=True, text=True, check=True
-        ).stdout.strip()
-        yield tmp_path, Path("/sys/fs/ext4") / Path(device).name / "trigger_fs_error"
-    finally:
-        subprocess.run(["umount", "-l", str(lake)], check=True)
 
 
 def test_a_disk_that_turns_read_only_stops_trading_and_what_works_at_the_venue_is_cancelled(brittle: tuple[Path, Path]) -> None:
