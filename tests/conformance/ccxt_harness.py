@@ -10,7 +10,7 @@ from engine.trading_node import MadeNode
 from sim.rehearsal.handle import RehearsalVenue
 from tests.ccxt_private.world import QUICK
 from tests.conformance.harness import ALL, VenueFill
-from tests.conformance.made import CASH, Made
+from tests.conformance.made import Made
 from tests.conformance.node_harness import Life
 from tests.conformance.outside_harness import FAULTS, OutsideHarness
 from tests.conformance.traded import PAIR, Traded
@@ -75,7 +75,7 @@ class CcxtHarness(OutsideHarness):
             if CcxtHarness._process is None:
                 CcxtHarness._process = RehearsalVenue.start()
             self.venue = CcxtHarness._process
-            self.venue.reset({PAIR.cash: CASH})
+            self.venue.reset({PAIR.cash: made.cash})
         self.move(PAIR, PAIR.bid, PAIR.ask)
         super().__init__(made, life=life)
 

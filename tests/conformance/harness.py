@@ -86,6 +86,10 @@ class Harness(ABC):
         """Return the simulated venue itself."""
 
     @abstractmethod
+    def own_permission(self) -> Any:
+        """Return the permission to send of an engine that is about to be made."""
+
+    @abstractmethod
     def stop(self) -> None:
         """End the engine; the log is closed by the caller before."""
 
@@ -298,7 +302,7 @@ class BacktestHarness(Harness):
         self.made = made
         self.market_time = IDENTITY
         self.journal = open_journal(made.layout, now_ns=DAY_NS, run_id=RUN_ID, durable=False)
-        self.parts = self._make_parts(permission=MemoryPermission(), durable=False)
+        self.parts = self._make_parts(permission=self.own_permission(), durable=False)
         self.test = Backtest(self.parts)
         self.assembly, self.kernel = self.test.assembly, self.test.engine.kernel
         self.orders = SteppedOrders(self.assembly.facade, advance=self.test.advance, step_ns=10 * MS, steps_max=100)
@@ -325,6 +329,9 @@ class BacktestHarness(Harness):
             return response
 
         return outcome
+
+    def own_permission(self) -> Any:
+        return MemoryPermission()
 
     def client(self, venue: str) -> Any:
         return self.test.clients[venue]

@@ -12,7 +12,7 @@ from engine.node import MakeClient
 from engine.trading_node import MadeNode
 from sim.rehearsal.tws.handle import FakeTws
 from tests.conformance.harness import ALL, VenueFill
-from tests.conformance.made import CASH, Made
+from tests.conformance.made import Made
 from tests.conformance.node_harness import Life
 from tests.conformance.outside_harness import OutsideHarness
 from tests.conformance.traded import PAIR, SHARE_AT_IB, Traded
@@ -56,7 +56,7 @@ class IbHarness(OutsideHarness):
             if IbHarness._process is None:
                 IbHarness._process = FakeTws.start()
             self.tws = IbHarness._process
-            self.tws.reset({SHARE_AT_IB.cash: CASH})
+            self.tws.reset({SHARE_AT_IB.cash: made.cash})
         super().__init__(made, life=life)
 
     def venue_facts(self) -> dict[str, str]:

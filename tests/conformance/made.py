@@ -24,7 +24,7 @@ DAY_NS = 1_736_172_000_000 * MS  # 2025-01-06T14:00:00Z
 LATENCY_MS = 60
 BTC = PAIR.symbol
 AAPL = SHARE.symbol
-CASH = "100000"  # of each venue, in its own currency
+CASH = "100000"  # of each venue, in its own currency, unless told otherwise
 
 CONFIG = """
 schema_version = 1
@@ -168,6 +168,7 @@ class Made:
     first: Traded = PAIR
     other: Traded = SHARE
     latency_ms: int = LATENCY_MS
+    cash: str = CASH
 
     @property
     def layout(self) -> Layout:
@@ -186,7 +187,7 @@ class Made:
         self.manifest.parent.mkdir(parents=True)
         both = (self.first, self.other)
         config = CONFIG.format(
-            root=self.root, runs=RUNS, latency_ms=self.latency_ms, first=self.first, other=self.other, cash=CASH,
+            root=self.root, runs=RUNS, latency_ms=self.latency_ms, first=self.first, other=self.other, cash=self.cash,
             fees="".join(_fees(each) for each in both),
         )  # fmt: skip
         (self.root / "made.toml").write_text(config)

@@ -130,7 +130,7 @@ class NodeHarness(Harness):
         self._pool = ThreadPoolExecutor(max_workers=2)
         self._clients: dict[str, Any] = {}
         now = time.time_ns()
-        permission = FilePermission(self.made.layout)
+        permission = self.own_permission()
         permission.arm_if_new(by="first run", now_ns=now)
         self.journal = open_journal(
             self.made.layout,
@@ -249,6 +249,9 @@ class NodeHarness(Harness):
     def start_order(self, request: OrderRequest) -> Callable[[], OrderResponse]:
         future: Future[OrderResponse] = self._pool.submit(self.submit, request)
         return future.result
+
+    def own_permission(self) -> Any:
+        return FilePermission(self.made.layout)
 
     def client(self, venue: str) -> Any:
         return self._clients[venue]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from nautilus_trader.core.uuid import UUID4
@@ -23,6 +23,8 @@ from orders.values import Listing, OrderKind, Side
 from sentinel.armed import Armed
 from sentinel.running_state import RunningState
 from tests.gate.world import SOURCE_RUN, Name
+
+EQUITY: Final = Decimal(100_000)  # of the made world
 
 
 class Script(Strategy):  # type: ignore[misc]
@@ -56,7 +58,14 @@ def approval_of(name: Name, *, order_id: str, quantity: str, limit: str | None) 
     )  # fmt: skip
 
 
-def arm(assembly: Assembly, approval: Approval, *, listing: Listing | None = None) -> None:
+def arm(
+    assembly: Assembly,
+    approval: Approval,
+    *,
+    listing: Listing | None = None,
+    equity_base: Decimal = EQUITY,
+    automatic: bool = True,
+) -> None:
     """Write the intent of an approval and give the approval to the gate. `listing` None: a pair against USDT."""
     now = assembly.recorder.stamp()["ts_ns"]
     intent = records.Intent(
@@ -78,14 +87,15 @@ def arm(assembly: Assembly, approval: Approval, *, listing: Listing | None = Non
     assembly.recorder.contexts[approval.client_order_id] = context_of(
         intent, manifest=facts, listing=listing, multiplier=Decimal(1)
     )
-    valued(assembly.sentinel.running, approval, now_ns=now, market_ns=assembly.recorder.market_now_ns())
-    assembly.gate.approve([approval])
+    market_ns = assembly.recorder.market_now_ns()
+    valued(assembly.sentinel.running, approval, now_ns=now, market_ns=market_ns, equity_base=equity_base)
+    assembly.gate.approve([approval], automatic=automatic)
 
 
-def valued(running: RunningState, approval: Approval, *, now_ns: int, market_ns: int) -> None:
+def valued(running: RunningState, approval: Approval, *, now_ns: int, market_ns: int, equity_base: Decimal = EQUITY) -> None:
     """Value the book, as a plan does before it is judged: at what the made world starts with."""
     running.observe(
-        equity_base=Decimal(100_000), positions={}, values={approval.symbol: approval.reference_price}, now_ns=now_ns,
+        equity_base=equity_base, positions={}, values={approval.symbol: approval.reference_price}, now_ns=now_ns,
         market_ns=market_ns,
     )  # fmt: skip
 

@@ -15,7 +15,7 @@ from ccxt.base import errors
 from orders.values import Record
 from venues.answers import Malformed, VenueBalance, VenueFill, VenueOrder, VenueTransfer
 from venues.ccxt.client_ids import to_venue
-from venues.ccxt.egress import VenueClient
+from venues.ccxt.egress import HeldBack, VenueClient, last_look
 from venues.ccxt.outcomes import Outcome, never_left, outcome_of
 from venues.ccxt.private_parse import parse_balances, parse_fill, parse_order, parse_transfer
 from venues.ccxt.terms import Terms
@@ -25,6 +25,7 @@ from venues.ccxt.wire import shapes, tame, urgent
 PAGES_MAX: Final = 200  # of one reading of trades; 200,000 trades of one symbol since the last look are no back-fill
 TEXT_MAX: Final = 300  # characters of a venue's words that are kept
 DAY_MS: Final = 86_400_000
+POSTS_MAX: Final = 50  # new orders on the wire at once: half of the session's lines, the other half is for cancels and look-ups
 
 
 class NoAnswer(Record, frozen=True, kw_only=True):
@@ -48,7 +49,7 @@ class Listed[Item](Record, frozen=True, kw_only=True):
 class Posted(Record, frozen=True, kw_only=True):
     """What became of one create request. `order` and `fills`: of an answer that could be read, else None and ().
 
-    `never_left`: no line to the venue came about.
+    `never_left`: no line to the venue came about. `held_back`: why it was not written to the line it had, "" where it was.
     """
 
     outcome: Outcome
@@ -57,6 +58,7 @@ class Posted(Record, frozen=True, kw_only=True):
     fills: tuple[VenueFill, ...] = ()
     inexact_clock: bool = False
     never_left: bool = False
+    held_back: str = ""
 
 
 class PrivateApi:
@@ -78,16 +80,23 @@ class PrivateApi:
         self._quotes = dict(quotes)
         self._redact = redact
         self._quarantine = quarantine
+        self._lines = asyncio.Semaphore(POSTS_MAX)
         assert not self.exchange.options.get("maxRetriesOnFailure"), "one request an order: ccxt must not repeat it"
         self.pause = tame(self.exchange)
 
-    async def create(self, terms: Terms) -> Posted:
-        """Send one request, once, around the queue. Raises nothing but cancellation, which the caller must take for UNKNOWN."""
+    async def create(self, terms: Terms, *, refusal: Callable[[], str]) -> Posted:
+        """Send one request, once, around the queue. Raises nothing but cancellation, which the caller must take for UNKNOWN.
+
+        `refusal()` is asked right before the bytes, after every wait; what it says holds the request back.
+        """
         try:
-            with urgent(), shapes():
-                answer = await self.exchange.create_order(
-                    terms.symbol, terms.kind, terms.side, terms.quantity, terms.price, dict(terms.params)
-                )
+            async with self._lines:
+                with urgent(), shapes(), last_look(refusal):
+                    answer = await self.exchange.create_order(
+                        terms.symbol, terms.kind, terms.side, terms.quantity, terms.price, dict(terms.params)
+                    )
+        except HeldBack as held:
+            return Posted(outcome=Outcome.NOT_SENT, message="held back", never_left=True, held_back=held.code)
         except Exception as error:
             outcome = outcome_of(error, duplicate_texts=self.profile.duplicate_texts)
             return Posted(

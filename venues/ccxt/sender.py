@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -16,9 +16,11 @@ from venues.ccxt.terms import Terms, Unsendable
 from venues.ccxt.timing import CcxtTiming
 from venues.order_tracks import OrderTracks, Track
 
+ENDED: Final = "ENDED"  # nothing is left to refuse
+
 
 class Sender:
-    """Sends for one execution client, whose lock it asks right before the wire."""
+    """Sends for one execution client, whose lock it asks before the wire, and once more with a line to the venue in hand."""
 
     def __init__(
         self,
@@ -73,24 +75,34 @@ class Sender:
 
     def _locked(self, track: Track) -> bool:
         """Refuse what may not leave any more; a cancel that came first is a reason too."""
+        code = self._refusal(track)
+        if code:
+            self._refuse(track, code)
+        return bool(code)
+
+    def _refusal(self, track: Track) -> str:
+        """A halt is named before the cancel that came of it."""
         if track.ended:
-            return True
-        code = "CANCELLED_BEFORE" if track.asked_cancel else self._client.refusal(track.order)
-        if not code:
-            return False
-        self._client.refuse(track.order, Unsendable(code=code, message="the second lock"), submitted=True)
-        return True
+            return ENDED
+        return str(self._client.refusal(track.order)) or ("CANCELLED_BEFORE" if track.asked_cancel else "")
+
+    def _refuse(self, track: Track, code: str) -> None:
+        if code != ENDED:
+            self._client.refuse(track.order, Unsendable(code=code, message="the second lock"), submitted=True)
 
     async def _posted(self, track: Track, terms: Terms) -> Posted | None:
         """Post once and take what the answer says; return it where the order was NOT_SENT, else None."""
         track.posting = True
         try:
-            posted = await self._api.create(terms)
+            posted = await self._api.create(terms, refusal=lambda: self._refusal(track))
         except asyncio.CancelledError:
             self.unknown(track, "given up while the venue had not answered")
             raise
         finally:
             track.posting = False
+        if posted.held_back:
+            self._refuse(track, posted.held_back)
+            return None
         try:
             return self._answered(track, posted)
         except Exception:  # whatever fails once it was posted: the order is UNKNOWN before the client halts on it

@@ -30,6 +30,9 @@ class Look(StrEnum):
     NO_ANSWER = "NO_ANSWER"
 
 
+type Looked = tuple[dict[str, set[str]], Look]
+
+
 class _Case:
     """One order that is looked for."""
 
@@ -76,10 +79,21 @@ class Lookups:
         self._on_told = on_told
         self._cases: dict[str, _Case] = {}
         self._one = asyncio.Lock()
+        self._next: asyncio.Task[Looked] | None = None
 
-    async def look(self) -> tuple[dict[str, set[str]], Look]:
-        """Ask for everything once. Return, of each list that was answered while IB was reached, the orders of ours it holds."""
+    async def look(self) -> Looked:
+        """Ask for everything once. Return, of each list that was answered while IB was reached, the orders of ours it holds.
+
+        All who ask while a look goes on share the next one, which begins after they have asked: cancelling 500 orders would
+        else be 500 readings of 500 orders, one after another.
+        """
+        if self._next is None:
+            self._next = asyncio.get_running_loop().create_task(self._look_next(), name="look at TWS")
+        return await asyncio.shield(self._next)
+
+    async def _look_next(self) -> Looked:
         async with self._one:
+            self._next = None
             held: dict[str, set[str]] = {}
             queries: dict[str, Callable[[], Awaitable[bool]]] = {
                 "open": lambda: self._session.open_orders(self._account),

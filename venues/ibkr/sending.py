@@ -71,7 +71,7 @@ class Sending:
         order = track.order
         if track.ended:
             return
-        code = "CANCELLED_BEFORE" if track.asked_cancel else self.refusal(order)
+        code = self.refusal(order) or ("CANCELLED_BEFORE" if track.asked_cancel else "")
         if code:
             self._refuse(order, code, submitted=True)
             return
