@@ -80,7 +80,7 @@ NAMES: Final[Mapping[str, str]] = {
     "ack": "acks", "send": "sends", "received": "received", "unknown": "unknowns", "plan": "plans", "manifest": "manifests",
     "cycle": "cycles", "cycle_end": "cycle_ends", "run_start": "runs", "run_stop": "run_stops", "financing": "financing",
     "transfer": "transfers",
-    "alarm": "alarms", "halt": "halts", "flatten": "flattens", "override": "overrides",
+    "alarm": "alarms", "halt": "halts", "drill": "drills", "flatten": "flattens", "override": "overrides",
     "reconcile": "reconciles", "recovery": "recoveries",
     "equity": "equities", "switch": "switches",
 }  # fmt: skip

@@ -7,13 +7,12 @@ import time
 from pathlib import Path
 from typing import Final, Literal, Never
 
+from commands.append_line import append_line
 from commands.halt_live import halt_live, print_live
 from commands.halt_state import is_halted
 from commands.output import Exit, one_line, print_json
 from commands.resume_wait import ask_the_run
 from lakehouse.layout import Layout
-from lakehouse.lock import DataDirectoryLock
-from lakehouse.opening import open_journal
 from lakehouse.permission import FilePermission
 from lakehouse.records import HaltLine
 from orders.canonical import plain
@@ -97,26 +96,18 @@ def _record(
     permission: FilePermission | None = None,
 ) -> None:
     """Append a halt or resume line, durable, under the data directory's lock; then, still under it, arm `permission`."""
-    run_id = f"{action}-{now_ns}"
-    failures: list[StorageError] = []
-    with DataDirectoryLock(layout, run_id=run_id):
-        journal = open_journal(
-            layout, now_ns=now_ns, run_id=run_id, durable=True, post=lambda callback: callback(), on_failure=failures.append
-        )
-        try:
-            journal.append(HaltLine(ts_ns=now_ns, market_ns=now_ns, run_id=run_id, action=action, by=by, reason=reason))
-            journal.flush()
-        finally:
-            journal.close()
+    line = HaltLine(ts_ns=now_ns, market_ns=now_ns, run_id=f"{action}-{now_ns}", action=action, by=by, reason=reason)
+
+    def arm() -> None:
         if permission is not None:
             permission.resume(by=by, reason=reason, now_ns=now_ns)
+
+    append_line(layout, line, then=arm)
 
 
 def named_layout(directory: Path, *, by: str, reason: str) -> Layout:
     """Return the layout of a data directory, for who says something there. Raises `ConfigError` USAGE, `InputError`."""
-    for name, text, length_max in (("--by", by, 64), ("--reason", reason, TEXT_LENGTH_MAX)):
-        if not text.strip() or len(text) > length_max or not text.isprintable():
-            _usage(f"{name} as 1 to {length_max} printable characters", repr(text[:80]))
+    require_words(by=by, reason=reason)
     if not directory.is_dir():
         raise InputError(
             "LAKEHOUSE_MISSING",
@@ -125,6 +116,13 @@ def named_layout(directory: Path, *, by: str, reason: str) -> Layout:
             action="Name the data directory of the run with --lakehouse.",
         )
     return Layout(directory)
+
+
+def require_words(*, by: str, reason: str) -> None:
+    """Raise `ConfigError` USAGE unless both can stand in the log."""
+    for name, text, length_max in (("--by", by, 64), ("--reason", reason, TEXT_LENGTH_MAX)):
+        if not text.strip() or len(text) > length_max or not text.isprintable():
+            _usage(f"{name} as 1 to {length_max} printable characters", repr(text[:80]))
 
 
 def _usage(expected: str, found: str) -> Never:

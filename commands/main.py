@@ -18,6 +18,7 @@ from typing import Any, Final, NoReturn
 
 from commands import calibrate as calibrate_command
 from commands.data_options import add_data_commands
+from commands.halt_options import add_halt_options
 from commands.keys_parser import add_keys
 from commands.ledger_parser import add_key_option, add_ledger, witness_key
 from commands.limits_parser import add_limits
@@ -143,11 +144,9 @@ def _flatten(given: argparse.Namespace) -> int:
 
 
 def _halt(given: argparse.Namespace) -> int:
-    from commands import halt
+    from commands import halt_options
 
-    return halt.run_halt(
-        given.lakehouse, by=given.by, reason=given.reason, as_json=given.json, config=given.config, keys=given.keys
-    )
+    return halt_options.run(given)
 
 
 def _resume(given: argparse.Namespace) -> int:
@@ -283,17 +282,15 @@ def parser() -> Parser:
     )
     status = _command(names, "status", _status, "say what runs, what is open or halted, and how old each fact is")
     halt = _command(names, "halt", _halt, "stop sending orders, now and after every restart, until `resume`")
-    halt.add_argument("--by", default="operator", metavar="NAME", help="who says so; goes into the log (%(default)s)")
-    halt.add_argument("--config", type=Path, metavar="FILE", help="of a live run: where it trades, if the run's own note is lost")
-    halt.add_argument("--keys", type=Path, metavar="DIR", help="of a live run: where its key files are (as it was started)")
+    add_halt_options(halt, seconds=_seconds)
     resume = _command(names, "resume", _resume, "allow orders again after a halt, on a named person's word")
     resume.add_argument("--by", required=True, metavar="NAME", help="who says so; goes into the log")
     enable = _command(names, "enable", _enable, "trade a symbol again that was disabled for repeated execution")
     enable.add_argument("symbol", metavar="SYMBOL", help="the platform symbol, such as NASDAQ:AAPL")
     enable.add_argument("--by", required=True, metavar="NAME", help="who says so; goes into the log")
-    for command in (halt, resume, enable):
+    for command in (resume, enable):
         command.add_argument("--reason", required=True, metavar="TEXT", help="why; goes into the log")
-    for command in (replay, verify, status, halt, resume, enable):
+    for command in (replay, verify, status, resume, enable):
         command.add_argument(
             "--lakehouse", type=Path, default=DEFAULT_LAKEHOUSE, metavar="DIR", help="the data directory (%(default)s)"
         )

@@ -6,7 +6,7 @@ import json
 import os
 import time
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -75,10 +75,14 @@ def new_desk(source: Path, *, directory: Path | None) -> RehearsalDesk:
     return RehearsalDesk(directory=place, source=source, venue=venue, adapter=section.adapter, funds=funds)
 
 
-def furnish(desk: RehearsalDesk, hello: Mapping[str, str]) -> RunConfig:
+def as_it_is(document: dict[str, Any]) -> None:
+    """Change nothing more of a config."""
+
+
+def furnish(desk: RehearsalDesk, hello: Mapping[str, str], *, change: Callable[[dict[str, Any]], None] = as_it_is) -> RunConfig:
     """Write keys, config, arming and approval for a venue that has said where it listens; return the config as a run reads it.
 
-    Raises `StorageError`, `ConfigError`.
+    `change(document)`: of the config, before it is written; it has the last word. Raises `StorageError`, `ConfigError`.
     """
     try:
         public = make_key(NAME, directory=desk.keys)
@@ -88,6 +92,7 @@ def furnish(desk: RehearsalDesk, hello: Mapping[str, str]) -> RunConfig:
                 file.write(f"{hello['key']}\n{hello['secret']}\n")
         document = tomllib.loads(desk.source.read_text("utf-8"))
         _pointed(document, desk, hello, public=public)
+        change(document)
         desk.config.write_text(f"# {desk.source}, pointed at a rehearsal venue.\n{toml_text(document)}")
         config = load_config(desk.config)
         assert config.live is not None

@@ -5,8 +5,8 @@ compact, keys sorted, UTF-8: RFC 8785 on the subset strings, integers to 2^53-1,
 `log_line` counts lines of `execution_logs.jsonl` from 1; every `*_hash` is over a raw line without its newline.
 
     GENESIS      first line of a ledger; `previous` is null (a later segment will name the head and length it continues)
-    FILL, FINANCING, TRANSFER, FLATTEN, OVERRIDE, HALT, RESUME, RECOVERY    one for each such line of the log, in its order;
-                 `ts` is that line's
+    FILL, FINANCING, TRANSFER, FLATTEN, OVERRIDE, HALT, RESUME, DRILL, RECOVERY    one for each such line of the log, in its
+                 order; `ts` is that line's
     LOG_ANCHOR   sha256 over all bytes of the log's lines 1..log_line, newlines included; `ts` is the last of those lines'
     CHECKPOINT   the lines before this one were signed (`lakehouse.checkpoints`): how many they are, and their root; `log_line`
                  (0: none) and `ts` are those of the record before
@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
-from lakehouse.records import AnyLine, Fill, Financing, FlattenLine, HaltLine, OverrideUsed, Recovery, Transfer
+from lakehouse.records import AnyLine, DrillLine, Fill, Financing, FlattenLine, HaltLine, OverrideUsed, Recovery, Transfer
 from orders.canonical import SAFE_INTEGER_MAX
 from orders.errors import RecordCorrupt
 
@@ -42,6 +42,7 @@ class LedgerType(StrEnum):
     OVERRIDE = "OVERRIDE"
     HALT = "HALT"
     RESUME = "RESUME"
+    DRILL = "DRILL"
     RECOVERY = "RECOVERY"
     LOG_ANCHOR = "LOG_ANCHOR"
     CHECKPOINT = "CHECKPOINT"
@@ -123,6 +124,14 @@ class OverrideBody(Body, frozen=True, kw_only=True):
     token_id: str
 
 
+class DrillBody(Body, frozen=True, kw_only=True):
+    kind: str
+    line_hash: str
+    log_line: int
+    outcome: str
+    source_sha256: str
+
+
 class RecoveryBody(Body, frozen=True, kw_only=True):
     bytes_cut: int
     cause: str
@@ -170,6 +179,7 @@ _RECORDS: Final[Mapping[type, tuple[LedgerType, type[Body]]]] = {
     FlattenLine: (LedgerType.FLATTEN, FlattenBody),
     OverrideUsed: (LedgerType.OVERRIDE, OverrideBody),
     HaltLine: (LedgerType.HALT, HaltBody),
+    DrillLine: (LedgerType.DRILL, DrillBody),
     Recovery: (LedgerType.RECOVERY, RecoveryBody),
 }
 LEDGERED: Final = frozenset(_RECORDS)

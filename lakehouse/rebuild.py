@@ -19,6 +19,7 @@ from lakehouse.records import (
     CancelLine,
     CycleClosed,
     CycleOpened,
+    DrillLine,
     EquityLine,
     Fill,
     Financing,
@@ -178,7 +179,9 @@ class LogFold:
             raise _corrupt("LOG_SEQ", f"seq {self.log_line + 1}", f"seq {number}")
         self.log_line = number
         self.last_ts_ns = line.ts_ns
-        if not isinstance(line, Recovery | HaltLine | SwitchLine):  # these may come from a process that knows no market time
+        if not isinstance(
+            line, Recovery | HaltLine | SwitchLine | DrillLine
+        ):  # these may come from a process that knows no market time
             self.market_ns = max(self.market_ns, line.market_ns)
         match line:
             case Fill():
@@ -238,7 +241,7 @@ class LogFold:
             case EquityLine():
                 for text in (line.equity_base, line.day_start_base, line.peak_base):
                     amount(text)
-            case Reconcile() | Alarm() | SwitchLine():
+            case Reconcile() | Alarm() | SwitchLine() | DrillLine():
                 pass
             case never:
                 assert_never(never)

@@ -393,6 +393,34 @@ class HaltLine(Line, frozen=True, kw_only=True, gc=False, tag="halt"):
     reason: str
 
 
+class DrillLine(Line, frozen=True, kw_only=True, gc=False, tag="drill"):
+    """A drill was carried out on a rehearsal venue: evidence for a version of the code. Milliseconds count from the trip.
+
+    `late`: orders that reached the venue after the block; `worked`, `left`: orders that worked there before and after. A time
+    that was not reached is null. `flat_ms`: no order works, by the venue's own record; `confirmed_ms`: `sluice halt` has said so.
+    """
+
+    kind: str  # halt
+    outcome: str  # passed, failed
+    problems: Sequence[str]
+    venue: str
+    address: str  # of the rehearsal venue, loopback
+    config_sha256: str  # of the config that was rehearsed, its bytes
+    sluice_version: str
+    source_sha256: str  # of the code (`engine.code_version`)
+    lock_sha256: str | None  # of uv.lock; None: not installed from a checkout
+    hung: bool  # the engine was stopped before the trip
+    engine: str  # absent, answered, killed, not killed; "" where it was not learned
+    worked: int
+    left: int | None  # None: the venue did not say
+    late: int | None
+    blocked_ms: int | None
+    cancel_ms: int | None
+    flat_ms: int | None
+    confirmed_ms: int | None
+    bound_ms: int | None  # confirmed_ms may be at most so much; None: no bound was given
+
+
 class EquityLine(Line, frozen=True, kw_only=True, gc=False, tag="equity"):
     """The book was valued. `day` counts UTC days of market time since 1970; amounts in base currency.
 
@@ -436,5 +464,5 @@ class Recovery(Line, frozen=True, kw_only=True, gc=False, tag="recovery"):
 AnyLine = (
     RunStart | RunStop | ManifestLine | CycleOpened | CycleClosed | PlanLineRecord | Skip | Intent | VerdictLine | Send | Received
     | Ack | Reject | UnknownOutcome | CancelLine | Fill | Financing | Transfer | FlattenLine | OverrideUsed | Reconcile
-    | HaltLine | EquityLine | SwitchLine | Alarm | Recovery
+    | HaltLine | DrillLine | EquityLine | SwitchLine | Alarm | Recovery
 )  # fmt: skip

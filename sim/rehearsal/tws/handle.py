@@ -64,6 +64,11 @@ class FakeTws:
         self.account = str(hello["account"])
         self._settings = replace(settings, port=self.port, control_port=self._control_port)
 
+    @property
+    def control(self) -> str:
+        """The address of its control endpoint."""
+        return f"http://{LOOPBACK}:{self._control_port}/"
+
     @classmethod
     def start(
         cls, *, state: Path | None = None, cash: Mapping[str, str] | None = None, account: str = ACCOUNT, port: int = 0
