@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ("tests.no_egress",)
+pytest_plugins = ("tests.no_egress", "tests.canary")
 
 # How long one example takes depends on what else the machine does; what must be fast is measured in benchmarks/.
 settings.register_profile("sluice", deadline=None)

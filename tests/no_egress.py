@@ -26,7 +26,7 @@ SEEN: list[str] = sluice_audit.seen  # hosts this process talked to or asked for
 def watched(environ: Mapping[str, str]) -> dict[str, str]:
     """Return an environment in which a Python process is watched as this one is, unless it already says where it reports."""
     paths = environ.get("PYTHONPATH", "").split(os.pathsep)
-    found = {sluice_audit.PLACE: os.environ[sluice_audit.PLACE], **environ}
+    found = {name: os.environ[name] for name in (sluice_audit.PLACE, sluice_audit.CANARY) if name in os.environ} | dict(environ)
     found["PYTHONPATH"] = os.pathsep.join([str(AUDIT), *(path for path in paths if path not in ("", str(AUDIT)))])
     return found
 

@@ -24,6 +24,7 @@ SECRET_MIN: Final = 8  # characters; anything shorter would redact half of every
 CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"  # set by systemd for LoadCredential=
 KEYRING_SERVICE: Final = "sluice"
 HIDDEN: Final = "[redacted]"
+SIGNATURE: Final = re.compile(r"""(signature["']?\s*[:=]\s*["']?)[A-Za-z0-9%+/=_-]{16,}""", re.IGNORECASE)  # in URL, form or JSON
 
 
 class VenueSecret:
@@ -143,7 +144,8 @@ class Redactor:
         self._pattern = re.compile("|".join(re.escape(value) for value in longest_first))
 
     def __call__(self, text: str) -> str:
-        """Return the text without them."""
+        """Return the text without them, and without signatures, which open the venue for some seconds."""
+        text = SIGNATURE.sub(rf"\1{HIDDEN}", text)
         return text if self._pattern is None else self._pattern.sub(HIDDEN, text)
 
     def filter(self, record: logging.LogRecord) -> bool:

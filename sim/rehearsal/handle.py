@@ -53,14 +53,22 @@ class RehearsalVenue(Hand):
         taker_fee: str = "0.001",
         port: int = 0,
         control_port: int = 0,
+        key_file: Path | None = None,
     ) -> Self:
         """Start an exchange and return when it answers. Without `state` it forgets what it knows when it ends.
+        `key_file`: see `Settings`.
 
         Raises `VenueUnavailable` REHEARSAL_NOT_STARTED.
         """
         return cls(
             settings_of(
-                state=state, balances=balances, maker_fee=maker_fee, taker_fee=taker_fee, port=port, control_port=control_port
+                state=state,
+                balances=balances,
+                maker_fee=maker_fee,
+                taker_fee=taker_fee,
+                port=port,
+                control_port=control_port,
+                key_file=key_file,
             )
         )
 

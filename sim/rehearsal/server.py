@@ -18,24 +18,29 @@ from sim.rehearsal.faults import Schedule
 from sim.rehearsal.listing import LISTINGS
 from sim.rehearsal.private_rest import PrivateRest
 from sim.rehearsal.settlement import FeeRates
-from sim.rehearsal.signing import REHEARSAL_KEY
+from sim.rehearsal.signing import REHEARSAL_KEY, ApiKey
 from sim.rehearsal.store import Store
 from sim.rehearsal.truth import truth
 from sim.rehearsal.user_socket import UserSocket
 from sim.rehearsal.venue import Venue
+from venues.secrets import load_secret
 
 STREAMS: Final = "streams"
 BREAKABLE: Final = ("POST order", "DELETE order")
 
 
 class Settings(Record, frozen=True, kw_only=True):
-    """How an exchange starts. `balances` are of a new state's main account, an old one keeps its own; port 0 is a free one."""
+    """How an exchange starts. `balances` are of a new state's main account, an old one keeps its own; port 0 is a free one.
+
+    `key_file`: key and secret as a venue's are kept, None: those that are the same for every rehearsal.
+    """
 
     port: int
     control_port: int
     state: str | None
     fees: FeeRates
     balances: Mapping[str, Decimal]
+    key_file: str | None = None
 
 
 def settings_of(
@@ -46,6 +51,7 @@ def settings_of(
     taker_fee: str,
     port: int = 0,
     control_port: int = 0,
+    key_file: Path | None = None,
 ) -> Settings:
     """Return settings from texts."""
     return Settings(
@@ -54,6 +60,7 @@ def settings_of(
         state=None if state is None else str(state),
         fees=FeeRates(maker=Decimal(maker_fee), taker=Decimal(taker_fee)),
         balances={asset: Decimal(amount) for asset, amount in (balances or {}).items()},
+        key_file=None if key_file is None else str(key_file),
     )
 
 
@@ -65,15 +72,21 @@ class Chance(Record, frozen=True, kw_only=True):
     kinds: tuple[str, ...]
 
 
+def _key_of(path: Path) -> ApiKey:
+    key, secret = load_secret(path.name, directory=path.parent, environ={}).reveal()
+    return ApiKey(key=key, secret=secret, account=REHEARSAL_KEY.account)
+
+
 class RehearsalServer:
     """One exchange and its two ports, on the running loop."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises `InputError` STATE_MALFORMED."""
+        """Raises `InputError` STATE_MALFORMED, `ConfigError` of a `key_file` that is none."""
         self._settings = settings
+        self._key = REHEARSAL_KEY if settings.key_file is None else _key_of(Path(settings.key_file))
         store = Store(None if settings.state is None else Path(settings.state))
         self.venue = Venue(listings=LISTINGS, fees=settings.fees, store=store)
-        keys = {REHEARSAL_KEY.key: REHEARSAL_KEY}
+        keys = {self._key.key: self._key}
         self._rest = PrivateRest(self.venue, keys=keys)
         self._user = UserSocket(self.venue, keys=keys)
         self.control = Control(self.venue, down=self.down, up=self.up)
@@ -81,7 +94,7 @@ class RehearsalServer:
         self._runner: web.AppRunner | None = None
         if not self.venue.exchange.state.balances.holdings:
             for asset, free in settings.balances.items():
-                self.venue.set_balance(REHEARSAL_KEY.account, asset, free=free)
+                self.venue.set_balance(self._key.account, asset, free=free)
 
     async def start(self) -> dict[str, str]:
         """Listen on both ports; return what somebody needs to use them. Raises `VenueUnavailable` REHEARSAL_PORT_TAKEN."""
@@ -104,8 +117,8 @@ class RehearsalServer:
         return {
             "endpoint": endpoint,
             "control": f"http://{host}:{port}",
-            "key": REHEARSAL_KEY.key,
-            "secret": REHEARSAL_KEY.secret,
+            "key": self._key.key,
+            "secret": self._key.secret,
         }
 
     async def stop(self) -> None:

@@ -3,3 +3,4 @@
 import sluice_audit
 
 sluice_audit.install()
+sluice_audit.install_canary()

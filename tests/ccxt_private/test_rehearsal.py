@@ -13,6 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from sim.rehearsal.handle import RehearsalVenue
+from tests import canary
 from tests.ccxt_private.world import QUICK, Engine, made_world, started
 from tests.gate.script import approval_of, arm, order_from
 from tests.gate.world import BTC, ETH
@@ -25,7 +26,7 @@ CAMPAIGN = replace(QUICK, heartbeat_s=1.0, absent_s=1.0, alarm_s=120.0)
 
 
 def opened() -> RehearsalVenue:
-    venue = RehearsalVenue.start(balances={"USDT": "100000"})
+    venue = RehearsalVenue.start(balances={"USDT": "100000"}, key_file=canary.key_file())
     for pair, (bid, ask) in TOUCH.items():
         venue.quote(pair, bid, ask, size="1000")
     return venue
@@ -112,7 +113,7 @@ def test_under_faults_by_chance_every_order_is_accounted_for_and_none_is_sent_tw
 def test_the_venue_dies_and_comes_back_with_its_memory(tmp_path):
     async def work():
         state = tmp_path / "venue.sqlite"
-        with RehearsalVenue.start(state=state, balances={"USDT": "100000"}) as venue:
+        with RehearsalVenue.start(state=state, balances={"USDT": "100000"}, key_file=canary.key_file()) as venue:
             for pair, (bid, ask) in TOUCH.items():
                 venue.quote(pair, bid, ask, size="1000")
             async with started(engine_of(tmp_path, venue)) as engine:

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import pickle
+import re
 from pathlib import Path
 from urllib.parse import quote
 
@@ -156,6 +157,33 @@ def test_the_filter_takes_it_out_of_log_records_and_tracebacks(caplog):
     assert CANARY not in caplog.text
     assert CANARY_KEY not in caplog.text
     assert caplog.text.count(HIDDEN) == 3
+
+
+def test_nothing_that_ccxt_says_of_its_requests_has_the_key_or_a_signature_in_it(tmp_path, caplog, capfd):
+    async def work():
+        async with engine_at(tmp_path) as engine:
+            exchange = engine.ccxt.exchange
+            exchange.verbose = True
+            exchange.enableRateLimit = False
+            await exchange.fetch_balance()
+            errors = []
+            for fault in ("401", "503", "html200", "504html"):
+                engine.venue.fault("GET openOrders", Fault(fault, after=False))
+                try:
+                    await exchange.fetch_open_orders("BTC/USDT")
+                except Exception as error:
+                    errors.append(engine.client.api.words(error))
+            return errors
+
+    with caplog.at_level(logging.DEBUG):
+        errors = asyncio.run(work())
+    seen = capfd.readouterr()
+    said = caplog.text + seen.out + seen.err + "\n".join(errors)
+    assert len(errors) == 4
+    assert said.count("fetch Request") >= 5
+    assert HIDDEN in said
+    assert all(value not in said for value in (KEY, SECRET))
+    assert not re.search(r"signature=[0-9a-f]{64}", said)
 
 
 def test_the_canary_is_in_no_line_alarm_log_or_screen_of_a_run_with_errors(tmp_path, caplog, capfd):

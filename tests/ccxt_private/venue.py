@@ -20,8 +20,9 @@ from urllib.parse import parse_qsl
 from aiohttp import WSMsgType, web
 
 from sim.rehearsal.listing import LISTINGS, text
+from tests import canary
 
-KEY, SECRET = "k" * 20 + "CANARYKEY", "s" * 20 + "CANARYSECRET"
+KEY, SECRET = canary.key(), canary.secret()  # of this run alone: they must be seen nowhere
 FEE = Decimal("0.001")
 OPEN = ("NEW", "PARTIALLY_FILLED")
 HTML = "<html>maintenance</html>"

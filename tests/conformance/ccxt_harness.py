@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from engine.node import MakeClient
 from engine.trading_node import MadeNode
 from sim.rehearsal.handle import RehearsalVenue
+from tests import canary
 from tests.ccxt_private.world import QUICK
 from tests.conformance.harness import ALL, VenueFill
 from tests.conformance.made import Made
@@ -41,7 +42,8 @@ class ElsewhereVenue(RehearsalVenue):
     """The hand of a process that did not start the exchange."""
 
     def __init__(self, facts: dict[str, str]) -> None:
-        self.endpoint, self.control, self.key, self.secret = (facts[name] for name in ("endpoint", "control", "key", "secret"))
+        self.endpoint, self.control = facts["endpoint"], facts["control"]
+        self.key, self.secret = canary.key(), canary.secret()
 
 
 class CcxtHarness(OutsideHarness):
@@ -73,14 +75,14 @@ class CcxtHarness(OutsideHarness):
             self.venue = ElsewhereVenue(life.venue)
         else:
             if CcxtHarness._process is None:
-                CcxtHarness._process = RehearsalVenue.start()
+                CcxtHarness._process = RehearsalVenue.start(key_file=canary.key_file())
             self.venue = CcxtHarness._process
             self.venue.reset({PAIR.cash: made.cash})
         self.move(PAIR, PAIR.bid, PAIR.ask)
         super().__init__(made, life=life)
 
     def venue_facts(self) -> dict[str, str]:
-        return {name: getattr(self.venue, name) for name in ("endpoint", "control", "key", "secret")}
+        return {name: getattr(self.venue, name) for name in ("endpoint", "control")}
 
     @classmethod
     def end_venue(cls) -> None:

@@ -78,6 +78,8 @@ def desk(root: Path, *modules: str, group: Callable[[Path], Iterator[Kind]]) -> 
         if WRITE:
             write(made)
         yield made
+    for name in HUGE:
+        (root / name).unlink(missing_ok=True)
 
 
 def write(made: Desk) -> None:

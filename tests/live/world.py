@@ -28,6 +28,7 @@ from live.signing_keys import load_key, make_key
 from orders.errors import VenueUnavailable
 from sim.rehearsal.handle import RehearsalVenue
 from sim.rehearsal.wording import ACCOUNT_UID
+from tests import canary
 from tests.children import child, kill
 from tests.gate.world import BTC, ETH, SOL, Name, World, manifest_text
 from tests.live.config import live_config
@@ -210,7 +211,9 @@ def desk(
     """
     wide = 100 if resting else 2
     with (
-        RehearsalVenue.start(state=root / "venue.sqlite", balances=balances or {"USDT": str(CASH)}) as venue,
+        RehearsalVenue.start(
+            state=root / "venue.sqlite", balances=balances or {"USDT": str(CASH)}, key_file=canary.key_file()
+        ) as venue,
         contextlib.ExitStack() as children,
     ):
         made = kind(root=root, venue=venue, world=World(root), config=root / "made.toml", children=children)

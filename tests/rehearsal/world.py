@@ -12,6 +12,7 @@ from typing import Any
 import ccxt.pro
 
 from sim.rehearsal.handle import RehearsalVenue
+from tests import canary
 from venues.ccxt.egress import moved
 from venues.ccxt.endpoint import parse_endpoint
 from venues.ccxt.profiles import BINANCE
@@ -24,7 +25,7 @@ WAIT_S_MAX = 10.0
 @contextmanager
 def exchange(state: Path | None = None, **settings: Any) -> Iterator[RehearsalVenue]:
     """A funded exchange whose BTCUSDT book stands at 97000.00 | 97000.01."""
-    with RehearsalVenue.start(state=state, balances=FUNDS, **settings) as venue:
+    with RehearsalVenue.start(state=state, balances=FUNDS, key_file=canary.key_file(), **settings) as venue:
         venue.quote("BTCUSDT", "97000.00", "97000.01")
         yield venue
 

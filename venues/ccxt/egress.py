@@ -6,6 +6,7 @@ The guard stands in the connector, below every way out of the session: REST, web
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -20,8 +21,9 @@ import certifi
 
 from orders.errors import ConfigError, VenueError
 from venues.ccxt.endpoint import Endpoint
-from venues.secrets import VenueSecret
+from venues.secrets import Redactor, VenueSecret
 
+REQUESTS: Final = logging.getLogger(f"{__name__}.requests")  # of clients with a key
 REQUEST_TIMEOUT_MS: Final = 10_000  # ccxt's own default, said here because a run's start waits for it
 
 
@@ -162,13 +164,24 @@ class VenueClient:
                 "options": dict(options),
             }
         )
+        self._redactor: Redactor | None = None
         if secret is not None:
             self.exchange.apiKey, self.exchange.secret = secret.reveal()
+            self._quiet(secret)
         if endpoint is not None:
             self.exchange.urls = moved(self.exchange.urls, endpoint)
 
+    def _quiet(self, secret: VenueSecret) -> None:
+        """Keep key and signatures out of what ccxt says of its requests: its log at DEBUG, and what it prints where `verbose`."""
+        self._redactor = Redactor([secret])
+        REQUESTS.addFilter(self._redactor)
+        self.exchange.logger = REQUESTS
+        self.exchange.log = lambda *words: REQUESTS.debug(" ".join(["%s"] * len(words)), *words)
+
     async def close(self) -> None:
         """Close sockets and session; a second call does nothing."""
+        if self._redactor is not None:
+            REQUESTS.removeFilter(self._redactor)
         if not self._session.closed:
             await self.exchange.close()
             await self._session.close()
