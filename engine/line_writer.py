@@ -53,6 +53,6 @@ class LineWriter:
         with contextlib.suppress(StorageError):
             self.write(kind, **fields)
 
-    def when_durable(self, callback: Callable[[], None]) -> None:
-        """Call back once all lines so far are on disk."""
-        self.journal.when_durable(callback)
+    def when_durable(self, callback: Callable[[], None], *, meanwhile: Callable[[], None] | None = None) -> None:
+        """Call back once all lines so far are on disk, and `meanwhile` when the disk has begun."""
+        self.journal.when_durable(callback, meanwhile=meanwhile)

@@ -232,10 +232,16 @@ class SentinelState:
         """Return base currency for one unit of `currency`; None when no rate holds now."""
         return self._valuer.rate(currency, self._clock_ns())
 
-    def transferred(self, amount_base: Decimal) -> None:
-        """Capital came (above 0) or went: what equity is held against moves with it, so that it is neither gain nor loss."""
+    def transferred(self, amount_base: Decimal, *, symbol: str | None, units: Decimal) -> None:
+        """Capital came (above 0) or went: what equity is held against moves with it, so that it is neither gain nor loss.
+
+        `symbol`: whose position moved by `units` with it; None: cash did.
+        """
         if (known := self.running.baseline) is not None:
             self.running.hold_against(with_capital(known, amount_base))
+        if symbol is not None:
+            with exact_operators():
+                self.running.reservations.moved(symbol, units)
 
     def executed(self, order_id: str, context: OrderContext, *, quantity: Decimal, price: Decimal, now_ns: int) -> None:
         """A fill of ours: it is position and own fill."""

@@ -1,7 +1,7 @@
 """Deposits and withdrawals in the book: a line, then cash, then what equity is held against, each of the venue's ids once.
 
-They are capital: no cost, no profit, and no loss of the day. What is traded (a coin that a symbol is of) is a position, which
-moves by fills alone; its deposits are not booked, and what they leave is a break.
+They are capital: no cost, no profit, and no loss of the day. What is traded (a coin that a symbol is of) is a position: it moves
+by the coins that came or went, valued at the middle of the venue's touch when they are booked.
 """
 
 from __future__ import annotations
@@ -34,21 +34,38 @@ class Transfers:
     ) -> None:
         self._recorder = recorder
         self._state = state
-        self._traded = {(listing.venue, listing.base_currency) for listing in listings.values()}
+        self._listings = listings
         self._on_cash = on_cash
 
-    def why_not(self, venue: str, currency: str) -> str:
-        """Return in words why a transfer of this currency cannot be booked, "" where it can."""
-        if (venue, currency) in self._traded:
-            return f"{currency} is traded here: send it back, or begin a new record with it"
-        return "" if self._state.rate(currency) is not None else f"no rate of {currency} holds"
+    def symbol_of(self, venue: str, currency: str) -> str | None:
+        """Return the symbol whose position coins of this currency are; None: they are cash."""
+        return next(iter(self._symbols(venue, currency)), None)
 
-    def book(self, venue: str, transfer: VenueTransfer) -> None:
-        """Book one that is confirmed and was not booked before. Raises `StorageError`, and has booked nothing then."""
-        rate = self._state.rate(transfer.currency)
+    def _symbols(self, venue: str, currency: str) -> list[str]:
+        return sorted(name for name, one in self._listings.items() if (one.venue, one.base_currency) == (venue, currency))
+
+    def why_not(self, venue: str, transfer: VenueTransfer) -> str:
+        """Return in words why a transfer cannot be booked, "" where it can."""
+        currency, symbols = transfer.currency, self._symbols(venue, transfer.currency)
+        valued_in = self._listings[symbols[0]].quote_currency if symbols else currency
+        if len(symbols) > 1:
+            return f"{currency} is traded as {' and '.join(symbols)}: whose position it is, is not known"
+        held = self._recorder.keeper.positions.get(symbols[0], ZERO) if symbols else ZERO
+        if symbols and transfer.amount < 0 and EXACT.add(held, transfer.amount) < 0:
+            return f"the book holds {decimal_text(held)} {currency}"
+        return "" if self._state.rate(valued_in) is not None else f"no rate of {valued_in} holds"
+
+    def book(self, venue: str, transfer: VenueTransfer, *, price: Decimal | None) -> None:
+        """Book one that is confirmed and was not booked before; `price` of a unit in the quote currency of `symbol_of`, None for
+        cash. Raises `StorageError`, and has booked nothing then.
+        """
+        symbol = self.symbol_of(venue, transfer.currency)
+        rate = self._state.rate(transfer.currency if symbol is None else self._listings[symbol].quote_currency)
         assert rate is not None, "why_not was asked first"
         assert transfer.done_ns is not None, "only what is confirmed is booked"
-        worth = EXACT.multiply(transfer.amount, rate).quantize(FRACTION_PLACES, context=ROUNDED)
+        assert (symbol is None) is (price is None), "a coin that is traded has a price"
+        units = transfer.amount if price is None else EXACT.multiply(transfer.amount, price)
+        worth = EXACT.multiply(units, rate).quantize(FRACTION_PLACES, context=ROUNDED)
         self._recorder.write(
             records.Transfer,
             kind=transfer.kind,
@@ -60,8 +77,11 @@ class Transfers:
             fee=decimal_text(transfer.fee),
             amount_base=decimal_text(worth),
             event_ns=transfer.done_ns,
+            symbol=symbol,
+            price=None if price is None else decimal_text(price),
         )
-        self._recorder.keeper.apply_transfer(venue=venue, currency=transfer.currency, amount=transfer.amount)
-        self._state.transferred(worth)
-        self._on_cash(venue, transfer.currency, transfer.amount)
+        self._recorder.keeper.apply_transfer(venue=venue, currency=transfer.currency, amount=transfer.amount, symbol=symbol)
+        self._state.transferred(worth, symbol=symbol, units=transfer.amount)
+        if symbol is None:
+            self._on_cash(venue, transfer.currency, transfer.amount)
         self._recorder.on_fill()

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Protocol
 
 import msgspec
@@ -47,10 +48,11 @@ class Journal(Protocol):
         """
         ...
 
-    def when_durable(self, callback: Callback) -> None:
+    def when_durable(self, callback: Callback, *, meanwhile: Callback | None = None) -> None:
         """Call back once everything appended so far, and its ledger records, is on disk; never after a failure.
 
-        Raises `StorageError` when the journal has failed already.
+        `meanwhile` is called before that, while the disk works: what needs no disk may be done in its time. Raises
+        `StorageError` when the journal has failed already.
         """
         ...
 
@@ -93,9 +95,11 @@ class SyncJournal:
             self.flush()
         return seq
 
-    def when_durable(self, callback: Callback) -> None:
+    def when_durable(self, callback: Callback, *, meanwhile: Callback | None = None) -> None:
         if self._failure is not None:
             raise self._failure
+        if meanwhile is not None:
+            meanwhile()
         callback()
 
     def flush(self) -> None:
@@ -173,7 +177,9 @@ class DurableJournal:
         self._pending: list[Pending] = []
         self._since_ns = 0  # monotonic time of the first pending line
         self._seq = self._durable_seq = self._wanted_seq = files.log_line
+        self._syncing_seq = self._seq  # up to here the disk works, or has
         self._waiters: deque[tuple[int, Callback]] = deque()
+        self._meanwhile: deque[tuple[int, Callback]] = deque()
         self._failure: StorageError | None = None
         self._closing = False
         self._checkpoint_s = checkpoint_s
@@ -203,10 +209,16 @@ class DurableJournal:
                 self._state.notify_all()
         return seq
 
-    def when_durable(self, callback: Callback) -> None:
+    def when_durable(self, callback: Callback, *, meanwhile: Callback | None = None) -> None:
         with self._state:
             self._refuse_after_failure()
-            if self._durable_seq < self._seq:
+            waits = self._durable_seq < self._seq
+            if meanwhile is not None:
+                if waits and self._syncing_seq < self._seq:
+                    self._meanwhile.append((self._seq, meanwhile))
+                else:
+                    self._post(meanwhile)
+            if waits:
                 self._waiters.append((self._seq, callback))
                 self._hurry()
             else:
@@ -253,7 +265,7 @@ class DurableJournal:
         try:
             while (batch := self._next_batch()) is not None:
                 if batch:
-                    self._files.write(batch)
+                    self._files.write(batch, syncing=partial(self._begun, batch[-1][0]))
                     self._announce(batch[-1][0])
                 self._sign_when_due()  # nobody waits for it
             ended_well = True
@@ -299,6 +311,12 @@ class DurableJournal:
             del self._pending[:BATCH_LINES_MAX]
             return batch
 
+    def _begun(self, seq: int) -> None:
+        with self._state:
+            self._syncing_seq = seq
+            while self._meanwhile and self._meanwhile[0][0] <= seq:
+                self._post(self._meanwhile.popleft()[1])
+
     def _announce(self, durable_seq: int) -> None:
         with self._state:  # posted under the lock, so that callbacks keep the order they were asked in
             self._durable_seq = durable_seq
@@ -310,6 +328,7 @@ class DurableJournal:
         failure = storage_error(error, self._layout.log)
         self._failure = failure
         self._waiters.clear()
+        self._meanwhile.clear()
         self._pending.clear()
         self._state.notify_all()
         self._post(lambda: self._on_failure(failure))

@@ -107,7 +107,7 @@ class LogFold:
     """The running rebuild; `apply` one line after the other. All its fields are to be read, none to be written.
 
     `finished`: client order id -> filled, cancelled, rejected or denied; an id in it is never sent again.
-    `marks`: symbol -> (price in quote currency, `ts_ns`): the last fill price, for what was never quoted since.
+    `marks`: symbol -> (price in quote currency, `ts_ns`): of its last fill or transfer, for what was never quoted since.
     `plans`: those of the last accepted manifest, oldest first, without the operator's single orders.
     `orders_by_line`: (cycle, line) -> client order ids, without the children of a schedule. A parent is an open order until its
     schedule ends; its `filled` is what its children filled.
@@ -152,7 +152,7 @@ class LogFold:
         self.skips: dict[tuple[int, int], Skip] = {}
         self.venues: dict[str, str] = {}  # symbol -> venue of its last fill
         self.marks: dict[str, tuple[Decimal, int]] = {}
-        self.last_marks: dict[str, Decimal] = {}  # of its last fill or financing, whichever is newer
+        self.last_marks: dict[str, Decimal] = {}  # of its last fill, financing or transfer, whichever is newest
         self.day = -1
         self.day_traded: dict[str, Decimal] = {}
         self.partials = 0
@@ -397,8 +397,15 @@ class LogFold:
             raise _corrupt("TRANSFER_AMOUNT", "a deposit above 0 or a withdrawal below 0", found)
         if base and (base > 0) is not (moved > 0):
             raise _corrupt("TRANSFER_AMOUNT", "amounts of one sign", f"{line.amount} worth {line.amount_base}")
+        price = None if line.price is None else amount(line.price)
+        if (line.symbol is None) is not (price is None) or (price is not None and price <= 0):
+            found = f"symbol {line.symbol}, price {line.price}"
+            raise _corrupt("TRANSFER_AMOUNT", "a price above 0 with the symbol of a coin that is traded, neither for cash", found)
         self.transfer_keys.add(key)
-        self.keeper.apply_transfer(venue=line.venue, currency=line.currency, amount=moved)
+        self.keeper.apply_transfer(venue=line.venue, currency=line.currency, amount=moved, symbol=line.symbol)
+        if line.symbol is not None and price is not None:
+            self.marks[line.symbol] = (price, line.ts_ns)
+            self.last_marks[line.symbol] = price
         self.last_booked_line = self.log_line
 
     def _finish(self, client_order_id: str, outcome: str) -> None:

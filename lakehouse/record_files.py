@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -31,8 +32,8 @@ class _Appended:
         self.size = os.fstat(self._descriptor).st_size
         self.sync = sync
 
-    def put(self, data: bytes) -> None:
-        """Write, and return when it is on disk if that is asked for. Raises `OSError`."""
+    def put(self, data: bytes, *, syncing: Callable[[], None] = lambda: None) -> None:
+        """Write, and return when it is on disk if that is asked for; `syncing()` is called in between. Raises `OSError`."""
         status = os.fstat(self._descriptor)
         if status.st_nlink == 0:
             raise OSError("the file is not as it was left: it was removed")
@@ -40,6 +41,7 @@ class _Appended:
             raise OSError(f"the file is not as it was left: {status.st_size} bytes instead of {self.size}")
         write_all(self._descriptor, data)
         self.size += len(data)
+        syncing()
         if self.sync:
             os.fdatasync(self._descriptor)
 
@@ -96,10 +98,13 @@ class RecordFiles:
         """How many lines of the ledger come after its newest checkpoint."""
         return self._chain.records - self._signed
 
-    def write(self, lines: list[Pending]) -> None:
-        """Write the lines, then their ledger records: one write and one fdatasync a file, log first. Raises `OSError`."""
+    def write(self, lines: list[Pending], *, syncing: Callable[[], None] = lambda: None) -> None:
+        """Write the lines, then their ledger records: one write and one fdatasync a file, log first. Raises `OSError`.
+
+        `syncing()` is called when the log's lines are written and not yet on disk.
+        """
         blob = b"\n".join([raw for _, _, raw in lines]) + b"\n"
-        self._write(blob, lines[-1][1], [item for item in lines if type(item[1]) in LEDGERED])
+        self._write(blob, lines[-1][1], [item for item in lines if type(item[1]) in LEDGERED], syncing=syncing)
 
     def write_blob(self, blob: bytes, lines: list[AnyLine]) -> None:
         """The same for lines that are encoded already, each with its newline, in `blob`. Raises `OSError`."""
@@ -112,9 +117,9 @@ class RecordFiles:
             start = end + 1
         self._write(blob, lines[-1], ledgered)
 
-    def _write(self, blob: bytes, last: AnyLine, ledgered: list[Pending]) -> None:
+    def _write(self, blob: bytes, last: AnyLine, ledgered: list[Pending], *, syncing: Callable[[], None] = lambda: None) -> None:
         self._log_hash.update(blob)
-        self._log.put(blob)
+        self._log.put(blob, syncing=syncing)
         self.log_line = last.seq
         self._last_ts_ns = last.ts_ns
         self._record(ledgered, anchor=self.log_line - self._anchored >= ANCHOR_LINES)

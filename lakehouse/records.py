@@ -321,7 +321,8 @@ class Financing(Line, frozen=True, kw_only=True, gc=False, tag="financing"):
 
 
 class Transfer(Line, frozen=True, kw_only=True, gc=False, tag="transfer"):
-    """A deposit or withdrawal that the venue has confirmed, keyed by (venue, kind, transfer_id): cash moves by `amount`, once.
+    """A deposit or withdrawal that the venue has confirmed, keyed by (venue, kind, transfer_id): cash moves by `amount`, once;
+    of a traded coin the position in `symbol` does, valued at `price`.
 
     It is capital, neither cost nor result: what equity is held against moves by `amount_base` with it.
     """
@@ -335,6 +336,8 @@ class Transfer(Line, frozen=True, kw_only=True, gc=False, tag="transfer"):
     fee: str  # in currency, of the amount; 0 for none
     amount_base: str  # amount in base currency when it was booked
     event_ns: int  # when the venue says it was done
+    symbol: str | None = None  # whose position it is; None: cash
+    price: str | None = None  # of one unit in the symbol's quote currency, the middle of the venue's touch when it was booked
 
 
 class FlattenLine(Line, frozen=True, kw_only=True, gc=False, tag="flatten"):

@@ -82,6 +82,11 @@ class CcxtAccount:
         """See `LiveAccount`."""
         return await transfers_of(self._client.api, since_ns=since_ns, now_ms=self._client.venue_clock.now_ms())
 
+    async def mid(self, symbol: str) -> Decimal | str:
+        """See `LiveAccount`."""
+        found = await self._client.api.mid(self._client.venue_symbol(symbol))
+        return found.why if isinstance(found, NoAnswer) else found
+
     async def cancel_stranger(self, venue_order_id: str, symbol: str) -> str:
         """See `LiveAccount`."""
         return await self._client.api.cancel_by_venue_id(venue_order_id, symbol)

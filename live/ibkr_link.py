@@ -103,6 +103,10 @@ class IbkrAccount:
         """See `LiveAccount`: TWS tells balances, and not what moved them."""
         return ToldTransfers(items=(), problem="TWS cannot tell deposits and withdrawals")
 
+    async def mid(self, symbol: str) -> Decimal | str:
+        """See `LiveAccount`: nothing asks, for nothing tells what came and went."""
+        return "TWS is not asked for prices here"
+
     async def cancel_stranger(self, venue_order_id: str, symbol: str) -> str:
         """See `LiveAccount`: refused, as the config's check has said."""
         return "TWS lets a client cancel its own orders alone"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import Final
 
 from engine.assemble import Assembly
@@ -26,7 +27,8 @@ LEAST_S: Final = 6.5  # between two requests, whatever parts
 
 class TransferWatch:
     """One venue of a live run. `ask(since_ns)`: what its account tells; `since_ns`: when the record began; `known`: what was
-    booked before, added to here. `why_not` says why a currency cannot be booked, `book` books one, `halt` stops trading where
+    booked before, added to here. `why_not` says why one cannot be booked; `symbol_of` whose position its coins are, None for
+    cash, and `mid` what a unit of that is worth now, or why nobody says; `book` books one at that, `halt` stops trading where
     that cannot be written.
     """
 
@@ -37,8 +39,10 @@ class TransferWatch:
         ask: Callable[[int], Awaitable[ToldTransfers]],
         since_ns: int,
         known: Iterable[TransferKey],
-        why_not: Callable[[str, str], str],
-        book: Callable[[str, VenueTransfer], None],
+        why_not: Callable[[str, VenueTransfer], str],
+        symbol_of: Callable[[str, str], str | None],
+        mid: Callable[[str], Awaitable[Decimal | str]],
+        book: Callable[[str, VenueTransfer, Decimal | None], None],
         halt: Callable[[str], None],
     ) -> None:
         self._venue = venue
@@ -46,6 +50,8 @@ class TransferWatch:
         self._since_ns = since_ns
         self._known = set(known)
         self._why_not = why_not
+        self._symbol_of = symbol_of
+        self._mid = mid
         self._book = book
         self._halt = halt
         self._asked_s: float | None = None
@@ -64,10 +70,10 @@ class TransferWatch:
         self._asked_s = now_s
         told = await self._ask(self._since_ns)
         notes = [told.problem] if told.problem else []
-        notes += [note for one in sorted(told.items, key=lambda one: one.done_ns or 0) if (note := self._take(one))]
+        notes += [note for one in sorted(told.items, key=lambda one: one.done_ns or 0) if (note := await self._take(one))]
         self._words = "; ".join(notes)
 
-    def _take(self, one: VenueTransfer) -> str:
+    async def _take(self, one: VenueTransfer) -> str:
         """Book one where it is to be booked; return why not, "" for what needs no word."""
         key = (self._venue, one.kind, one.transfer_id)
         if key in self._known or (one.done_ns is not None and one.done_ns < self._since_ns):
@@ -75,10 +81,13 @@ class TransferWatch:
         name = f"{one.kind} {one.transfer_id} of {_signed(one)}"
         if one.done_ns is None:
             return f"{name} is pending" if one.state == "pending" else ""
-        if why := self._why_not(self._venue, one.currency):
+        symbol = self._symbol_of(self._venue, one.currency)
+        price = None if symbol is None else await self._mid(symbol)
+        if why := (price if isinstance(price, str) else "") or self._why_not(self._venue, one):
             return f"{name} is confirmed and not booked: {why}"
+        assert not isinstance(price, str)
         try:
-            self._book(self._venue, one)
+            self._book(self._venue, one, price)
         except StorageError as error:
             self._halt(str(error))
             return f"{name} could not be written"
@@ -104,8 +113,8 @@ def transfer_watch(
     """
     transfers = Transfers(recorder=assembly.recorder, state=assembly.sentinel, listings=traded, on_cash=assembly.accruals.on_cash)
 
-    def book(where: str, one: VenueTransfer) -> None:
-        transfers.book(where, one)
+    def book(where: str, one: VenueTransfer, price: Decimal | None) -> None:
+        transfers.book(where, one, price=price)
         facts = {"venue": where, "currency": one.currency, "amount": str(one.amount), "transfer_id": one.transfer_id}
         tell(f"{one.kind}  {where}  {_signed(one)}, {one.transfer_id}", type=one.kind, **facts)
 
@@ -115,6 +124,8 @@ def transfer_watch(
         since_ns=time.time_ns() if fold.first_ns is None else fold.first_ns,
         known=fold.transfer_keys,
         why_not=transfers.why_not,
+        symbol_of=transfers.symbol_of,
+        mid=account.mid,
         book=book,
         halt=assembly.halt,
     )

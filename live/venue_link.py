@@ -56,6 +56,10 @@ class LiveAccount(Protocol):
         """Return the deposits and withdrawals that may have been done since an instant, and why they are not all."""
         ...
 
+    async def mid(self, symbol: str) -> Decimal | str:
+        """Return the middle of the venue's touch of a platform symbol now, in quote currency, or in words why it has none."""
+        ...
+
     async def cancel_stranger(self, venue_order_id: str, symbol: str) -> str:
         """Ask for the cancel of an order that nobody here sent; return "" or why it could not be asked."""
         ...

@@ -53,15 +53,18 @@ class BookKeeper:
         Cash moves by quantity x price x multiplier: right for spot and shares; margined derivatives come with their venue.
         """
         signed = quantity if side is Side.BUY else -quantity
-        position = self.positions.get(symbol, ZERO) + signed
         cash = self.cash.setdefault(venue, {})
         cash[quote_currency] = cash.get(quote_currency, ZERO) - signed * price * multiplier
         if fee:
             if fee_currency == base_currency:
-                position -= fee
+                signed -= fee
             else:
                 cash[fee_currency] = cash.get(fee_currency, ZERO) - fee
             self.fees[fee_currency] = self.fees.get(fee_currency, ZERO) + fee
+        self._move(symbol, signed)
+
+    def _move(self, symbol: str, units: Decimal) -> None:
+        position = self.positions.get(symbol, ZERO) + units
         if position:
             self.positions[symbol] = position
         else:
@@ -74,8 +77,11 @@ class BookKeeper:
         booked = self.financing.setdefault(kind, {})
         booked[currency] = booked.get(currency, ZERO) + amount
 
-    def apply_transfer(self, *, venue: str, currency: str, amount: Decimal) -> None:
-        """Move cash by what was deposited (above 0) or withdrawn, its fee included (below 0)."""
+    def apply_transfer(self, *, venue: str, currency: str, amount: Decimal, symbol: str | None) -> None:
+        """Move cash, or the position in `symbol`, by what was deposited (above 0) or withdrawn, its fee included (below 0)."""
+        if symbol is not None:
+            self._move(symbol, amount)
+            return
         cash = self.cash.setdefault(venue, {})
         cash[currency] = cash.get(currency, ZERO) + amount
 

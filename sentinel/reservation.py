@@ -124,6 +124,12 @@ class Reservations:
         for name, units in positions.items():
             self._symbol(name).position = units
 
+    def moved(self, symbol: str, units: Decimal) -> None:
+        """Signed units of a symbol came (above 0) or went by no order of ours."""
+        entry = self._symbol(symbol)
+        entry.position += units
+        self._moved.add(entry)
+
     def restore_open(self, order_id: str, *, symbol: str, side: Side, left: Decimal) -> None:
         """After a restart: this order is at its venue and may still fill `left` units; its line is gone."""
         with exact_arithmetic():

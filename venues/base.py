@@ -92,8 +92,10 @@ class WireTap(Protocol):
         """Write that the simulated venue has the order."""
         ...
 
-    def when_durable(self, callback: Callable[[], None]) -> None:
-        """Call back on the loop's thread once everything written so far is on disk (at once where sync is skipped)."""
+    def when_durable(self, callback: Callable[[], None], *, meanwhile: Callable[[], None] | None = None) -> None:
+        """Call back on the loop's thread once everything written so far is on disk (at once where sync is skipped); before that
+        `meanwhile`, when the disk has begun.
+        """
         ...
 
     def refused(self, order: Any, *, code: str) -> None:

@@ -23,8 +23,8 @@ class Track:
     """One order of ours. `told` units: the sum of the fills that were told. `truth`: the furthest answer about it so far."""
 
     __slots__ = (
-        "accepted", "asked_cancel", "client_order_id", "ended", "order", "posting", "quantity", "sent_ns", "settling", "symbol",
-        "told", "truth", "unknown", "venue_order_id",
+        "accepted", "asked_cancel", "client_order_id", "ended", "held", "order", "posting", "quantity", "sent_ns", "settling",
+        "symbol", "told", "truth", "unknown", "venue_order_id",
     )  # fmt: skip
 
     def __init__(self, order: Any, *, symbol: str, sent_ns: int) -> None:
@@ -39,6 +39,7 @@ class Track:
         self.accepted = self.venue_order_id is not None
         self.ended = False
         self.unknown = False
+        self.held = False  # its request waits here, for the disk or because it was turned away
         self.posting = False  # its request is on the wire
         self.settling = False  # a task looks for its missing fills
         self.asked_cancel = False

@@ -62,7 +62,6 @@ def terms(**changes):
     parts = {
         "symbol": "BTC/USDT", "client_id": "a" * 32, "kind": OrderKind.LIMIT, "side": Side.BUY, "quantity": D("0.01"),
         "price": D("100000.00"), "time_in_force": "GTC", "post_only": False, "limits": LIMITS, "profile": BINANCE,
-        "round_quantity": str, "round_price": str,
     }  # fmt: skip
     return terms_of(**parts | changes)
 
@@ -84,8 +83,6 @@ MARKET = {"kind": OrderKind.MARKET, "price": None}
         (MARKET | {"quantity": D("0.00001"), "limits": replace(LIMITS, min_quantity=D("0.0001"))}, "BELOW_FLOOR"),
         ({"quantity": D(101)}, "ABOVE_MAX_QUANTITY"),
         (MARKET | {"price": D(1)}, "OFF_TICK"),
-        ({"round_quantity": lambda text: "0.009"}, "ROUNDED_BY_CCXT"),
-        ({"round_price": lambda text: "100001"}, "ROUNDED_BY_CCXT"),
         (MARKET | {"profile": TRADING_PROFILES["bybit"]}, "COST_ORDER"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

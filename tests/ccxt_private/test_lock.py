@@ -129,12 +129,13 @@ def test_the_venue_gets_our_id_and_our_numbers(tmp_path):
     asyncio.run(work())
 
 
-def test_limits_that_changed_under_a_run_keep_an_order_from_being_rounded(tmp_path):
+@pytest.mark.parametrize(("what", "step"), [("amount", 0.001), ("price", 0.1), ("amount", 0.1)])
+def test_limits_that_changed_under_a_run_keep_an_order_from_being_rounded(tmp_path, what, step):
     async def work():
         async with engine_at(tmp_path) as engine:
-            engine.ccxt.exchange.markets["BTC/USDT"]["precision"]["amount"] = 0.001
-            request = await engine.order(quantity="0.01234")
-            await engine.until(lambda: engine.state(request) == "DENIED")
+            engine.ccxt.exchange.markets["BTC/USDT"]["precision"][what] = step
+            request = await engine.order(quantity="0.01234", limit="98765.43")
+            await engine.until(lambda: engine.state(request) == "REJECTED")
             assert engine.venue.requests["POST order"] == 0
             assert "ROUNDED_BY_CCXT" in [line["code"] for line in engine.lines("reject")]
 

@@ -75,6 +75,7 @@ class Engine(OneOrder):
     key: str = KEY
     secret: str = SECRET
     permission_of: Callable[[Layout], FilePermission] = FilePermission
+    tap_of: Callable[[Any], Any] = lambda recorder: recorder
     alarms: list[tuple[str, str]] = field(default_factory=list)
     halts: list[str] = field(default_factory=list)
     failed: list[Exception] = field(default_factory=list)
@@ -123,7 +124,8 @@ class Engine(OneOrder):
         def execution(loop: Any, msgbus: Any, cache: Any, clock: Any) -> Any:
             self.client = CcxtExecutionClient(
                 loop=loop, msgbus=msgbus, cache=cache, clock=clock, client=self.ccxt, profile=BINANCE, account="BINANCE-001",
-                listings=inputs.listings, market_limits=inputs.market_limits, lock=self.assembly.gate, tap=self.assembly.recorder,
+                listings=inputs.listings, market_limits=inputs.market_limits, lock=self.assembly.gate,
+                tap=self.tap_of(self.assembly.recorder),
                 halt=self.assembly.halt, alarm=lambda code, text: self.alarms.append((code, text)), redact=Redactor([secret]),
                 jitter=lambda: 0.5, timing=self.timing, known_fills=fold.fill_keys,
             )  # fmt: skip
@@ -199,13 +201,18 @@ async def venue_at() -> AsyncIterator[tuple[LoopbackVenue, str]]:
 
 @asynccontextmanager
 async def engine_at(
-    root: Path, *, venue: LoopbackVenue | None = None, timing: CcxtTiming = QUICK, wait_s: float = WAIT_S
+    root: Path,
+    *,
+    venue: LoopbackVenue | None = None,
+    timing: CcxtTiming = QUICK,
+    wait_s: float = WAIT_S,
+    tap_of: Callable[[Any], Any] = lambda recorder: recorder,
 ) -> AsyncIterator[Engine]:
     """A venue and a started engine; both end with the block."""
     venue = venue or LoopbackVenue()
     endpoint = await venue.start()
     try:
-        async with started(Engine(made_world(root), venue, endpoint, timing, wait_s)) as engine:
+        async with started(Engine(made_world(root), venue, endpoint, timing, wait_s, tap_of=tap_of)) as engine:
             await engine.ready()
             yield engine
     finally:

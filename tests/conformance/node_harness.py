@@ -51,8 +51,8 @@ class MortalTap:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._recorder, name)
 
-    def when_durable(self, callback: Callable[[], None]) -> None:
-        self._recorder.when_durable(_die if self._dies == "before it is sent" else callback)
+    def when_durable(self, callback: Callable[[], None], *, meanwhile: Callable[[], None] | None = None) -> None:
+        self._recorder.when_durable(_die if self._dies == "before it is sent" else callback, meanwhile=meanwhile)
 
     def received(self, client_order_id: str, *, venue: str, due_ns: int) -> None:
         self._recorder.received(client_order_id, venue=venue, due_ns=due_ns)

@@ -258,7 +258,8 @@ def test_c15_selling_more_shares_than_held_is_refused(harness: Harness) -> None:
 def test_c16_the_positions_frame_is_the_book_at_mid_in_base_currency(harness: Harness) -> None:
     assert harness.adapter().get_positions().empty
     for each in (harness.first, harness.other):
-        harness.submit(harness.made.request("BUY", of=each))
+        answer = harness.submit(harness.made.request("BUY", of=each))
+        assert answer.status == "FILLED", answer
     for each in (harness.first, harness.other):
         frame, held = harness.adapter(each).get_positions(), each.held(each.quantity)
         assert list(frame.columns) == ["asset", "quantity", "notional"]

@@ -77,6 +77,42 @@ def test_callback_comes_when_line_and_ledger_record_are_on_disk_and_by_post_only
     assert seen == [(number, 1)]
 
 
+def test_meanwhile_comes_once_the_line_is_written_and_before_the_callback(layout, lines, durable, loop):
+    written, seen = [], []
+    durable.append(lines.start())
+    for number in range(200):
+        seq = durable.append(lines.send())
+        durable.when_durable(
+            lambda number=number: seen.append((number, "durable")),
+            meanwhile=lambda number=number, seq=seq: (
+                seen.append((number, "begun")),
+                written.append(len(on_disk(layout)) >= seq),
+            ),
+        )
+    durable.flush()
+    deadline = time.monotonic() + 60
+    while len(seen) < 400 and time.monotonic() < deadline:
+        loop.run()
+    assert sorted(seen, key=lambda one: (one[0], one[1] == "durable")) == [
+        (number, what) for number in range(200) for what in ("begun", "durable")
+    ]
+    for what in ("begun", "durable"):
+        assert [number for number, told in seen if told == what] == list(range(200))
+    assert all(seen.index((number, "begun")) < seen.index((number, "durable")) for number in range(200))
+    assert all(written)
+    durable.when_durable(lambda: seen.append("durable"), meanwhile=lambda: seen.append("nothing pending"))
+    loop.run()
+    assert seen[-2:] == ["nothing pending", "durable"]
+
+
+def test_a_buffered_journal_calls_meanwhile_and_then_back(layout, lines, open_sync):
+    called = []
+    buffered = open_sync(layout)
+    buffered.append(lines.start())
+    buffered.when_durable(lambda: called.append(2), meanwhile=lambda: called.append(1))
+    assert called == [1, 2]
+
+
 def test_callback_with_nothing_pending_is_posted(durable, loop):
     durable.when_durable(lambda: None)
     assert len(loop.calls) == 1

@@ -29,6 +29,11 @@ def withdrawal(transfer_id: str = "7", **given: Any) -> Transfer:
     return transfer(transfer_id, **{"kind": "withdrawal", "amount": "-200.5", "fee": "0.5", "amount_base": "-201"} | given)
 
 
+def coin(transfer_id: str = "7", **given: Any) -> Transfer:
+    known = {"currency": "BTC", "amount": "0.5", "amount_base": "1000", "symbol": "BINANCE:BTCUSDT", "price": "2000"}
+    return transfer(transfer_id, **known | given)
+
+
 def equity() -> EquityLine:
     return EquityLine(
         ts_ns=START_NS, market_ns=START_NS, run_id="run-1", equity_base="900", day=1, day_start_base="1000", peak_base="1200",
@@ -43,6 +48,16 @@ def test_cash_moves_by_the_amount_once_for_each_kind_and_id(lines: Lines) -> Non
         ("BINANCE", "deposit", "7"), ("BINANCE", "withdrawal", "7"), ("BINANCE", "deposit", "8"),
     }  # fmt: skip
     assert (fold.last_booked_line, fold.keeper.financing, fold.keeper.fees, fold.first_ns) == (4, {}, {}, START_NS)
+
+
+def test_a_coin_that_is_traded_moves_its_position_and_no_cash(lines: Lines) -> None:
+    gone = coin("8", kind="withdrawal", amount="-0.2", fee="0.1", amount_base="-400")
+    fold = folded(lines.start(), coin(), gone)
+    assert fold.keeper.positions == {"BINANCE:BTCUSDT": Decimal("0.3")}
+    assert fold.keeper.cash == folded(lines.start()).keeper.cash
+    assert fold.marks == {"BINANCE:BTCUSDT": (Decimal(2000), START_NS)}  # so that a restart can carry it
+    assert fold.last_marks == {"BINANCE:BTCUSDT": Decimal(2000)}
+    assert folded(lines.start(), coin(), coin("9", kind="withdrawal", amount="-0.5", amount_base="-9")).keeper.positions == {}
 
 
 def test_what_equity_is_held_against_moves_with_the_capital(lines: Lines) -> None:
@@ -64,10 +79,16 @@ def test_what_equity_is_held_against_moves_with_the_capital(lines: Lines) -> Non
         (transfer("8", amount_base="-5"), "TRANSFER_AMOUNT"),
         (transfer("8", amount="NaN"), "LOG_NUMBER"),
         (transfer("8", amount_base="x"), "LOG_NUMBER"),
+        (coin("8", price=None), "TRANSFER_AMOUNT"),
+        (coin("8", symbol=None), "TRANSFER_AMOUNT"),
+        (coin("8", price="0"), "TRANSFER_AMOUNT"),
+        (coin("8", price="-3"), "TRANSFER_AMOUNT"),
+        (coin("8", price="x"), "LOG_NUMBER"),
     ],
     ids=[
         "an id told twice", "a deposit that takes", "a deposit of nothing", "a withdrawal that gives", "a fee below zero",
         "another kind", "a worth of the other sign", "an amount that is none", "a worth that is none",
+        "a coin without a price", "a price of cash", "a price of nothing", "a price below zero", "a price that is none",
     ],
 )  # fmt: skip
 def test_a_record_that_contradicts_itself_is_refused(lines: Lines, line: Transfer, code: str) -> None:

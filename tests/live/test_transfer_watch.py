@@ -18,7 +18,7 @@ from sim.rehearsal.local import LocalVenue, local_venue
 from venues.answers import ToldTransfers, VenueTransfer
 from venues.ccxt.egress import VenueClient
 from venues.ccxt.endpoint import parse_endpoint
-from venues.ccxt.private_api import PrivateApi
+from venues.ccxt.private_api import NoAnswer, PrivateApi
 from venues.ccxt.trading_profiles import BINANCE, TradingProfile
 from venues.ccxt.transfers import transfers_of
 from venues.secrets import VenueSecret
@@ -31,8 +31,8 @@ type Row = tuple[str, str, Decimal, Decimal]
 class Seen:
     """What a watch booked and said over one look at the venue."""
 
-    def __init__(self, booked: list[Row], words: str, halts: list[str], requests: int) -> None:
-        self.booked, self.words, self.halts, self.requests = booked, words, halts, requests
+    def __init__(self, booked: list[Row], words: str, halts: list[str], requests: int, prices: list[Decimal | None]) -> None:
+        self.booked, self.words, self.halts, self.requests, self.prices = booked, words, halts, requests, prices
 
 
 def looked(
@@ -43,18 +43,23 @@ def looked(
     profile: TradingProfile = BINANCE,
     looks: int = 1,
     broken: bool = False,
+    no_price: bool = False,
 ) -> Seen:
-    """Do something at an exchange, look so often, and return what was seen. BTC is traded, EUR has no rate."""
+    """Do something at an exchange, look so often, and return what was seen. BTC is traded, EUR and TRY have no rate."""
     booked: list[Row] = []
     halts: list[str] = []
+    prices: list[Decimal | None] = []
 
-    def book(venue: str, one: VenueTransfer) -> None:
+    def book(venue: str, one: VenueTransfer, price: Decimal | None) -> None:
         if broken:
             raise StorageError("DISK_FULL", expected="room", found="none", action="Make some.")
         booked.append((one.kind, one.transfer_id, one.amount, one.fee))
+        prices.append(price)
 
     async def look() -> Seen:
         async with local_venue(balances={"USDT": "100000", "BTC": "2", "EUR": "900"}) as venue:
+            if not no_price:
+                venue.quote("BTCUSDT", "99999.99", "100000.00", size="5")
             act(venue)
             client = VenueClient(
                 "binance", options=BINANCE.options, endpoint=parse_endpoint(venue.endpoint), hosts=BINANCE.hosts,
@@ -67,15 +72,20 @@ def looked(
                 def ask(since: int) -> Awaitable[ToldTransfers]:
                     return transfers_of(api, since_ns=since, now_ms=time.time_ns() // 1_000_000)
 
+                async def mid(symbol: str) -> Decimal | str:
+                    found = await api.mid({"BINANCE:BTCUSDT": "BTC/USDT"}[symbol])
+                    return found.why if isinstance(found, NoAnswer) else found
+
                 watch = TransferWatch(
                     venue="BINANCE", ask=ask, since_ns=since_ns, known=known,
-                    why_not=lambda where, code: {"BTC": "BTC is traded here", "EUR": "no rate of EUR holds"}.get(code, ""),
+                    why_not=lambda where, one: {"EUR": "no rate of EUR holds"}.get(one.currency, ""),
+                    symbol_of=lambda where, code: {"BTC": "BINANCE:BTCUSDT"}.get(code), mid=mid,
                     book=book, halt=halts.append,
                 )  # fmt: skip
                 for _ in range(looks):
                     await watch.take(parted=True)
                 requests = sum(count for name, count in venue.counts().items() if "capital" in name)
-                return Seen(booked, watch.words, halts, requests)
+                return Seen(booked, watch.words, halts, requests, prices)
             finally:
                 await client.close()
 
@@ -121,6 +131,11 @@ def faulty(request: str, kind: str) -> Callable[[LocalVenue], None]:
     return act
 
 
+def traded_and_faulty(venue: LocalVenue) -> None:
+    traded(venue)
+    faulty("GET ticker/bookTicker", "html")(venue)
+
+
 @pytest.mark.parametrize(
     ("act", "options", "count", "words"),
     [
@@ -129,7 +144,9 @@ def faulty(request: str, kind: str) -> Callable[[LocalVenue], None]:
         (twice, {"known": [("BINANCE", "withdrawal", "same"), ("KRAKEN", "deposit", "same")]}, 1, "no confirmed"),
         (across, {}, 0, "deposit late of +500 USDT is pending"),
         (both, {"since_ns": NOW_NS + HOUR_NS}, 0, "no confirmed"),
-        (traded, {}, 0, "deposit coin of +0.5 BTC is confirmed and not booked: BTC is traded here"),
+        (traded, {}, 1, "no confirmed"),
+        (traded, {"no_price": True}, 0, "deposit coin of +0.5 BTC is confirmed and not booked: the touch of BTC/USDT: bid"),
+        (traded_and_faulty, {}, 1, "coin of +0.5 BTC is confirmed and not booked: "),
         (no_rate, {}, 0, "is confirmed and not booked: no rate of EUR holds"),
         (both, {"profile": msgspec.structs.replace(BINANCE, transfers=None)}, 0, "BINANCE cannot tell deposits"),
         (faulty("GET capital/deposit/hisrec", "unavailable"), {}, 0, "were not told"),
@@ -142,9 +159,9 @@ def faulty(request: str, kind: str) -> Callable[[LocalVenue], None]:
     ],
     ids=[
         "the same id twice", "an id booked before a restart", "another kind's and another venue's id", "one that is pending",
-        "what was done before the record", "a coin that is traded", "a currency without a rate", "a venue that cannot tell",
-        "deposits not answered", "withdrawals that are a page", "withdrawals that are no list", "a pause", "nulls",
-        "unknown fields", "numbers as texts",
+        "what was done before the record", "a coin that is traded", "one nobody quotes", "one whose touch is a page",
+        "a currency without a rate", "a venue that cannot tell", "deposits not answered", "withdrawals that are a page",
+        "withdrawals that are no list", "a pause", "nulls", "unknown fields", "numbers as texts",
     ],
 )  # fmt: skip
 def test_what_is_booked_and_what_is_said_of_the_rest(
@@ -153,6 +170,11 @@ def test_what_is_booked_and_what_is_said_of_the_rest(
     seen = looked(act, **options)
     assert (len(seen.booked), seen.halts) == (count, [])
     assert words in seen.words
+
+
+def test_a_coin_that_is_traded_is_worth_the_middle_of_the_touch() -> None:
+    seen = looked(lambda venue: (traded(venue), venue.deposit("USDT", "1")))
+    assert sorted(seen.prices, key=str) == [Decimal("99999.995"), None]
 
 
 def test_one_that_was_pending_counts_when_it_is_confirmed() -> None:

@@ -95,3 +95,67 @@ def test_a_deposit_while_it_runs_moves_the_book_and_trips_no_loss_limit(tmp_path
         assert equity["mode"] == "OPEN"
         assert Decimal("49000") < Decimal(equity["equity_base"]) < Decimal(equity["peak_base"]) < Decimal("51000")
         assert cash(made) == Decimal(made.venue.truth().balances["main"]["USDT"]["free"])
+
+
+def held(made: Desk) -> dict[str, Decimal]:
+    """Positions in the state file, after the record was verified."""
+    assert verify(made.world.layout.directory).ok
+    return dict(own_states(Layout(made.world.lakehouse).state)["live-shadow"].positions)
+
+
+def test_a_traded_coin_that_came_while_it_was_down_is_a_position_and_one_that_went_too(tmp_path: Path) -> None:
+    """Twice: what was booked is known to a third start, which carries the positions over."""
+    with desk(tmp_path) as made:
+        made.end(traded(made))
+        before, money = held(made), cash(made)
+        made.venue.deposit("BTC", "0.5", transfer_id="coin")
+        made.venue.withdraw("ETH", "0.1", fee="0.01")
+        for _ in range(2):
+            code, said = again(made)
+            assert code == 0, said
+            assert held(made) == before | {
+                BTC.symbol: before[BTC.symbol] + Decimal("0.5"),
+                ETH.symbol: before[ETH.symbol] - Decimal("0.11"),
+            }
+            assert cash(made) == money
+            assert made.of("reconcile")[-1]["outcome"] == "clean"
+        (came, _) = sorted(made.of("transfer"), key=lambda line: line["kind"])
+        assert (came["symbol"], came["currency"], came["amount"]) == (BTC.symbol, "BTC", "0.5")
+        assert Decimal(came["amount_base"]) == Decimal(came["price"]) / 2
+
+
+def test_a_withdrawal_of_more_coins_than_the_book_holds_is_a_break_and_not_booked(tmp_path: Path) -> None:
+    with desk(tmp_path) as made:
+        made.end(traded(made))
+        before = held(made)
+        made.venue.set_balance("BTC", "3")
+        made.venue.withdraw("BTC", "2.5")
+        code, said = again(made)
+        assert code == 1, said
+        assert "is confirmed and not booked: the book holds" in said
+        assert (held(made), made.of("transfer")) == (before, [])
+
+
+def test_a_traded_coin_that_comes_while_it_runs_is_sold_down_to_its_target(tmp_path: Path) -> None:
+    """It is no gain: neither equity's peak nor the start of the day takes it for one."""
+    with desk(tmp_path) as made:
+        made.change("reconcile_s = 60", "reconcile_s = 1")
+        process = traded(made)
+        made.venue.deposit("BTC", "0.2", transfer_id="coin")
+        made.until(lambda: len(booked(made)) == 1, process)
+        made.until(lambda: made.of("reconcile")[-1]["outcome"] == "clean", process)
+        made.install(fresh({BTC.symbol: "0.3", ETH.symbol: "0.3"}, seconds_ago=1))
+        made.until(lambda: len(made.of("cycle_end")) == 2, process)
+        said = made.end(process)
+        assert process.returncode == 0, said
+        came = made.of("transfer")[-1]
+        sold = [line for line in made.of("fill") if line["seq"] > came["seq"] and line["symbol"] == BTC.symbol]
+        assert {line["side"] for line in sold} == {"SELL"}
+        before, after = (next(line for line in lines if lines) for lines in (
+            [line for line in made.of("equity") if line["seq"] < came["seq"]][-1:],
+            [line for line in made.of("equity") if line["seq"] > came["seq"]][-1:],
+        ))  # fmt: skip
+        worth = Decimal(came["amount_base"])
+        for name in ("day_start_base", "peak_base"):
+            assert abs(Decimal(after[name]) - Decimal(before[name]) - worth) < worth / 100
+        assert held(made)[BTC.symbol] == Decimal(made.venue.truth().balances["main"]["BTC"]["free"])

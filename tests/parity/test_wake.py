@@ -42,7 +42,7 @@ class DeafTap:
 
     def refused(self, order: Any, *, code: str) -> None: ...
 
-    def when_durable(self, callback: Any) -> None:
+    def when_durable(self, callback: Any, *, meanwhile: Any = None) -> None:
         callback()
 
 

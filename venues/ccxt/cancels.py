@@ -67,6 +67,10 @@ class Cancels:
             self._asking.discard(track.client_order_id)
 
     async def _cancel(self, track: Track) -> None:
+        while track.held and not track.ended:  # it is not on the wire, and the sender sees that it must not come there
+            await asyncio.sleep(POSTING_LOOK_S)
+        if track.ended:
+            return
         words = ""
         for attempt in range(self._timing.cancel_tries):
             if attempt:

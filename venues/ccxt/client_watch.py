@@ -19,6 +19,10 @@ class Watch:
         """Run beside everything else; a mistake of ours in it halts."""
         self.create_task(self._guarded(name, run), log_msg=name)
 
+    def begin(self: Any, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """As `spawn`, but its first steps are done before this returns: nothing else of the loop comes between. On the loop."""
+        self._tasks.add(asyncio.Task(self._guarded(name, run), loop=self._loop, name=name, eager_start=True))
+
     async def _guarded(self: Any, name: str, run: Callable[[], Awaitable[None]]) -> None:
         try:
             await run()

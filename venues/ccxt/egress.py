@@ -9,9 +9,7 @@ from __future__ import annotations
 import logging
 import ssl
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
@@ -21,34 +19,11 @@ import certifi
 
 from orders.errors import ConfigError, VenueError
 from venues.ccxt.endpoint import Endpoint
+from venues.ccxt.wire import Kept, last_look
 from venues.secrets import Redactor, VenueSecret
 
 REQUESTS: Final = logging.getLogger(f"{__name__}.requests")  # of clients with a key
 REQUEST_TIMEOUT_MS: Final = 10_000  # ccxt's own default, said here because a run's start waits for it
-
-
-class HeldBack(Exception):
-    """A request that had its line to the venue and was not written to it: `code` says why."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-_last_look: ContextVar[Callable[[], str] | None] = ContextVar("last_look", default=None)
-
-
-@contextmanager
-def last_look(refusal: Callable[[], str]) -> Iterator[None]:
-    """Calls inside ask once more when they have their line, with nothing to wait for before the bytes; else raise `HeldBack`.
-
-    A session has so many lines at most, and a new one takes its time: what waits for one would leave after a halt.
-    """
-    token = _last_look.set(refusal)
-    try:
-        yield
-    finally:
-        _last_look.reset(token)
 
 
 class EgressRefused(VenueError):
@@ -123,11 +98,9 @@ class GuardedConnector(aiohttp.TCPConnector):
     async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:
         self._egress.check(host=req.url.host or "", port=req.url.port or 0, tls=req.is_ssl())
         line = await super().connect(req, traces, timeout)
-        look = _last_look.get()
-        code = "" if look is None else look()
-        if code:
+        if code := last_look():
             line.release()
-            raise HeldBack(code)
+            raise Kept(code)
         return line
 
 

@@ -1,8 +1,9 @@
 """CcxtExecutionClient: one account at one venue through unmodified ccxt.pro, as a Nautilus execution client.
 
-The life of an order: second lock, SUBMITTED, send line; durable; second lock again; one request. What the answer means is
-`outcomes`' to say; what is not known is told nobody but the record, blocks its symbol and is the resolver's. Everything that is
-known, from whatever side, goes through `OrderTracks` and is told once. Nothing here raises into Nautilus: it refuses and halts.
+The life of an order: second lock, SUBMITTED, send line; its request is made, and held until that is durable; second lock again;
+the request. What the answer means is `outcomes`' to say; what is not known is told nobody but the record, blocks its symbol and
+is the resolver's. Everything that is known, from whatever side, goes through `OrderTracks` and is told once. Nothing here raises
+into Nautilus: it refuses and halts.
 """
 
 from __future__ import annotations
@@ -204,6 +205,7 @@ class CcxtExecutionClient(Reports, Watch, LiveExecutionClient):
             for order, terms in zip(orders, answers, strict=True):
                 assert isinstance(terms, Terms)
                 track = Track(order, symbol=terms.symbol, sent_ns=self._clock.timestamp_ns())
+                track.held = True
                 self.tracks.add(track)
                 self.generate_order_submitted(
                     strategy_id=order.strategy_id,
@@ -218,7 +220,9 @@ class CcxtExecutionClient(Reports, Watch, LiveExecutionClient):
             self._fail(error, orders, submitted)
 
     def _when_durable(self, track: Track, terms: Terms) -> None:
-        self._tap.when_durable(lambda: self.spawn(f"send {track.client_order_id}", lambda: self.sender.send(track, terms)))
+        durable = asyncio.Event()
+        name = f"send {track.client_order_id}"
+        self._tap.when_durable(durable.set, meanwhile=lambda: self.begin(name, lambda: self.sender.send(track, terms, durable)))
 
     def _judged(self, order: Any) -> Terms | Unsendable:
         order_id, symbol = order.client_order_id.value, self._symbols.get(order.instrument_id.value)
@@ -240,9 +244,11 @@ class CcxtExecutionClient(Reports, Watch, LiveExecutionClient):
             post_only=bool(order.is_post_only),
             limits=self._limits[self._listings[symbol].symbol],
             profile=self._profile,
-            round_quantity=lambda text: str(self._exchange.amount_to_precision(symbol, text)),
-            round_price=lambda text: str(self._exchange.price_to_precision(symbol, text)),
         )
+
+    def venue_symbol(self, symbol: str) -> str:
+        """Return ccxt's name of a platform symbol of this run."""
+        return next(name for name, listing in self._listings.items() if listing.symbol == symbol)
 
     def refusal(self, order: Any) -> str:
         """Return why an order may not leave now, "" when it may: the second lock, a pause."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal
 from functools import partial
 from typing import Any, Final
 
@@ -15,12 +16,12 @@ from ccxt.base import errors
 from orders.values import Record
 from venues.answers import Malformed, VenueBalance, VenueFill, VenueOrder, VenueTransfer
 from venues.ccxt.client_ids import to_venue
-from venues.ccxt.egress import HeldBack, VenueClient, last_look
+from venues.ccxt.egress import VenueClient
 from venues.ccxt.outcomes import Outcome, never_left, outcome_of
-from venues.ccxt.private_parse import parse_balances, parse_fill, parse_order, parse_transfer
+from venues.ccxt.private_parse import parse_balances, parse_fill, parse_mid, parse_order, parse_transfer
 from venues.ccxt.terms import Terms
 from venues.ccxt.trading_profiles import TradingProfile
-from venues.ccxt.wire import shapes, tame, urgent
+from venues.ccxt.wire import Call, Kept, tame
 
 PAGES_MAX: Final = 200  # of one reading of trades; 200,000 trades of one symbol since the last look are no back-fill
 TEXT_MAX: Final = 300  # characters of a venue's words that are kept
@@ -49,7 +50,7 @@ class Listed[Item](Record, frozen=True, kw_only=True):
 class Posted(Record, frozen=True, kw_only=True):
     """What became of one create request. `order` and `fills`: of an answer that could be read, else None and ().
 
-    `never_left`: no line to the venue came about. `held_back`: why it was not written to the line it had, "" where it was.
+    `never_left`: no line to the venue came about. `kept`: the code of why we did not send it, "" where we did.
     """
 
     outcome: Outcome
@@ -58,7 +59,7 @@ class Posted(Record, frozen=True, kw_only=True):
     fills: tuple[VenueFill, ...] = ()
     inexact_clock: bool = False
     never_left: bool = False
-    held_back: str = ""
+    kept: str = ""
 
 
 class PrivateApi:
@@ -84,19 +85,22 @@ class PrivateApi:
         assert not self.exchange.options.get("maxRetriesOnFailure"), "one request an order: ccxt must not repeat it"
         self.pause = tame(self.exchange)
 
-    async def create(self, terms: Terms, *, refusal: Callable[[], str]) -> Posted:
+    async def create(
+        self, terms: Terms, *, hold: Callable[[], Awaitable[None]] | None = None, refusal: Callable[[], str]
+    ) -> Posted:
         """Send one request, once, around the queue. Raises nothing but cancellation, which the caller must take for UNKNOWN.
 
-        `refusal()` is asked right before the bytes, after every wait; what it says holds the request back.
+        `hold()` is waited for when the request is made and signed, and may raise `Kept`; `refusal()` is asked right before the
+        bytes, after every wait: what it says holds the request back.
         """
         try:
             async with self._lines:
-                with urgent(), shapes(), last_look(refusal):
+                with Call(urgent=True, hold=hold, refusal=refusal):
                     answer = await self.exchange.create_order(
                         terms.symbol, terms.kind, terms.side, terms.quantity, terms.price, dict(terms.params)
                     )
-        except HeldBack as held:
-            return Posted(outcome=Outcome.NOT_SENT, message="held back", never_left=True, held_back=held.code)
+        except Kept as error:
+            return Posted(outcome=Outcome.NOT_SENT, message=error.message, never_left=True, kept=error.code)
         except Exception as error:
             outcome = outcome_of(error, duplicate_texts=self.profile.duplicate_texts)
             return Posted(
@@ -120,7 +124,7 @@ class PrivateApi:
         """Ask for a cancel by our id, around the queue; return "" or the venue's words. What is true is for a look-up to say."""
         sent = to_venue(client_order_id, self.profile.client_id)
         try:
-            with urgent(), shapes():
+            with Call(urgent=True):
                 await self.exchange.cancel_order(None, symbol, {"clientOrderId": sent})
         except Exception as error:
             return self.words(error)
@@ -129,7 +133,7 @@ class PrivateApi:
     async def cancel_by_venue_id(self, venue_order_id: str, symbol: str) -> str:
         """Ask for a cancel by the venue's id, of an order that nobody here sent; return "" or the venue's words."""
         try:
-            with urgent(), shapes():
+            with Call(urgent=True):
                 await self.exchange.cancel_order(venue_order_id, symbol)
         except Exception as error:
             return self.words(error)
@@ -192,6 +196,14 @@ class PrivateApi:
         if isinstance(page, NoAnswer) or len(page.items) + page.malformed < texts.page:
             return page
         return NoAnswer(why=f"{texts.page} {kind}s or more: the rest was not told")
+
+    async def mid(self, symbol: str) -> Decimal | NoAnswer:
+        """The middle of the venue's own best bid and ask now, exact, in quote currency for one unit."""
+        answer = await self._ask(lambda: self.exchange.fetch_bids_asks([symbol]), shape=list, first=False)
+        if isinstance(answer, NoAnswer) or not isinstance(answer, Mapping):
+            return answer if isinstance(answer, NoAnswer) else NoAnswer(why="a touch that is not there")
+        parsed = parse_mid(answer.get(symbol))
+        return NoAnswer(why=f"the touch of {symbol}: {parsed.reason}") if isinstance(parsed, Malformed) else parsed
 
     async def balances(self) -> tuple[VenueBalance, ...] | NoAnswer:
         """What the account holds."""
@@ -263,19 +275,15 @@ class PrivateApi:
     async def _ask(self, call: Callable[[], Awaitable[Any]], *, shape: type, first: bool) -> Any:
         """Return what a read gives, `NotThere` for the venue's own "no such order", else `NoAnswer`."""
         try:
-            with shapes() as seen:
-                if first:
-                    with urgent():
-                        answer = await call()
-                else:
-                    answer = await call()
+            with Call(urgent=first) as asked:
+                answer = await call()
         except errors.OrderNotFound:
             return NotThere()
         except asyncio.CancelledError:
             raise
         except Exception as error:
             return NoAnswer(why=self.words(error), inexact_clock=isinstance(error, errors.InvalidNonce))
-        wrong = next((kind.__name__ for kind in seen if kind is not shape), None)
-        if wrong is not None or not seen:
+        wrong = next((kind.__name__ for kind in asked.shapes if kind is not shape), None)
+        if wrong is not None or not asked.shapes:
             return NoAnswer(why=f"an answer that is a {wrong}, not a {shape.__name__}")
         return answer

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from orders.exact import EXACT
 from orders.values import Side
 from venues.answers import ZERO, Malformed, VenueBalance, VenueFill, VenueOrder, VenueStatus, VenueTransfer
 from venues.ccxt.client_ids import from_venue
@@ -120,6 +121,14 @@ def parse_balances(balance: Any) -> tuple[VenueBalance, ...] | Malformed:
         as_of = None if stamp is None else stamp * NS_PER_MS
         found.append(VenueBalance(currency=str(code), free=free, locked=locked, as_of_ns=as_of))
     return tuple(found)
+
+
+def parse_mid(ticker: Any) -> Decimal | Malformed:
+    """Return the exact middle of a unified ticker's bid and ask, in quote currency for one unit."""
+    bid, ask = (_amount(ticker.get(side)) if isinstance(ticker, Mapping) else None for side in ("bid", "ask"))
+    if not bid or not ask or bid > ask:
+        return Malformed(reason=f"bid {bid}, ask {ask}")
+    return EXACT.divide(EXACT.add(bid, ask), Decimal(2))
 
 
 def parse_transfer(raw: Any, *, texts: TransferTexts, kind: str) -> VenueTransfer | Malformed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -14,9 +15,12 @@ from venues.ccxt.private_api import Posted, PrivateApi
 from venues.ccxt.resolver import Look, Resolver
 from venues.ccxt.terms import Terms, Unsendable
 from venues.ccxt.timing import CcxtTiming
+from venues.ccxt.wire import Kept
 from venues.order_tracks import OrderTracks, Track
 
 ENDED: Final = "ENDED"  # nothing is left to refuse
+AGED: Final = "AGED"  # the request waited so long for the disk that the venue might not take its stamp: it is made anew
+REQUEST_AGE_MAX_S: Final = 1.0  # a venue takes a request within 5 s of its stamp
 
 
 class Sender:
@@ -41,11 +45,20 @@ class Sender:
         self._timing = timing
         self._resync = resync
 
-    async def send(self, track: Track, terms: Terms) -> None:
-        """Look at the lock, post, take the answer. Once more only where the first cannot have arrived and nobody has it."""
-        if self._locked(track):
-            return
-        posted = await self._posted(track, terms)
+    async def send(self, track: Track, terms: Terms, durable: asyncio.Event) -> None:
+        """Make the request while the disk works; once the send line is `durable` and the lock permits it, post; take the answer.
+
+        Once more only where the first cannot have arrived and nobody has it.
+        """
+        try:
+            if not self._locked(track):
+                await self._send(track, terms, durable)
+        finally:
+            track.held = False
+
+    async def _send(self, track: Track, terms: Terms, durable: asyncio.Event) -> None:
+        posted = await self._posted(track, terms, durable)
+        track.held = posted is not None
         if posted is None or not await self._turned_away(track, posted):
             return
         if self._locked(track):
@@ -53,10 +66,7 @@ class Sender:
         self._tap.sending(track.order, action="submit")
         durable = asyncio.Event()
         self._tap.when_durable(durable.set)
-        await durable.wait()
-        if self._locked(track):
-            return
-        again = await self._posted(track, terms)
+        again = await self._posted(track, terms, durable)
         if again is not None:
             self._reject(track, f"NOT_SENT: twice; {again.message}")
 
@@ -86,28 +96,37 @@ class Sender:
             return ENDED
         return str(self._client.refusal(track.order)) or ("CANCELLED_BEFORE" if track.asked_cancel else "")
 
-    def _refuse(self, track: Track, code: str) -> None:
+    def _refuse(self, track: Track, code: str, message: str = "") -> None:
         if code != ENDED:
-            self._client.refuse(track.order, Unsendable(code=code, message="the second lock"), submitted=True)
+            self._client.refuse(track.order, Unsendable(code=code, message=message or "the second lock"), submitted=True)
 
-    async def _posted(self, track: Track, terms: Terms) -> Posted | None:
+    async def _posted(self, track: Track, terms: Terms, durable: asyncio.Event) -> Posted | None:
         """Post once and take what the answer says; return it where the order was NOT_SENT, else None."""
-        track.posting = True
         try:
-            posted = await self._api.create(terms, refusal=lambda: self._refusal(track))
+            posted = await self._api.create(terms, hold=lambda: _held(durable), refusal=lambda: self._last_look(track))
+            while posted.kept == AGED:
+                posted = await self._api.create(terms, hold=lambda: _held(durable), refusal=lambda: self._last_look(track))
         except asyncio.CancelledError:
-            self.unknown(track, "given up while the venue had not answered")
+            if track.posting:
+                self.unknown(track, "given up while the venue had not answered")
             raise
         finally:
             track.posting = False
-        if posted.held_back:
-            self._refuse(track, posted.held_back)
+        if posted.kept:
+            self._refuse(track, posted.kept, posted.message)
             return None
         try:
             return self._answered(track, posted)
         except Exception:  # whatever fails once it was posted: the order is UNKNOWN before the client halts on it
             self.unknown(track, "its answer could not be told")
             raise
+
+    def _last_look(self, track: Track) -> str:
+        """With the line to the venue in hand: why the request must not be written to it. "": from here on it is on the wire."""
+        code = self._refusal(track)
+        if not code:
+            track.held, track.posting = False, True
+        return code
 
     def _answered(self, track: Track, posted: Posted) -> Posted | None:
         if track.accepted or track.ended:  # a stream was faster, and what it says is certain
@@ -160,3 +179,11 @@ class Sender:
             reason=reason,
             ts_event=self._client.now_ns(),
         )
+
+
+async def _held(durable: asyncio.Event) -> None:
+    """Return when the request may leave. Raises `Kept` AGED."""
+    made_s = time.monotonic()
+    await durable.wait()
+    if time.monotonic() - made_s > REQUEST_AGE_MAX_S:
+        raise Kept(AGED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -26,7 +26,7 @@ class Terms(Record, frozen=True, kw_only=True):
 
 class Unsendable(Record, frozen=True, kw_only=True):
     """Why an order does not leave. `code`: KIND_UNSUPPORTED, TIF_UNSUPPORTED, OFF_STEP, OFF_TICK, BELOW_FLOOR,
-    ABOVE_MAX_QUANTITY, COST_ORDER, ROUNDED_BY_CCXT.
+    ABOVE_MAX_QUANTITY, COST_ORDER, ROUNDED_BY_CCXT (of `wire`).
     """
 
     code: str
@@ -45,13 +45,12 @@ def terms_of(
     post_only: bool,
     limits: MarketLimits,
     profile: TradingProfile,
-    round_quantity: Callable[[str], str],
-    round_price: Callable[[str], str],
 ) -> Terms | Unsendable:
     """Return the terms of an order whose numbers are exactly those given, or why it cannot go.
 
-    `round_quantity`, `round_price`: ccxt's own, which must leave both as they are. Least notional of a market order is not
-    judged: its price is the venue's to know. Reduce-only is not sent: spot has no such flag, and the gate holds the order to it.
+    That ccxt leaves the numbers as they are is `wire`'s to hold it to, while it makes the request. Least notional of a market
+    order is not judged: its price is the venue's to know. Reduce-only is not sent: spot has no such flag, and the gate holds the
+    order to it.
     """
     if kind is None:
         return _no("KIND_UNSUPPORTED", "only market and limit orders are sent")
@@ -64,9 +63,6 @@ def terms_of(
         return problem
     quantity_text = decimal_text(quantity)
     price_text = None if price is None else decimal_text(price)
-    for what, text, rounded in (("quantity", quantity_text, round_quantity), ("price", price_text, round_price)):
-        if text is not None and Decimal(rounded(text)) != Decimal(text):
-            return _no("ROUNDED_BY_CCXT", f"{what} {text} would be sent as {rounded(text)}; the venue's limits have changed")
     params: dict[str, Any] = {"clientOrderId": client_id, **profile.self_match}
     if kind is OrderKind.LIMIT:
         params |= {"postOnly": True} if post_only else {"timeInForce": time_in_force}
