@@ -16,6 +16,7 @@ def run(
     csv: Path | None,
     capacity: str | None,
     impact: str | None,
+    bundle: str | None,
 ) -> int:
     """Run the backtest; `output` None: a directory of its own below data/backtests. Return the exit code."""
     from sim.backtest_report import Wanted, run_backtest
@@ -29,5 +30,6 @@ def run(
         csv=csv,
         capacity=capacity,
         impact=impact,
+        bundle=bundle,
     )
     return run_backtest(config, wanted)

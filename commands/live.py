@@ -8,12 +8,12 @@ from pathlib import Path
 from commands.output import Exit, print_json
 
 
-def run(config: Path, *, as_json: bool, for_s: int | None, keys: Path) -> int:
+def run(config: Path, *, as_json: bool, for_s: int | None, keys: Path, bundle: str | None) -> int:
     """Run live until it is stopped; exit 3 naming every condition that does not hold, before anything is sent."""
     from live.live_run import NotArmed, run_live
 
     try:
-        return run_live(config, as_json=as_json, for_s=for_s, keys=keys)
+        return run_live(config, as_json=as_json, for_s=for_s, keys=keys, bundle=bundle)
     except NotArmed as error:
         if as_json:
             print_json({"armed": False, "missing": error.gaps})

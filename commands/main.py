@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from commands import calibrate as calibrate_command
+from commands.bundle_parser import add_bundle, add_bundle_option
 from commands.data_options import add_data_commands
 from commands.halt_options import add_halt_options
 from commands.keys_parser import add_keys
@@ -57,13 +58,13 @@ def _plan(given: argparse.Namespace) -> int:
 def _shadow(given: argparse.Namespace) -> int:
     from commands import shadow
 
-    return shadow.run(given.config, as_json=given.json, data=given.data, for_s=given.for_s)
+    return shadow.run(given.config, as_json=given.json, data=given.data, for_s=given.for_s, bundle=given.bundle)
 
 
 def _live(given: argparse.Namespace) -> int:
     from commands import live
 
-    return live.run(given.config, as_json=given.json, for_s=given.for_s, keys=given.keys.expanduser())
+    return live.run(given.config, as_json=given.json, for_s=given.for_s, keys=given.keys.expanduser(), bundle=given.bundle)
 
 
 def _backtest(given: argparse.Namespace) -> int:
@@ -79,6 +80,7 @@ def _backtest(given: argparse.Namespace) -> int:
         csv=given.csv,
         capacity=given.capacity,
         impact=given.impact,
+        bundle=given.bundle,
     )
 
 
@@ -98,6 +100,7 @@ def _replay(given: argparse.Namespace) -> int:
         output=given.output,
         orders_max_fraction=given.orders_max_fraction,
         price_max_bps=given.price_max_bps,
+        bundle=given.bundle,
         as_json=given.json,
     )
 
@@ -246,6 +249,8 @@ def parser() -> Parser:
     )
     backtest.add_argument("--impact", metavar="Y", help="impact coefficient of --capacity: a number, or a file of `calibrate`")
 
+    for command in (shadow, live, backtest):
+        add_bundle_option(command)
     calibrate = _command(names, "calibrate", calibrate_command.run, "fit assumptions from own fills, into a new file")
     calibrate_command.add(calibrate, default=DEFAULT_CONFIG)
 
@@ -260,6 +265,7 @@ def parser() -> Parser:
         "--price-max-bps", type=_not_negative, metavar="BPS", help="how far an order's price may be off (the config's)"
     )
 
+    add_bundle_option(replay)
     verify = _command(names, "verify", _verify, "prove that log, ledger and state agree, or name the first line that does not")
     verify.add_argument("directory", nargs="?", type=Path, metavar="DIR", help="the data directory; the same as --lakehouse")
     add_key_option(verify)
@@ -317,6 +323,7 @@ def parser() -> Parser:
     add_keys(names, command=_command, group=_group)
     add_override(names, command=_command, group=_group)
     add_ledger(names, command=_command, group=_group, lakehouse=DEFAULT_LAKEHOUSE)
+    add_bundle(names, command=_command, group=_group, lakehouse=DEFAULT_LAKEHOUSE)
     config_names = _group(names, "config", "look at run configs")
     check = _command(config_names, "check", _check, "report everything that is wrong with a run config at once")
     check.add_argument("file", type=Path, metavar="FILE", help="the run config")
@@ -350,7 +357,7 @@ def run(arguments: Sequence[str]) -> int:
 def _run_plainly(arguments: Sequence[str]) -> int:
     debug = "--debug" in arguments
     rest = [argument for argument in arguments if argument != "--debug"]
-    if rest in ([], ["config"], ["data"], ["keys"], ["ledger"], ["limits"], ["override"], ["sentinel"]):
+    if rest in ([], ["bundle"], ["config"], ["data"], ["keys"], ["ledger"], ["limits"], ["override"], ["sentinel"]):
         rest.append("--help")
     try:
         code = _run(rest)

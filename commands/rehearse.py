@@ -37,9 +37,12 @@ def run(given: argparse.Namespace) -> int:
         from commands import rehearse_tws
 
         return rehearse_tws.run(given)
-    if given.directory is not None:
+    if given.directory is not None or given.bundle is not None:
         raise ConfigError(
-            "USAGE", expected="CONFIG beside --directory", found="none", action="Name the config of the live run, or use --state."
+            "USAGE",
+            expected=f"CONFIG beside {'--bundle' if given.directory is None else '--directory'}",
+            found="none",
+            action="Name the config of the live run, or use --state.",
         )
     settings = Settings(
         port=given.port,

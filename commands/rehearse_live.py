@@ -65,7 +65,7 @@ def run(given: argparse.Namespace) -> int:
         config = furnish(desk, hello)
         if not given.json:
             print("\n".join(_welcome(desk, hello)), flush=True)
-        code = _live(desk, for_s=given.for_s, as_json=given.json)
+        code = _live(desk, for_s=given.for_s, as_json=given.json, bundle=given.bundle)
         seen = exchange.end()
     inputs = read_inputs(config)
     books = compared(_truth(desk, seen["truth"], inputs), config=config, inputs=inputs, venue=desk.venue)
@@ -106,10 +106,11 @@ def _exchange(given: argparse.Namespace, desk: RehearsalDesk) -> Iterator[Exchan
                 process.kill()
 
 
-def _live(desk: RehearsalDesk, *, for_s: int | None, as_json: bool) -> int:
+def _live(desk: RehearsalDesk, *, for_s: int | None, as_json: bool, bundle: str | None) -> int:
     """Run `sluice live` in this terminal and return its exit code. Ctrl-C reaches it by the terminal, SIGTERM through here."""
     words = [*SLUICE, "live", str(desk.config), "--keys", str(desk.keys)]
     words += ([] if for_s is None else ["--for", str(for_s)]) + (["--json"] if as_json else [])
+    words += [] if bundle is None else ["--bundle", bundle]
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     with subprocess.Popen(words, env={**os.environ, ENVIRONMENT_VARIABLE: LIVE}) as process:  # as above  # nosec B603
         signal.signal(signal.SIGINT, lambda *_: None)

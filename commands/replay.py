@@ -22,6 +22,7 @@ def run(
     output: Path | None,
     orders_max_fraction: Decimal | None,
     price_max_bps: Decimal | None,
+    bundle: str | None,
     as_json: bool,
 ) -> int:
     """Replay and print; return 0 within the budget, 1 over it."""
@@ -39,6 +40,7 @@ def run(
         output=output,
         orders_max_fraction=orders_max_fraction,
         price_max_bps=price_max_bps,
+        bundle=bundle,
         say=say,
     )
     if as_json:

@@ -87,6 +87,7 @@ class Parts:
     inputs: InputsWriter | None = None
     armed: Armed | None = None
     approvals: Approvals | None = None
+    bundle_sha256: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -424,4 +425,5 @@ def write_run_start(assembly: Assembly, parts: Parts, *, kind: str, version: str
         hours_sha256=assembly.hours_sha256,
         volumes_sha256=volumes_sha256(venue.volumes for venue in config.venues.values() if venue.volumes is not None),
         inputs_sha256=None if parts.inputs is None else parts.inputs.sha256,
+        bundle_sha256=parts.bundle_sha256,
     )

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Final
 from engine.alarms import Alarms
 from engine.approvals import Approvals
 from engine.assemble import Assembly, Parts, write_run_start
+from engine.bundle_carried import carried_bundle
 from engine.clock_watch import ClockWatch
 from engine.farewell import farewell
 from engine.inputs import Inputs
@@ -77,6 +78,7 @@ class NodeRun(ABC):
         as_json: bool,
         say: Callable[[str], None] = print_line,
         on_assembled: Callable[[Any, Assembly], None] = lambda kernel, assembly: None,
+        bundle: str | None = None,
     ) -> None:
         self.config = config
         self.inputs = inputs
@@ -88,6 +90,7 @@ class NodeRun(ABC):
         self.narrator: Narrator
         self.say = say
         self._json = as_json
+        self._bundle = bundle
         self._on_assembled = on_assembled
         self._accepted = False
         self._only_refused = False
@@ -117,6 +120,7 @@ class NodeRun(ABC):
 
     async def run(self) -> int:
         """Start, trade until the end, stop. Return 0; 1 after a halt of its own; 3 when every manifest was refused."""
+        self.bundle_sha256 = carried_bundle(self.config, self.inputs, layout=self.layout, named=self._bundle)
         self._loop = asyncio.get_running_loop()
         self.faults = RunFaults(
             permission=self.permission,
@@ -233,6 +237,7 @@ class NodeRun(ABC):
             inputs=self._kept,
             armed=self.armed(),
             approvals=self.approvals(),
+            bundle_sha256=self.bundle_sha256,
         )
         made = self.make_node(self._parts, loop=self._loop, source=source)
         assembly = self.assembly = made.assembly

@@ -155,6 +155,11 @@ class Layout:
         return self.directory / "inputs"
 
     @property
+    def bundles(self) -> Path:
+        """Directory of bundles, each a directory called by its hash (`lakehouse.bundles`)."""
+        return self.directory / "bundles"
+
+    @property
     def reports(self) -> Path:
         """Directory of results about runs: `replay-<run id>.json` (`analysis.replay_result`)."""
         return self.directory / "reports"

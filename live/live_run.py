@@ -62,8 +62,8 @@ class NotArmed(SluiceError):
         self.gaps = gaps
 
 
-def run_live(config_path: Path, *, as_json: bool, for_s: int | None = None, keys: Path = KEYS) -> int:
-    """Run live until Ctrl-C, SIGTERM or a halt that ends it; `for_s`: end after so many seconds.
+def run_live(config_path: Path, *, as_json: bool, for_s: int | None = None, keys: Path = KEYS, bundle: str | None = None) -> int:
+    """Run live until Ctrl-C, SIGTERM or a halt that ends it; `for_s`: end after so many seconds; `bundle`: what it is held to.
 
     Return 0; 1 when the run had to halt itself; 3 when every manifest it read was refused. Raises `NotArmed`, `ConfigError`,
     `VenueUnavailable`, `LockHeld`, `RecordCorrupt`.
@@ -92,6 +92,7 @@ def run_live(config_path: Path, *, as_json: bool, for_s: int | None = None, keys
             keys=keys.expanduser(),
             environ=os.environ,
             ledger_problem=problem,
+            bundle=bundle,
         )
         return asyncio.run(run.run())
 

@@ -18,6 +18,7 @@ from analysis.cost_stress import ESTIMATE, StressRun, break_even_multiple
 from analysis.result_tables import tables
 from analysis.result_text import caveat_lines, month_lines, stress_lines, summary_lines, winner_lines
 from analysis.run_summary import RunSummary, document
+from engine.bundle_carried import carried_bundle
 from engine.inputs import Inputs, read_inputs
 from engine.run_config import RunConfig, load_config
 from lakehouse.layout import Layout, replace_file, storage_error
@@ -39,6 +40,7 @@ class Wanted(Record, frozen=True, kw_only=True):
 
     `tearsheet` None: `tearsheet.html` beside the record, unless `no_tearsheet`. `csv` None: no tables.
     `capacity`: multiples of the starting capital, as text; None: no curve. `impact`: its coefficient, a number or a file.
+    `bundle`: the one the run is held to.
     """
 
     as_json: bool
@@ -49,6 +51,7 @@ class Wanted(Record, frozen=True, kw_only=True):
     csv: Path | None = None
     capacity: str | None = None
     impact: str | None = None
+    bundle: str | None = None
 
 
 class Result(Record, frozen=True, kw_only=True):
@@ -56,6 +59,7 @@ class Result(Record, frozen=True, kw_only=True):
 
     config: RunConfig
     directory: Path
+    bundle_sha256: str
     summary: RunSummary
     halted: list[str]
     stress: tuple[StressRun, ...]
@@ -76,6 +80,7 @@ def run_backtest(config_path: Path, wanted: Wanted) -> int:
     if impact is not None and capitals is None:
         raise ConfigError("USAGE", expected="--impact beside --capacity", found="--impact alone", action="Name both.")
     inputs = read_inputs(config)
+    bundle_sha256 = carried_bundle(config, inputs, layout=Layout(config.lakehouse.directory), named=wanted.bundle)
     quotes = read_feed(config, inputs)
     run_id = time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + f"-{os.getpid()}"
     layout = Layout(directory=wanted.output if wanted.output is not None else BACKTESTS / run_id)
@@ -98,6 +103,7 @@ def run_backtest(config_path: Path, wanted: Wanted) -> int:
             say=progress.say,
             quotes=quotes,
             look=lambda engine: None if tearsheet is None else figures.append(_figures(engine)),
+            bundle_sha256=bundle_sha256,
         )
         rows = () if multiples is None else _stressed(config, inputs, quotes, run_id, multiples, base, progress=progress)
         curve = None
@@ -107,6 +113,7 @@ def run_backtest(config_path: Path, wanted: Wanted) -> int:
         result = Result(
             config=config,
             directory=layout.directory,
+            bundle_sha256=bundle_sha256,
             summary=base[0],
             halted=base[1],
             stress=rows,
@@ -158,6 +165,7 @@ def result_document(result: Result) -> dict[str, Any]:
         **document(result.summary),
         "environment": result.config.environment,
         "directory": str(result.directory),
+        "bundle_sha256": result.bundle_sha256,
         "halted": result.halted,
         "synthetic": list(result.synthetic),
         "caveats": None if caveats is None else list(caveats),

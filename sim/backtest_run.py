@@ -15,6 +15,7 @@ from nautilus_trader.model.identifiers import InstrumentId
 
 from analysis.run_summary import RunSummary, summarise
 from engine.assemble import Parts, write_run_start
+from engine.bundle_parts import bundle_of
 from engine.config_catalog import bar_spec_of
 from engine.inputs import Inputs
 from engine.lakehouse_client import portfolio_of
@@ -61,10 +62,12 @@ def backtest(
     say: Callable[[str, int, int], None],
     quotes: Sequence[FeedQuote] | None = None,
     look: Callable[[Any], None] = lambda engine: None,
+    bundle_sha256: str | None = None,
 ) -> tuple[RunSummary, list[str]]:
     """Run it; return the summary made from the log and the prices, and why the engine halted itself, if it did.
 
-    `quotes` None: those of the config. `look(engine)` is called at the end of the run, before Nautilus' engine is gone.
+    `quotes` None: those of the config. `bundle_sha256` None: that of the config's own bundle.
+    `look(engine)` is called at the end of the run, before Nautilus' engine is gone.
     """
     if quotes is None:
         quotes = read_feed(config, inputs)
@@ -83,6 +86,7 @@ def backtest(
         fold=journal.fold,
         bar_spec=bar_spec_of(config.data),
         on_halt=failures.append,
+        bundle_sha256=bundle_sha256 or bundle_of(config, inputs).sha256,
     )
     test = Backtest(parts)
     try:

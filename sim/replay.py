@@ -15,6 +15,7 @@ from typing import Any, Final
 from nautilus_trader.model.identifiers import InstrumentId
 
 from engine.assemble import Parts, write_run_start
+from engine.bundle_carried import carried_bundle
 from engine.inputs import Inputs, read_inputs
 from engine.lakehouse_client import portfolio_of
 from engine.restore import withdraw_dead
@@ -69,13 +70,16 @@ def replay(
     layout: Layout,
     config: RunConfig | None = None,
     say: Callable[[int, int], None] = lambda done, total: None,
+    bundle: str | None = None,
 ) -> Replayed:
     """Play the run into a new record at `layout` and return its lines. `config` None: the run's own.
+    `bundle`: the one it is held to, but for the data: its prices are the run's.
 
     `say(done, total)` is called after each batch of quotes. Raises `InputError`, `ConfigError`, `StorageError`.
     """
     config = config or run.config
     inputs = read_inputs(config)
+    bundle_sha256 = carried_bundle(config, inputs, layout=run.layout, named=bundle, but=frozenset({"data"}))
     journal = open_journal(layout, now_ns=run.start.ts_ns, run_id=run.start.run_id, durable=False)
     failures: list[str] = []
     permission = RecordedHalts(persons_halts(run))
@@ -92,6 +96,7 @@ def replay(
         fold=run.fold,
         bar_spec=None,
         on_halt=failures.append,
+        bundle_sha256=bundle_sha256,
     )
     test = Backtest(parts)
     permission.clock_ns = test.engine.kernel.clock.timestamp_ns

@@ -38,12 +38,14 @@ def run_replay(
     output: Path | None = None,
     orders_max_fraction: Decimal | None = None,
     price_max_bps: Decimal | None = None,
+    bundle: str | None = None,
     say: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[ReplayResult, Path]:
     """Replay a run and write the result; return it and its file. `run_id` None: the last one.
 
     `config_path`: another config instead of the run's own, to see what it would have changed. `output`: where the replay's own
     record stays, a new directory; None: it is thrown away. The budget is the config's `[replay]` where no argument says other.
+    `bundle`: what the replay is held to.
 
     Raises what `read_run` and `replay` raise, `NotAsked` RUN_IN_PROGRESS, and `ConfigError` OUTPUT_EXISTS.
     """
@@ -65,7 +67,9 @@ def run_replay(
     if output is not None and output.exists():
         raise ConfigError("OUTPUT_EXISTS", expected="a new directory", found=str(output), action="Name another one.")
     with tempfile.TemporaryDirectory(prefix="sluice-replay-") as scratch:
-        result = compared(run, config=config, record=Layout(output or Path(scratch) / "record"), budget=budget, say=say)
+        result = compared(
+            run, config=config, record=Layout(output or Path(scratch) / "record"), budget=budget, say=say, bundle=bundle
+        )
     path = layout.reports / f"replay-{safe_name(run.start.run_id)}.json"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,12 +94,13 @@ def compared(
     record: Layout,
     budget: Budget,
     say: Callable[[int, int], None] = lambda done, total: None,
+    bundle: str | None = None,
 ) -> ReplayResult:
     """Play `run` with `config` into `record` and return the judged comparison."""
     market = RecordedMarket(run.layout, run.market)
     if not run.finished:
         run = cut_off(run, until_ns=market.until_ns)
-    replayed = replay(run, layout=record, config=config, say=say)
+    replayed = replay(run, layout=record, config=config, say=say, bundle=bundle)
     carried = [trace.intent for trace in run.fold.open_orders.values() if trace.received is not None]
     one, other = course_of(run.lines, carried=carried), course_of(replayed.lines, carried=carried)
     remarks = [*_remarks(run, config, market), *(f"the replay halted itself: {reason}" for reason in replayed.halts)]

@@ -24,10 +24,12 @@ from sim.replay_source import ReplaySource, manifests_left
 from sim.shadow_node import simulated_execution
 
 
-def run_shadow(config_path: Path, *, as_json: bool, data: str | None = None, for_s: int | None = None) -> int:
+def run_shadow(
+    config_path: Path, *, as_json: bool, data: str | None = None, for_s: int | None = None, bundle: str | None = None
+) -> int:
     """Run the shadow until its feed ends, Ctrl-C or SIGTERM; live prices also end after `for_s` seconds.
 
-    `data` such as "ccxt:binance" replaces the config's `[data]`.
+    `data` such as "ccxt:binance" replaces the config's `[data]`; `bundle`: the one the run is held to.
 
     Return 0; 1 when the run had to halt itself; 3 when every manifest it read was refused.
     """
@@ -52,7 +54,7 @@ def run_shadow(config_path: Path, *, as_json: bool, data: str | None = None, for
     run_id = time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + f"-{os.getpid()}"
     layout = Layout(directory=config.lakehouse.directory)
     with DataDirectoryLock(layout, run_id=run_id):
-        run = ShadowRun(config=config, inputs=inputs, layout=layout, run_id=run_id, as_json=as_json, for_s=for_s)
+        run = ShadowRun(config=config, inputs=inputs, layout=layout, run_id=run_id, as_json=as_json, for_s=for_s, bundle=bundle)
         return asyncio.run(run.run())
 
 

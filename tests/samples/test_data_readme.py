@@ -12,7 +12,7 @@ import pytest
 
 from engine.config_live import LiveSection, LiveVenueSection
 from engine.config_override import OverrideSection
-from lakehouse import flatten_request, hours_snapshot, ledger_format, records, snapshots, state, volumes_snapshot
+from lakehouse import bundles, flatten_request, hours_snapshot, ledger_format, records, snapshots, state, volumes_snapshot
 from lakehouse.import_manifest import ImportManifest
 from lakehouse.layout import Layout
 from orders.assumptions import Assumptions
@@ -67,6 +67,7 @@ def test_a_field_taken_out_of_the_page_would_be_missed() -> None:
         ("Import manifest (JSON)", set(ImportManifest.__struct_fields__)),
         ("Market hours (JSON)", set(hours_snapshot.HOURS_FIELDS | hours_snapshot.SESSION_FIELDS)),
         ("Volumes (JSON)", set((volumes_snapshot.VOLUMES_FIELDS - {"volumes"}) | volumes_snapshot.VOLUME_FIELDS)),
+        ("Bundles", set(bundles.BUNDLE_FIELDS)),
         ("Flatten request", set(flatten_request.REQUEST_FIELDS)),
         ("Override", set(OverrideSection.model_fields)),
         ("Override token", set(TOKEN_FIELDS)),
@@ -79,6 +80,7 @@ def test_a_field_taken_out_of_the_page_would_be_missed() -> None:
         "import manifest",
         "market hours",
         "volumes",
+        "bundles",
         "flatten request",
         "override",
         "override token",
