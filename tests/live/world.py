@@ -43,10 +43,14 @@ CASH = Decimal(100_000)  # at the venue to begin with, USDT or USD
 PASSIVE = '[schedules.slow]\nkind = "passive_then_cross"\ntimeout_s = 600\n'
 
 
+def stamp(*, seconds_ago: int) -> str:
+    """A moment ago, as a manifest has it."""
+    return (datetime.now(UTC) - timedelta(seconds=seconds_ago)).strftime("%Y-%m-%dT%H:%M:%S")
+
+
 def fresh(weights: Mapping[str, str], *, seconds_ago: int = 60) -> str:
     """A manifest generated a moment ago."""
-    stamp = (datetime.now(UTC) - timedelta(seconds=seconds_ago)).strftime("%Y-%m-%dT%H:%M:%S")
-    return manifest_text(weights, generated=stamp)
+    return manifest_text(weights, generated=stamp(seconds_ago=seconds_ago))
 
 
 @dataclass
