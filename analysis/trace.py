@@ -1,4 +1,4 @@
-"""The chain from a source run to its fills, and back: run, manifest, approval, cycle, plan, line, order, fill, and its links.
+"""The chain from a source run to its fills, and back: run, manifest, approval, cycle, override, plan, line, order, fill; its links.
 
 It is built from the places a `LogIndex` has, line by line of the log, and judges only the links it shows: that the record as a
 whole is what was written is for `sluice verify`.
@@ -21,11 +21,11 @@ from analysis.trace_links import (
     run_ledger_link,
 )
 from analysis.trace_orders import Orders, Origin
-from analysis.trace_plans import plan_step
+from analysis.trace_plans import override_step, plan_step
 from analysis.trace_search import Start, planned_ids
 from analysis.trace_step import Step
 from lakehouse.log_index import LogIndex
-from lakehouse.records import AnyLine, CycleClosed, CycleOpened, FlattenLine, ManifestLine, PlanLineRecord
+from lakehouse.records import AnyLine, CycleClosed, CycleOpened, FlattenLine, ManifestLine, OverrideUsed, PlanLineRecord
 from orders.errors import RecordCorrupt
 from orders.values import Record
 
@@ -204,6 +204,8 @@ class _Build:
         loose = self._orders.of_cycle(number, sha256, origin=origin)
         if self._family is not None and not below and not loose:
             return None
+        used = [line for line in lines if isinstance(line, OverrideUsed) and line.manifest_sha256 == sha256]
+        overrides = [override_step(line, plans) for line in used]
         facts: dict[str, Any] = {"cycle": number, "cause": None if opened is None else opened.cause}
         words = "no line of the log opens it for this manifest" if opened is None else opened.cause
         if opened is not None and opened.request_id:
@@ -218,7 +220,7 @@ class _Build:
             words=words,
             facts=facts,
             links=(),
-            below=(*below, *loose),
+            below=(*overrides, *below, *loose),
         )
 
     def _plan(self, record: PlanLineRecord, beside: list[AnyLine], origin: Origin) -> Step | None:

@@ -10,10 +10,10 @@ from msgspec.structs import replace
 
 from analysis.order_account import PlanAnswers, no_intent
 from analysis.order_search import TRADING, FoundOrder, order_of_line, plan_lines
-from analysis.trace_links import plan_links
+from analysis.trace_links import differs, holds, plan_links
 from analysis.trace_orders import Orders, Origin
 from analysis.trace_step import Step, said_facts, said_words
-from lakehouse.records import AnyLine, PlanLineRecord, Skip
+from lakehouse.records import AnyLine, OverrideUsed, PlanLineRecord, Skip
 from orders.plan import Outcome
 
 
@@ -53,6 +53,37 @@ def plan_step(
         facts={"decision": record.decision, "code": record.code, "message": record.message, "not_traded": dict(left)},
         links=plan_links(record),
         below=tuple(steps),
+    )
+
+
+def override_step(used: OverrideUsed, plans: Sequence[PlanLineRecord]) -> Step:
+    """Return an override that was used in a cycle, held against the plan it let pass; `plans`: of the cycle.
+
+    Its signed file is gone once it is used: its sha256, and who signed, are what the line says.
+    """
+    passed = next((plan for plan in plans if plan.plan_sha256 == used.plan_sha256), None)
+    names = ", ".join(str(number) for number in used.lines)
+    if passed is None:
+        link = differs("plan", used.plan_sha256, "no plan of this cycle has this sha256")
+    elif passed.seq >= used.seq:
+        link = differs("plan", used.plan_sha256, f"its line is {passed.seq}, after that of the override")
+    else:
+        link = holds("plan", used.plan_sha256, f"of log line {passed.seq}, lines {names}")
+    return Step(
+        kind="override",
+        id=used.token_id,
+        log_lines=(used.seq,),
+        words=f"by {', '.join(used.signers)} for {used.requester}: {', '.join(used.controls)}, {used.reason}",
+        facts={
+            "signers": list(used.signers),
+            "requester": used.requester,
+            "reason": used.reason,
+            "controls": list(used.controls),
+            "notional_max": used.notional_max,
+            "envelope_sha256": used.envelope_sha256,
+        },
+        links=(link,),
+        below=(),
     )
 
 

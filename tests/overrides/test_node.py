@@ -14,7 +14,7 @@ from sentinel.override_token import PAYLOAD_TYPE
 from tests.cut_records import cut_record
 from tests.engine.test_regime_watch import line as audit_line
 from tests.gate.world import BTC, ETH, Ran, World, manifest_text, run_shadow
-from tests.overrides.made import NOBODY, NOTIONAL, WEIGHTS, codes, crisis_world, key_of, plans, request, sign, until
+from tests.overrides.made import NOBODY, NOTIONAL, WEIGHTS, codes, crisis_world, key_of, plans, request, sign, sluice, until
 
 
 def refused_first(world: World) -> Callable[[], bool]:
@@ -56,6 +56,10 @@ def test_a_refused_plan_is_traded_once_when_a_person_signs_and_not_again_after_a
     assert (used["signers"], used["requester"], used["notional_max"]) == (["ann"], "zoe", NOTIONAL)
     assert f"override {used['token_id']} by ann used: hedge of a client" in "\n".join(ran.said)
     assert verify(world.lakehouse).ok
+    code, chain = sluice("trace", ran.of("fill")[0]["client_order_id"], "--lakehouse", world.lakehouse)
+    assert code == 0, chain
+    assert "by ann for zoe: REGIME_PARITY, hedge of a client" in chain
+    assert f"of log line {passed['seq']}, lines " in chain
 
     world.write_quotes(6_100)
     world.layout.override.write_bytes(kept[0])
