@@ -1,4 +1,4 @@
-"""The chain from a source run to its fills, and back: run, manifest, approval, cycle, override, plan, line, order, fill; its links.
+"""The chain from a source run to its fills, and back: manifest, approval, cycle, override, plan, line, order, fill and links.
 
 It is built from the places a `LogIndex` has, line by line of the log, and judges only the links it shows: that the record as a
 whole is what was written is for `sluice verify`.

@@ -12,8 +12,8 @@ from orders.values import Record
 
 
 class Step(Record, frozen=True, kw_only=True):
-    """`kind`: run, manifest, approval, cycle, override, plan, line, order or fill; `id`: what it is called there. `log_lines`: the
-    lines of the log that are it. `words`, `events`: for a person, one line each; `facts`: more of it, for
+    """`kind`: run, manifest, approval, cycle, override, plan, line, order or fill; `id`: what it is called there. `log_lines`:
+    the lines of the log that are it. `words`, `events`: for a person, one line each; `facts`: more of it, for
     `orders.canonical.plain`.
     """
 
