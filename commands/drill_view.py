@@ -43,9 +43,7 @@ def print_drill(line: DrillLine, *, words: str, log: Path, number: int) -> None:
         print(f"failed     {problem}")
     if line.outcome == "passed":
         print("passed     every order was cancelled and confirmed, and none left after the block")
-    print(
-        f"recorded   line {number} of {log}, DRILL in its ledger; the trip is the start of `sluice halt`, its own start included"
-    )
+    print(f"recorded   line {number} of {log}, and DRILL in its ledger")
 
 
 def _count(number: int | None) -> str:

@@ -19,6 +19,7 @@ from venues.ccxt.adapter import BinanceAdapter
 from venues.ccxt.egress import VenueClient
 from venues.ccxt.endpoint import parse_endpoint
 from venues.ccxt.execution_client import CcxtExecutionClient
+from venues.ccxt.timing import CcxtTiming
 from venues.ccxt.trading_profiles import BINANCE
 from venues.desk_adapter import DeskAdapter
 from venues.secrets import Redactor, VenueSecret
@@ -67,6 +68,8 @@ class CcxtHarness(OutsideHarness):
     line_lost = "STREAM_LOST"
     fault_alarms = frozenset({"STREAM_LOST", "STREAM_STALE"})
     event_step_ns = 1_000_000  # the venue tells time in milliseconds
+
+    timing: ClassVar[CcxtTiming] = QUICK
 
     _process: ClassVar[RehearsalVenue | None] = None  # one for all cases; each begins anew
 
@@ -119,7 +122,7 @@ class CcxtHarness(OutsideHarness):
                 alarm=self._alarm,
                 redact=Redactor([secret]),
                 jitter=lambda: 0.5,
-                timing=QUICK,
+                timing=self.timing,
                 known_fills=self.parts.fold.fill_keys,
             )
 
@@ -132,7 +135,7 @@ class CcxtHarness(OutsideHarness):
             endpoint=parse_endpoint(self.venue.endpoint),
             hosts=BINANCE.hosts,
             secret=secret,
-            timeout_ms=QUICK.order_timeout_ms,
+            timeout_ms=self.timing.order_timeout_ms,
         )
         client.exchange.enableRateLimit = False  # else the second request of every case waits a second for this first one
         await client.exchange.load_markets()

@@ -26,6 +26,7 @@ from venues.ccxt.wire import Call, Kept, tame
 PAGES_MAX: Final = 200  # of one reading of trades; 200,000 trades of one symbol since the last look are no back-fill
 TEXT_MAX: Final = 300  # characters of a venue's words that are kept
 DAY_MS: Final = 86_400_000
+NO_LINE: Final = "NO_LINE"
 POSTS_MAX: Final = 50  # new orders on the wire at once: half of the session's lines, the other half is for cancels and look-ups
 
 
@@ -91,14 +92,20 @@ class PrivateApi:
         """Send one request, once, around the queue. Raises nothing but cancellation, which the caller must take for UNKNOWN.
 
         `hold()` is waited for when the request is made and signed, and may raise `Kept`; `refusal()` is asked right before the
-        bytes, after every wait: what it says holds the request back.
+        bytes, after every wait: what it says holds the request back. So does NO_LINE, where none of `POSTS_MAX` lines was free
+        within a request's own timeout.
         """
         try:
-            async with self._lines:
-                with Call(urgent=True, hold=hold, refusal=refusal):
-                    answer = await self.exchange.create_order(
-                        terms.symbol, terms.kind, terms.side, terms.quantity, terms.price, dict(terms.params)
-                    )
+            async with asyncio.timeout(self.exchange.timeout / 1_000):
+                await self._lines.acquire()
+        except TimeoutError:  # the venue answers too slowly: an order that left only now would meet another market
+            message = "the venue answers so slowly that no line to it was free in time"
+            return Posted(outcome=Outcome.NOT_SENT, message=message, never_left=True, kept=NO_LINE)
+        try:
+            with Call(urgent=True, hold=hold, refusal=refusal):
+                answer = await self.exchange.create_order(
+                    terms.symbol, terms.kind, terms.side, terms.quantity, terms.price, dict(terms.params)
+                )
         except Kept as error:
             return Posted(outcome=Outcome.NOT_SENT, message=error.message, never_left=True, kept=error.code)
         except Exception as error:
@@ -109,6 +116,8 @@ class PrivateApi:
                 inexact_clock=isinstance(error, errors.InvalidNonce),
                 never_left=never_left(error),
             )
+        finally:
+            self._lines.release()
         outcome = outcome_of(answer)
         order = parse_order(answer, self.profile)
         if outcome is Outcome.UNKNOWN or isinstance(order, Malformed):
