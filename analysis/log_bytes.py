@@ -1,13 +1,14 @@
 """The bytes of a log: where its whole lines end, byte ranges of it for DuckDB, and which line is broken.
 
-A run may append while the log is read: what is read ends where the last whole line ended when it was opened.
+A run may append while the log is read: what is read ends where the last whole line ended when it was opened. A log that is
+in segments is read as one; places and line numbers are of the whole.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
@@ -19,6 +20,7 @@ from fsspec import AbstractFileSystem
 from analysis.log_columns import NAMES, check_numbers
 from lakehouse.rebuild import decode_line
 from lakehouse.records import LOG_VERSION
+from lakehouse.segments import Segments, has_file
 from lakehouse.strict_json import open_regular
 from orders.errors import InputError, RecordCorrupt
 
@@ -36,41 +38,45 @@ _HEAD: Final = re.compile(rb'\{"type":"([a-z_]+)","v":%d,"seq":(\d+),' % LOG_VER
 class LogExtent:
     """A log as it was when it was opened: `whole` bytes of whole lines, then `torn` bytes without a newline.
 
-    `lines`: the number its last whole line gives itself; 0 where it gives none.
+    `lines`: the number its last whole line gives itself; 0 where it gives none. `bytes`: of all its segments, open.
     """
 
     path: Path
     whole: int
     torn: int
     lines: int
+    bytes: Segments
 
 
 def extent_of(path: Path) -> LogExtent:
-    """Return where the whole lines of the log at `path` end.
+    """Return where the whole lines of the log at `path` end; close its `bytes` when done.
 
-    Raises `NotYet` VANISHED, `InputError` (NOT_A_FILE, UNREADABLE; LOG_LINE_TOO_LONG when no line ends in the last 16 MiB).
+    Raises `NotYet` VANISHED, `InputError` (NOT_A_FILE, UNREADABLE; LOG_LINE_TOO_LONG when no line ends in the last 16 MiB),
+    `BadLine` SEGMENT_MISSING, `StorageError`.
     """
-    fd = open_regular(path)
+    if path.exists() or not has_file(path):
+        os.close(open_regular(path))  # refuses what is no file
+    log = Segments(path)
     try:
-        size = os.fstat(fd).st_size
-        whole = _line_start(fd, size, path=path)
-        head = _HEAD.match(os.pread(fd, HEAD_BYTES, _line_start(fd, whole - 1, path=path))) if whole else None
-        return LogExtent(path=path, whole=whole, torn=size - whole, lines=0 if head is None else int(head[2]))
-    finally:
-        os.close(fd)
+        whole = _line_start(log, log.size)
+        head = _HEAD.match(log.pread(HEAD_BYTES, _line_start(log, whole - 1))) if whole else None
+        return LogExtent(path=path, whole=whole, torn=log.size - whole, lines=0 if head is None else int(head[2]), bytes=log)
+    except BaseException:
+        log.close()
+        raise
 
 
-def _line_start(fd: int, before: int, *, path: Path) -> int:
+def _line_start(log: Segments, before: int) -> int:
     """Return where the line begins that byte `before` is part of: after the last newline before it, or 0."""
     end = before
     while end > 0:
         start = max(0, end - TAIL_CHUNK)
-        newline = os.pread(fd, end - start, start).rfind(b"\n")
+        newline = log.pread(end - start, start).rfind(b"\n")
         if newline >= 0:
             return start + newline + 1
         end = start
         if before - end > LINE_BYTES_MAX:
-            raise too_long(path, "its last lines")
+            raise too_long(log.file, "its last lines")
     return 0
 
 
@@ -84,29 +90,28 @@ def too_long(path: Path, line: str) -> InputError:
     )
 
 
-def whole_lines(path: Path, *, start: int, end: int) -> Iterator[bytes]:
+def whole_lines(extent: LogExtent, *, start: int, end: int) -> Iterator[bytes]:
     """Yield the lines of bytes `start` to `end` without their newlines. Raises `InputError` LOG_LINE_TOO_LONG."""
-    with path.open("rb") as file:
-        file.seek(start)
-        left = end - start
-        while left > 0:
-            raw = file.readline(min(left, LINE_BYTES_MAX + 1))
-            if not raw:
-                return
-            left -= len(raw)
-            if not raw.endswith(b"\n"):
-                raise too_long(path, f"the line that begins with {raw[:60]!r}")
-            yield raw[:-1]
+    at = start
+    while at < end:
+        data = extent.bytes.pread(min(LINE_BYTES_MAX + 1, end - at), at)
+        if not data:
+            return
+        whole = data.rfind(b"\n") + 1
+        if whole == 0:
+            raise too_long(extent.path, f"the line that begins with {data[:60]!r}")
+        yield from data[: whole - 1].split(b"\n")
+        at += whole
 
 
-def find_fault(path: Path, *, start: int, end: int, first_line: int) -> InputError | RecordCorrupt | None:
+def find_fault(extent: LogExtent, *, start: int, end: int, first_line: int) -> InputError | RecordCorrupt | None:
     """Return what is wrong with the first line of bytes `start` to `end` that is no line of this version, with its number.
 
     `first_line`: number of the line at `start`. Slow (one line at a time): asked once a fast read has failed.
     """
     try:
-        for number, raw in enumerate(whole_lines(path, start=start, end=end), start=first_line):
-            _judged(raw, number=number, path=path)
+        for number, raw in enumerate(whole_lines(extent, start=start, end=end), start=first_line):
+            _judged(raw, number=number, path=extent.path)
     except (InputError, RecordCorrupt) as fault:
         return fault
     return None
@@ -115,15 +120,14 @@ def find_fault(path: Path, *, start: int, end: int, first_line: int) -> InputErr
 def check_lines(extent: LogExtent) -> None:
     """Read the whole log and raise what `find_fault` returns where its lines are not numbered from 1 without gaps."""
     at, number = 0, 1
-    with extent.path.open("rb") as file:
-        while at < extent.whole:
-            data = os.pread(file.fileno(), min(LINE_BYTES_MAX + 1, extent.whole - at), at)
-            end = data.rfind(b"\n") + 1
-            if end == 0:
-                raise too_long(extent.path, f"line {number}")
-            data = data[:end]
-            lines_by_tag(data, path=extent.path, first_line=number)
-            at, number = at + end, number + data.count(b"\n")
+    while at < extent.whole:
+        data = extent.bytes.pread(min(LINE_BYTES_MAX + 1, extent.whole - at), at)
+        end = data.rfind(b"\n") + 1
+        if end == 0:
+            raise too_long(extent.path, f"line {number}")
+        data = data[:end]
+        lines_by_tag(data, path=extent.path, first_line=number)
+        at, number = at + end, number + data.count(b"\n")
 
 
 def _judged(raw: bytes, *, number: int, path: Path) -> str:
@@ -168,7 +172,10 @@ def lines_by_tag(data: bytes, *, path: Path, first_line: int) -> dict[str, bytes
 
 
 class LogSlices(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
-    """Byte ranges of local files, and bytes held in memory, under names DuckDB can open; see `slice_name` and `hold`."""
+    """Byte ranges of local files and logs, and bytes held in memory, under names DuckDB can open.
+
+    See `slice_name`, `log_slice` and `hold`.
+    """
 
     protocol = PROTOCOL
     cachable = False
@@ -176,6 +183,13 @@ class LogSlices(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no type
     def __init__(self) -> None:
         super().__init__()
         self._held: dict[str, bytes] = {}
+        self._logs: dict[str, tuple[Segments, int]] = {}
+
+    def log_slice(self, log: Segments, *, end: int) -> str:
+        """Return the name under which DuckDB reads the first `end` bytes of a log, as long as that is open."""
+        name = f"{PROTOCOL}://log-{len(self._logs)}"
+        self._logs[name] = (log, end)
+        return name
 
     def hold(self, name: str, data: bytes) -> str:
         """Keep `data` readable under the returned name until `drop`."""
@@ -190,12 +204,24 @@ class LogSlices(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no type
     def open(self, path: str, mode: str = "rb", **_: Any) -> LogSlice | BytesIO:
         if path in self._held:
             return BytesIO(self._held[path])
+        if path in self._logs:
+            log, size = self._logs[path]
+            return LogSlice(log.pread, ahead=log.ahead, start=0, end=size)
         file, start, end = _parsed(path)
-        return LogSlice(file, start=start, end=end)
+        fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+        return LogSlice(
+            lambda length, at: os.pread(fd, length, at),
+            ahead=lambda length, at: os.posix_fadvise(fd, at, length, os.POSIX_FADV_WILLNEED),
+            start=start,
+            end=end,
+            close=lambda: os.close(fd),
+        )
 
     def info(self, path: str, **_: Any) -> dict[str, Any]:
         if path in self._held:
             return {"name": path, "size": len(self._held[path]), "type": "file"}
+        if path in self._logs:
+            return {"name": path, "size": self._logs[path][1], "type": "file"}
         _file, start, end = _parsed(path)
         return {"name": path, "size": end - start, "type": "file"}
 
@@ -225,18 +251,29 @@ def _parsed(name: str) -> tuple[str, int, int]:
 class LogSlice:
     """A file object over a byte range: what DuckDB calls and nothing more."""
 
-    def __init__(self, path: str, *, start: int, end: int) -> None:
-        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    def __init__(
+        self,
+        pread: Callable[[int, int], bytes],
+        *,
+        ahead: Callable[[int, int], None],
+        start: int,
+        end: int,
+        close: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`pread(size, at)` reads, `ahead(size, at)` says what will be read; `close` lets go."""
+        self._pread = pread
+        self._ahead = ahead
         self._start = start
         self._size = end - start
         self._at = 0
+        self._close = close
         self.closed = False
 
     def read(self, size: int = -1) -> bytes:
         left = self._size - self._at
         if left > 0:  # readers take turns at a file object: let the disk work meanwhile
-            os.posix_fadvise(self._fd, self._start + self._at, min(READ_AHEAD, left), os.POSIX_FADV_WILLNEED)
-        data = os.pread(self._fd, left if size < 0 else min(size, left), self._start + self._at)
+            self._ahead(min(READ_AHEAD, left), self._start + self._at)
+        data = self._pread(left if size < 0 else min(size, left), self._start + self._at)
         self._at += len(data)
         return data
 
@@ -256,5 +293,5 @@ class LogSlice:
 
     def close(self) -> None:
         if not self.closed:
-            os.close(self._fd)
             self.closed = True
+            self._close()

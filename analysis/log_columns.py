@@ -82,7 +82,7 @@ NAMES: Final[Mapping[str, str]] = {
     "transfer": "transfers",
     "alarm": "alarms", "halt": "halts", "drill": "drills", "flatten": "flattens", "override": "overrides",
     "reconcile": "reconciles", "recovery": "recoveries",
-    "equity": "equities", "switch": "switches",
+    "equity": "equities", "switch": "switches", "segment": "segments",
 }  # fmt: skip
 
 

@@ -86,26 +86,27 @@ def open_copy(path: Path, *, connection: duckdb.DuckDBPyConnection, slices: LogS
         directory.mkdir(exist_ok=True)
         if directory.is_symlink() or not directory.is_dir():
             raise CopyUnusable(f"{directory} is no directory")
-        with _locked(directory / "writing.lock"), path.open("rb") as log:
+        with _locked(directory / "writing.lock"):
             extent = extent_of(path)
-            parts = _extended(directory, extent, log.fileno(), connection=connection, slices=slices)
-            reading = _lock(directory / "reading.lock", fcntl.LOCK_SH)
+            try:
+                parts = _extended(directory, extent, connection=connection, slices=slices)
+                reading = _lock(directory / "reading.lock", fcntl.LOCK_SH)
+            finally:
+                extent.bytes.close()
         return LogCopy(directory, extent=extent, parts=parts, reading=reading)
     except OSError as error:
         raise CopyUnusable(f"{directory}: {error.strerror or error}") from error
 
 
-def _extended(
-    directory: Path, extent: LogExtent, log: int, *, connection: duckdb.DuckDBPyConnection, slices: LogSlices
-) -> list[Part]:
+def _extended(directory: Path, extent: LogExtent, *, connection: duckdb.DuckDBPyConnection, slices: LogSlices) -> list[Part]:
     old = read_index(directory)
-    seen = seen_as(log)
-    kept = kept_parts(directory, extent, log, old=old, seen=seen)
+    seen = seen_as(extent)
+    kept = kept_parts(directory, extent, old=old, seen=seen)
     parts = list(without_small(kept)) if kept and kept[-1].end < extent.whole else list(kept)
     at = parts[-1].end if parts else 0
     first_line = parts[-1].first_line + parts[-1].lines if parts else 1
     while at < extent.whole:
-        part = _make_part(directory, extent, log, at=at, first_line=first_line, connection=connection, slices=slices)
+        part = _make_part(directory, extent, at=at, first_line=first_line, connection=connection, slices=slices)
         parts.append(part)
         at, first_line = part.end, part.first_line + part.lines
     while parts and parts[-1].start >= extent.whole:
@@ -123,17 +124,16 @@ def _extended(
 def _make_part(
     directory: Path,
     extent: LogExtent,
-    log: int,
     *,
     at: int,
     first_line: int,
     connection: duckdb.DuckDBPyConnection,
     slices: LogSlices,
 ) -> Part:
-    data = os.pread(log, min(PART_BYTES, extent.whole - at), at)
+    data = extent.bytes.pread(min(PART_BYTES, extent.whole - at), at)
     end = data.rfind(b"\n") + 1
     if end == 0:
-        fault = find_fault(extent.path, start=at, end=extent.whole, first_line=first_line)
+        fault = find_fault(extent, start=at, end=extent.whole, first_line=first_line)
         raise fault if fault is not None else CopyUnusable(f"{extent.path} shrank while it was read")
     data = data[:end]
     sha256 = hashlib.sha256(data).hexdigest()
@@ -144,9 +144,9 @@ def _make_part(
     for table in TABLES:
         if table.tag in groups:
             held = slices.hold(table.tag, groups[table.tag])
-            selects.append((table.name, json_select(table, held)))
+            selects.append((table.name, json_select(table, [held])))
             if table.tag == "plan":
-                selects.append((PLAN_LINES_TABLE, plan_lines_select(f"({json_select(table, held)})")))
+                selects.append((PLAN_LINES_TABLE, plan_lines_select(f"({json_select(table, [held])})")))
     try:
         files = {
             name: _write_table(directory, f"{at}-{at + end}-{sha256[:16]}-{name}.parquet", select, connection)
@@ -155,7 +155,7 @@ def _make_part(
     except duckdb.IOException as error:
         raise CopyUnusable(f"{directory}: {str(error).splitlines()[0]}") from error
     except duckdb.Error as error:
-        fault = find_fault(extent.path, start=at, end=at + end, first_line=first_line)
+        fault = find_fault(extent, start=at, end=at + end, first_line=first_line)
         if fault is None:
             raise
         raise fault from error
@@ -165,7 +165,7 @@ def _make_part(
         start=at, end=at + end, first_line=first_line, lines=lines, sha256=sha256, sample_sha256="",
         files={name: file for name, file in files.items() if file.rows},
     )  # fmt: skip
-    return msgspec.structs.replace(part, sample_sha256=samples_of(log, part))
+    return msgspec.structs.replace(part, sample_sha256=samples_of(extent.bytes, part))
 
 
 def _write_table(directory: Path, name: str, select: str, connection: duckdb.DuckDBPyConnection) -> PartFile:

@@ -13,7 +13,7 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
-from analysis.log_bytes import LogExtent, check_lines, slice_name
+from analysis.log_bytes import LogExtent, LogSlices, check_lines
 from analysis.log_columns import TABLES
 from analysis.log_sql import PLAN_LINES_TABLE, json_select, plain_path, plan_lines_select
 from orders.errors import NotYet
@@ -50,11 +50,12 @@ class SeqWatch:
 class DirectLog:
     """The views over a log's own lines. `judge` is due after every question."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, *, extent: LogExtent, condition: str) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, *, extent: LogExtent, slices: LogSlices, condition: str) -> None:
         self._connection = connection
         self._extent = extent
         self._condition = condition
         self._quiet = extent.torn == 0 and plain_path(extent.path) and _is_quiet(extent)
+        self._sources = _files(extent) if self._quiet else [slices.log_slice(extent.bytes, end=extent.whole)]
         self._watch: SeqWatch | None = SeqWatch()
         connection.create_function("in_order", self._watch, ["BIGINT"], "BOOLEAN", type="arrow", side_effects=True)  # type: ignore[call-overload]
         self._make_views("in_order(seq)")
@@ -65,8 +66,7 @@ class DirectLog:
         The order of the lines is judged with the first question: for nothing when it passed all of them, by one more reading
         otherwise. Raises what `find_fault` returns, and `NotYet` LOG_GREW.
         """
-        size = os.stat(self._extent.path).st_size
-        if self._quiet and size != self._extent.whole:
+        if self._quiet and (size := _size_now(self._extent)) != self._extent.whole:
             raise NotYet(
                 "LOG_GREW",
                 expected=f"{self._extent.path} to stay as it is while it is read without its copy",
@@ -80,10 +80,8 @@ class DirectLog:
             self._make_views("true")
 
     def _make_views(self, watch: str) -> None:
-        extent = self._extent
-        source = str(extent.path) if self._quiet else slice_name(extent.path, start=0, end=extent.whole)
         for table in TABLES:
-            select = json_select(table, source, watch=watch)
+            select = json_select(table, self._sources, watch=watch)
             self._connection.execute(
                 f"CREATE OR REPLACE TEMP VIEW {table.name} AS SELECT * FROM ({select}) WHERE {self._condition}"
             )
@@ -91,5 +89,19 @@ class DirectLog:
 
 
 def _is_quiet(extent: LogExtent) -> bool:
-    stat = os.stat(extent.path)
-    return stat.st_size == extent.whole and time.time_ns() - stat.st_mtime_ns > QUIET_NS
+    stat = extent.bytes.active_stat()
+    return stat is None or (stat.st_size == extent.bytes.active_size and time.time_ns() - stat.st_mtime_ns > QUIET_NS)
+
+
+def _files(extent: LogExtent) -> list[str]:
+    """Return the files the log is in, those that have a line."""
+    log = extent.bytes
+    return [str(path) for path in log.closed] + ([str(extent.path)] if log.active_size else [])
+
+
+def _size_now(extent: LogExtent) -> int:
+    """Return how long the files that are read are by now; the file that grows was closed meanwhile where it is shorter."""
+    try:
+        return extent.bytes.starts[-1] + (os.stat(extent.path).st_size if extent.bytes.active_size else 0)
+    except FileNotFoundError:
+        return 0

@@ -13,6 +13,7 @@ import msgspec
 
 from analysis.log_bytes import LogExtent
 from analysis.log_sql import COLUMNS_SHA256
+from lakehouse.segments import Segments
 
 COPY_VERSION: Final = 1
 PART_BYTES: Final = 64 << 20  # of the log; its lines and a copy of them by type are in memory at a time
@@ -68,17 +69,21 @@ def read_index(directory: Path) -> Index | None:
     return index if index.version == COPY_VERSION and index.columns_sha256 == COLUMNS_SHA256 else None
 
 
-def seen_as(log: int) -> Seen:
-    stat = os.fstat(log)
-    return Seen(inode=stat.st_ino, size=stat.st_size, modified_ns=stat.st_mtime_ns, changed_ns=stat.st_ctime_ns)
+def seen_as(extent: LogExtent) -> Seen:
+    """The file that grows stands for all: closed segments are not written to, and closing one gives it another inode."""
+    stat = extent.bytes.active_stat()
+    if stat is None:
+        return Seen(inode=0, size=extent.bytes.size, modified_ns=0, changed_ns=0)
+    return Seen(inode=stat.st_ino, size=extent.bytes.size, modified_ns=stat.st_mtime_ns, changed_ns=stat.st_ctime_ns)
 
 
-def kept_parts(directory: Path, extent: LogExtent, log: int, *, old: Index | None, seen: Seen) -> list[Part]:
+def kept_parts(directory: Path, extent: LogExtent, *, old: Index | None, seen: Seen) -> list[Part]:
     """Return the parts from the first on that are whole and of the log as it is now."""
     if old is None:
         return []
     grew = seen.inode == old.seen.inode and seen.size > old.seen.size
     full_from = max(0, old.parts[-1].end - FULL_CHECK_BYTES) if grew and old.parts else 0
+    log = extent.bytes
     kept: list[Part] = []
     at = 0
     for part in old.parts:
@@ -107,19 +112,19 @@ def without_small(parts: Sequence[Part]) -> Sequence[Part]:
     return parts[: len(parts) - small] if small >= SMALL_PARTS_MAX else parts
 
 
-def _sha256(log: int, part: Part) -> str:
+def _sha256(log: Segments, part: Part) -> str:
     digest = hashlib.sha256()
     for at in range(part.start, part.end, 1 << 22):
-        digest.update(os.pread(log, min(1 << 22, part.end - at), at))
+        digest.update(log.pread(min(1 << 22, part.end - at), at))
     return digest.hexdigest()
 
 
-def samples_of(log: int, part: Part) -> str:
+def samples_of(log: Segments, part: Part) -> str:
     digest = hashlib.sha256()
     last = max(part.start, part.end - SAMPLE_BYTES)
     for number in range(SAMPLES + 2):
         at = part.start + (last - part.start) * number // (SAMPLES + 1)
-        digest.update(os.pread(log, min(SAMPLE_BYTES, part.end - at), at))
+        digest.update(log.pread(min(SAMPLE_BYTES, part.end - at), at))
     return digest.hexdigest()
 
 

@@ -36,11 +36,12 @@ def filter_sql(*, run: str | None, from_ns: int | None, to_ns: int | None) -> st
     return " AND ".join(parts)
 
 
-def json_select(table: Table, source: str, *, watch: str = "true") -> str:
-    """Return a query of the typed lines of `table` in the JSON lines `source`; `watch` is asked of every line."""
+def json_select(table: Table, sources: Sequence[str], *, watch: str = "true") -> str:
+    """Return a query of the typed lines of `table` in the JSON lines of `sources`; `watch` is asked of every line."""
     columns = ", ".join(f'{_expression(column)} AS "{column.name}"' for column in table.columns)
     typed = ", ".join([f"'{column.name}': '{_raw_type(column)}'" for column in table.columns] + ["'type': 'VARCHAR'"])
-    read = f"read_json({text_literal(source)}, format = 'newline_delimited', columns = {{{typed}}})"
+    listed = "[" + ", ".join(map(text_literal, sources)) + "]"
+    read = f"read_json({listed}, format = 'newline_delimited', columns = {{{typed}}})"
     judged = (
         f"CASE WHEN v <> {LOG_VERSION} THEN error('LOG_VERSION') "
         f'WHEN "type" IS NULL OR "type" NOT IN ({_TAGS}) THEN error(\'LOG_LINE\') '
@@ -117,5 +118,5 @@ def _number(text: str, *, kind: Kind, name: str, required: bool) -> str:
 
 _TAGS: Final = ", ".join(f"'{table.tag}'" for table in TABLES)
 COLUMNS_SHA256: Final = hashlib.sha256(
-    "\n".join([*(json_select(table, "") for table in TABLES), plan_lines_select("plans")]).encode()
+    "\n".join([*(json_select(table, [""]) for table in TABLES), plan_lines_select("plans")]).encode()
 ).hexdigest()  # of everything a part of a copy depends on besides the log's bytes

@@ -72,7 +72,7 @@ class LogStore:
             if extent is None:
                 raise
             if self._copy is None:
-                fault = find_fault(extent.path, start=0, end=extent.whole, first_line=1)
+                fault = find_fault(extent, start=0, end=extent.whole, first_line=1)
                 if fault is not None:
                     raise fault from error
             elif isinstance(error, duckdb.IOException | duckdb.InvalidInputException) and "arquet" in str(error):
@@ -91,6 +91,8 @@ class LogStore:
         self.connection.close()
         if self._copy is not None:
             self._copy.close()
+        if self.extent is not None:
+            self.extent.bytes.close()
 
     def __enter__(self) -> Self:
         return self
@@ -116,6 +118,7 @@ def open_log(
     """
     extent = extent_of(path)
     if extent.whole == 0:
+        extent.bytes.close()
         raise NotYet(
             "EMPTY",
             expected=f"a log with at least one whole line at {path}",
@@ -131,6 +134,7 @@ def open_log(
         if copy:
             try:
                 kept = open_copy(path, connection=connection, slices=slices)
+                extent.bytes.close()
                 extent = kept.extent
             except CopyUnusable as error:
                 notes.append(f"No Parquet copy is kept ({error}); the log itself is read.")
@@ -138,7 +142,7 @@ def open_log(
             notes.append(f"The last line of {path} is torn ({extent.torn} bytes without a newline) and left out.")
         condition = filter_sql(run=run, from_ns=from_ns, to_ns=to_ns)
         if kept is None:
-            direct = DirectLog(connection, extent=extent, condition=condition)
+            direct = DirectLog(connection, extent=extent, slices=slices, condition=condition)
             return LogStore(connection, extent=extent, notes=notes, direct=direct, whole=condition == ALL)
         store = LogStore(connection, extent=extent, notes=notes, copy=kept, whole=condition == ALL)
         with store.named_faults():
@@ -146,6 +150,7 @@ def open_log(
         return store
     except BaseException:
         connection.close()
+        extent.bytes.close()
         raise
 
 

@@ -9,6 +9,7 @@ from engine.run_config import RunConfig
 from lakehouse.examine import examine
 from lakehouse.layout import Layout
 from lakehouse.rebuild import LogFold
+from lakehouse.segments import has_file
 from orders.plan import Held, PlanInputs
 from orders.valuation import Marks, value_book
 
@@ -19,7 +20,7 @@ def turnover_today(config: RunConfig, inputs: PlanInputs) -> Decimal | None:
     Reads the whole log. Raises `RecordCorrupt` for one that does not hold together, `StorageError`.
     """
     layout = Layout(config.lakehouse.directory)
-    fold = examine(layout).fold if layout.log.exists() else LogFold()
+    fold = examine(layout).fold if has_file(layout.log) else LogFold()
     marks = Marks.of_inputs(inputs)
     valued = value_book(inputs.book, marks=marks)
     if isinstance(valued, Held):

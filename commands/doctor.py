@@ -29,6 +29,7 @@ from lakehouse.lock import current_holder
 from lakehouse.permission import read_halt
 from lakehouse.private_file import KEYS
 from lakehouse.regime_audit import STALE, read_regime_audit
+from lakehouse.segments import has_file
 from lakehouse.verifier import verify
 from orders.errors import SluiceError
 
@@ -173,7 +174,7 @@ def _keys() -> Finding:
 
 def _record(layout: Layout) -> Iterator[Finding]:
     """Lock, halt, and whether the record proves itself."""
-    if not layout.log.exists() and not layout.ledger.exists():
+    if not has_file(layout.log) and not has_file(layout.ledger):
         yield Finding(name="record", state=WELL, found="none yet")
         return
     try:

@@ -11,6 +11,7 @@ from lakehouse.layout import Layout, storage_error
 from lakehouse.lock import current_holder
 from lakehouse.rebuild import decode_line
 from lakehouse.records import Alarm, CycleOpened, FlattenLine
+from lakehouse.segments import Segments
 from lakehouse.withdrawals import TAKEN
 from orders.values import Record
 
@@ -33,7 +34,8 @@ def listen(layout: Layout, request: FlattenRequest, *, write: Callable[[], None]
 
     Raises `StorageError` when the log cannot be read; what `write` raises.
     """
-    offset = layout.log.stat().st_size if layout.log.exists() else 0
+    with Segments(layout.log) as log:
+        offset = log.size
     write()
     if not wait:
         return Heard(outcome="queued", code="", message="nothing runs; the next start within a day flattens first")
@@ -78,11 +80,8 @@ def _lines(layout: Layout, offset: int) -> Iterator[FlattenLine | CycleOpened | 
     rest = b""
     while True:
         try:
-            with layout.log.open("rb") as log:
-                log.seek(offset)
-                data = log.read()
-        except FileNotFoundError:
-            data = b""
+            with Segments(layout.log) as log:
+                data = log.pread(log.size - offset, offset)
         except OSError as error:
             raise storage_error(error, layout.log) from error
         offset += len(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lakehouse.layout import Layout, storage_error
+from lakehouse.segments import is_recorded
 
 
 def is_halted(layout: Layout) -> bool:
@@ -11,7 +12,7 @@ def is_halted(layout: Layout) -> bool:
     A lakehouse that never ran has no permission yet: its first run arms it. Raises `StorageError` when it cannot be told.
     """
     try:
-        used = (layout.log.exists() and layout.log.stat().st_size > 0) or layout.halt_note.exists()
+        used = is_recorded(layout.log) or layout.halt_note.exists()
         return used and not layout.permission.exists()
     except OSError as error:
         raise storage_error(error, layout.permission) from error

@@ -1,4 +1,4 @@
-"""`sluice ledger key`, `sluice ledger prove LINE` and `sluice witness`: the ledger, for whoever does not trust this machine."""
+"""`sluice ledger key | prove LINE | rotate` and `sluice witness`: the ledger, for whoever does not trust this machine."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from lakehouse.checkpoints import note_bytes, parse_notes
 from lakehouse.layout import Layout, replace_file, storage_error, write_all
 from lakehouse.ledger_key import KEY_NAME, keys_directory, made_signer, own_signer, trusted_by
 from lakehouse.ledger_proof import prove_line
+from lakehouse.lock import DataDirectoryLock
+from lakehouse.opening import open_journal
+from lakehouse.segments import closed_segments, has_file
 from lakehouse.witness import cosigned
 from live.signing_keys import load_key
-from orders.errors import ConfigError
+from orders.errors import ConfigError, NotYet, StorageError
 from orders.public_keys import public_key_text
 
 
@@ -54,6 +57,43 @@ def run_prove(lakehouse: Path, *, line: int, keys: Sequence[str], output: Path |
         print(f"proved   line {line} of {proof.checkpoint.size}, in {output}\n         python docs/verify_proof.py {output} KEY")
     else:
         sys.stdout.write(text.decode())
+    return Exit.DONE
+
+
+def run_rotate(lakehouse: Path, *, as_json: bool) -> int:
+    """Close log and ledger into segments, whatever their length; one that holds nothing but its own first line is left.
+
+    Raises `NotYet` VANISHED (nothing recorded), `LockHeld` beside a run, and what `open_journal` raises.
+    """
+    layout = Layout(lakehouse)
+    if not has_file(layout.log) and not has_file(layout.ledger):
+        raise NotYet(
+            "VANISHED",
+            expected=f"a log and a ledger in {lakehouse}",
+            found="neither",
+            action="Name the directory of a run with --lakehouse.",
+        )
+    now_ns = time.time_ns()
+    run_id = f"rotate-{now_ns}"
+    failures: list[StorageError] = []
+    with DataDirectoryLock(layout, run_id=run_id):
+        before = len(closed_segments(layout.log))
+        open_journal(
+            layout,
+            now_ns=now_ns,
+            run_id=run_id,
+            durable=True,
+            post=lambda callback: callback(),
+            on_failure=failures.append,
+            rotate_above=0,
+        ).close()
+        logs, ledgers = closed_segments(layout.log)[before:], closed_segments(layout.ledger)[before:]
+    if as_json:
+        print_json({"closed": [{"log": log.name, "ledger": ledger.name} for log, ledger in zip(logs, ledgers, strict=True)]})
+    elif logs:
+        print("\n".join(f"closed   {log}   {ledger}" for log, ledger in zip(logs, ledgers, strict=True)))
+    else:
+        print(f"nothing  {layout.log} has no line that is not closed yet")
     return Exit.DONE
 
 

@@ -30,6 +30,12 @@ def _prove(given: argparse.Namespace) -> int:
     return ledger_command.run_prove(given.lakehouse, line=given.line, keys=given.key, output=given.output, as_json=given.json)
 
 
+def _rotate(given: argparse.Namespace) -> int:
+    from commands import ledger_command
+
+    return ledger_command.run_rotate(given.lakehouse, as_json=given.json)
+
+
 def _witness(given: argparse.Namespace) -> int:
     from commands import ledger_command
 
@@ -73,8 +79,9 @@ def add_ledger(names: Any, *, command: Command, group: Callable[[Any, str, str],
     ledger = group(names, "ledger", "prove to others what the ledger says")
     command(ledger, "key", _key, "print the public key that signs this account's ledgers")
     prove = command(ledger, "prove", _prove, "prove one line to somebody who has neither the ledger nor Sluice")
-    prove.add_argument("line", type=_line, metavar="LINE", help="its number in audit.jsonl, from 1")
+    prove.add_argument("line", type=_line, metavar="LINE", help="its number in the ledger, from 1, over all segments")
     prove.add_argument("--output", type=Path, metavar="FILE", help="write the proof there; not over a file that is there")
+    rotate = command(ledger, "rotate", _rotate, "close log and ledger into segments and go on in new files; beside no run")
     witness = command(names, "witness", _witness, "sign, with another's key, what the ledger is now, into a file kept elsewhere")
     witness.add_argument("directory", nargs="?", type=Path, metavar="DIR", help="the data directory; the same as --lakehouse")
     witness.add_argument("--by", required=True, metavar="NAME", help="whose key signs (`sluice keys new NAME`)")
@@ -84,4 +91,5 @@ def add_ledger(names: Any, *, command: Command, group: Callable[[Any, str, str],
     witness.add_argument("--keys", type=Path, default=KEYS, metavar="DIR", help="where the witness's key lies (%(default)s)")
     for one in (prove, witness):
         add_key_option(one)
+    for one in (prove, rotate, witness):
         one.add_argument("--lakehouse", type=Path, default=lakehouse, metavar="DIR", help="the data directory (%(default)s)")

@@ -15,6 +15,8 @@ from lakehouse.examine import examine
 from lakehouse.layout import Layout
 from lakehouse.ledger_format import BadLine
 from lakehouse.rebuild import LogFold
+from lakehouse.segments import Segments
+from orders.errors import StorageError
 from orders.plan import Plan, PlanInputs
 from orders.valuation import Marks
 from sentinel.facts import Reference
@@ -33,9 +35,11 @@ def fold_of(directory: Path) -> LogFold:
     """Return what a data directory's log says; nothing of one that is absent, very long, or not whole (see `sluice verify`)."""
     layout = Layout(directory)
     try:
-        if layout.log.stat().st_size <= LOG_BYTES_MAX:
+        with Segments(layout.log) as log:
+            short = log.size <= LOG_BYTES_MAX
+        if short:
             return examine(layout).fold
-    except (OSError, BadLine):
+    except (OSError, StorageError, BadLine):
         pass
     return LogFold()
 

@@ -11,8 +11,10 @@ from engine.inputs import Inputs
 from engine.restore import holdings_of
 from engine.run_config import RunConfig
 from lakehouse.layout import Layout
-from lakehouse.rebuild import LogFold, decode_line
+from lakehouse.log_lines import log_lines
+from lakehouse.rebuild import LogFold
 from lakehouse.records import Fill, Intent, Send
+from lakehouse.segments import has_file
 from lakehouse.verifier import verify
 from orders.reconcile import differences, tolerances
 from orders.values import Record
@@ -62,8 +64,7 @@ class Journal:
         self.intents: dict[str, Intent] = {}
         self.fills: dict[TradeKey, Fill] = {}
         self.sent: list[str] = []
-        raw = layout.log.read_bytes().split(b"\n")[:-1] if layout.log.exists() else []
-        for line in map(decode_line, raw):
+        for line in log_lines(layout) if has_file(layout.log) else ():
             self.fold.apply(line)
             match line:
                 case Intent():
@@ -107,7 +108,7 @@ def compared(truth: VenueTruth, *, config: RunConfig, inputs: Inputs, venue: str
         BalanceRow(asset=code, theirs=held.get(code, zero), ours=book.get(code, zero), agree=code not in codes)
         for code in sorted(book.keys() | allowed.keys() | held.keys())
     )
-    report = verify(layout.directory) if layout.log.exists() else None
+    report = verify(layout.directory) if has_file(layout.log) else None
     parted = [
         *(f"order {row.client_order_id}: {row.theirs} at the venue, {row.ours} here" for row in orders if not row.agree),
         *_doubled(truth, journal),

@@ -23,6 +23,7 @@ from commands.preview_standing import fold_of
 from commands.sentinel_view import answer_lines
 from engine.run_config import RunConfig, load_config
 from lakehouse.layout import Layout
+from lakehouse.segments import has_file
 from orders.canonical import plain
 from orders.errors import ConfigError
 from orders.plan import Approval, Decision, Held, Judgement, Outcome, Plan, PlanLine, Verdict
@@ -86,7 +87,7 @@ def _judged(config: RunConfig, case: cases.Case) -> tuple[Judgement | None, Gate
         return None, [], notes
     limits = stretched(config.sentinel_limits(), speed=config.data.market_speed)
     fold = fold_of(config.lakehouse.directory)
-    if not fold.log_line and Layout(config.lakehouse.directory).log.exists():
+    if not fold.log_line and has_file(Layout(config.lakehouse.directory).log):
         notes.append("the log was not counted: it is very long, or `sluice verify` finds a fault in it")
     judgement = judge_plan(case.made, facts=case.facts, limits=limits)
     gate = GatePreview(case.made, inputs=case.inputs, facts=case.facts, limits=limits, fold=fold, real_now_ns=time.time_ns())

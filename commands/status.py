@@ -5,7 +5,6 @@ It reads files and the lock only, so it answers while a run hangs.
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -20,10 +19,10 @@ from lakehouse.ledger_format import BadLine
 from lakehouse.live_note import read_dead_man
 from lakehouse.lock import current_holder
 from lakehouse.permission import read_halt
-from lakehouse.plain_file import open_plain
 from lakehouse.platform_state import read_platform_state
 from lakehouse.rebuild import LogFold, decode_line
 from lakehouse.records import Alarm
+from lakehouse.segments import Segments
 from lakehouse.withdrawals import scope_of
 from orders.canonical import decimal_text, plain
 from orders.errors import InputError, RecordCorrupt, SluiceError
@@ -187,11 +186,9 @@ def _plan_facts(fold: LogFold) -> dict[str, Any]:
 def _last_alarm(layout: Layout, *, now_ns: int) -> dict[str, Any] | None:
     """Return the last alarm in the last `TAIL_BYTES` of the log; a line that cannot be read is `record`'s business."""
     try:
-        with open_plain(layout.log) as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - TAIL_BYTES))
-            lines = file.read(TAIL_BYTES).split(b"\n")
-    except FileNotFoundError:
+        with Segments(layout.log) as log:
+            lines = log.pread(TAIL_BYTES, max(0, log.size - TAIL_BYTES)).split(b"\n")
+    except BadLine:
         return None
     except OSError as error:
         raise storage_error(error, layout.log) from error

@@ -75,6 +75,7 @@ def _words(report: VerifyReport, lakehouse: Path, *, held: bool, seen: Mapping[s
     if report.first_bad is not None:
         bad = report.first_bad
         where = f"{lakehouse / bad.file}" + (f" line {bad.line}" if bad.line else "")
+        where += f" ({bad.overall} of all segments)" if bad.overall != bad.line else ""
         return [
             f"BROKEN   {where}   {bad.code}",
             f"         {bad.what}",
@@ -91,6 +92,8 @@ def _words(report: VerifyReport, lakehouse: Path, *, held: bool, seen: Mapping[s
         ("open", report.open_orders, "orders"),
         ("unknown", report.unknown_orders, "orders"),
     ]
+    if report.segments > 1:
+        counts.insert(0, ("segments", report.segments, "of log and ledger, each the one that follows"))
     if report.transfers:
         counts.insert(4, ("transfers", report.transfers, "deposits and withdrawals, each with its hash in the ledger"))
     environment = report.environment or "no run yet"

@@ -1,7 +1,7 @@
 """Check a ledger without Sluice: python verify_ledger.py DIRECTORY KEY   (`sluice ledger key` prints KEY, ed25519:...)
 
-Needs `cryptography` and nothing else. Checks the hash chain, the signature and the Merkle root of every checkpoint, and that
-none which the ledger names is gone. data/README.md has the formats.
+Needs `cryptography` and nothing else. Checks the hash chain over all segments, the signature and the Merkle root of every
+checkpoint, and that none which the ledger names is gone. Lines are numbered over all segments. data/README.md has the formats.
 """
 
 import base64
@@ -20,7 +20,8 @@ def sha(*parts: bytes) -> bytes:
 
 directory, key = pathlib.Path(sys.argv[1]), base64.b64decode(sys.argv[2].removeprefix("ed25519:"))
 try:
-    lines = (directory / "audit.jsonl").read_bytes().split(b"\n")[:-1]
+    files = [*sorted(directory.glob("audit." + "[0-9]" * 6 + ".jsonl")), *directory.glob("audit.jsonl")]  # closed segments first
+    lines = b"".join(file.read_bytes() for file in files).split(b"\n")[:-1]
     origin = b"sluice-ledger/" + sha(lines[0]).hex()[:32].encode()
     parts = (directory / "audit.checkpoints").read_bytes().split(b"\n\n")  # body, signatures, body, signatures
     notes = {int(body.split(b"\n")[1]): (body + b"\n", signed) for body, signed in zip(parts[::2], parts[1::2], strict=True)}
@@ -30,7 +31,7 @@ prev, peaks, last = "0" * 64, [], 0
 for number, raw in enumerate(lines, 1):
     if f'"prev":"{prev}","seq":{number},'.encode() not in raw:
         sys.exit(f"BAD  line {number} does not continue the chain")
-    if raw.endswith(b'"type":"CHECKPOINT","v":1}') and number - 1 not in notes:
+    if raw.endswith((b'"type":"CHECKPOINT","v":1}', b'"type":"SEGMENT","v":1}')) and number - 1 not in notes:
         sys.exit(f"BAD  the checkpoint over {number - 1} lines, which line {number} names, is gone")
     prev, node, full = sha(raw).hex(), sha(b"\x00", raw), number - 1
     while full & 1:  # RFC 6962: two complete trees of one size become one

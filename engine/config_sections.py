@@ -65,6 +65,7 @@ class LakehouseSection(Section):
     it (None: the run's own). `regime_audit`: the platform's regime log, whose freshest line counts beside the manifest's regime;
     None: not configured, it says nothing. `drift_csv`: the drift monitor's list, shown beside a plan and never traded; None: no
     advice. The other `drift_` keys are fractions of equity: the least drift it lists, and the levels of the alert.
+    `rotate_above_mb`: at a start of a shadow or live run a log or ledger of more MiB is closed into a segment; None: never.
     """
 
     directory: FilePath
@@ -88,6 +89,12 @@ class LakehouseSection(Section):
     drift_rebalance_turnover: FractionAboveZero = Decimal("0.10")
     drift_urgent_turnover: FractionAboveZero = Decimal("0.20")
     drift_urgent_drift: FractionAboveZero = Decimal("0.075")
+    rotate_above_mb: Annotated[int | None, whole(at_least=1, at_most=1_000_000)] = None
+
+    @property
+    def rotate_above_bytes(self) -> int | None:
+        """Return `rotate_above_mb` in bytes."""
+        return None if self.rotate_above_mb is None else self.rotate_above_mb << 20
 
 
 class CapitalSection(Section):

@@ -141,6 +141,7 @@ class NodeRun(ABC):
             durable=True,
             post=self._loop.call_soon_threadsafe,
             on_failure=self.faults.disk_failed,
+            rotate_above=self.config.lakehouse.rotate_above_bytes,
         )
         try:
             return await self._with_journal(self.journal.fold)

@@ -91,6 +91,18 @@ class CheckpointCheck:
         self._named[size] = size + 1
         self._held = size + 1  # nothing about this record is free: it is what it was as well
 
+    def closed(self, record: LedgerLine) -> None:
+        """Hold a SEGMENT record, before its own line is taken: it names the checkpoint over all before it, which were closed.
+
+        Raises `BadLine` LEDGER_REWRITTEN.
+        """
+        self._told()
+        size = self.frontier.size
+        if record.body.get("ledger_root") != self.frontier.root().hex():
+            raise self._rewritten(None, f"line {size + 1} names")
+        self._named[size] = size + 1
+        self._held = size
+
     def no_more_lines(self) -> None:
         """The ledger ends here. Raises `BadLine` LEDGER_CUT, LEDGER_REWRITTEN."""
         self._told()

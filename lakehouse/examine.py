@@ -9,14 +9,13 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from lakehouse.checkpoint_check import CheckpointCheck
 from lakehouse.checkpoints import Checkpoint
-from lakehouse.layout import Layout, storage_error
+from lakehouse.layout import Layout
 from lakehouse.ledger_format import (
     BATCH_LINES_MAX,
     FIRST_PREV,
@@ -25,13 +24,13 @@ from lakehouse.ledger_format import (
     LedgerLine,
     LedgerType,
     decode_record,
-    raw_lines,
     record_of,
     sha256,
 )
-from lakehouse.plain_file import open_plain
 from lakehouse.rebuild import LogFold, decode_line
-from lakehouse.records import AnyLine
+from lakehouse.records import AnyLine, RunStop, SegmentLine
+from lakehouse.segment_check import check_ledger_record, check_log_line
+from lakehouse.segments import SegmentReader, Segments, missing_segment
 from orders.errors import RecordCorrupt
 
 if TYPE_CHECKING:
@@ -44,19 +43,28 @@ LAG_LINES_MAX: Final = BATCH_LINES_MAX  # log lines whose records a killed proce
 class Examination:
     """What was found when nothing was bad; a torn tail and a ledger that lags one batch behind are what a kill leaves.
 
-    `log_bytes`, `ledger_bytes`: of the whole lines. `missing`: lines of the log whose record the ledger lacks, at its end.
+    `log_bytes`, `ledger_bytes`: of the whole lines of the file that grows; `log_own_lines`, `ledger_own_lines`: their number.
+    `missing`: lines of the log whose record the ledger lacks, at its end.
     `anchored_line`: lines of the log up to here cannot be altered without a trace in the ledger.
     `log_hash`: running sha256 over the whole lines. `checks`: the ledger against its checkpoints; None in an examination of
     nothing. `ledger_kind`, `ledger_log_line`, `ledger_ts`: of the ledger's last line.
+    `ended_well`: a run's stop is the last line, so that nobody may have been killed since.
+    `log_closed`, `ledger_closed`: closed segments. `segment`: the number in the ledger's last SEGMENT record, 1 without one.
     """
 
     fold: LogFold = field(default_factory=LogFold)
     log_bytes: int = 0
     log_torn: bytes = b""
+    log_closed: int = 0
+    log_own_lines: int = 0
+    ended_well: bool = False
     log_hash: _Hash = field(default_factory=hashlib.sha256)
     ledger_records: int = 0
     ledger_bytes: int = 0
     ledger_torn: bytes = b""
+    ledger_own_lines: int = 0
+    ledger_closed: int = 0
+    segment: int = 1
     ledger_head: str = FIRST_PREV
     ledger_kind: str | None = None
     ledger_log_line: int = 0
@@ -65,13 +73,19 @@ class Examination:
     anchored_line: int = 0
     missing: list[tuple[int, AnyLine, bytes]] = field(default_factory=list)
 
+    @property
+    def rotating(self) -> bool:
+        """Whether a rotation was cut off, or goes on just now: the log was closed, the ledger does not say so yet."""
+        return self.segment <= self.log_closed and self.log_own_lines <= 1
+
 
 class _Ledger:
     """The ledger's records in order, the chain checked on the way; `ahead` is the next that names a line of the log."""
 
-    def __init__(self, file: BinaryIO | None, *, name: str, size: int, found: Examination, checks: CheckpointCheck) -> None:
-        self._lines: Iterator[tuple[bytes, bool]] = iter(()) if file is None else raw_lines(file, name=name, size=size)
-        self.name = name
+    def __init__(self, reader: SegmentReader, *, found: Examination, checks: CheckpointCheck) -> None:
+        self._reader = reader
+        self._lines: Iterator[tuple[bytes, bool]] = iter(reader)
+        self.name = reader.segments.file.name
         self._found = found
         self._checks = checks
         self.ahead: LedgerLine | None = None
@@ -90,16 +104,19 @@ class _Ledger:
                 break
             found.ledger_records += 1
             record = decode_record(raw, file=self.name, line=found.ledger_records)
+            if record.type == LedgerType.SEGMENT or self._reader.at_first:
+                self._begins(record)
             if record.seq != found.ledger_records:
                 raise self.bad("LEDGER_SEQ", f"seq {found.ledger_records}", f"seq {record.seq}")
             if record.prev != found.ledger_head:
                 raise self.bad("LEDGER_CHAIN", f"prev {found.ledger_head}, the sha256 of the line before", record.prev[:80])
             found.ledger_head = sha256(raw)
-            found.ledger_bytes += len(raw) + 1
             if (record.type == LedgerType.GENESIS) is not (record.seq == 1):
                 raise self.bad("LEDGER_GENESIS", "a genesis record first and nowhere else", f"type {record.type}")
             if record.type == LedgerType.CHECKPOINT:
                 self._checks.named(record, log_line=found.ledger_log_line, ts=found.ledger_ts)
+            elif record.type == LedgerType.SEGMENT:
+                self._checks.closed(record)
             self._checks.line(raw)
             found.ledger_kind, found.ledger_ts = record.type, record.ts
             if record.type in (LedgerType.GENESIS, LedgerType.CHECKPOINT):
@@ -111,6 +128,13 @@ class _Ledger:
             self.ahead = record
             return
         self._ended()
+
+    def _begins(self, record: LedgerLine) -> None:
+        """A segment begins, or says so."""
+        found = self._found
+        check_ledger_record(self._reader, record, before_sha256=found.ledger_head)
+        if record.type == LedgerType.SEGMENT:
+            found.segment = record.body["number"]
 
     def _ended(self) -> None:
         if self._found.ledger_records:  # a ledger that is gone has a code of its own
@@ -129,7 +153,8 @@ def examine(
     (1) every ledger line is canonical, numbered and chained; (2) the log's lines are known, numbered, and fold without a
     contradiction; (3) each fill, financing, halt, resume and recovery line has its record with its hash, in order, and each
     record its line; (4) anchors hash the log so far; (5) the ledger is the one that was signed, at every checkpoint, and every
-    checkpoint it names is there (`lakehouse.checkpoint_check`). Checkpoints are read first and sizes taken ledger first, so a
+    checkpoint it names is there (`lakehouse.checkpoint_check`); (6) closed segments of both are all there, in order
+    (`lakehouse.segment_check`). Checkpoints are read first and sizes taken ledger first, so a
     run that is writing meanwhile does not disturb. `trusted`: public keys that may have signed; none: signatures are not looked
     at. `kept`: checkpoints from elsewhere that must hold too. `each` is called with the fold before the first line and after
     every line. Missing files count as empty. Not checked here: the state; the content of lines past `anchored_line` that have
@@ -139,37 +164,49 @@ def examine(
     """
     checks = CheckpointCheck(layout, trusted=trusted, kept=kept)
     found = Examination(checks=checks)
-    fold = found.fold
     with ExitStack() as stack:
-        ledger_file, ledger_size = _open(layout.ledger, stack)
-        log_file, log_size = _open(layout.log, stack)
-        ledger = _Ledger(ledger_file, name=layout.ledger.name, size=ledger_size, found=found, checks=checks)
-        name = layout.log.name
-        if each is not None:
-            each(fold)
+        records = SegmentReader(stack.enter_context(Segments(layout.ledger)))
+        lines = SegmentReader(stack.enter_context(Segments(layout.log)))
+        found.ledger_closed, found.log_closed = records.segments.number - 1, lines.segments.number - 1
         try:
-            for raw, whole in () if log_file is None else raw_lines(log_file, name=name, size=log_size):
-                if not whole:
-                    found.log_torn = raw
-                    break
-                try:
-                    line = decode_line(raw)
-                    fold.apply(line)
-                except RecordCorrupt as error:
-                    at = fold.log_line if error.code not in {"LOG_LINE", "LOG_VERSION", "LOG_SEQ"} else fold.log_line + 1
-                    raise BadLine(error.code, file=name, line=at, expected=error.expected, found=error.found) from error
-                found.log_bytes += len(raw) + 1
-                found.log_hash.update(raw)
-                found.log_hash.update(b"\n")
-                _match(line, raw, ledger, found, name)
-                if each is not None:
-                    each(fold)
-        except OSError as error:
-            raise storage_error(error, layout.log) from error
-    _judge_ends(ledger, found, name)
-    checks.no_more_lines()
+            ledger = _Ledger(records, found=found, checks=checks)
+            _walk_log(lines, ledger, found, each=each)
+            _judge_ends(ledger, found, lines)
+            checks.no_more_lines()
+        except BadLine as error:
+            raise lines.located(records.located(error)) from error
+        found.log_own_lines = found.fold.log_line - lines.first_lines[-1] + 1
+        found.ledger_own_lines = found.ledger_records - records.first_lines[-1] + 1
+        found.log_bytes = lines.segments.active_size - len(found.log_torn)
+        found.ledger_bytes = records.segments.active_size - len(found.ledger_torn)
     checks.all_there()
     return found
+
+
+def _walk_log(lines: SegmentReader, ledger: _Ledger, found: Examination, *, each: Callable[[LogFold], None] | None) -> None:
+    fold, name = found.fold, lines.segments.file.name
+    if each is not None:
+        each(fold)
+    for raw, whole in lines:
+        if not whole:
+            found.log_torn = raw
+            break
+        try:
+            line = decode_line(raw)
+            if type(line) is SegmentLine or lines.at_first:
+                check_log_line(lines, line, before_sha256=found.log_hash.hexdigest())
+            fold.apply(line)
+        except BadLine:
+            raise
+        except RecordCorrupt as error:
+            at = fold.log_line if error.code not in {"LOG_LINE", "LOG_VERSION", "LOG_SEQ"} else fold.log_line + 1
+            raise BadLine(error.code, file=name, line=at, expected=error.expected, found=error.found) from error
+        found.ended_well = type(line) is RunStop
+        found.log_hash.update(raw)
+        found.log_hash.update(b"\n")
+        _match(line, raw, ledger, found, name)
+        if each is not None:
+            each(fold)
 
 
 def _match(line: AnyLine, raw: bytes, ledger: _Ledger, found: Examination, name: str) -> None:
@@ -202,12 +239,15 @@ def _match(line: AnyLine, raw: bytes, ledger: _Ledger, found: Examination, name:
         ledger.advance()
 
 
-def _judge_ends(ledger: _Ledger, found: Examination, name: str) -> None:
-    fold = found.fold
+def _judge_ends(ledger: _Ledger, found: Examination, lines: SegmentReader) -> None:
+    fold, name = found.fold, lines.segments.file.name
     if ledger.ahead is not None:
         raise ledger.bad("LOG_SHORT", f"log line {ledger.log_line} in {name}", f"{fold.log_line} lines")
     if found.ledger_records == 0 and fold.log_line > 0:
         raise BadLine("LEDGER_MISSING", file=ledger.name, line=1, expected="a genesis record", found="no ledger beside a log")
+    if found.ledger_closed > found.log_closed:  # the log is closed first, and was looked at last
+        closed = f"{found.ledger_closed} closed segments of {ledger.name} and {found.log_closed} of {name}"
+        raise missing_segment(lines.segments.file, number=found.log_closed + 1, found=closed)
     _check_lag(found, ledger.name, name)
 
 
@@ -221,13 +261,3 @@ def _check_lag(found: Examination, ledger_name: str, name: str) -> None:
             expected=f"its record in {ledger_name}, which a killed process can leave at most {LAG_LINES_MAX} lines behind",
             found=f"none, and {found.fold.log_line - owed} lines after it",
         )
-
-
-def _open(path: Path, stack: ExitStack) -> tuple[BinaryIO | None, int]:
-    try:
-        file = stack.enter_context(open_plain(path))
-        return file, path.stat().st_size
-    except FileNotFoundError:
-        return None, 0
-    except OSError as error:
-        raise storage_error(error, path) from error

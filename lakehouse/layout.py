@@ -11,6 +11,7 @@ from typing import Final
 
 from orders.errors import InputError, StorageError
 
+SEGMENT_DIGITS: Final = 6
 NAME_PATTERN: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -27,6 +28,11 @@ def safe_name(name: str) -> str:
             action="Rename it where it comes from; it is never used as a path.",
         )
     return name
+
+
+def segment_path(file: Path, number: int) -> Path:
+    """Return where a closed segment of `file` lies, beside it: `audit.jsonl` has `audit.000001.jsonl`."""
+    return file.with_name(f"{file.stem}.{number:0{SEGMENT_DIGITS}}{file.suffix}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,12 @@ Line i (from 1): `{"body":{...},"prev":"<sha256 of line i-1's bytes without newl
 compact, keys sorted, UTF-8: RFC 8785 on the subset strings, integers to 2^53-1, booleans, null. The first `prev` is 64 zeros.
 `log_line` counts lines of `execution_logs.jsonl` from 1; every `*_hash` is over a raw line without its newline.
 
-    GENESIS      first line of a ledger; `previous` is null (a later segment will name the head and length it continues)
+    GENESIS      first line of a ledger; `previous` is null: other segments begin with a SEGMENT line
     FILL, FINANCING, TRANSFER, FLATTEN, OVERRIDE, HALT, RESUME, DRILL, RECOVERY    one for each such line of the log, in its
                  order; `ts` is that line's
     LOG_ANCHOR   sha256 over all bytes of the log's lines 1..log_line, newlines included; `ts` is the last of those lines'
+    SEGMENT      the log's `segment` line, first line of every file of the ledger but the first (`lakehouse.segments`): the
+                 lines before this one were signed, and closed; how many they are, and their root
     CHECKPOINT   the lines before this one were signed (`lakehouse.checkpoints`): how many they are, and their root; `log_line`
                  (0: none) and `ts` are those of the record before
 """
@@ -21,7 +23,18 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
-from lakehouse.records import AnyLine, DrillLine, Fill, Financing, FlattenLine, HaltLine, OverrideUsed, Recovery, Transfer
+from lakehouse.records import (
+    AnyLine,
+    DrillLine,
+    Fill,
+    Financing,
+    FlattenLine,
+    HaltLine,
+    OverrideUsed,
+    Recovery,
+    SegmentLine,
+    Transfer,
+)
 from orders.canonical import SAFE_INTEGER_MAX
 from orders.errors import RecordCorrupt
 
@@ -44,26 +57,39 @@ class LedgerType(StrEnum):
     RESUME = "RESUME"
     DRILL = "DRILL"
     RECOVERY = "RECOVERY"
+    SEGMENT = "SEGMENT"
     LOG_ANCHOR = "LOG_ANCHOR"
     CHECKPOINT = "CHECKPOINT"
 
 
 class BadLine(RecordCorrupt):
-    """A line of the log or the ledger is not what it must be; `file` is its name, `line` counts from 1."""
+    """A line of the log or the ledger is not what it must be; `file` is its name, `line` counts from 1, 0 means all of it.
 
-    def __init__(self, code: str, *, file: str, line: int, expected: str, found: str) -> None:
+    `overall`: the line's number over all segments, the same as `line` where there is one; None: not known yet, `line` counts
+    over all and `file` names the file that grows.
+    """
+
+    def __init__(self, code: str, *, file: str, line: int, expected: str, found: str, overall: int | None = None) -> None:
         action = "Change nothing and keep a copy of the files; a person must look."
-        super().__init__(code, expected=f"{file} line {line}: {expected}", found=found, action=action)
+        place = file if line == 0 else f"{file} line {line}"
+        place += f" ({overall} of all)" if overall not in (None, line) and line else ""
+        super().__init__(code, expected=f"{place}: {expected}", found=found, action=action)
         self.file = file
         self.line = line
+        self.overall = overall
+        self.wanted = expected
         self.what = f"{expected} was expected, found {found}"
 
+    def at(self, file: str, *, line: int, overall: int) -> BadLine:
+        """Return the same of a line of one segment."""
+        return BadLine(self.code, file=file, line=line, expected=self.wanted, found=self.found, overall=overall)
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_bad_line, (self.code, self.file, self.line, self.expected, self.found))
+        return (_bad_line, (self.code, self.file, self.line, self.wanted, self.found, self.overall))
 
 
-def _bad_line(code: str, file: str, line: int, expected: str, found: str) -> BadLine:
-    return BadLine(code, file=file, line=line, expected=expected.removeprefix(f"{file} line {line}: "), found=found)
+def _bad_line(code: str, file: str, line: int, expected: str, found: str, overall: int | None) -> BadLine:
+    return BadLine(code, file=file, line=line, expected=expected, found=found, overall=overall)
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,6 +166,14 @@ class RecoveryBody(Body, frozen=True, kw_only=True):
     saved_as: str | None
 
 
+class SegmentBody(Body, frozen=True, kw_only=True):
+    ledger_lines: int
+    ledger_root: str
+    line_hash: str
+    log_line: int
+    number: int
+
+
 class TransferBody(Body, frozen=True, kw_only=True):
     currency: str
     kind: str
@@ -181,6 +215,7 @@ _RECORDS: Final[Mapping[type, tuple[LedgerType, type[Body]]]] = {
     HaltLine: (LedgerType.HALT, HaltBody),
     DrillLine: (LedgerType.DRILL, DrillBody),
     Recovery: (LedgerType.RECOVERY, RecoveryBody),
+    SegmentLine: (LedgerType.SEGMENT, SegmentBody),
 }
 LEDGERED: Final = frozenset(_RECORDS)
 _encoder = msgspec.json.Encoder()

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from lakehouse.checkpoint_check import read_notes
 from lakehouse.checkpoints import Checkpoint, check_signature, note_bytes, parse_notes
-from lakehouse.layout import Layout, storage_error
-from lakehouse.ledger_format import BadLine, raw_lines
+from lakehouse.layout import Layout
+from lakehouse.ledger_format import BadLine
 from lakehouse.merkle import inclusion_proof, root_from_proof
-from lakehouse.plain_file import open_plain
+from lakehouse.segments import SegmentReader, Segments, closed_segments
 from orders.errors import ConfigError, NotYet
 from orders.values import Record
 
@@ -35,8 +35,9 @@ class LineProof(Record, frozen=True, kw_only=True):
 def prove_line(layout: Layout, *, line: int, trusted: Sequence[bytes]) -> LineProof:
     """Return the proof of a line under the newest checkpoint. `trusted`: who may have signed it; none: not looked at.
 
-    Reads the ledger once and checks of it what the proof needs: the line, and that the root is the one that was signed. Raises
-    `NotYet` LINE_UNSIGNED (no checkpoint covers it), `ConfigError` USAGE (no line has that number), `BadLine`, `StorageError`.
+    `line` counts over all segments. Reads the ledger once and checks of it what the proof needs: the line, and that the root is
+    the one that was signed. Raises `NotYet` LINE_UNSIGNED (no checkpoint covers it), `ConfigError` USAGE (no line has that
+    number), `BadLine`, `StorageError`.
     """
     notes, _ = parse_notes(read_notes(layout.checkpoints), file=layout.checkpoints.name)
     if line < 1:
@@ -59,8 +60,9 @@ def prove_line(layout: Layout, *, line: int, trusted: Sequence[bytes]) -> LinePr
     if root_from_proof(wanted[0], index=line - 1, size=note.size, proof=hashes) != note.root:
         raise BadLine(
             "LEDGER_REWRITTEN",
-            file=layout.ledger.name,
+            file=(*closed_segments(layout.ledger), layout.ledger)[0].name,
             line=1,
+            overall=1,
             expected=f"{note.size} lines with the root that was signed",
             found="another root; `sluice verify` says from which line on",
         )
@@ -68,20 +70,17 @@ def prove_line(layout: Layout, *, line: int, trusted: Sequence[bytes]) -> LinePr
 
 
 def _lines(layout: Layout, *, line: int, wanted: list[bytes], size: int) -> Iterator[bytes]:
-    number = 0
-    try:
-        with open_plain(layout.ledger) as file:
-            for raw, whole in raw_lines(file, name=layout.ledger.name, size=layout.ledger.stat().st_size):
-                number += whole
-                if number == line:
-                    wanted.append(raw)
-                if whole:
-                    yield raw
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise storage_error(error, layout.ledger) from error
+    with Segments(layout.ledger) as ledger:
+        reader = SegmentReader(ledger)
+        number = 0
+        for raw, whole in reader:
+            number += whole
+            if number == line:
+                wanted.append(raw)
+            if whole:
+                yield raw
     if number < size:
-        raise BadLine(
+        cut = BadLine(
             "LEDGER_CUT", file=layout.ledger.name, line=number + 1, expected=f"{size} lines, which were signed", found=str(number)
         )
+        raise reader.located(cut)

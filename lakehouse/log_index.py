@@ -6,22 +6,21 @@ a line that cannot be read is noted and passed over. `lakehouse.examine` proves 
 
 from __future__ import annotations
 
-import os
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 import msgspec
 
 from lakehouse.layout import Layout, storage_error
-from lakehouse.ledger_format import LedgerType, raw_lines, sha256
+from lakehouse.ledger_format import LedgerType, sha256
 from lakehouse.log_lines import open_log
-from lakehouse.plain_file import open_plain
 from lakehouse.rebuild import decode_line
 from lakehouse.records import AnyLine
+from lakehouse.segments import SegmentReader, Segments
 from orders.errors import RecordCorrupt
 
 UNREADABLE_STOP: Final = 10_000  # unreadable lines after which reading ends: a megabyte of line ends has a million
@@ -86,7 +85,7 @@ class LedgerPlace(msgspec.Struct, kw_only=True, gc=False):
 
 @dataclass(kw_only=True)
 class LogIndex:
-    """Places are line numbers from 1. Everything to be read, nothing to be written.
+    """Places are line numbers from 1, over all segments. Everything to be read, nothing to be written.
 
     `orders`: client order id -> its lines. `parents`, `children`: of a schedule. `manifests`: sha256 -> its `manifest` lines.
     `runs`: source run -> manifests that any line or record names with it. `cycles`: number -> its cycle, cycle_end, plan and skip
@@ -111,7 +110,7 @@ class LogIndex:
     records: dict[int, LedgerPlace] = field(default_factory=dict)
     unreadable: dict[tuple[str, int], str] = field(default_factory=dict)
     unreadable_count: int = 0
-    _file: BinaryIO
+    _log: Segments
     _ends: array[int]
     _log_name: str
 
@@ -119,7 +118,7 @@ class LogIndex:
         """Return one line of the log. Raises `RecordCorrupt` of one that is none, `StorageError`."""
         start = self._ends[number - 1]
         try:
-            raw = os.pread(self._file.fileno(), self._ends[number] - start - 1, start)
+            raw = self._log.pread(self._ends[number] - start - 1, start)
         except OSError as error:
             raise storage_error(error, Path(self._log_name)) from error
         return decode_line(raw)
@@ -157,36 +156,18 @@ def log_index(layout: Layout) -> Iterator[LogIndex]:
     """Read ledger and log once, as they were when this began, and keep the log open for single lines.
 
     The ledger's size is taken first, so a run that writes meanwhile does not disturb; a torn last line is no line. Raises
-    `NotYet` VANISHED where there is no log, `BadLine` of a line that is too long, `StorageError`.
+    `NotYet` VANISHED where there is no log, `BadLine` of a line that is too long or a segment that is gone, `StorageError`.
     """
-    try:
-        ledger = open_plain(layout.ledger)
-    except FileNotFoundError:
-        ledger = None
-    except OSError as error:
-        raise storage_error(error, layout.ledger) from error
-    try:
-        ledger_size = 0 if ledger is None else ledger.seek(0, 2)
-        with open_log(layout) as file:
-            found = LogIndex(_file=file, _ends=array("Q", [0]), _log_name=layout.log.name)
-            try:
-                if ledger is not None:
-                    ledger.seek(0)
-                    _read_ledger(found, ledger, name=layout.ledger.name, size=ledger_size)
-                _read_log(found, file, name=layout.log.name)
-            except OSError as error:
-                raise storage_error(error, layout.log) from error
-            yield found
-    finally:
-        if ledger is not None:
-            ledger.close()
+    with Segments(layout.ledger) as ledger, open_log(layout) as log:
+        found = LogIndex(_log=log, _ends=array("Q", [0]), _log_name=layout.log.name)
+        _read_ledger(found, SegmentReader(ledger), name=layout.ledger.name)
+        _read_log(found, SegmentReader(log), name=layout.log.name)
+        yield found
 
 
-def _read_log(found: LogIndex, file: BinaryIO, *, name: str) -> None:
+def _read_log(found: LogIndex, reader: SegmentReader, *, name: str) -> None:
     heads = msgspec.json.Decoder(_Head)
-    size = file.seek(0, 2)
-    file.seek(0)
-    for number, (raw, whole) in enumerate(raw_lines(file, name=name, size=size), 1):
+    for number, (raw, whole) in enumerate(reader, 1):
         if not whole:
             return
         found.log_lines = number
@@ -236,10 +217,10 @@ def _place(found: LogIndex, head: _Head, number: int, raw: bytes) -> None:
             found.planned.setdefault(manifest, {})[head.cycle] = None
 
 
-def _read_ledger(found: LogIndex, file: BinaryIO, *, name: str, size: int) -> None:
+def _read_ledger(found: LogIndex, reader: SegmentReader, *, name: str) -> None:
     decoder = msgspec.json.Decoder(_Record)
     last: LedgerPlace | None = None
-    for number, (raw, whole) in enumerate(raw_lines(file, name=name, size=size), 1):
+    for number, (raw, whole) in enumerate(reader, 1):
         if not whole:
             return
         found.ledger_lines = number

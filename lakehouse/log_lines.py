@@ -6,41 +6,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO
 
-from lakehouse.layout import Layout, storage_error
-from lakehouse.ledger_format import raw_lines
-from lakehouse.plain_file import open_plain
+from lakehouse.layout import Layout
 from lakehouse.rebuild import decode_line
 from lakehouse.records import AnyLine
+from lakehouse.segments import SegmentReader, Segments
 from orders.errors import NotYet, RecordCorrupt
 
 
-def open_log(layout: Layout) -> BinaryIO:
-    """Return the log, open for reading. Raises `NotYet` VANISHED where there is none, `StorageError`."""
-    try:
-        return open_plain(layout.log)
-    except FileNotFoundError as error:
+def open_log(layout: Layout) -> Segments:
+    """Return the log with its closed segments, to be read and closed.
+
+    Raises `NotYet` VANISHED where there is none, `BadLine` SEGMENT_MISSING, `StorageError`.
+    """
+    log = Segments(layout.log)
+    if not log.found:
         raise NotYet(
             "VANISHED",
             expected=f"a log at {layout.log}",
             found="no file",
             action="Name the directory of a run with --lakehouse, or its config with --config.",
-        ) from error
-    except OSError as error:
-        raise storage_error(error, layout.log) from error
+        )
+    return log
 
 
 def log_lines(layout: Layout) -> Iterator[AnyLine]:
     """Yield every whole line of the log as it was when this began, in order.
 
     Raises `NotYet` VANISHED where there is no log, `RecordCorrupt`: a line that is none, or a gap in `seq`; `BadLine` of one that
-    is too long, `StorageError`.
+    is too long, or of a segment that is gone; `StorageError`.
     """
-    with open_log(layout) as file:
-        size = file.seek(0, 2)
-        file.seek(0)
-        for number, (raw, whole) in enumerate(raw_lines(file, name=layout.log.name, size=size), 1):
+    with open_log(layout) as log:
+        for number, (raw, whole) in enumerate(SegmentReader(log), 1):
             if not whole:
                 return
             line = decode_line(raw)

@@ -17,12 +17,19 @@ from lakehouse.ledger_format import BadLine
 from lakehouse.ledger_key import Signer, key_missing, keys_directory, made_signer, trusted_keys
 from lakehouse.record_files import RecordFiles
 from lakehouse.records import AnyLine, Recovery
-from orders.errors import StorageError
+from lakehouse.rotation import check_cut_off, check_room, close_segment, is_due
+from orders.errors import InputError, StorageError
 
 
 @overload
 def open_journal(
-    layout: Layout, *, now_ns: int, run_id: str, durable: Literal[False], keys: Path | None = None
+    layout: Layout,
+    *,
+    now_ns: int,
+    run_id: str,
+    durable: Literal[False],
+    keys: Path | None = None,
+    rotate_above: int | None = None,
 ) -> SyncJournal: ...
 
 
@@ -37,6 +44,7 @@ def open_journal(
     on_failure: Callable[[StorageError], None],
     keys: Path | None = None,
     checkpoint_s: float = CHECKPOINT_S,
+    rotate_above: int | None = None,
 ) -> DurableJournal: ...
 
 
@@ -50,19 +58,21 @@ def open_journal(
     on_failure: Callable[[StorageError], None] | None = None,
     keys: Path | None = None,
     checkpoint_s: float = CHECKPOINT_S,
+    rotate_above: int | None = None,
 ) -> SyncJournal | DurableJournal:
     """Open log and ledger for one run; the caller holds the data directory's lock. `journal.fold` is what the log says.
 
     (1) examine both: any bad line, gap or disagreement refuses, and so does a ledger that lags behind a run that ended well;
     (2) a first opening writes the genesis record; (3) torn last lines are saved aside and cut; (4) ledger records that the
-    log's last lines lack are appended; (5) a recovery line and its record say so; (6) the log is anchored. Everything of this
-    is synced, `durable` or not; (7) the ledger is signed. Killed in between, the next opening goes on. `now_ns` stamps genesis
-    and recovery lines, in real and in market time. `keys`: where the key that signs lies, made if there is none
-    (None: `ledger_key.keys_directory`). `checkpoint_s`: how long a durable journal's ledger may go unsigned. The state file is
-    the caller's to rewrite.
+    log's last lines lack are appended, a rotation that was cut off is gone on with; (5) a recovery line and its record say so;
+    (6) the log is anchored. Everything of this is synced, `durable` or not; (7) the ledger is signed; (8) log and ledger are
+    closed, and go on in new segments, where one of them has more than `rotate_above` bytes (None: never; `lakehouse.rotation`).
+    Killed in between, the next opening goes on. `now_ns` stamps genesis, segment and recovery lines, in real and in market time.
+    `keys`: where the key that signs lies, made if there is none (None: `ledger_key.keys_directory`). `checkpoint_s`: how long a
+    durable journal's ledger may go unsigned. The state file is the caller's to rewrite.
 
-    Raises `BadLine` (a `RecordCorrupt`), `StorageError`, `InputError` on an unsafe run id, `ConfigError` for a key that cannot
-    be used: LEDGER_KEY_MISSING, KEY_REFUSED, KEY_UNWRITABLE, TRUSTED_REFUSED.
+    Raises `BadLine` (a `RecordCorrupt`), `StorageError`, `InputError` UNSAFE_NAME (the run id) or SEGMENTS_FULL, `ConfigError`
+    for a key that cannot be used: LEDGER_KEY_MISSING, KEY_REFUSED, KEY_UNWRITABLE, TRUSTED_REFUSED.
     """
     safe_name(run_id)
     layout.create()
@@ -71,7 +81,8 @@ def open_journal(
     if not trusted and layout.checkpoints.exists():
         raise key_missing(layout.checkpoints, directory=directory)
     found = examine(layout, trusted=trusted)
-    if found.fold.run_finished and found.missing:
+    check_cut_off(layout, found)
+    if found.ended_well and found.missing and not found.rotating:
         raise BadLine(
             "LEDGER_SHORT",
             file=layout.log.name,
@@ -81,7 +92,7 @@ def open_journal(
         )
     signer = made_signer(directory)
     try:
-        files = _mend(layout, found, now_ns=now_ns, run_id=run_id, signer=signer)
+        files = _mend(layout, found, now_ns=now_ns, run_id=run_id, signer=signer, rotate_above=rotate_above)
         if not durable:
             files.sync_no_more()
     except OSError as error:
@@ -93,13 +104,17 @@ def open_journal(
     return DurableJournal(layout, files, found.fold, post=post, on_failure=on_failure, checkpoint_s=checkpoint_s)
 
 
-def _mend(layout: Layout, found: Examination, *, now_ns: int, run_id: str, signer: Signer) -> RecordFiles:
+def _mend(
+    layout: Layout, found: Examination, *, now_ns: int, run_id: str, signer: Signer, rotate_above: int | None
+) -> RecordFiles:
     fold, checks = found.fold, found.checks
     assert checks is not None
     _save_and_cut(layout, layout.log, found.log_torn, size=found.log_bytes, run_id=run_id)
     _save_and_cut(layout, layout.ledger, found.ledger_torn, size=found.ledger_bytes, run_id=run_id)
     if checks.torn:  # a signature that was not written whole says nothing, so it is not saved
         _cut(layout.checkpoints, size=checks.whole_bytes)
+    if found.ledger_closed < found.log_closed:  # a rotation was cut off between the two
+        close_segment(layout.ledger, number=found.log_closed)
     chain = LedgerChain(
         frontier=checks.frontier,
         head=found.ledger_head,
@@ -118,9 +133,16 @@ def _mend(layout: Layout, found: Examination, *, now_ns: int, run_id: str, signe
         origin=checks.origin,
         signed=checks.signed,
     )
+
+    def begin_segment(number: int) -> None:
+        fold.apply(files.begin_segment(number=number, run_id=run_id, ts_ns=now_ns))
+
     try:
         if chain.records == 0:
             files.begin(run_id=run_id, ts_ns=now_ns)
+        own_lines = found.log_own_lines
+        if found.log_closed and not own_lines:
+            begin_segment(found.log_closed + 1)
         if found.missing:
             files.add_records(found.missing)
         recoveries = _recoveries(layout, found, now_ns=now_ns, run_id=run_id)
@@ -131,10 +153,17 @@ def _mend(layout: Layout, found: Examination, *, now_ns: int, run_id: str, signe
                 fold.apply(line)
                 lines.append((line.seq, line, msgspec.json.encode(line)))
             files.write(lines)
+            own_lines += len(lines)
         files.anchor()
         files.sign()
+        if is_due(files.sizes, lines=own_lines, closed=found.log_closed, above_bytes=rotate_above):
+            check_room(found.log_closed)
+            files.rotate(number=found.log_closed + 1)
+            begin_segment(found.log_closed + 2)
+            files.anchor()
+            files.sign()
         sync_directory(layout.directory)
-    except OSError:
+    except (OSError, InputError):
         files.close()
         raise
     return files
@@ -154,7 +183,7 @@ def _recoveries(layout: Layout, found: Examination, *, now_ns: int, run_id: str)
             if path.name not in found.fold.saved_torn and ".tmp-" not in path.name:
                 size = path.stat().st_size
                 lines.append(line(cause, path.name, size, 0))
-    if found.missing:
+    if found.missing and not found.rotating:  # what a rotation left to do is said by its own line
         lines.append(line("LEDGER_BEHIND", None, 0, len(found.missing)))
     return lines
 

@@ -13,6 +13,7 @@ import msgspec
 
 from lakehouse.layout import Layout, replace_file, storage_error, sync_directory
 from lakehouse.plain_file import read_plain
+from lakehouse.segments import is_recorded
 from orders.values import Record
 
 NOTE_SIZE_MAX: Final = 1_000_000  # bytes; a reason comes from a command line
@@ -94,8 +95,7 @@ class FilePermission:
         """
         layout = self._layout
         try:
-            used = layout.log.exists() and layout.log.stat().st_size > 0
-            if used or layout.permission.exists() or layout.halt_note.exists():
+            if is_recorded(layout.log) or layout.permission.exists() or layout.halt_note.exists():
                 return False
             self._arm(HaltNote(by=by, reason="first run of this lakehouse", ts_ns=now_ns))
         except OSError as error:

@@ -35,6 +35,7 @@ from lakehouse.records import (
     Reject,
     RunStart,
     RunStop,
+    SegmentLine,
     Send,
     Skip,
     SwitchLine,
@@ -62,6 +63,9 @@ SUPERSEDED: Final = "superseded"  # outcome of a cycle whose orders go on in a n
 PARTIAL: Final = "partial"  # outcome of a cycle that left something over: a top-up follows, its manifest is not done
 DAY_NS: Final = 86_400 * 1_000_000_000
 DIGITS_MAX: Final = 28  # of a number in the log; Decimal arithmetic keeps 28 significant digits
+
+# These may come from a process that knows no market time.
+_TIMELESS: Final = (Recovery, HaltLine, DrillLine, SegmentLine, SwitchLine)
 
 _decoder = msgspec.json.Decoder(AnyLine)
 
@@ -179,9 +183,7 @@ class LogFold:
             raise _corrupt("LOG_SEQ", f"seq {self.log_line + 1}", f"seq {number}")
         self.log_line = number
         self.last_ts_ns = line.ts_ns
-        if not isinstance(
-            line, Recovery | HaltLine | SwitchLine | DrillLine
-        ):  # these may come from a process that knows no market time
+        if not isinstance(line, _TIMELESS):
             self.market_ns = max(self.market_ns, line.market_ns)
         match line:
             case Fill():
@@ -241,7 +243,7 @@ class LogFold:
             case EquityLine():
                 for text in (line.equity_base, line.day_start_base, line.peak_base):
                     amount(text)
-            case Reconcile() | Alarm() | SwitchLine() | DrillLine():
+            case Reconcile() | Alarm() | SwitchLine() | DrillLine() | SegmentLine():
                 pass
             case never:
                 assert_never(never)

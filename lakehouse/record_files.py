@@ -8,12 +8,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from lakehouse.checkpoints import CHECKPOINT_LINES, origin_of
 from lakehouse.layout import Layout, write_all
 from lakehouse.ledger import LedgerChain
 from lakehouse.ledger_format import LEDGERED, LedgerType
 from lakehouse.ledger_key import Signer
-from lakehouse.records import AnyLine
+from lakehouse.records import AnyLine, SegmentLine
+from lakehouse.rotation import close_segment
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -73,13 +76,8 @@ class RecordFiles:
 
         `origin` None: the ledger has no line yet. `signed`: lines of the ledger under its newest checkpoint. Raises `OSError`.
         """
-        with ExitStack() as opened:
-            self._ledger = _Appended(layout.ledger, sync=True)
-            opened.callback(self._ledger.close)
-            self._log = _Appended(layout.log, sync=True)
-            opened.callback(self._log.close)
-            self._checkpoints = _Appended(layout.checkpoints, sync=True)
-            opened.pop_all()
+        self._layout = layout
+        self._open()
         self._chain = chain
         self._log_hash = log_hash
         self.log_line = log_line
@@ -88,6 +86,52 @@ class RecordFiles:
         self._signer = signer
         self._origin = origin
         self._signed = signed
+
+    def _open(self) -> None:
+        layout = self._layout
+        with ExitStack() as opened:
+            self._ledger = _Appended(layout.ledger, sync=True)
+            opened.callback(self._ledger.close)
+            self._log = _Appended(layout.log, sync=True)
+            opened.callback(self._log.close)
+            self._checkpoints = _Appended(layout.checkpoints, sync=True)
+            opened.pop_all()
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Bytes of the log and of the ledger, without what was closed before."""
+        return self._log.size, self._ledger.size
+
+    def rotate(self, *, number: int) -> None:
+        """Anchor, sign, and close log and ledger as their segments `number`; both go on empty. Raises `OSError`.
+
+        Whatever is cut off in between is gone on with by the next opening; `begin_segment` is due then, and next.
+        """
+        self.anchor()
+        self.seal()
+        self.close()
+        for file in (self._layout.log, self._layout.ledger):
+            close_segment(file, number=number)
+        self._open()
+
+    def begin_segment(self, *, number: int, run_id: str, ts_ns: int) -> SegmentLine:
+        """Write the first line of segment `number`, and its record; return the line.
+
+        Nothing was written since the one before was closed. Raises `OSError`.
+        """
+        line = SegmentLine(
+            seq=self.log_line + 1,
+            ts_ns=ts_ns,
+            market_ns=ts_ns,
+            run_id=run_id,
+            number=number,
+            lines=self.log_line,
+            log_sha256=self._log_hash.hexdigest(),
+            ledger_lines=self._chain.records,
+            ledger_root=self._chain.root().hex(),
+        )
+        self.write([(line.seq, line, msgspec.json.encode(line))])
+        return line
 
     def sync_no_more(self) -> None:
         """Leave it to the system from now on when what is written comes to disk."""
@@ -125,10 +169,14 @@ class RecordFiles:
         self._record(ledgered, anchor=self.log_line - self._anchored >= ANCHOR_LINES)
 
     def _record(self, ledgered: list[Pending], *, anchor: bool) -> None:
-        """Write the records of lines and, if asked, an anchor; before them one that names a checkpoint over all there were."""
+        """Write the records of lines and, if asked, an anchor; before them one that names a checkpoint over all there were.
+
+        A segment's own record does that itself.
+        """
         if not ledgered and not anchor:
             return
-        records = self._chain.checkpoint() if self._signed and not self.unsigned else b""
+        begins = bool(ledgered) and isinstance(ledgered[0][1], SegmentLine)
+        records = self._chain.checkpoint() if self._signed and not self.unsigned and not begins else b""
         records += self._chain.records_of(ledgered)
         if anchor:
             self._anchored = self.log_line

@@ -467,8 +467,22 @@ class Recovery(Line, frozen=True, kw_only=True, gc=False, tag="recovery"):
     records: int = 0
 
 
+class SegmentLine(Line, frozen=True, kw_only=True, gc=False, tag="segment"):
+    """First line of every file of the log but the first: what was closed before it (`lakehouse.segments`).
+
+    `number`: of the segment that begins here, from 2. `lines`: of the log before this one; `log_sha256`: over all their bytes,
+    newlines included. `ledger_lines`, `ledger_root`: of the ledger before its record of this line, which were signed.
+    """
+
+    number: int
+    lines: int
+    log_sha256: str
+    ledger_lines: int
+    ledger_root: str
+
+
 AnyLine = (
     RunStart | RunStop | ManifestLine | CycleOpened | CycleClosed | PlanLineRecord | Skip | Intent | VerdictLine | Send | Received
     | Ack | Reject | UnknownOutcome | CancelLine | Fill | Financing | Transfer | FlattenLine | OverrideUsed | Reconcile
-    | HaltLine | DrillLine | EquityLine | SwitchLine | Alarm | Recovery
+    | HaltLine | DrillLine | EquityLine | SwitchLine | Alarm | Recovery | SegmentLine
 )  # fmt: skip

@@ -16,7 +16,9 @@ from lakehouse.layout import Layout
 from lakehouse.ledger_format import BadLine
 from lakehouse.lock import current_holder
 from lakehouse.rebuild import LogFold
+from lakehouse.rotation import check_cut_off
 from lakehouse.run_inputs import check_list, missing_quotes
+from lakehouse.segments import is_recorded
 from lakehouse.state import OwnState, own_states
 from orders.book import Book
 from orders.canonical import decimal_text
@@ -26,12 +28,16 @@ from orders.values import Record
 
 
 class BadPlace(Record, frozen=True, kw_only=True):
-    """The first line that does not agree; `line` counts from 1, 0 where the file as a whole is meant."""
+    """The first line that does not agree; `line` counts in `file` from 1, 0 where the file as a whole is meant.
+
+    `overall`: its number over all segments of that log or ledger; the same where there is one.
+    """
 
     file: str
     line: int
     code: str
     what: str
+    overall: int
 
 
 class VerifyReport(Record, frozen=True, kw_only=True):
@@ -42,7 +48,8 @@ class VerifyReport(Record, frozen=True, kw_only=True):
     empty when `first_bad` is in log or ledger.
     `anchored_line`: the log up to here cannot be altered without a trace in the ledger. Neither hash chain nor anchors show
     that log and ledger were cut or rewritten together; checkpoints do, up to `signed_lines` of the ledger, to whoever lacks their
-    key. `unsigned_lines` come after. `signers`: public keys whose signatures were found good; empty where none was looked at.
+    key. `unsigned_lines` come after. `segments`: files of the log, the one that grows included. `signers`: public keys whose
+    signatures were found good; empty where none was looked at.
     """
 
     ok: bool
@@ -50,6 +57,7 @@ class VerifyReport(Record, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     environment: str | None
     run_active: bool
+    segments: int
     log_lines: int
     ledger_records: int
     anchored_line: int
@@ -82,22 +90,24 @@ def verify(directory: Path, *, trusted: Sequence[bytes] = (), kept: Sequence[Che
 
     (1) log, ledger and checkpoints, as `lakehouse.examine`; each checkpoint signed by one of the public keys `trusted` (none:
     signatures are not looked at), and those `kept` elsewhere hold as well; (2) no torn tail, no fill without its record, unless
-    a run is active or the last one was killed (no `run_stop`): then it is a note, the next start mends it; (3) the state equals
-    positions, cash, fees and financing of the log up to the line it names, and nothing that moves the book comes after it, with
-    the same exception; (4) what runs kept of their inputs is what the log says, and so are recorded quotes still there.
+    a run is active or the last line is no `run_stop`, so that somebody may have been killed: then it is a note, the next start
+    mends it; (3) the state equals positions, cash, fees and financing of the log up to the line it names, and nothing that moves
+    the book comes after it, unless a run is active or the last one was killed; (4) what runs kept of their inputs is what the log
+    says, and so are recorded quotes still there.
 
     Raises `InputError` LAKEHOUSE_MISSING or NOTHING_RECORDED, `StorageError` when a file cannot be read.
     """
     layout = Layout(directory)
     if not directory.is_dir():
         raise _nothing("LAKEHOUSE_MISSING", f"a data directory {directory}", "none")
-    if not any(path.exists() for path in (layout.log, layout.ledger, layout.checkpoints, layout.state)):
+    kept_files = (layout.log, layout.ledger, layout.checkpoints, layout.state)
+    if not any(path.exists() for path in kept_files) and not any(map(is_recorded, kept_files[:2])):
         raise _nothing("NOTHING_RECORDED", f"a log, a ledger and a state in {directory}", "none of them")
     run_active = current_holder(layout) is not None
     try:
         states = own_states(layout.state)  # before the log: a run that is writing meanwhile only makes the log longer
     except InputError as error:
-        return _bad(BadPlace(file=layout.state.name, line=0, code=error.code, what=str(error)), run_active=run_active)
+        return _bad(BadPlace(file=layout.state.name, line=0, code=error.code, what=str(error), overall=0), run_active=run_active)
     wanted = {state.log_line for state in states.values()}
     books: dict[int, _Booked] = {}
 
@@ -109,13 +119,15 @@ def verify(directory: Path, *, trusted: Sequence[bytes] = (), kept: Sequence[Che
 
     try:
         found = examine(layout, each=remember, trusted=trusted, kept=kept)
+        if not run_active:
+            check_cut_off(layout, found)
     except BadLine as error:
-        return _bad(BadPlace(file=error.file, line=error.line, code=error.code, what=error.what), run_active=run_active)
+        return _bad(_place(error), run_active=run_active)
     open_end = run_active or not found.fold.run_finished
     gone: list[str] = []
     state = states.get(found.fold.environment or "")
     bad = (
-        _tail(layout, found, open_end=open_end)
+        _tail(layout, found, open_end=run_active or not found.ended_well or found.rotating)
         or (None if state is None else _state(layout, state, found, books, open_end=open_end))
         or (_state_absent(layout, found, open_end=open_end) if state is None else None)
         or _inputs(layout, found, gone)
@@ -123,21 +135,30 @@ def verify(directory: Path, *, trusted: Sequence[bytes] = (), kept: Sequence[Che
     return _report(bad, found, state, run_active=run_active, gone=gone)
 
 
+def _place(error: BadLine) -> BadPlace:
+    overall = error.line if error.overall is None else error.overall
+    return BadPlace(file=error.file, line=error.line, code=error.code, what=error.what, overall=overall)
+
+
 def _tail(layout: Layout, found: Examination, *, open_end: bool) -> BadPlace | None:
     if open_end:
         return None
-    torn = ((layout.log, found.log_torn, found.fold.log_line), (layout.ledger, found.ledger_torn, found.ledger_records))
-    for path, rest, lines in torn:
+    torn = (
+        (layout.log, found.log_torn, found.log_own_lines, found.fold.log_line),
+        (layout.ledger, found.ledger_torn, found.ledger_own_lines, found.ledger_records),
+    )
+    for path, rest, own_lines, lines in torn:
         if rest:
             what = f"a whole line was expected after a run that ended well, found {len(rest)} bytes without a newline"
-            return BadPlace(file=path.name, line=lines + 1, code="TORN_TAIL", what=what)
+            return BadPlace(file=path.name, line=own_lines + 1, code="TORN_TAIL", what=what, overall=lines + 1)
     if found.checks is not None and found.checks.torn:
         what = f"a whole checkpoint was expected after a run that ended well, found {len(found.checks.torn)} bytes of one"
         line = found.checks.next_line
-        return BadPlace(file=layout.checkpoints.name, line=line, code="TORN_TAIL", what=what)
+        return BadPlace(file=layout.checkpoints.name, line=line, code="TORN_TAIL", what=what, overall=line)
     if found.missing:
         what = "its record in the ledger was expected after a run that ended well, found none"
-        return BadPlace(file=layout.log.name, line=found.missing[0][0], code="LEDGER_SHORT", what=what)
+        line = found.missing[0][0] - found.fold.log_line + found.log_own_lines
+        return BadPlace(file=layout.log.name, line=line, code="LEDGER_SHORT", what=what, overall=found.missing[0][0])
     return None
 
 
@@ -150,7 +171,7 @@ def _state(
     open_end: bool,
 ) -> BadPlace | None:
     def bad(what: str) -> BadPlace:
-        return BadPlace(file=layout.state.name, line=0, code="STATE_DISAGREES", what=fit(what))
+        return BadPlace(file=layout.state.name, line=0, code="STATE_DISAGREES", what=fit(what), overall=0)
 
     if state.log_line not in books:
         return bad(f"a state of log line {found.fold.log_line} or before was expected, found line {state.log_line}")
@@ -178,7 +199,7 @@ def _state_absent(layout: Layout, found: Examination, *, open_end: bool) -> BadP
     if open_end or not found.fold.last_booked_line:
         return None
     what = f"a state of environment {found.fold.environment} was expected, found none"
-    return BadPlace(file=layout.state.name, line=0, code="STATE_MISSING", what=what)
+    return BadPlace(file=layout.state.name, line=0, code="STATE_MISSING", what=what, overall=0)
 
 
 def _inputs(layout: Layout, found: Examination, gone: list[str]) -> BadPlace | None:
@@ -188,7 +209,7 @@ def _inputs(layout: Layout, found: Examination, gone: list[str]) -> BadPlace | N
             gone += missing_quotes(layout, check_list(layout, run_id=run_id, begins=kept.begins, whole=kept.whole))
         except InputError as error:
             what = f"{error.expected} was expected, found {error.found}; log line {kept.line} is of run {run_id}"
-            return BadPlace(file=layout.inputs.name, line=0, code=error.code, what=what)
+            return BadPlace(file=layout.inputs.name, line=0, code=error.code, what=what, overall=0)
     return None
 
 
@@ -207,6 +228,8 @@ def _notes(found: Examination, state: OwnState | None, *, run_active: bool, gone
         notes.append("a run is active: its last lines may not all be in ledger and state yet")
     elif not fold.run_finished:
         notes.append("the last run did not end by itself: the next start mends what it left")
+    if found.rotating and not run_active:
+        notes.append(f"closing segment {found.log_closed} was cut off: the next start goes on with it")
     if found.log_torn:
         notes.append(f"execution_logs.jsonl ends in {len(found.log_torn)} bytes of a torn line, counted nowhere")
     if found.ledger_torn:
@@ -257,6 +280,7 @@ def _report(
         notes=_notes(found, state, run_active=run_active, gone=gone),
         environment=fold.environment,
         run_active=run_active,
+        segments=found.log_closed + 1,
         log_lines=fold.log_line,
         ledger_records=found.ledger_records,
         anchored_line=found.anchored_line,

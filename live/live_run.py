@@ -32,6 +32,7 @@ from lakehouse.layout import Layout
 from lakehouse.lock import DataDirectoryLock
 from lakehouse.private_file import KEYS
 from lakehouse.rebuild import LogFold
+from lakehouse.segments import has_file
 from lakehouse.verifier import verify
 from live.account_watch import AccountWatch
 from live.armed_now import noted, permit_of, tell_expiry
@@ -80,7 +81,7 @@ def run_live(config_path: Path, *, as_json: bool, for_s: int | None = None, keys
     run_id = time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + f"-{os.getpid()}"
     layout = Layout(directory=config.lakehouse.directory)
     with DataDirectoryLock(layout, run_id=run_id):
-        report = verify(layout.directory) if layout.log.exists() else None
+        report = verify(layout.directory) if has_file(layout.log) else None
         problem = "" if report is None or report.ok else str(report.first_bad)
         run = LiveRun(
             config=config,

@@ -23,6 +23,7 @@ from engine.inputs import Inputs, read_inputs
 from engine.run_config import RunConfig, load_config
 from lakehouse.layout import Layout, replace_file, storage_error
 from lakehouse.lock import DataDirectoryLock
+from lakehouse.segments import has_file
 from orders.canonical import plain
 from orders.errors import ConfigError
 from orders.values import Record
@@ -84,7 +85,7 @@ def run_backtest(config_path: Path, wanted: Wanted) -> int:
     quotes = read_feed(config, inputs)
     run_id = time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + f"-{os.getpid()}"
     layout = Layout(directory=wanted.output if wanted.output is not None else BACKTESTS / run_id)
-    if layout.log.exists():
+    if has_file(layout.log):
         raise ConfigError(
             "OUTPUT_IN_USE",
             expected="a directory without a record of a run",

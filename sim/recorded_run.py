@@ -16,9 +16,11 @@ from engine.run_config import RunConfig
 from lakehouse import records
 from lakehouse.examine import examine
 from lakehouse.layout import Layout
+from lakehouse.log_lines import log_lines
 from lakehouse.manifest import ManifestOutcome
-from lakehouse.rebuild import LogFold, decode_line
+from lakehouse.rebuild import LogFold
 from lakehouse.run_inputs import MarketFile, Published, judged_of, read_input, read_kept
+from lakehouse.segments import has_file
 from orders.errors import ConfigError, InputError, NotAsked, NotYet
 
 QUOTE_COLUMNS: Final = ("ts_ns", "received_ns", "symbol", "bid", "ask", "bid_size", "ask_size")
@@ -54,13 +56,12 @@ def read_run(layout: Layout, run_id: str | None) -> RecordedRun:
     Raises `NotYet` VANISHED (no log), `ConfigError` RUN_UNKNOWN, `NotAsked`: RUN_NOT_SHADOW, INPUTS_NOT_KEPT (it was recorded
     before inputs were); `InputError`: INPUT_MISSING, INPUT_ALTERED; `BadLine`, `StorageError`.
     """
-    if not layout.log.exists():
+    if not has_file(layout.log):
         raise NotYet(
             "VANISHED", expected=f"a log at {layout.log}", found="no file", action="Name the directory of a run with --lakehouse."
         )
     examine(layout)
-    raws = layout.log.read_bytes().split(b"\n")[:-1]
-    lines = [decode_line(raw) for raw in raws]
+    lines = list(log_lines(layout))
     start = _start_of(lines, run_id, layout=layout)
     fold = LogFold()
     for line in lines[: start.seq - 1]:

@@ -116,6 +116,7 @@ BAD: list[tuple[str, str, str, str, str]] = [
     ("no symbol map", "configs/symbols.toml", "configs/symbol.toml", "symbols.map", "SYMBOL_MAP_UNREADABLE"),
     ("no runs", "sp500/runs", "sp500/run", "lakehouse.runs_directory", "source runs"),
     ("a manifest outside its root", 'manifest_root = "data/lakehouse"', 'manifest_root = "data/other"', "lakehouse.manifest", "below"),
+    ("a segment of no size", "rotate_above_mb = 256", "rotate_above_mb = 0", "lakehouse.rotate_above_mb", "1"),
     ("an unknown shape", 'shapes_allowed = ["v3"]', 'shapes_allowed = ["v4"]', "lakehouse.shapes_allowed", "flattened"),
     ("no shape", 'shapes_allowed = ["v3"]', "shapes_allowed = []", "lakehouse.shapes_allowed", "at least one shape"),
     ("a second place outside the root", 'shapes_allowed = ["v3"]', 'shapes_allowed = ["v3"]\nmanifest_also = ["data/x.json"]', "lakehouse.manifest_also", "below manifest_root"),

@@ -21,7 +21,7 @@ from typing import Any
 from lakehouse.layout import Layout
 from lakehouse.verifier import VerifyReport, verify
 from tests.children import END_S, child
-from tests.cut_records import cut_record
+from tests.cut_records import cut_record, whole
 from tests.no_egress import watched
 
 ROOT = Path(__file__).parents[2]
@@ -127,13 +127,12 @@ def wait_for_lines(world: World, count: int, process: subprocess.Popen[str]) -> 
 
 
 def line_count(world: World) -> int:
-    log = world.layout.log
-    return log.read_bytes().count(b"\n") if log.exists() else 0
+    return whole(world.layout.log).count(b"\n")
 
 
 def lines_of(world: World) -> list[dict[str, Any]]:
-    """The whole lines of the log."""
-    raw = world.layout.log.read_bytes().split(b"\n")
+    """The whole lines of the log, over all its segments."""
+    raw = whole(world.layout.log).split(b"\n")
     return [json.loads(line) for line in raw[:-1]]
 
 

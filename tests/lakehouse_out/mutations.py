@@ -13,18 +13,23 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from lakehouse.checkpoints import UNSIGNED_LINES_MAX, Checkpoint, note_bytes, parse_notes
-from lakehouse.layout import Layout
+from lakehouse.layout import Layout, segment_path
 from lakehouse.ledger_key import Signer
 from lakehouse.merkle import Frontier
 from lakehouse.opening import open_journal
 from lakehouse.records import AnyLine
+from lakehouse.segments import closed_segments
+from tests.cut_records import whole
 
 LEDGER, CHECKPOINTS = "audit.jsonl", "audit.checkpoints"
 
 
 @dataclass(frozen=True)
 class Mutated:
-    """Log, ledger and checkpoints after it; found in `file`, at one of `lines` (None: any), or in a range that holds `within`."""
+    """Log, ledger and checkpoints after it; found in `file`, at one of `lines` (None: any), or in a range that holds `within`.
+
+    Lines count over all segments: a `segment` line or record begins one.
+    """
 
     log: bytes
     ledger: list[bytes]
@@ -49,14 +54,15 @@ class Long:
         return Mutated(ledger=ledger, lines=frozenset(at), **whole)
 
 
-def write_long(layout: Layout, lines: Any, *, records: int, turn: int | None = None) -> Any:
+def write_long(layout: Layout, lines: Any, *, records: int, turn: int | None = None, rotate: bool = False) -> Any:
     """Write a record whose ledger has about `records` lines, a fill among ten halts; from record `turn` on, another story.
 
-    Opened and closed in three places, as runs would. Returns the fold at its end.
+    Opened and closed in three places, as runs would; with `rotate` in three segments. Returns the fold at its end.
     """
+    above = 0 if rotate else None
     done = 0
     for part in range(3):
-        journal = open_journal(layout, now_ns=1 + part, run_id=f"run-{part}", durable=False)
+        journal = open_journal(layout, now_ns=1 + part, run_id=f"run-{part}", durable=False, rotate_above=above)
         start = lines.start(run_id=f"run-{part}", **({"starting_cash": None} if part else {}))
         journal.fold.apply(start, seq=journal.append(start))
         while done < records * (part + 1) // 3 - 12:
@@ -76,11 +82,11 @@ def write_long(layout: Layout, lines: Any, *, records: int, turn: int | None = N
 def read_long(layout: Layout, other: Layout) -> Long:
     data = layout.checkpoints.read_bytes()
     return Long(
-        log=layout.log.read_bytes().splitlines(),
-        ledger=layout.ledger.read_bytes().splitlines(),
+        log=whole(layout.log).splitlines(),
+        ledger=whole(layout.ledger).splitlines(),
         notes=parse_notes(data, file=CHECKPOINTS)[0],
         checkpoints=data,
-        other=other.ledger.read_bytes().splitlines(),
+        other=whole(other.ledger).splitlines(),
     )
 
 
@@ -151,7 +157,7 @@ def restamp(long: Long, dice: random.Random) -> Mutated:
     """A record altered and the whole chain after it, with its CHECKPOINT records, made anew; the log is left."""
     place = dice.randrange(len(long.ledger))
     record = json.loads(long.ledger[place])
-    key = next(key for key in ("reason", "fill_hash", "log_sha256", "root", "run_id") if key in record["body"])
+    key = next(key for key in ("reason", "fill_hash", "log_sha256", "root", "ledger_root", "run_id") if key in record["body"])
     record["body"][key] = record["body"][key][:-1] + ("0" if record["body"][key][-1] != "0" else "1")
     if record["type"] == "CHECKPOINT":  # restamping would write the right root back
         record["body"] |= {"size": place + 7}
@@ -165,20 +171,14 @@ def rewrite(long: Long, dice: random.Random) -> Mutated:
     fresh = long.log[place].replace(b"as it was", b"as it is!")
     log = [*long.log[:place], fresh, *long.log[place + 1 :]]
     lines, at = list(long.ledger), 0
-    running = hashlib.sha256()
-    done = 0
     for number, raw in enumerate(long.ledger):
         record = json.loads(raw)
         if record["body"].get("line_hash") == sha(long.log[place]):
             record["body"] |= {"line_hash": sha(fresh), "reason": record["body"]["reason"].replace("as it was", "as it is!")}
-            at = number
-        elif record["type"] == "LOG_ANCHOR" and record["body"]["log_line"] > place:
-            running.update(b"".join(one + b"\n" for one in log[done : record["body"]["log_line"]]))
-            done = record["body"]["log_line"]
-            record["body"]["log_sha256"] = running.hexdigest()
-        lines[number] = dumped(record)
+            lines[number], at = dumped(record), number
+    lines = restamped(lines, at, log=log)
     changed = b"\n".join(log) + b"\n"
-    return Mutated(changed, restamped(lines, at), long.checkpoints, LEDGER, None, within=at + 1)
+    return Mutated(changed, lines, long.checkpoints, LEDGER, None, within=at + 1)
 
 
 def roll_back(long: Long, dice: random.Random) -> Mutated:
@@ -195,8 +195,10 @@ def forget(long: Long, dice: random.Random) -> Mutated:
     size = kept[-1].size
     rest = [raw for raw in long.ledger[size:] if b'"type":"CHECKPOINT"' not in raw]
     notes = b"\n".join(map(note_bytes, kept))
-    lines = restamped(long.ledger[:size] + rest, size)
-    return long.changed(lines, notes.count(b"\n") + 2, checkpoints=notes, file=CHECKPOINTS)
+    log = list(long.log)
+    lines = restamped(long.ledger[:size] + rest, size, log=log)
+    said = b"\n".join(log) + b"\n"
+    return long.changed(lines, notes.count(b"\n") + 2, checkpoints=notes, file=CHECKPOINTS, log=said)
 
 
 def wrong_key(long: Long, dice: random.Random) -> Mutated:
@@ -221,16 +223,27 @@ MUTATORS: tuple[Callable[[Long, random.Random], Mutated], ...] = (
 )  # fmt: skip
 
 
-def restamped(lines: list[bytes], place: int) -> list[bytes]:
-    """Number, chain and root again all lines from `place` on."""
+def restamped(lines: list[bytes], place: int, *, log: list[bytes] | None = None) -> list[bytes]:
+    """Number, chain and root again all lines from `place` on; with them, where given, what the log says of the ledger."""
     tree = Frontier()
     done = lines[:place]
     for raw in done:
         tree.add(raw)
     for number, raw in enumerate(lines[place:], place + 1):
         record = json.loads(raw) | {"seq": number, "prev": sha(done[-1]) if done else "0" * 64}
-        if record["type"] == "CHECKPOINT" and (number != place + 1 or record["body"]["size"] == place):
-            record["body"] |= {"root": tree.root().hex(), "size": tree.size}
+        body = record["body"]
+        if record["type"] == "CHECKPOINT" and (number != place + 1 or body["size"] == place):
+            body |= {"root": tree.root().hex(), "size": tree.size}
+        if record["type"] == "SEGMENT" and number != place + 1:
+            body |= {"ledger_root": tree.root().hex(), "ledger_lines": tree.size}
+        if log is not None and record["type"] == "SEGMENT":
+            at = body["log_line"] - 1
+            before = hashlib.sha256(b"".join(one + b"\n" for one in log[:at])).hexdigest()
+            names = {"log_sha256": before, "ledger_root": body["ledger_root"], "ledger_lines": body["ledger_lines"]}
+            log[at] = json.dumps(json.loads(log[at]) | names, separators=(",", ":")).encode()
+            body["line_hash"] = sha(log[at])
+        if log is not None and record["type"] == "LOG_ANCHOR":
+            body["log_sha256"] = hashlib.sha256(b"".join(one + b"\n" for one in log[: body["log_line"]])).hexdigest()
         done.append(dumped(record))
         tree.add(done[-1])
     return done
@@ -246,11 +259,24 @@ def sha(raw: bytes) -> str:
 
 def put(mutated: Mutated, directory: Path) -> Layout:
     layout = Layout(directory)
-    ledger = b"".join(raw + b"\n" for raw in mutated.ledger)
-    if mutated.ledger[-1].startswith(b"TORN"):
-        ledger = b"".join(raw + b"\n" for raw in mutated.ledger[:-1]) + mutated.ledger[-1].removeprefix(b"TORN")
-    layout.ledger.write_bytes(ledger)
+    put_file(layout.ledger, mutated.ledger, begins=b'"type":"SEGMENT","v":1}')
     layout.checkpoints.write_bytes(mutated.checkpoints)
-    if layout.log.stat().st_size != len(mutated.log) or mutated.within or layout.log.read_bytes() != mutated.log:
-        layout.log.write_bytes(mutated.log)
+    if whole(layout.log) != mutated.log:
+        put_file(layout.log, mutated.log[:-1].split(b"\n"), begins=b'{"type":"segment"')
     return layout
+
+
+def put_file(file: Path, lines: list[bytes], *, begins: bytes) -> None:
+    """Write lines into as many segments as say that they are one; the last line without a newline where it is TORN."""
+    parts: list[list[bytes]] = [[]]
+    for raw in lines:
+        if parts[-1] and (raw.startswith(begins) or raw.endswith(begins)):
+            parts.append([])
+        parts[-1].append(raw)
+    for path in closed_segments(file):
+        path.unlink()
+    for number, part in enumerate(parts, 1):
+        data = b"".join(raw + b"\n" for raw in part)
+        if part and part[-1].startswith(b"TORN"):
+            data = data[: -len(part[-1]) - 1] + part[-1].removeprefix(b"TORN")
+        (file if number == len(parts) else segment_path(file, number)).write_bytes(data)

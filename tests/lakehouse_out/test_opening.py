@@ -102,6 +102,20 @@ def test_kill_between_saving_the_tail_and_noting_it_is_noted_at_the_next_opening
     assert reopened(killed, open_sync, "run-3") == []
 
 
+def test_a_halt_after_a_run_ended_that_was_cut_off_before_its_record_is_mended(record, lines, open_sync):
+    journal = open_sync(record, "halt-1")
+    journal.append(lines.halt())
+    journal.flush()
+    journal._files.close()
+    whole = record.ledger.read_bytes().splitlines(keepends=True)
+    record.ledger.write_bytes(b"".join(raw for raw in whole if b'"log_line":11' not in raw))
+    report = verify(record.directory)
+    assert report.first_bad is None
+    assert "1 records, from log line 11 on, are not in audit.jsonl yet" in report.notes
+    assert [line.cause for line in reopened(record, open_sync)] == ["LEDGER_BEHIND"]
+    assert verify(record.directory).first_bad is None
+
+
 def without_line(path, number):
     whole = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(whole[: number - 1] + whole[number:]))

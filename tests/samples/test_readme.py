@@ -60,7 +60,7 @@ def test_the_readme_names_every_command() -> None:
         "config check",
     }
     expected |= {"sentinel explain", "sentinel what-if", "sentinel coverage"}
-    expected |= {"ledger key", "ledger prove", "witness", "trace"}
+    expected |= {"ledger key", "ledger prove", "ledger rotate", "witness", "trace"}
     expected |= {"bundle create", "bundle show", "bundle verify", "bundle diff"}
     expected |= {"override request", "override sign", "override show"}
     expected |= {"data import", "data fetch", "data show", "data check"}
