@@ -146,3 +146,42 @@ def test_a_cancel_of_an_order_that_was_turned_away_keeps_it_here(tmp_path: Path)
             assert (venue.requests["POST order"], venue.orders) == (1, [])
 
     asyncio.run(work())
+
+
+@pytest.mark.parametrize(("retry_after", "end"), [("1", "FILLED"), ("60", "REJECTED")], ids=["a short one", "a long one"])
+def test_an_order_that_is_held_when_the_venue_asks_for_a_pause_waits_for_a_short_one(
+    tmp_path: Path, retry_after: str, end: str
+) -> None:
+    async def work() -> None:
+        venue, disks = LoopbackVenue(retry_after=retry_after), list[SlowDisk]()
+
+        def slow(recorder: Any) -> SlowDisk:
+            disks.append(SlowDisk(recorder, takes_s=0.5))
+            return disks[-1]
+
+        async with engine_at(tmp_path, venue=venue, tap_of=slow) as engine:
+            order_id = await held(engine, disks[-1])
+            venue.fault("GET account", Fault("429"))
+            reading = asyncio.create_task(engine.client.streams.backfill(whole=False))
+            await engine.until(lambda: engine.client.api.pause.left_s)
+            await engine.until(lambda: engine.state(order_id) == end)
+            assert venue.requests["POST order"] == (1 if end == "FILLED" else 0)
+            assert end == "FILLED" or next(line["code"] for line in engine.lines("reject")) == "RATE_LIMITED"
+            reading.cancel()
+
+    asyncio.run(work())
+
+
+def test_an_order_that_is_turned_away_for_long_is_not_sent_again_into_another_market(tmp_path: Path) -> None:
+    """The venue has not taken it, and will say so when it may be asked; its symbol is blocked until then."""
+
+    async def work() -> None:
+        venue = LoopbackVenue(retry_after="60")
+        async with engine_at(tmp_path, venue=venue) as engine:
+            venue.fault("POST order", Fault("429", after=False))
+            order_id = await engine.order()
+            await engine.until(lambda: bool(engine.lines("unknown")))
+            assert "60 s of silence" in engine.lines("unknown")[0]["message"]
+            assert (engine.state(order_id), venue.requests["POST order"]) == ("SUBMITTED", 1)
+
+    asyncio.run(work())

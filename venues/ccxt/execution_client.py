@@ -35,6 +35,7 @@ from venues.ccxt.terms import Terms, Unsendable, terms_of
 from venues.ccxt.timing import CcxtTiming
 from venues.ccxt.trading_profiles import TradingProfile
 from venues.ccxt.user_streams import UserStreams
+from venues.ccxt.wire import RATE_LIMITED
 from venues.order_tracks import FillKey, OrderTracks, Track
 
 SOON_S: Final = 0.05
@@ -252,7 +253,7 @@ class CcxtExecutionClient(Reports, Watch, LiveExecutionClient):
 
     def refusal(self, order: Any) -> str:
         """Return why an order may not leave now, "" when it may: the second lock, a pause."""
-        return self._lock.refusal(order) or ("RATE_LIMITED" if self.api.pause.left_s else "")
+        return self._lock.refusal(order) or (RATE_LIMITED if self.api.pause.left_s else "")
 
     def refuse(self, order: Any, no: Unsendable, *, submitted: bool) -> None:
         """Before SUBMITTED the order is denied; after it it is rejected: it never left. A second submit gets its line alone."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final
@@ -96,7 +97,7 @@ class PrivateApi:
         within a request's own timeout.
         """
         try:
-            async with asyncio.timeout(self.exchange.timeout / 1_000):
+            async with asyncio.timeout(self.exchange.timeout / 1_000) if self._lines.locked() else nullcontext():
                 await self._lines.acquire()
         except TimeoutError:  # the venue answers too slowly: an order that left only now would meet another market
             message = "the venue answers so slowly that no line to it was free in time"

@@ -15,11 +15,12 @@ from venues.ccxt.private_api import Posted, PrivateApi
 from venues.ccxt.resolver import Look, Resolver
 from venues.ccxt.terms import Terms, Unsendable
 from venues.ccxt.timing import CcxtTiming
-from venues.ccxt.wire import Kept
+from venues.ccxt.wire import RATE_LIMITED, Kept
 from venues.order_tracks import OrderTracks, Track
 
 ENDED: Final = "ENDED"  # nothing is left to refuse
 AGED: Final = "AGED"  # the request waited so long for the disk that the venue might not take its stamp: it is made anew
+PAUSE_MAX_S: Final = 10.0  # the longest pause of a venue that an order waits out
 REQUEST_AGE_MAX_S: Final = 1.0  # a venue takes a request within 5 s of its stamp
 
 
@@ -51,8 +52,7 @@ class Sender:
         Once more only where the first cannot have arrived and nobody has it.
         """
         try:
-            if not self._locked(track):
-                await self._send(track, terms, durable)
+            await self._send(track, terms, durable)
         finally:
             track.held = False
 
@@ -101,10 +101,15 @@ class Sender:
             self._client.refuse(track.order, Unsendable(code=code, message=message or "the second lock"), submitted=True)
 
     async def _posted(self, track: Track, terms: Terms, durable: asyncio.Event) -> Posted | None:
-        """Post once and take what the answer says; return it where the order was NOT_SENT, else None."""
+        """Post once and take what the answer says; return it where the order was NOT_SENT, else None.
+
+        A pause that another request was asked for is waited out where it is a short one.
+        """
+        until_s = time.monotonic() + PAUSE_MAX_S
         try:
             posted = await self._api.create(terms, hold=lambda: _held(durable), refusal=lambda: self._last_look(track))
-            while posted.kept == AGED:
+            while posted.kept == AGED or (posted.kept == RATE_LIMITED and time.monotonic() + self._api.pause.left_s <= until_s):
+                await asyncio.sleep(self._api.pause.left_s)
                 posted = await self._api.create(terms, hold=lambda: _held(durable), refusal=lambda: self._last_look(track))
         except asyncio.CancelledError:
             if track.posting:
@@ -152,10 +157,17 @@ class Sender:
             self._tracks.take_fill(stamped, of=track)
 
     async def _turned_away(self, track: Track, posted: Posted) -> bool:
-        """After NOT_SENT: mend the clock, wait, and look. True: the venue says it has no such order, so it may go once more."""
+        """After NOT_SENT: mend the clock, wait, and look. True: the venue says it has no such order, so it may go once more.
+
+        Where it is to wait long it goes no more: it would meet another market. The resolver asks for it when it may.
+        """
         if posted.inexact_clock:
             await self._resync()
-        await asyncio.sleep(max(self._timing.not_sent_pause_s, self._api.pause.left_s))
+        wait_s = max(self._timing.not_sent_pause_s, self._api.pause.left_s)
+        if wait_s > PAUSE_MAX_S:
+            self.unknown(track, f"{posted.message}; the venue asks for {wait_s:.0f} s of silence")
+            return False
+        await asyncio.sleep(wait_s)
         look = await self._resolver.look(track)
         if track.accepted or track.ended or look is Look.FOUND:
             return False

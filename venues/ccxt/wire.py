@@ -18,6 +18,7 @@ from typing import Any, Final
 from ccxt.base.errors import BadResponse, InvalidOrder
 
 ROUNDED: Final = "ROUNDED_BY_CCXT"  # ccxt would have sent another number than it was given
+RATE_LIMITED: Final = "RATE_LIMITED"  # the venue asked for a pause
 PAUSE_S: Final = 10.0  # after 429 or 418 without a Retry-After
 PAUSE_S_MAX: Final = 3 * 86_400.0  # the longest ban Binance names
 BODY_MAX: Final = 8 * 1024 * 1024  # characters of an answer to a signed call; 1,000 trades are 400 kB
