@@ -115,7 +115,12 @@ def _verify(given: argparse.Namespace) -> int:
     from commands import verify_command
 
     return verify_command.run(
-        given.directory or given.lakehouse, as_json=given.json, keys=given.key, kept=given.kept, witnesses=given.witness
+        given.directory or given.lakehouse,
+        as_json=given.json,
+        keys=given.key,
+        kept=given.kept,
+        witnesses=given.witness,
+        processes=given.processes,
     )
 
 
@@ -272,6 +277,9 @@ def parser() -> Parser:
     verify.add_argument("--kept", type=Path, metavar="FILE", help="checkpoints kept elsewhere, which it must continue")
     verify.add_argument(
         "--witness", action="append", default=[], type=witness_key, metavar="NAME=KEY", help="who must have signed some of FILE"
+    )
+    verify.add_argument(
+        "--processes", type=int, choices=(1, 2), help="how many do it; the answer is the same (2 where the record is long)"
     )
     trace = _command(names, "trace", _trace, "walk from a source run to its fills and back, every hash held against the bytes")
     trace.add_argument(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -11,13 +12,16 @@ from typing import Final
 import msgspec
 
 from lakehouse.checkpoint_check import kept_notes
+from lakehouse.layout import Layout
 from lakehouse.ledger_key import keys_directory, own_signer, trusted_by
+from lakehouse.segments import Segments
 from lakehouse.verifier import VerifyReport, verify
 from lakehouse.witness import witnessed
 from orders.canonical import canonical_bytes, decimal_text
 from orders.errors import ConfigError, InputError, SluiceError
 from orders.public_keys import public_key_text
 
+LONG_BYTES: Final = 16 << 20  # of a log: a quarter of a second for one process
 NOT_KNOWN: Final = (
     "the signatures of audit.checkpoints were not looked at: no key is known here. Name the signer's with --key"
     " (`sluice ledger key` prints it where the record was made)"
@@ -35,16 +39,19 @@ def run(
     keys: Sequence[str] = (),
     kept: Path | None = None,
     witnesses: Sequence[tuple[str, bytes]] = (),
+    processes: int | None = None,
 ) -> int:
     """Verify `lakehouse` and print the result; return 0 when everything agrees, 1 when not, 2 when there is nothing to verify.
 
     `keys`: public keys (`ed25519:…`) whose checkpoints count; none given: this account's own and those it trusts. `kept`: a copy
     of checkpoints from elsewhere, which the ledger must still continue; each of `witnesses` (name, public key) must be in it.
+    `processes` None: two for a log of `LONG_BYTES`, where there are two processors.
     """
     try:
         notes = () if kept is None else kept_notes(kept)
         seen = witnessed(notes, names=dict(witnesses))
-        report = verify(lakehouse, trusted=trusted_by(keys), kept=notes)
+        count = _processes(lakehouse) if processes is None else processes
+        report = verify(lakehouse, trusted=trusted_by(keys), kept=notes, processes=count)
         own = _own_key() if report.signers else None
     except SluiceError as error:
         if as_json:
@@ -60,6 +67,11 @@ def run(
     else:
         print("\n".join(_words(report, lakehouse, held=held, seen=seen)))
     return 0 if report.ok else 1
+
+
+def _processes(lakehouse: Path) -> int:
+    with Segments(Layout(lakehouse).log) as log:
+        return 2 if log.size >= LONG_BYTES and (os.process_cpu_count() or 1) > 1 else 1
 
 
 def _own_key() -> str | None:

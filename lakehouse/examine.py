@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
@@ -36,6 +36,7 @@ from orders.errors import RecordCorrupt
 if TYPE_CHECKING:
     from hashlib import _Hash
 
+_LEDGERED_STARTS: Final = tuple(f'{{"type":"{kind.__struct_config__.tag}",'.encode() for kind in cast("frozenset[Any]", LEDGERED))
 LAG_LINES_MAX: Final = BATCH_LINES_MAX  # log lines whose records a killed process may not have written
 
 
@@ -48,7 +49,8 @@ class Examination:
     `anchored_line`: lines of the log up to here cannot be altered without a trace in the ledger.
     `log_hash`: running sha256 over the whole lines. `checks`: the ledger against its checkpoints; None in an examination of
     nothing. `ledger_kind`, `ledger_log_line`, `ledger_ts`: of the ledger's last line.
-    `ended_well`: a run's stop is the last line, so that nobody may have been killed since.
+    `ended_well`: a run's stop is the last line, so that nobody may have been killed since. `paired`: of an examination that does
+    not fold, lines of the log that were held against the ledger for what they are.
     `log_closed`, `ledger_closed`: closed segments. `segment`: the number in the ledger's last SEGMENT record, 1 without one.
     """
 
@@ -58,6 +60,7 @@ class Examination:
     log_closed: int = 0
     log_own_lines: int = 0
     ended_well: bool = False
+    paired: int = 0
     log_hash: _Hash = field(default_factory=hashlib.sha256)
     ledger_records: int = 0
     ledger_bytes: int = 0
@@ -147,6 +150,7 @@ def examine(
     each: Callable[[LogFold], None] | None = None,
     trusted: Sequence[bytes] = (),
     kept: Sequence[Checkpoint] = (),
+    folds: bool = True,
 ) -> Examination:
     """Check chain, numbering, and that log and ledger name each other; return what stands.
 
@@ -158,7 +162,7 @@ def examine(
     run that is writing meanwhile does not disturb. `trusted`: public keys that may have signed; none: signatures are not looked
     at. `kept`: checkpoints from elsewhere that must hold too. `each` is called with the fold before the first line and after
     every line. Missing files count as empty. Not checked here: the state; the content of lines past `anchored_line` that have
-    no record.
+    no record. Without `folds` (2) is left out, but for the count of lines: `lakehouse.examine_halves` has that done beside.
 
     Raises `BadLine`, `StorageError`.
     """
@@ -170,7 +174,10 @@ def examine(
         found.ledger_closed, found.log_closed = records.segments.number - 1, lines.segments.number - 1
         try:
             ledger = _Ledger(records, found=found, checks=checks)
-            _walk_log(lines, ledger, found, each=each)
+            if folds:
+                _walk_log(lines, ledger, found, each=each)
+            else:
+                _pair_log(lines, ledger, found)
             _judge_ends(ledger, found, lines)
             checks.no_more_lines()
         except BadLine as error:
@@ -202,11 +209,32 @@ def _walk_log(lines: SegmentReader, ledger: _Ledger, found: Examination, *, each
             at = fold.log_line if error.code not in {"LOG_LINE", "LOG_VERSION", "LOG_SEQ"} else fold.log_line + 1
             raise BadLine(error.code, file=name, line=at, expected=error.expected, found=error.found) from error
         found.ended_well = type(line) is RunStop
-        found.log_hash.update(raw)
-        found.log_hash.update(b"\n")
+        found.log_hash.update(raw + b"\n")
         _match(line, raw, ledger, found, name)
         if each is not None:
             each(fold)
+
+
+def _pair_log(lines: SegmentReader, ledger: _Ledger, found: Examination) -> None:
+    """As `_walk_log`, but fold nothing, and decode only lines that begin as one with a record does, or that a record names."""
+    fold, name = found.fold, lines.segments.file.name
+    last = b""
+    for raw, whole in lines:
+        if not whole:
+            found.log_torn = raw
+            break
+        fold.log_line += 1
+        line = None
+        if raw.startswith(_LEDGERED_STARTS) or ledger.log_line == fold.log_line or lines.at_first:
+            line = decode_line(raw)
+            if type(line) is SegmentLine or lines.at_first:
+                check_log_line(lines, line, before_sha256=found.log_hash.hexdigest())
+        found.log_hash.update(raw + b"\n")
+        if line is not None:
+            found.paired += type(line) in LEDGERED
+            _match(line, raw, ledger, found, name)
+        last = raw
+    found.ended_well = bool(last) and type(decode_line(last)) is RunStop
 
 
 def _match(line: AnyLine, raw: bytes, ledger: _Ledger, found: Examination, name: str) -> None:
