@@ -240,7 +240,7 @@ def _print_changes(changes: Sequence[Change]) -> None:
 
 def _print_left_out(refused: Sequence[RefusedLimit], missing: Sequence[str]) -> None:
     for entry in refused:
-        print(f"         {entry.symbol:<24}  refused {entry.code}  {entry.message.removeprefix(f'{entry.symbol}: ')[:160]}")
+        print(f"         {entry.symbol:<24}  refused {entry.code}  {fit(entry.message.removeprefix(f'{entry.symbol}: ')[:160])}")
     if missing:
         print(f"         {len(missing)} of the symbol map have no entry: {_some(missing)}")
 

@@ -33,4 +33,58 @@ def _told(read: Callable[[], object]) -> int:
     return 0
 
 
-READERS: dict[str, Callable[..., int]] = {"arming": arming, "approval": approval}
+def account(endpoint: str, key_file: str) -> int:
+    """Every signed call of one account, as an execution client makes it, on ccxt; what each answer was taken for."""
+    import asyncio
+
+    from venues.ccxt.egress import VenueClient
+    from venues.ccxt.endpoint import parse_endpoint
+    from venues.ccxt.private_api import PrivateApi
+    from venues.ccxt.terms import Terms
+    from venues.ccxt.trading_profiles import BINANCE
+    from venues.secrets import Redactor, load_secret
+
+    path = Path(key_file)
+    secret = load_secret(path.name, directory=path.parent, environ={})
+    order = Terms(symbol=SYMBOL, kind="market", side="buy", quantity="0.01", price=None, params={"clientOrderId": "c" * 32})
+
+    async def asked() -> list[tuple[str, object]]:
+        client = VenueClient(
+            "binance", options=BINANCE.options, endpoint=parse_endpoint(endpoint), hosts=BINANCE.hosts, secret=secret
+        )
+        try:
+            await client.exchange.load_markets()
+            client.exchange.enableRateLimit = False
+            api = PrivateApi(
+                client, profile=BINANCE, quotes={SYMBOL: "USDT"}, redact=Redactor([secret]), quarantine=lambda what, why: None
+            )
+            return [
+                ("create", await api.create(order, refusal=lambda: "")),
+                ("find", await api.find("c" * 32, SYMBOL)),
+                ("open", await api.open_orders(SYMBOL)),
+                ("closed", await api.closed_orders(SYMBOL, since_ms=1)),
+                ("trades", await api.trades(SYMBOL, since_ms=1_700_000_000_000, until_ms=1_700_000_001_000)),
+                ("deposits", await api.transfers("deposit", since_ms=1)),
+                ("balances", await api.balances()),
+                ("rights", await api.raw("sapi_get_account_apirestrictions")),
+            ]
+        finally:
+            await client.close()
+
+    for name, answer in asyncio.run(asked()):
+        sys.stdout.write(f"{name} {_kind(answer)}\n")
+    return 0
+
+
+def _kind(answer: object) -> str:
+    outcome = getattr(answer, "outcome", None)
+    if outcome is not None:
+        return str(outcome)
+    items = getattr(answer, "items", None)
+    if isinstance(items, tuple):
+        return f"{len(items)} items, {getattr(answer, 'malformed', 0)} malformed"
+    return type(answer).__name__ if not isinstance(answer, tuple) else f"{len(answer)} balances"
+
+
+SYMBOL = "BTC/USDT"
+READERS: dict[str, Callable[..., int]] = {"arming": arming, "approval": approval, "account": account}

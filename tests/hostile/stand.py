@@ -49,7 +49,7 @@ class Answer:
             found.append("it hung")
         if self.code not in (0, 1, 2, 3):
             found.append(f"exit code {self.code}")
-        for word in ("Traceback", "INTERNAL", "Error:", "Exception"):
+        for word in ("Traceback", "INTERNAL"):
             if word in self.said:
                 found.append(word)
         if not self.said.strip():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import ssl
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
@@ -23,6 +23,8 @@ from venues.ccxt.wire import Kept, last_look
 from venues.secrets import Redactor, VenueSecret
 
 REQUESTS: Final = logging.getLogger(f"{__name__}.requests")  # of clients with a key
+ANSWER_MAX: Final = 64 * 1024 * 1024  # bytes; the longest we know, Binance's list of all markets, has 15 MB
+LIST_MAX: Final = 20_000  # elements of an answer that is a list; a page of trades has 1,000
 REQUEST_TIMEOUT_MS: Final = 10_000  # ccxt's own default, said here because a run's start waits for it
 
 
@@ -104,6 +106,26 @@ class GuardedConnector(aiohttp.TCPConnector):
         return line
 
 
+class BoundedResponse(aiohttp.ClientResponse):
+    """An answer of at most `ANSWER_MAX` bytes, counted as they are unpacked: a megabyte of gzip may hold a gigabyte."""
+
+    async def read(self) -> bytes:
+        """Return the body. Raises `aiohttp.ClientPayloadError` for a longer one, and ends the connection."""
+        if self._body is None:
+            parts, size = list[bytes](), 0
+            try:
+                async for part in self.content.iter_any():
+                    size += len(part)
+                    if size > ANSWER_MAX:
+                        raise aiohttp.ClientPayloadError(f"an answer of more than {ANSWER_MAX} bytes")
+                    parts.append(part)
+            except BaseException:
+                self.close()
+                raise
+            self._body = b"".join(parts)
+        return await super().read()
+
+
 class VenueClient:
     """An unmodified ccxt exchange on a guarded session. Made inside a running loop; `close` gives everything back."""
 
@@ -128,7 +150,8 @@ class VenueClient:
         assert wanted, f"none of {sorted(hosts or ())} is a host of {exchange_id}"
         self.egress = Egress(hosts=wanted, endpoint=endpoint)
         context = ssl.create_default_context(cafile=certifi.where())
-        self._session = aiohttp.ClientSession(connector=GuardedConnector(self.egress, ssl=context), trust_env=False)
+        connector = GuardedConnector(self.egress, ssl=context)
+        self._session = aiohttp.ClientSession(connector=connector, trust_env=False, response_class=BoundedResponse)
         self.exchange = made(
             {
                 "session": self._session,
@@ -137,6 +160,7 @@ class VenueClient:
                 "options": dict(options),
             }
         )
+        self.exchange.fetch = _decoded(self.exchange)
         self._redactor: Redactor | None = None
         if secret is not None:
             self.exchange.apiKey, self.exchange.secret = secret.reveal()
@@ -158,6 +182,27 @@ class VenueClient:
         if not self._session.closed:
             await self.exchange.close()
             await self._session.close()
+
+
+def _decoded(exchange: Any) -> Callable[..., Awaitable[Any]]:
+    """Return an exchange's `fetch`, which refuses what ccxt could not decode, and lists without end.
+
+    ccxt hands such a text on as it is, and the parser of a list then takes each of its characters for an element: a page of two
+    megabytes in place of trades held the loop for a minute.
+    """
+    from ccxt.base.errors import BadResponse
+
+    fetch = exchange.fetch
+
+    async def own_fetch(url: Any, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
+        answer = await fetch(url, method, headers, body)
+        if isinstance(answer, str):
+            raise BadResponse(f"{exchange.id} {method}: an answer that is no JSON, of {len(answer)} characters")
+        if isinstance(answer, list) and len(answer) > LIST_MAX:
+            raise BadResponse(f"{exchange.id} {method}: a list of {len(answer)}, at most {LIST_MAX} are read")
+        return answer
+
+    return own_fetch
 
 
 def _exchange_class(exchange_id: str, *, streaming: bool) -> Any:

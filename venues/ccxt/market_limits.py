@@ -13,11 +13,12 @@ from typing import Any, Final
 from lakehouse.snapshots import RefusedLimit
 from orders.errors import ConfigError, VenueUnavailable
 from orders.values import Listing, MarketLimits, Record
-from venues.ccxt.egress import VenueClient
+from venues.ccxt.egress import EgressRefused, VenueClient
 from venues.ccxt.endpoint import Endpoint
 from venues.ccxt.profiles import PROFILES
 
 OPEN_TRIES: Final = 2
+NUMBER_MAX: Final = 64  # characters of a number; a venue's have at most 30
 PLACES_MAX: Final = 18  # of a number in a snapshot
 KINDS: Final = {"spot": "spot", "perpetual": "swap"}  # asset class of the symbol map -> ccxt's kind of market
 BINANCE_DERIVATIVES: Final = frozenset({"fapi.binance.com"})
@@ -113,6 +114,8 @@ def _stated(value: Any) -> Decimal | None:
         return None
     if not isinstance(value, str):
         raise _Refusal("LIMITS_INEXACT", f"the number {value!r} did not come as text")
+    if len(value) > NUMBER_MAX:
+        raise _Refusal("LIMITS_INVALID", f"a number of {len(value)} characters")
     try:
         number = Decimal(value)
     except InvalidOperation:
@@ -150,7 +153,7 @@ async def fetch_limits(
     """Ask the venue's public market list once for all listings. No key; its own hosts only, or the loopback `endpoint`.
 
     `min_notional`: see `limits_of`. Raises `ConfigError` EXCHANGE_UNKNOWN or PRECISION_MODE, `VenueUnavailable`
-    VENUE_UNREACHABLE.
+    VENUE_UNREACHABLE or VENUE_DATA.
     """
     kinds = {KINDS[listing.asset_class] for listing in listings if listing.asset_class in KINDS}
     hosts, options = reach(exchange_id, derivatives="swap" in kinds)
@@ -206,4 +209,13 @@ async def _load(exchange: Any) -> Mapping[str, Any]:
                     found=f"{type(error).__name__} after {attempt} tries: {str(error)[:200]}",
                     action="Look at the network, a proxy, or whether the venue serves this country; nothing was written.",
                 ) from error
+        except EgressRefused:
+            raise
+        except Exception as error:  # its parser's: whatever an answer of another shape makes of it
+            raise VenueUnavailable(
+                "VENUE_DATA",
+                expected=f"the public market list of {exchange.id} in the shape ccxt knows",
+                found=f"what ends in {type(error).__name__}: {str(error)[:200]}",
+                action="Keep the venue's words: it, or ccxt, has changed. Nothing was written.",
+            ) from error
     raise AssertionError("unreachable")

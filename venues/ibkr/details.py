@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
-from typing import Any
+import re
+import sys
+from decimal import Decimal
+from typing import Any, Final
 
 from venues.ibkr.contracts import Details
+
+NUMBER: Final = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?")  # as IB and Python write one
+PLACES: Final = range(-18, 15)  # of the first digit of a number that means something
+UNSET: Final = sys.float_info.max  # IB's word for no number
 
 
 def details_of(found: Any, *, rule: tuple[tuple[Decimal, Decimal], ...]) -> Details:
@@ -22,7 +28,7 @@ def details_of(found: Any, *, rule: tuple[tuple[Decimal, Decimal], ...]) -> Deta
         rule=rule,
         min_size=exact(found.minSize),
         size_increment=exact(found.sizeIncrement),
-        multiplier=exact(contract.multiplier) if contract.multiplier else None,
+        multiplier=multiplier_of(contract.multiplier),
         price_magnifier=int(found.priceMagnifier or 1),
     )
 
@@ -41,8 +47,18 @@ def rule_of(increments: Any) -> tuple[tuple[Decimal, Decimal], ...]:
 
 def exact(value: Any) -> Decimal | None:
     """Return a number exactly; None for none, for what is not finite, and for IB's unset, the largest number there is."""
-    try:
-        number = value if isinstance(value, Decimal) else Decimal(repr(value) if isinstance(value, float) else str(value))
-    except InvalidOperation:
+    if not isinstance(value, Decimal):
+        text = repr(value) if isinstance(value, float) else str(value)
+        if not NUMBER.fullmatch(text):
+            return None
+        value = Decimal(text)
+    if not value.is_finite() or (value and value.adjusted() not in PLACES):
         return None
-    return number.normalize() if number.is_finite() and abs(number) < Decimal(10) ** 15 else None
+    return value.normalize()
+
+
+def multiplier_of(value: Any) -> Decimal | None:
+    """Return a contract's multiplier; None where IB tells none, 0 for one that is no number, which fits no contract."""
+    if not value or value == UNSET:
+        return None
+    return exact(value) or Decimal(0)

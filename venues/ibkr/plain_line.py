@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any, Final
 
+from google.protobuf.message import DecodeError
 from ibapi.message import IN, OUT
 from ibapi.protobuf.AllOpenOrdersRequest_pb2 import AllOpenOrdersRequest
 from ibapi.protobuf.CancelOrderRequest_pb2 import CancelOrderRequest
@@ -31,7 +32,7 @@ from ibapi.protobuf.StartApiRequest_pb2 import StartApiRequest
 
 from orders.values import Listing, Record
 from venues.ibkr.contracts import Details, wanted_contract
-from venues.ibkr.details import exact, rule_id_of, rule_of
+from venues.ibkr.details import exact, multiplier_of, rule_id_of, rule_of
 from venues.ibkr.frames import HELLO, VERSION_LEAST, VERSION_MOST, frame, read_body, read_frame, text_frame
 from venues.ibkr.gateway import HOST
 from venues.ibkr.order_errors import CLIENT_ID_TAKEN, LOST, RESTORED
@@ -40,7 +41,7 @@ from venues.ibkr.order_refs import client_order_id_of
 NO_CONTRACT: Final = 200
 ENDED: Final = frozenset({"Filled", "Cancelled", "ApiCancelled", "Inactive"})
 CLOCK_LOOKS: Final = 3  # the quickest answer counts
-LINE_ERRORS: Final = (TimeoutError, OSError, asyncio.IncompleteReadError, ValueError)
+LINE_ERRORS: Final = (TimeoutError, OSError, asyncio.IncompleteReadError, ValueError, DecodeError)
 
 
 class ClientIdTaken(ValueError):
@@ -196,6 +197,6 @@ def _details(message: Any, rule: tuple[tuple[Decimal, Decimal], ...]) -> Details
         rule=rule,
         min_size=exact(details.minSize),
         size_increment=exact(details.sizeIncrement),
-        multiplier=exact(contract.multiplier) if contract.multiplier else None,
+        multiplier=multiplier_of(contract.multiplier),
         price_magnifier=details.priceMagnifier or 1,
     )
