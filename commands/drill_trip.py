@@ -102,7 +102,9 @@ def tripped(
 @contextmanager
 def _halting(words: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
     """`sluice halt` as a process, in a session of its own, which ends with the drill."""
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True) as halt:
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as halt:  # our own program  # nosec B603
         try:
             yield halt
         finally:

@@ -118,7 +118,9 @@ def _live(desk: RehearsalDesk) -> Iterator[subprocess.Popen[bytes]]:
     environ = {**os.environ, ENVIRONMENT_VARIABLE: LIVE}
     with (
         _said(desk).open("wb") as said,
-        subprocess.Popen(words, env=environ, stdout=said, stderr=subprocess.STDOUT, start_new_session=True) as process,
+        subprocess.Popen(
+            words, env=environ, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
+        ) as process,  # our own program  # nosec B603
     ):
         try:
             yield process
