@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.hostile.corpus import Desk, cases, desk, outcomes
+from tests.hostile.fuzzing import fuzzed
 from tests.hostile.kinds import record
 
 KINDS = ("execution_logs.jsonl", "audit.jsonl", "the log by status", "the log by trace", "checkpoints", "state")
@@ -27,3 +28,7 @@ def test_a_hostile_document_gets_one_typed_answer_and_the_one_in_the_table(kind:
 
 def test_the_table_has_every_hostile_document(made: Desk) -> None:
     assert {kind.name: kind.names() for kind in made.kinds.values()} == {kind: list(outcomes(kind)) for kind in KINDS}
+
+
+def test_documents_broken_by_chance_get_a_typed_answer_too(made: Desk) -> None:
+    assert fuzzed(made) > 0
