@@ -21,7 +21,7 @@ from venues.ccxt.private_api import POSTS_MAX
 ROUNDS = seeds("SLUICE_ROUNDS", full=25, short=1)
 OF_A_NODE = ("a control", "a second terminal", "a second terminal at any time")
 CASES = [("backtest", "a control"), *((kind, trigger) for kind in ("node", "ccxt", "ibkr") for trigger in OF_A_NODE)]
-SLOW_MS = 400
+SLOW_MS = 1_500
 
 
 def trip_of(trigger: str, harness: Any) -> Callable[[], Any]:
@@ -44,12 +44,12 @@ def burst(
     dice: random.Random,
     *,
     deaf: bool = False,
-    at: int | None = None,
+    arrivals: int = 0,
     before: Callable[[Any], None] = lambda harness: None,
 ) -> Cut:
-    """Run one burst to its end and return what became of it; the record of a sound one is examined. `at` None: drawn."""
+    """Run one burst to its end and return what became of it; the record of a sound one is examined. `arrivals`: see `Moment`."""
     made: Any = KINDS[kind]
-    moment = Moment(at=None if trigger == "a second terminal at any time" else at or draw(made.questions, dice))
+    moment = Moment(at=None if trigger == OF_A_NODE[-1] else draw(made.questions, dice), arrivals=arrivals)
     harness = made.of(Made(root, made.first, made.other, cash=CASH).write(), moment, deaf=deaf)
     moment.trip = trip_of(trigger, harness)
     try:
@@ -86,7 +86,6 @@ def test_orders_that_wait_for_a_line_to_a_slow_venue_do_not_leave_after_a_halt(t
     def slow(harness: Any) -> None:
         harness.venue.fault("POST order", "delay", when="after", times=0, ms=SLOW_MS)
 
-    some_have_a_line = 3 * BURST + POSTS_MAX // 2
-    cut = burst(tmp_path, "ccxt", "a second terminal", random.Random("slow"), at=some_have_a_line, before=slow)
+    cut = burst(tmp_path, "ccxt", OF_A_NODE[-1], random.Random("slow"), arrivals=POSTS_MAX // 2, before=slow)
     assert cut.problems() == []
     assert 0 < len(cut.ended) <= POSTS_MAX
