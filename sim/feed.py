@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 import gzip
+import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, datetime, time
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 from zoneinfo import ZoneInfo
 
 from engine.inputs import SYNTHETIC_SIZE
+from lakehouse.plain_file import open_plain
 from orders.errors import InputError
 from orders.values import MarketLimits, Record
 
@@ -46,7 +49,7 @@ def read_closes(
     The spread around the close is synthetic: half of `spread_bps` on each side, bid rounded down and ask up to the tick.
     Symbols without limits are left out. Raises `InputError` with the row's number.
     """
-    with gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
+    with _opened(path) as lines:
         rows = csv.reader(lines)
         header = next(rows, None)
         if not header or header[0] != "date":
@@ -83,7 +86,7 @@ def read_closes(
 
 def read_quotes(path: Path, *, limits: Mapping[str, MarketLimits]) -> Iterator[FeedQuote]:
     """Yield recorded quotes from a CSV `symbol,bid,ask,bid_size,ask_size,ts_ns` in time order. Raises `InputError`."""
-    with gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
+    with _opened(path) as lines:
         rows = csv.DictReader(lines)
         last = 0
         for number, row in enumerate(rows, start=2):
@@ -128,6 +131,21 @@ def read_manifest_times(directory: Path, *, start_ns: int, end_ns: int) -> list[
         if start_ns <= instant <= end_ns:
             found.append((instant, path))
     return found
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[TextIO]:
+    """Open a compressed file of lines; what it turns out not to be, then or later, is `InputError` FEED_MALFORMED."""
+    try:
+        with open_plain(path) as raw, gzip.open(raw, "rt", encoding="utf-8", newline="") as lines:
+            yield lines
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            "FEED_MALFORMED",
+            expected=f"{path} as a whole gzip of UTF-8 lines",
+            found=str(error) or type(error).__name__,
+            action="Mend or replace the file.",
+        ) from error
 
 
 def _price(path: Path, number: int, text: str) -> Decimal:

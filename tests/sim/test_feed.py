@@ -88,3 +88,30 @@ def test_a_manifest_without_a_date_for_a_name_is_refused(tmp_path: Path) -> None
     (tmp_path / "latest.json").write_text("{}")
     with pytest.raises(InputError, match=r"latest\.json"):
         read_manifest_times(tmp_path, start_ns=0, end_ns=1)
+
+
+HEAD = b"symbol,bid,ask,bid_size,ask_size,ts_ns\n"
+BROKEN: dict[str, bytes | None] = {
+    "no file": None,
+    "not compressed": HEAD,
+    "cut": gzip.compress(HEAD * 1_000)[:40],
+    "another sum at its end": gzip.compress(HEAD)[:-8] + bytes(8),
+    "another byte in its middle": gzip.compress(bytes(range(256)) * 20)[:60] + b"\xff" * 400,
+    "no UTF-8": gzip.compress(b"\xff\xfe" * 10),
+    "a field without end": gzip.compress(HEAD + b"a" * 200_000 + b",1,1,1,1,1\n"),
+    "a stamp of five thousand digits": gzip.compress(HEAD + b"NYSE:A,1,1,1,1," + b"9" * 5_000 + b"\n"),
+    "a price of 1e999999999": gzip.compress(HEAD + b"NYSE:A,NaN,1e999999999,1,1,1\n"),
+}
+
+
+@pytest.mark.parametrize("data", BROKEN.values(), ids=list(BROKEN))
+def test_a_file_that_is_no_file_of_prices_is_refused_in_words(data: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "prices.csv.gz"
+    if data is not None:
+        path.write_bytes(data)
+    days = {"start": date(2020, 1, 1), "end": date(2030, 1, 1), "spread_bps": Decimal(1)}
+    for read in (lambda: read_quotes(path, limits=LIMITS), lambda: read_closes(path, limits=LIMITS, **days)):
+        with pytest.raises(InputError) as refused:
+            list(read())
+        assert refused.value.code == "FEED_MALFORMED"
+        assert len(str(refused.value)) < 3_000
