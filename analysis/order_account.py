@@ -59,6 +59,7 @@ class Member(Record, frozen=True, kw_only=True):
 class OrderAccount(Record, frozen=True, kw_only=True):
     """The whole account. `intent` None: none was written; `plan_line`: the plan's own, None where no plan of the log has it.
 
+    `bundle_sha256`: of its run; None: a run of before there were bundles.
     `end`: where it stands by the last line of the log. `compared`: the last comparison with the venues before it, in words.
     """
 
@@ -67,6 +68,7 @@ class OrderAccount(Record, frozen=True, kw_only=True):
     plan_line: Mapping[str, Any] | None
     cycle: int | None
     run_kind: str
+    bundle_sha256: str | None
     plan: Stage
     gate: Stage
     compared: str
@@ -85,8 +87,10 @@ def account_of(read: Reading, found: FoundOrder) -> OrderAccount:
     family = {} if parent_id is None else {parent_id: Course(parent_id, None)}
     verdict: VerdictLine | None = None
     compared, kind = "none in the log before it", ""
+    bundles: dict[str, str | None] = {}
     for line in read():
         if isinstance(line, RunStart):
+            bundles[line.run_id] = line.bundle_sha256
             kind = line.kind if not own.events else kind
         elif isinstance(line, Reconcile) and not own.events:
             compared = f"{line.outcome}: {line.detail} (log line {line.seq})"
@@ -117,6 +121,7 @@ def account_of(read: Reading, found: FoundOrder) -> OrderAccount:
         plan_line=row,
         cycle=intent.cycle if intent is not None else None if found.planned is None else found.planned.cycle,
         run_kind=kind,
+        bundle_sha256=bundles.get(of.run_id) if (of := intent or found.planned) is not None else None,
         plan=_planned(found.planned, found.line),
         gate=gate_stage(verdict),
         compared=compared,

@@ -51,7 +51,9 @@ class ReplayResult(Record, frozen=True, kw_only=True):
     `*_share`: fractions, six places, half-even. `*_skew_us`: median and largest distance in real time between what the run did
     and what the replay did, microseconds; None where nothing is in both. `causes`: orders, lines and manifests by cause, all
     names always. `paper`: the run's fills against the books they met, and its profit and loss against the targets'; None: an
-    older result, or a run that did not end by itself. `over`: why it is over its budget, in words; empty: within it.
+    older result, or a run that did not end by itself.
+    `bundle_sha256`: of the run; None: an older one.
+    `over`: why it is over its budget, in words; empty: within it.
     """
 
     version: int = RESULT_VERSION
@@ -84,6 +86,7 @@ class ReplayResult(Record, frozen=True, kw_only=True):
     budget: Budget
     over: tuple[str, ...]
     paper: PaperParity | None = None
+    bundle_sha256: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -140,6 +143,7 @@ def result_of(
         budget=budget,
         over=(*_over(differences, budget=budget, shares=shares, price_bps=price), *_too_easy(recorded, paper)),
         paper=paper,
+        bundle_sha256=start.bundle_sha256,
     )
 
 

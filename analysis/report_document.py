@@ -23,7 +23,7 @@ from analysis.report_costs import cost_tree, costs_by, worst_orders
 from analysis.report_market import benchmark_rows, forecast_rows, markout_rows, paper_words, ratio_rows, state_rows
 from analysis.report_replay import Replays, replay_tables
 from analysis.report_story import stories
-from analysis.report_table import Table
+from analysis.report_table import Table, table
 from analysis.report_trading import fills_drawn, not_traded, price_points, refusals, weights
 from orders.errors import ConfigError
 from orders.values import Record
@@ -41,7 +41,9 @@ class Caveat(Record, frozen=True, kw_only=True):
 
 
 class RunFacts(Record, frozen=True, kw_only=True):
-    """One process that wrote the log; `market_speed` how many market seconds a second of its clock had."""
+    """One process that wrote the log; `market_speed` how many market seconds a second of its clock had.
+    `bundle_sha256`: of all it depends on; None: a run of before there were bundles.
+    """
 
     run_id: str
     kind: str
@@ -53,6 +55,7 @@ class RunFacts(Record, frozen=True, kw_only=True):
     data_source: str
     assumptions_name: str
     fill_rule: str
+    bundle_sha256: str | None = None
 
 
 class Report(Record, frozen=True, kw_only=True):
@@ -131,6 +134,7 @@ def build_report(
         worst,
         stories(store, [row["order_id"] for row in worst.records()]),
         *(replay_tables(store, replays) if replays is not None else []),
+        run_rows(runs),
     ]
     first, last, lines = _extent(store)
     report = Report(
@@ -169,6 +173,21 @@ def empty_report(*, title: str, source: str, filters: Mapping[str, str]) -> Repo
     )
 
 
+def run_rows(runs: Sequence[RunFacts]) -> Table:
+    """Return the runs as a table, so that every file of a report says of which bundle its figures are."""
+    columns = (
+        "run_id",
+        "kind",
+        "environment",
+        "sluice_version",
+        "bundle_sha256",
+        "assumptions_name",
+        "started_ns",
+        "data_source",
+    )
+    return table("runs", columns, [[getattr(run, name) for name in columns] for run in runs])
+
+
 def _simulated(runs: Sequence[RunFacts]) -> bool:
     return any(run.kind in ("shadow", "backtest") for run in runs)
 
@@ -176,13 +195,13 @@ def _simulated(runs: Sequence[RunFacts]) -> bool:
 def _runs(store: LogStore) -> tuple[tuple[RunFacts, ...], set[str]]:
     found = store.rows(
         """SELECT run_id, kind, environment, sluice_version, ts_ns, market_ns, market_speed, data_source,
-             coalesce(assumptions ->> 'name', ''), coalesce(assumptions ->> 'fill_rule', ''), base_currency
+             coalesce(assumptions ->> 'name', ''), coalesce(assumptions ->> 'fill_rule', ''), bundle_sha256, base_currency
            FROM runs ORDER BY seq"""
     )
     facts = tuple(
         RunFacts(
             run_id=row[0], kind=row[1], environment=row[2], sluice_version=row[3], started_ns=row[4], market_ns=row[5],
-            market_speed=row[6], data_source=row[7], assumptions_name=row[8], fill_rule=row[9],
+            market_speed=row[6], data_source=row[7], assumptions_name=row[8], fill_rule=row[9], bundle_sha256=row[10],
         )
         for row in found
     )  # fmt: skip

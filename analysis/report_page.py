@@ -137,7 +137,7 @@ def _head(report: Report) -> str:
 
 def _foot(report: Report) -> str:
     runs = html_table(
-        ("run", "kind", "environment", "version", "data", "assumptions", "speed"),
+        ("run", "kind", "environment", "version", "data", "assumptions", "bundle", "speed"),
         [
             (
                 run.run_id,
@@ -146,11 +146,12 @@ def _foot(report: Report) -> str:
                 run.sluice_version,
                 run.data_source,
                 f"{run.assumptions_name}, {run.fill_rule}",
+                run.bundle_sha256 or "not stated",
                 f"{run.market_speed:,}x",
             )
             for run in report.runs
         ],
-        left=6,
+        left=7,
     )
     return (
         f"<h2 id='source'>Where is this from?</h2><p class='lead'>{escape(report.source)}, {counted(report.lines, 'line')}. "

@@ -33,6 +33,7 @@ def summary_lines(report: Report) -> list[str]:
     replayed = replay_words(report.table("replays"))
     if replayed is not None:
         lines += textwrap.wrap(replayed, WIDTH, initial_indent="replay  ", subsequent_indent="        ")
+    lines += [f"bundle  {sha256}" for sha256 in dict.fromkeys(run.bundle_sha256 for run in report.runs) if sha256 is not None]
     for caveat in report.caveats:
         if caveat.part == "all":
             lines += textwrap.wrap(caveat.words, WIDTH, initial_indent="  note: ", subsequent_indent="        ")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from analysis.trace_links import (
@@ -15,6 +16,7 @@ from analysis.trace_links import (
     Sources,
     State,
     approval_links,
+    bundle_links,
     differs,
     manifest_links,
     not_here,
@@ -25,7 +27,7 @@ from analysis.trace_plans import override_step, plan_step
 from analysis.trace_search import Start, planned_ids
 from analysis.trace_step import Step
 from lakehouse.log_index import LogIndex
-from lakehouse.records import AnyLine, CycleClosed, CycleOpened, FlattenLine, ManifestLine, OverrideUsed, PlanLineRecord
+from lakehouse.records import AnyLine, CycleClosed, CycleOpened, FlattenLine, ManifestLine, OverrideUsed, PlanLineRecord, RunStart
 from orders.errors import RecordCorrupt
 from orders.values import Record
 
@@ -86,7 +88,9 @@ class _Build:
             family = frozenset({order, *children, *(() if parent is None else (parent,))})
         self._family = family
         fill = None if start.fill is None else start.fill.line
-        self._orders = Orders(index, family=family, fill=fill)
+        starts = (line for line in index.lines(index.starts) if isinstance(line, RunStart))
+        self._bundles = {line.run_id: line.bundle_sha256 for line in starts}
+        self._orders = Orders(index, family=family, fill=fill, bundles=self._bundles)
 
     def wanted(self) -> dict[str, list[str]]:
         """Return the source runs to show, each with its manifests."""
@@ -225,10 +229,18 @@ class _Build:
 
     def _plan(self, record: PlanLineRecord, beside: list[AnyLine], origin: Origin) -> Step | None:
         try:
-            return plan_step(record, beside, orders=self._orders, origin=origin, asked=self._asked)
+            return plan_step(
+                record, beside, orders=self._orders, origin=origin, asked=self._asked, bundle=self._bundle_of(record.run_id)
+            )
         except RecordCorrupt as error:
             self._index.note_log(record.seq, f"{error.expected} was expected, found {error.found}")
             return None
+
+    @cache  # noqa: B019 - one walk's, and it ends with it
+    def _bundle_of(self, run_id: str) -> tuple[Link, ...]:
+        """Return the link from a run to its bundle, each bundle read once."""
+        sha256 = self._bundles.get(run_id)
+        return () if sha256 is None else bundle_links(self._sources.bundle(sha256), sha256=sha256, run_id=run_id)
 
     def _asker(self, request_id: str) -> str:
         for line in self._index.lines(self._index.flattens.get(request_id, [])):

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from lakehouse.bundles import Bundle
 from lakehouse.kept_bytes import MANIFEST_SIZE_MAX, Kept
 from lakehouse.log_index import FillPlace, LedgerPlace
 from lakehouse.platform_ledger import verify_platform_ledger
@@ -53,6 +54,7 @@ class Sources:
     manifest: Callable[[str], Kept]
     approval: Callable[[str], Kept]
     run_ledger: Callable[[str], Kept]
+    bundle: Callable[[str], Bundle | InputError]
     persons: Mapping[str, str] | None = None
     revoked: Set[str] = frozenset()
     environment: str = ""
@@ -160,6 +162,13 @@ def plan_links(record: PlanLineRecord) -> tuple[Link, ...]:
     if found == record.plan_sha256:
         return (holds("plan_sha256", found, f"of the plan in log line {record.seq}"),)
     return (differs("plan_sha256", record.plan_sha256, f"the plan in log line {record.seq} has sha256 {found}"),)
+
+
+def bundle_links(data: Bundle | InputError, *, sha256: str, run_id: str) -> tuple[Link, ...]:
+    """Hold the parts of a run's bundle, which was read and proven or could not be, against the hash of its first line."""
+    if isinstance(data, InputError):
+        return (_unread("bundle", sha256, data),)
+    return (holds("bundle", data.sha256, f"of run {run_id}: {len(data.parts)} parts in bundles/"),)
 
 
 def id_link(order_id: str, *, environment: Any, manifest_sha256: str, cycle: int, line: int, child: int) -> Link:

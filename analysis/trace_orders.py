@@ -31,10 +31,15 @@ class Origin(Record, frozen=True, kw_only=True):
 
 
 class Orders:
-    """Makes the step of each order once. `family` None: of all. `fill`: the line of the log whose fill alone is asked for."""
+    """Makes the step of each order once. `family` None: of all. `fill`: the line of the log whose fill alone is asked for.
+    `bundles`: by run.
+    """
 
-    def __init__(self, index: LogIndex, *, family: frozenset[str] | None, fill: int | None) -> None:
+    def __init__(
+        self, index: LogIndex, *, family: frozenset[str] | None, fill: int | None, bundles: Mapping[str, str | None]
+    ) -> None:
         self._index = index
+        self._bundles = bundles
         self._family = family
         self._fill = fill
         self._shown: set[str] = set()
@@ -98,6 +103,7 @@ class Orders:
         facts: dict[str, Any] = {
             "child": 0 if intent is None else intent.child,
             "intent": intent,
+            "bundle_sha256": None if intent is None else self._bundles.get(intent.run_id),
             "gate": said_facts(stage),
             "events": course.events,
             "end": course.end(no_intent="no intent in the log"),
@@ -136,6 +142,7 @@ class Orders:
         facts: dict[str, Any] = {"trade_id": told.trade_id, "ledger_line": None if record is None else record.line}
         words = f"trade {told.trade_id}"
         if line is not None:
+            facts["bundle_sha256"] = self._bundles.get(line.run_id)
             links.append(_fill_names(line, intent, origin))
             words += (
                 f"   {line.side} {line.quantity} at {line.price}, fee {line.fee} {line.fee_currency}, {line.venue} {line.account}"

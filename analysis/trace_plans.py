@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from analysis.order_account import PlanAnswers, no_intent
 from analysis.order_search import TRADING, FoundOrder, order_of_line, plan_lines
-from analysis.trace_links import differs, holds, plan_links
+from analysis.trace_links import Link, differs, holds, plan_links
 from analysis.trace_orders import Orders, Origin
 from analysis.trace_step import Step, said_facts, said_words
 from lakehouse.records import AnyLine, OverrideUsed, PlanLineRecord, Skip
@@ -24,11 +24,13 @@ def plan_step(
     orders: Orders,
     origin: Origin,
     asked: str | None,
+    bundle: tuple[Link, ...] = (),
 ) -> Step | None:
     """Return a plan with its trading lines; None where an order is asked for and none of the plan's lines leads to it.
 
-    `beside`: lines of its cycle. `asked`: the order that is asked for, None: all. Raises `RecordCorrupt`
-    LOG_LINE of a plan or verdicts that are none.
+    `beside`: lines of its cycle. `asked`: the order that is asked for, None: all. `bundle`: the link to that of its run.
+
+    Raises `RecordCorrupt` LOG_LINE of a plan or verdicts that are none.
     """
     rows = plan_lines(record)
     answers = PlanAnswers(record)
@@ -50,8 +52,14 @@ def plan_step(
         id=record.plan_sha256 or "",
         log_lines=(record.seq,),
         words=f"{said}: {trading} of {len(rows)} lines trade{not_traded}" if rows else f"{said}: {record.message}",
-        facts={"decision": record.decision, "code": record.code, "message": record.message, "not_traded": dict(left)},
-        links=plan_links(record),
+        facts={
+            "run_id": record.run_id,
+            "decision": record.decision,
+            "code": record.code,
+            "message": record.message,
+            "not_traded": dict(left),
+        },
+        links=(*plan_links(record), *bundle),
         below=tuple(steps),
     )
 

@@ -39,6 +39,12 @@ def _diff(given: argparse.Namespace) -> int:
     return bundle.run_diff(given.bundle, given.other, lakehouse=given.lakehouse, as_json=given.json)
 
 
+def _runs(given: argparse.Namespace) -> int:
+    from commands import bundle_runs
+
+    return bundle_runs.run(given.bundle, lakehouse=given.lakehouse, as_json=given.json)
+
+
 def _window(text: str) -> tuple[date, date]:
     """FROM..TO, two days, the first not after the last."""
     match = WINDOW.fullmatch(text)
@@ -71,7 +77,10 @@ def add_bundle(names: Any, *, command: Command, group: Callable[[Any, str, str],
     verify = command(bundle, "verify", _verify, "hash every part of a bundle again, and hold a config against it")
     verify.add_argument("--config", type=Path, metavar="FILE", help="a run config: would it run under this bundle?")
     diff = command(bundle, "diff", _diff, "compare two bundles part by part, with old and new values")
+    runs = command(bundle, "runs", _runs, "list the runs of a log that went by a bundle")
+    runs.add_argument("bundle", nargs="?", metavar="BUNDLE", help="its hash, or the first digits of it; without: all runs")
     for one in (show, verify, diff):
         one.add_argument("bundle", metavar="BUNDLE", help="its hash, the first digits of it, or its directory")
+    for one in (show, verify, diff, runs):
         one.add_argument("--lakehouse", type=Path, default=lakehouse, metavar="DIR", help="the data directory (%(default)s)")
     diff.add_argument("other", metavar="OTHER", help="the newer one, named likewise")

@@ -42,6 +42,7 @@ def document(account: OrderAccount) -> dict[str, Any]:
         "plan_line": None if account.plan_line is None else dict(account.plan_line),
         "cycle": account.cycle,
         "run_kind": account.run_kind,
+        "bundle_sha256": account.bundle_sha256,
         "stages": {"plan": _stage(account.plan), "gate": _stage(account.gate)},
         "compared": account.compared,
         "events": [plain(event) for event in account.events],
@@ -94,6 +95,8 @@ def _head(account: OrderAccount) -> list[str]:
             f"         {row.get('side')} {row.get('quantity')} {row.get('symbol')} @ {price}   cycle {account.cycle}"
             f" line {row.get('line')}   no intent was written"
         )
+    if account.bundle_sha256 is not None:
+        lines.append(f"         bundle {account.bundle_sha256}")
     if row:
         lines.append(
             f"line     held {row.get('held_quantity')}   target {row.get('target_weight')} of equity   bid {row.get('bid')}"

@@ -74,6 +74,7 @@ def _facts(layout: Layout, *, now_ns: int) -> dict[str, Any]:
             "run_id": holder.run_id if holder is not None else None if run is None else run.run_id,
             "kind": None if run is None else run.kind,
             "environment": fold.environment,
+            "bundle_sha256": None if run is None else run.bundle_sha256,
             "ended": None if run is None else fold.run_finished,
             "started_s_ago": None if run is None else _age_s(run.ts_ns, now_ns),
             "last_line_s_ago": None if fold.last_ts_ns is None else _age_s(fold.last_ts_ns, now_ns),
@@ -220,6 +221,8 @@ def _screen(facts: dict[str, Any]) -> list[str]:
     lines = [f"run      {head}"]
     if run["last_line_s_ago"] is not None:
         lines.append(f"         started {_ago(run['started_s_ago'])}   last line {_ago(run['last_line_s_ago'])}")
+    if run["bundle_sha256"] is not None:
+        lines.append(f"         bundle {run['bundle_sha256']}")
     lines.append(
         f"plan     #{plan['cycle']}  {plan['done']} of {plan['orders']} orders done"
         f"   {plan['open']} working   {plan['unknown']} unknown"

@@ -12,7 +12,7 @@ from analysis.trace_search import find_start
 from analysis.trace_step import Step
 from commands.output import Exit, print_json
 from engine.run_config import load_config
-from lakehouse.kept_bytes import kept_approval, kept_manifest, run_ledger
+from lakehouse.kept_bytes import kept_approval, kept_bundle, kept_manifest, run_ledger
 from lakehouse.layout import Layout
 from lakehouse.log_index import log_index
 
@@ -43,6 +43,7 @@ def _sources(lakehouse: Path, config_path: Path | None) -> tuple[Layout, Sources
     return layout, Sources(
         manifest=lambda sha256: kept_manifest(layout, sha256),
         approval=lambda sha256: kept_approval(layout, sha256),
+        bundle=lambda sha256: kept_bundle(layout, sha256),
         run_ledger=lambda name: run_ledger(runs, name),
         persons=None if live is None else live.persons,
         revoked=frozenset() if live is None else frozenset(live.revoked_keys),

@@ -42,20 +42,22 @@ def part_words(part: PartDiff) -> str:
     return f"{part.name} {part.new_sha256[:DIGITS]}, not {part.old_sha256[:DIGITS]} ({keys}{more})"
 
 
-def carried_bundle(config: RunConfig, inputs: Inputs, *, layout: Layout, named: str | None, but: Set[str] = frozenset()) -> str:
-    """Return the hash of the bundle a run goes by. `named`: the bundle it is held to, by hash, beginning or path; None: its own.
+def carried_bundle(
+    config: RunConfig, inputs: Inputs, *, layout: Layout, named: str | None, but: Set[str] = frozenset()
+) -> Bundle:
+    """Return the bundle a run goes by. `named`: the one it is held to, by hash, beginning or path; None: its own.
     `but`: parts it is not held to.
 
     Nothing is written. Raises `BundleDiffers`, and what `find_bundle` and `read_bundle` raise.
     """
     if named is None:
-        return bundle_of(config, inputs).sha256
+        return bundle_of(config, inputs)
     directory, sha256 = find_bundle(layout, named)
     bundle = read_bundle(directory, sha256=sha256)
     parts = [part for part in differing(bundle, config, inputs) if part.name not in but]
     if parts:
         raise BundleDiffers(bundle.sha256, parts)
-    return bundle.sha256
+    return bundle
 
 
 def differing(bundle: Bundle, config: RunConfig, inputs: Inputs) -> list[PartDiff]:

@@ -35,6 +35,7 @@ from engine.snapshots_out import SnapshotWriter
 from engine.state_follower import StateFollower
 from engine.trading_node import MadeNode
 from lakehouse import records
+from lakehouse.bundles import write_bundle
 from lakehouse.layout import Layout
 from lakehouse.manifest import AuditedManifest, ManifestRefused
 from lakehouse.opening import open_journal
@@ -90,7 +91,7 @@ class NodeRun(ABC):
         self.narrator: Narrator
         self.say = say
         self._json = as_json
-        self._bundle = bundle
+        self._named = bundle
         self._on_assembled = on_assembled
         self._accepted = False
         self._only_refused = False
@@ -120,7 +121,7 @@ class NodeRun(ABC):
 
     async def run(self) -> int:
         """Start, trade until the end, stop. Return 0; 1 after a halt of its own; 3 when every manifest was refused."""
-        self.bundle_sha256 = carried_bundle(self.config, self.inputs, layout=self.layout, named=self._bundle)
+        self.bundle = carried_bundle(self.config, self.inputs, layout=self.layout, named=self._named)
         self._loop = asyncio.get_running_loop()
         self.faults = RunFaults(
             permission=self.permission,
@@ -155,6 +156,8 @@ class NodeRun(ABC):
         self._source = source
         try:
             refuse_foreign_record(fold, config=self.config, tradable=self.inputs.market_limits)
+            if self._named is not None:  # a record holds what it was held to, wherever that was found
+                write_bundle(self.layout, self.bundle)
             with closing(keep_inputs(self.config, self.layout, run_id=self.run_id)) as self._kept:
                 return await self._trade(source, fold)
         finally:
@@ -238,7 +241,7 @@ class NodeRun(ABC):
             inputs=self._kept,
             armed=self.armed(),
             approvals=self.approvals(),
-            bundle_sha256=self.bundle_sha256,
+            bundle_sha256=self.bundle.sha256,
         )
         made = self.make_node(self._parts, loop=self._loop, source=source)
         assembly = self.assembly = made.assembly

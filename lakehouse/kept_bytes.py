@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from lakehouse.bundles import Bundle, read_bundle
 from lakehouse.layout import Layout
 from lakehouse.provenance import LEDGER_NAME, LEDGER_SIZE_MAX, RUN_ID
 from lakehouse.run_inputs import SHA256
@@ -30,6 +31,19 @@ def kept_approval(layout: Layout, manifest_sha256: str) -> Kept:
     if not SHA256.fullmatch(manifest_sha256):
         return _no_sha256(manifest_sha256)
     return _bounded(layout.approval(manifest_sha256), APPROVAL_SIZE_MAX)
+
+
+def kept_bundle(layout: Layout, sha256: str) -> Bundle | InputError:
+    """Return a bundle that lies beside the record, every part proven."""
+    if not SHA256.fullmatch(sha256):
+        return _no_sha256(sha256)
+    directory = layout.bundles / sha256
+    if not directory.exists() and not directory.is_symlink():
+        return _absent("its directory in bundles/", "none", "`sluice bundle create` of the run's config and code writes it.")
+    try:
+        return read_bundle(directory, sha256=sha256)
+    except InputError as error:
+        return error
 
 
 def run_ledger(runs_directory: Path | None, source_run: str) -> Kept:

@@ -91,6 +91,7 @@ class LogIndex:
     `runs`: source run -> manifests that any line or record names with it. `cycles`: number -> its cycle, cycle_end, plan and skip
     lines; `planned`: manifest -> cycles. `flattens`: request id -> lines. `fills`: of the log by line; `records`: of the ledger
     by the line of the log they name. `unreadable`: file and line -> why; `unreadable_count`: of all, named or not.
+    `starts`: `run_start` lines.
     """
 
     log_lines: int = 0
@@ -105,6 +106,7 @@ class LogIndex:
     cycles: dict[int, list[int]] = field(default_factory=dict)
     planned: dict[str, dict[int, None]] = field(default_factory=dict)
     plans: list[int] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
     flattens: dict[str, list[int]] = field(default_factory=dict)
     fills: dict[int, FillPlace] = field(default_factory=dict)
     records: dict[int, LedgerPlace] = field(default_factory=dict)
@@ -208,6 +210,8 @@ def _place(found: LogIndex, head: _Head, number: int, raw: bytes) -> None:
         found.cycles.setdefault(head.cycle, []).append(number)
         if kind == "plan":
             found.plans.append(number)
+    elif kind == "run_start":
+        found.starts.append(number)
     elif kind == "flatten" and head.request_id is not None:
         found.flattens.setdefault(head.request_id, []).append(number)
     if manifest is not None:

@@ -107,6 +107,9 @@ class OrderTrace:
         self.unknown = False  # sent, and the last word is that nobody knows
 
 
+OF_A_BUNDLE: Final = frozenset({CycleOpened, PlanLineRecord, Intent, VerdictLine, Send, Fill})  # which say no bundle themselves
+
+
 class LogFold:
     """The running rebuild; `apply` one line after the other. All its fields are to be read, none to be written.
 
@@ -166,6 +169,7 @@ class LogFold:
         self.flattens = Flattens()
         self.overrides: dict[str, OverrideUsed] = {}
         self.counted = Counted()
+        self.bundles: dict[str, str | None] = {}  # by run, in order: what its first line says it depends on
 
     @property
     def unknown_orders(self) -> tuple[str, ...]:
@@ -185,6 +189,8 @@ class LogFold:
         self.last_ts_ns = line.ts_ns
         if not isinstance(line, _TIMELESS):
             self.market_ns = max(self.market_ns, line.market_ns)
+        if type(line) in OF_A_BUNDLE:
+            self._of_this_run(line)
         match line:
             case Fill():
                 self._fill(line)
@@ -260,12 +266,21 @@ class LogFold:
             raise _corrupt("CASH_TWICE", "starting cash on the first run_start of a log only", "it again")
         elif line.environment != self.environment:
             raise _corrupt("ENVIRONMENT_MIXED", f"environment {self.environment}, the log's", line.environment)
+        if self.bundles.setdefault(line.run_id, line.bundle_sha256) != line.bundle_sha256:
+            raise _corrupt(
+                "BUNDLE_TWICE", f"one bundle of run {line.run_id}, {self.bundles[line.run_id]}", str(line.bundle_sha256)
+            )
         self.run = line
         self.run_finished = False
         if line.inputs_sha256 is not None:
             self.inputs[line.run_id] = KeptInputs(line=self.log_line, begins=line.inputs_sha256)
         if self.financing_from_ns is None and "financing" in line.assumptions:
             self.financing_from_ns = max(line.market_ns, line.market_epoch_ns)  # a replay's epoch is its first price
+
+    def _of_this_run(self, line: AnyLine) -> None:
+        """A line is of the bundle that its run's first line names; by `run_id` alone, so that must be the run that goes on."""
+        if self.run is not None and self.run.bundle_sha256 is not None and line.run_id != self.run.run_id:
+            raise _corrupt("RUN_MIXED", f"a line of run {self.run.run_id}, which began last", f"one of run {line.run_id[:80]!r}")
 
     def _stands(self, line: VerdictLine) -> bool:
         """A denial of a second submit says nothing of the order that was let through under this id before."""

@@ -21,6 +21,7 @@ from analysis.run_summary import RunSummary, document
 from engine.bundle_carried import carried_bundle
 from engine.inputs import Inputs, read_inputs
 from engine.run_config import RunConfig, load_config
+from lakehouse.bundles import write_bundle
 from lakehouse.layout import Layout, replace_file, storage_error
 from lakehouse.lock import DataDirectoryLock
 from lakehouse.segments import has_file
@@ -81,7 +82,7 @@ def run_backtest(config_path: Path, wanted: Wanted) -> int:
     if impact is not None and capitals is None:
         raise ConfigError("USAGE", expected="--impact beside --capacity", found="--impact alone", action="Name both.")
     inputs = read_inputs(config)
-    bundle_sha256 = carried_bundle(config, inputs, layout=Layout(config.lakehouse.directory), named=wanted.bundle)
+    bundle = carried_bundle(config, inputs, layout=Layout(config.lakehouse.directory), named=wanted.bundle)
     quotes = read_feed(config, inputs)
     run_id = time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + f"-{os.getpid()}"
     layout = Layout(directory=wanted.output if wanted.output is not None else BACKTESTS / run_id)
@@ -96,6 +97,8 @@ def run_backtest(config_path: Path, wanted: Wanted) -> int:
     tearsheet = None if wanted.no_tearsheet else wanted.tearsheet or layout.tearsheet
     figures: list[Any] = []
     with DataDirectoryLock(layout, run_id=run_id):
+        if wanted.bundle is not None:
+            write_bundle(layout, bundle)
         base = backtest(
             config,
             inputs,
@@ -104,7 +107,7 @@ def run_backtest(config_path: Path, wanted: Wanted) -> int:
             say=progress.say,
             quotes=quotes,
             look=lambda engine: None if tearsheet is None else figures.append(_figures(engine)),
-            bundle_sha256=bundle_sha256,
+            bundle_sha256=bundle.sha256,
         )
         rows = () if multiples is None else _stressed(config, inputs, quotes, run_id, multiples, base, progress=progress)
         curve = None
@@ -114,7 +117,7 @@ def run_backtest(config_path: Path, wanted: Wanted) -> int:
         result = Result(
             config=config,
             directory=layout.directory,
-            bundle_sha256=bundle_sha256,
+            bundle_sha256=bundle.sha256,
             summary=base[0],
             halted=base[1],
             stress=rows,
@@ -194,6 +197,7 @@ def result_lines(result: Result) -> list[str]:
         lines.append(f"tearsheet      {result.tearsheet}")
     lines += [
         f"not synced     {NOT_SYNCED}",
+        f"bundle         {result.bundle_sha256}",
         f"what is left   {result.directory}",
         f"next           .venv/bin/sluice verify --lakehouse {result.directory}",
     ]

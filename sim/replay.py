@@ -21,6 +21,7 @@ from engine.lakehouse_client import portfolio_of
 from engine.restore import withdraw_dead
 from engine.run_config import RunConfig
 from lakehouse import records
+from lakehouse.bundles import write_bundle
 from lakehouse.layout import Layout
 from lakehouse.opening import open_journal
 from lakehouse.permission import HaltNote, MemoryPermission
@@ -79,8 +80,10 @@ def replay(
     """
     config = config or run.config
     inputs = read_inputs(config)
-    bundle_sha256 = carried_bundle(config, inputs, layout=run.layout, named=bundle, but=frozenset({"data"}))
+    carried = carried_bundle(config, inputs, layout=run.layout, named=bundle, but=frozenset({"data"}))
     journal = open_journal(layout, now_ns=run.start.ts_ns, run_id=run.start.run_id, durable=False)
+    if bundle is not None:
+        write_bundle(layout, carried)
     failures: list[str] = []
     permission = RecordedHalts(persons_halts(run))
     parts = Parts(
@@ -96,7 +99,7 @@ def replay(
         fold=run.fold,
         bar_spec=None,
         on_halt=failures.append,
-        bundle_sha256=bundle_sha256,
+        bundle_sha256=carried.sha256,
     )
     test = Backtest(parts)
     permission.clock_ns = test.engine.kernel.clock.timestamp_ns

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +167,33 @@ def test_live_prices_take_the_window_of_the_bundle_they_are_held_to(tmp_path: Pa
     bundle = bundle_of(config, inputs, window=Window(first=date(2026, 1, 1), last=date(2026, 9, 30)))
     layout = Layout(tmp_path / "lake")
     write_bundle(layout, bundle)
-    own = carried_bundle(config, inputs, layout=layout, named=None)
+    own = carried_bundle(config, inputs, layout=layout, named=None).sha256
     assert own != bundle.sha256
-    assert carried_bundle(config, inputs, layout=layout, named=bundle.sha256) == bundle.sha256
+    assert carried_bundle(config, inputs, layout=layout, named=bundle.sha256) == bundle
+
+
+def sluice(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("sluice")), *map(str, words)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=90)
+
+
+def test_a_shadow_goes_by_its_bundle_and_so_does_its_replay_which_another_policy_does_not(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The replay reads the config where the run kept it: another path, the same values, the same bundle."""
+    config = shipped(tmp_path, start="2022-03-31", end="2022-04-01")
+    lake = tmp_path / "lake"
+    sha256 = made(config, capfd)
+    done = sluice("shadow", config, "--bundle", sha256[:12])
+    assert done.returncode == 0, done.stdout + done.stderr
+    (start,) = starts(lake)
+    assert start["bundle_sha256"] == sha256
+    replayed = sluice("replay", "--lakehouse", lake, "--bundle", sha256, "--json", "--output", tmp_path / "replayed")
+    assert replayed.returncode in (0, 1), replayed.stderr
+    assert json.loads(replayed.stdout)["bundle_sha256"] == sha256
+    assert [line["bundle_sha256"] for line in starts(tmp_path / "replayed")] == [sha256]
+    other = shipped(tmp_path, start="2022-03-31", end="2022-04-01", cash_buffer_fraction='"0.05"')
+    refused = sluice("replay", "--lakehouse", lake, "--bundle", sha256, "--config", other, "--output", tmp_path / "refused")
+    assert refused.returncode == 3
+    assert "policy.cash_buffer_fraction 0.02 -> 0.05" in refused.stderr
+    assert not (tmp_path / "refused").exists()

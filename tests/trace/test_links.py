@@ -217,7 +217,9 @@ def _judged(data: bytes | NotYet, *, stated: bytes = GOOD, by: str = "alice", ru
         decision_prices={}, approved_by=by, approval_sha256=sha256_hex(stated),
     )  # fmt: skip
     unread = NotYet("VANISHED", expected="", found="", action="")
-    sources = Sources(manifest=lambda _: unread, approval=lambda _: unread, run_ledger=lambda _: unread, **known)  # type: ignore[arg-type]
+    sources = Sources(
+        manifest=lambda _: unread, approval=lambda _: unread, run_ledger=lambda _: unread, bundle=lambda _: unread, **known
+    )  # type: ignore[arg-type]
     return [link.state for link in approval_links(data, line=line, sources=sources)]
 
 
