@@ -18,10 +18,10 @@ ROOMS := orders lakehouse sentinel strategies venues engine sim live analysis co
 QUIET := $(shell test -t 2 || echo --quiet)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup runtime paper test check static
+.PHONY: help setup runtime paper test check static mutation
 
 help: ## Say what can be made (this).
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "After setup or paper: .venv/bin/sluice --help"
 
@@ -48,6 +48,9 @@ test: setup ## Run the whole test suite.
 
 check: static ## Format, lint, types, imports, then the whole test suite.
 	$(PYTEST)
+
+mutation: setup ## Make the Sentinel wrong in every small way, and see that its tests notice; about half an hour of one core.
+	.venv/bin/python -m tests.mutation.run
 
 static: setup
 	.venv/bin/ruff format --check .

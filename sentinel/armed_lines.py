@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from orders.exact import exact_operators
 from orders.plan import Outcome, PlanLine, Verdict
-from orders.values import OrderKind, Side
+from orders.values import Side
 from sentinel.armed import ARMED_NOTIONAL, ARMING_EXPIRED, Room, notional_verdict, worth_base
 from sentinel.facts import far_touch, order_price
 from sentinel.verdicts import Verdicts, allow, deny
@@ -23,7 +23,7 @@ def armed_notional(lines: Sequence[PlanLine], *, rooms: Mapping[str, Room]) -> V
     taken: dict[str, Decimal] = {}
     denied: list[Verdict] = []
     for line in lines:
-        room = rooms.get(line.venue or "")
+        room = None if line.venue is None else rooms.get(line.venue)
         if room is None:
             denied.append(deny(ARMED_NOTIONAL, f"{line.symbol}: nothing armed at {line.venue}", "an arming", line.line))
             continue
@@ -32,7 +32,9 @@ def armed_notional(lines: Sequence[PlanLine], *, rooms: Mapping[str, Room]) -> V
         verdict = notional_verdict(room.permit, sent=before, value=value, of=f"{line.symbol}: ", line=line.line)
         if verdict.outcome is not Outcome.ALLOW:
             denied.append(verdict)
-        elif value is not None and before is not None:
+        else:
+            assert value is not None
+            assert before is not None
             with exact_operators():
                 taken[room.permit.venue] = before + value
     return tuple(denied) or (allow(ARMED_NOTIONAL, "within" if lines else "no orders", _all_words(rooms)),)
@@ -42,7 +44,7 @@ def arming_expired(lines: Sequence[PlanLine], *, rooms: Mapping[str, Room]) -> V
     """Deny the lines of a venue whose arming does not hold now, those that reduce too: it is the leave to send at all."""
     denied: list[Verdict] = []
     for line in lines:
-        room = rooms.get(line.venue or "")
+        room = None if line.venue is None else rooms.get(line.venue)
         if room is None:
             denied.append(deny(ARMING_EXPIRED, f"{line.symbol}: nothing armed at {line.venue}", "an arming", line.line))
         elif room.expired:
@@ -53,9 +55,7 @@ def arming_expired(lines: Sequence[PlanLine], *, rooms: Mapping[str, Room]) -> V
 def _line_price(line: PlanLine) -> Decimal | None:
     """As `Armed.ask` prices an order of the line."""
     price, touch = order_price(line), far_touch(line)
-    if price is None or touch is None or line.order_kind is OrderKind.MARKET or line.side is Side.BUY:
-        return price
-    return max(price, touch)
+    return price if price is None or touch is None or line.side is Side.BUY else max(price, touch)
 
 
 def _all_words(rooms: Mapping[str, Room]) -> str:

@@ -17,12 +17,11 @@ ZERO: Final = Decimal(0)
 
 
 class _Parent:
-    __slots__ = ("children", "committed", "disabled", "filled", "quantity")
+    __slots__ = ("children", "committed", "disabled", "quantity")
 
     def __init__(self, quantity: Decimal) -> None:
         self.quantity = quantity
         self.committed = ZERO  # sum over the children of open + filled
-        self.filled = ZERO
         self.disabled = False
         self.children: set[str] = set()
 
@@ -98,7 +97,6 @@ class Conservation:
             return True
         parent = self._parents[parent_id]
         left = self._open.get(child_id, ZERO)
-        parent.filled = EXACT.add(parent.filled, quantity)
         if quantity <= left:  # it was committed when the child passed
             self._leave(child_id, EXACT.subtract(left, quantity))
         else:

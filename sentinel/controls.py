@@ -165,7 +165,7 @@ def duplicate(
         text, first = "", seen.get(line.symbol)
         if ids[line.line] in used:
             text = f"{ids[line.line]} was approved before"
-        elif same and (line.symbol, line.side, line.quantity, order_price(line)) in same:
+        elif (line.symbol, line.side, line.quantity, order_price(line)) in same:
             text = f"{line.side} {line.quantity} {line.symbol} at the same price was approved in this cycle"
         elif first is not None and not (line.after_line == first.line and first.after_line is None and line.side is first.side):
             text = f"{line.symbol} has two lines"

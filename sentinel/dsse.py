@@ -135,7 +135,7 @@ def opened(
             ) from error
         good.add(signature.keyid)
     if not good:
-        names = ", ".join(sorted(signature.keyid for signature in envelope.signatures)) or "nobody"
+        names = ", ".join(sorted(signature.keyid for signature in envelope.signatures))
         raise InputError(
             "SIGNER_UNKNOWN",
             expected=f"a signature by one of {', '.join(trusted) or 'the persons in the config, which names none'}",

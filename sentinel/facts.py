@@ -110,7 +110,7 @@ def project(plan: Plan, lines: Sequence[PlanLine], *, facts: SentinelFacts) -> P
     seen = set()
     for planned in plan.lines:
         line = chosen.get(planned.line, planned)
-        trades = line is not planned or line.line in chosen
+        trades = planned.line in chosen
         if line.symbol in seen and not trades:
             continue  # a second line that was denied: what is held and open of its symbol is counted once
         seen.add(line.symbol)
@@ -126,8 +126,8 @@ def project(plan: Plan, lines: Sequence[PlanLine], *, facts: SentinelFacts) -> P
         if not (before.is_finite() and size.is_finite() and _usable(opens)):
             return None
         after = before + size if line.side is Side.BUY else before - size
-        worst_before = max(abs(before + opens.buy_base), abs(before - opens.sell_base))
-        worst_after = max(abs(after + opens.buy_base), abs(after - opens.sell_base))
+        worst_before = max(before + opens.buy_base, opens.sell_base - before)  # of the two ends: none is further from zero
+        worst_after = max(after + opens.buy_base, opens.sell_base - after)
         gross_before += worst_before
         gross_after += worst_after
         net_before += before + opens.buy_base

@@ -109,7 +109,9 @@ def max_order_volume(lines: Sequence[PlanLine], *, standing: Standing | None, li
 
 
 def second_legs(left: Sequence[PlanLine], *, trading: Sequence[PlanLine]) -> tuple[Verdict, ...]:
-    """Deny the second leg of a flip whose first leg does not go, or not whole: what it would open from is never reached."""
+    """Deny the second leg of a flip whose first leg is none of the plan's orders, does not go, or not whole: what it would open
+    from is never reached.
+    """
     whole = {line.line: line.quantity for line in trading}
     approved = {line.line: line.quantity for line in left}
     return tuple(
@@ -121,7 +123,8 @@ def second_legs(left: Sequence[PlanLine], *, trading: Sequence[PlanLine]) -> tup
             line.line,
         )
         for line in left
-        if line.after_line is not None and approved.get(line.after_line) != whole.get(line.after_line)
+        if line.after_line is not None
+        and (line.after_line not in approved or approved[line.after_line] != whole.get(line.after_line))
     )
 
 
@@ -152,7 +155,7 @@ def _cap(
         return
     market, price = standing.market_limits.get(line.symbol), order_price(line)
     smaller: Decimal | None = None
-    if market is not None and price is not None and room > 0:
+    if market is not None and price is not None:
         try:
             fitted = fit_quantity(room, price=price, limits=market)
             smaller = fitted.quantity if isinstance(fitted, Sized) else None

@@ -69,7 +69,7 @@ class Locks:
         """
         if instrument_id in self._why:
             return RECONCILIATION_BREAK
-        others = self._unknown and any(where == instrument_id and order != order_id for order, where in self._unknown.items())
+        others = any(where == instrument_id and order != order_id for order, where in self._unknown.items())
         return UNKNOWN_OUTCOME if others else ""
 
     def ask(self, instrument_id: str) -> tuple[Verdict, ...]:

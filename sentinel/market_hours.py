@@ -43,5 +43,5 @@ def line_hours(lines: Sequence[PlanLine], *, hours: Mapping[str, MarketHours] | 
             control = CLOSED if known.state == "closed" else UNKNOWN
             text = f"{line.symbol}: {known.detail or known.state}"
             denied.append(Verdict(control=control, outcome=Outcome.DENY, observed=text, limit=LIMIT, line=line.line))
-    left = len(lines) - len(denied)
-    return tuple(denied) or (Verdict(control=CLOSED, outcome=Outcome.ALLOW, observed=f"{left} lines, all open", limit=LIMIT),)
+    seen = f"{len(lines)} lines, all open"
+    return tuple(denied) or (Verdict(control=CLOSED, outcome=Outcome.ALLOW, observed=seen, limit=LIMIT),)

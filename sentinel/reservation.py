@@ -39,8 +39,8 @@ class _Symbol:
         self.value: Decimal | None = None
 
     def worst(self) -> Decimal:
-        """Units of the far end of what is filled and open can reach."""
-        return max(abs(self.position + self.buys), abs(self.position - self.sells))
+        """Units of the far end of what is filled and open can reach, long or short."""
+        return max(self.position + self.buys, self.sells - self.position)
 
 
 class _Line:
@@ -145,10 +145,9 @@ class Reservations:
         if quantity > line.left:
             return self._denied(RESERVATION, f"{quantity} units", f"{line.left} units its line has left")
         symbol, value = line.symbol, line.symbol.value
-        high, low = symbol.position + symbol.buys, symbol.position - symbol.sells
-        worst = max(abs(high), abs(low))
-        units = max(abs(high + quantity), abs(low)) if line.approval.side is Side.BUY else max(abs(high), abs(low - quantity))
-        if units <= worst:
+        long, short = symbol.position + symbol.buys, symbol.sells - symbol.position
+        units = max(long + quantity, short) if line.approval.side is Side.BUY else max(long, short + quantity)
+        if units <= max(long, short):
             return self.passed  # whatever the book is worth: it can always be reduced
         if self._equity_ns is None or value is None or not 0 <= now_ns - self._equity_ns <= self._limits.equity_age_max_ns:
             seen = "equity missing" if self._equity_ns is None else f"stale equity, {now_ns - self._equity_ns} ns old"
@@ -241,7 +240,7 @@ class Reservations:
         """Return the worst case of a symbol in units: of what is filled and open, and with what is reserved too."""
         entry = self._symbols[symbol]
         buys, sells = entry.buys + entry.reserved_buys, entry.sells + entry.reserved_sells
-        return entry.worst(), max(abs(entry.position + buys), abs(entry.position - sells))
+        return entry.worst(), max(entry.position + buys, sells - entry.position)
 
     @property
     def at_work(self) -> bool:
@@ -274,7 +273,6 @@ class Reservations:
         del self._open[order_id]
         if known.line_id == order_id:  # its line serves one order: what it did not ask for lapses
             self.release(order_id)
-            known.line_id = ""
 
     def _reserved(self, symbol: _Symbol, side: Side, quantity: Decimal) -> None:
         if side is Side.BUY:

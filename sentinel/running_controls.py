@@ -30,10 +30,10 @@ def message_limit(lines: Sequence[PlanLine], *, standing: Standing | None, limit
     if standing is None:
         return _missing(MESSAGE_LIMIT, lines, words)
     denied: list[Verdict] = []
-    taken: dict[str, int] = {}
+    taken: dict[str | None, int] = {}
     for line in lines:
-        venue = line.venue or ""
-        left = standing.messages_left.get(venue)
+        venue = line.venue
+        left = None if venue is None else standing.messages_left.get(venue)
         number = taken[venue] = taken.get(venue, 0) + 1
         if left is None or number > left:
             seen = f"{line.symbol}: messages of {venue} not known" if left is None else f"{left} left of the day at {venue}"

@@ -119,8 +119,7 @@ class RunningState:
         reduces = approval.reduces and self._still_reduces(approval, quantity)
         side = approval.side
         loss = self._loss_passed
-        closing = self._mode is not LossMode.OPEN
-        if closing and not reduces:
+        if self._mode is not LossMode.OPEN and not reduces:
             loss = deny(LOSS_LIMIT, *self._loss_words)
         sane = self._sane
         if not reduces:
@@ -128,7 +127,7 @@ class RunningState:
             if fault:
                 sane = deny(MARKET_SANITY, fault, self._spread_words)
         capped = self._reduce_passed
-        if approval.reduce_only or (closing and reduces):
+        if approval.reduce_only:  # what reduces by `_still_reduces` is inside this cap already
             capped = self._reducing(approval, quantity)
         return (
             *self.reservations.ask(approval.client_order_id, quantity, now_ns),

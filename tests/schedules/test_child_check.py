@@ -97,3 +97,16 @@ def test_the_parent_itself_goes_only_at_once(schedule, spawned_from, code):
     )  # fmt: skip
     verdict = judge_order(facts, parent, used=False, halted=False, quote=quote_at("99", "101"), now_ns=1, limits=limits())
     assert verdict.code == code
+
+
+@pytest.mark.parametrize("price", ["0", "-1"])
+def test_a_price_of_nothing_is_no_price_of_a_child(price):
+    verdict = judge(kind="passive_then_cross", order_kind=OrderKind.LIMIT, limit_price=Decimal(price))
+    assert verdict.verdicts[3].observed == f"limit price {price} of a child"
+    assert verdict.code == "MISMATCH"
+
+
+def test_a_child_that_was_counted_before_has_no_verdict_of_the_counter():
+    verdict = judge(conservation=None, used=True)
+    assert "CONSERVATION" not in [v.control for v in verdict.verdicts]
+    assert verdict.code == "APPROVAL_USED"

@@ -133,3 +133,41 @@ def test_a_forgotten_parent_has_no_children():
     counter.forget("p")
     assert counter.ask("p", Decimal(1)).outcome is Outcome.DENY
     assert counter.fill("c", Decimal(1))
+
+
+def test_a_child_that_is_not_sent_after_all_gives_its_place_and_its_id_back():
+    counter = counter_of()
+    counter.reserve("p", "c", Decimal("0.4"))
+    counter.reserve("p", "d", Decimal("0.6"))
+    counter.undo("d")
+    assert counter.committed("p") == Decimal("0.4")
+    counter.reserve("p", "d", Decimal("0.6"))
+    assert counter.committed("p") == Decimal(1)
+    counter.undo("d")
+    counter.admit_parent("q", Decimal(1))
+    counter.reserve("q", "d", Decimal(1))  # the id is another parent's child now
+    counter.forget("p")
+    assert counter.committed("q") == Decimal(1)
+    assert not counter.fill("d", Decimal(2))
+    assert not counter.may_send("q")
+
+
+def test_an_answer_to_a_child_of_a_forgotten_parent_changes_nothing():
+    counter = counter_of()
+    counter.reserve("p", "c", Decimal(1))
+    counter.forget("p")
+    counter.release("c")
+    assert counter.fill("c", Decimal(1))
+    assert not counter.may_send("p")
+    counter.forget("p")
+
+
+def test_a_parent_nobody_approved_may_not_send():
+    assert not Conservation().may_send("p")
+
+
+def test_words_say_of_an_allowed_child_that_nothing_is_disabled():
+    counter = counter_of()
+    assert counter.ask("p", Decimal("0.5")).observed == "0 open and filled, and 0.5"
+    counter.ask("p", Decimal(2))
+    assert counter.ask("p", Decimal("0.5")).observed == "0 open and filled, and 0.5; the parent is disabled"

@@ -98,7 +98,16 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], list[str]]] = [
 def test_an_order_is_held_against_what_is_armed(change: dict[str, Any], question: dict[str, Any], denials: list[str]) -> None:
     verdicts = asked(armed(**change), **question)
     assert denied(verdicts) == denials
-    assert all(verdict.observed and verdict.limit for verdict in verdicts)
+    assert all(verdict.observed and verdict.limit and verdict.line == 0 for verdict in verdicts)
+
+
+def test_a_denial_says_what_it_would_come_to_and_what_was_sent() -> None:
+    known = armed()
+    assert passes(known, order(name="one", units="10"))
+    assert asked(known, order(name="two", units="31"))[0].observed == "410, with 100 sent today"
+    assert asked(known, order(name="two"), seen=None)[0].observed == "missing price, quantity or amount"
+    known.restore("US", day=DAY, sent_base=None)
+    assert asked(known, order(name="two"))[0].observed == "not known how much was sent today"
 
 
 def test_what_passed_counts_whatever_becomes_of_it_and_the_day_after_begins_anew() -> None:
@@ -157,6 +166,21 @@ def test_an_order_that_was_not_asked_for_cannot_be_counted() -> None:
     asked(known)
     with pytest.raises(AssertionError):
         known.passed("another")
+    assert passes(known, order(name="one", units="1"))
+    with pytest.raises(AssertionError):
+        known.passed("one")
+    asked(known, order(name="two", units="1"))
+    asked(known, order(name="three"), seen=None)
+    with pytest.raises(AssertionError):
+        known.passed("two")
+
+
+def test_what_passed_before_midnight_is_not_given_back_after_it() -> None:
+    known = armed(expires_ns=NOON + DAY_NS)
+    assert passes(known, order(name="one", units="30"))
+    assert passes(known, order(name="two", units="30"), now_ns=(DAY + 1) * DAY_NS)
+    known.undo("one")
+    assert known.rooms((DAY + 1) * DAY_NS)["US"].sent_base == D("300")
 
 
 Step = tuple[str, int, str]

@@ -94,11 +94,15 @@ def test_a_price_without_a_time_is_never_believed_where_it_must_stand() -> None:
     assert [told.look("1000") for _ in range(4)] == [False] * 4
 
 
-def test_a_price_whose_first_sight_had_no_time_is_not_believed_where_it_must_stand() -> None:
+def test_a_price_of_which_one_sight_had_no_time_is_not_believed_where_it_must_stand() -> None:
     told = Told(confirm_ns=3)
     told.stamp = None
     assert not told.look("1000")
     told.stamp = 10
+    assert not told.look("1000")
+    told = Told(confirm_ns=3)
+    assert not told.look("1000")
+    told.stamp = None
     assert not told.look("1000")
 
 
@@ -123,6 +127,9 @@ def test_every_held_symbol_is_looked_at_and_the_first_by_name_is_told() -> None:
 @pytest.mark.parametrize(("confirm_ns", "ends"), [(0, "say the same"), (3, "say the same for 3 ns")])
 def test_words_say_for_how_long_newer_prices_must_say_the_same(confirm_ns: int, ends: str) -> None:
     assert Told(confirm_ns=confirm_ns).values.doubt({"A": D(1)}, {"A": D(1000)}).endswith(ends)
+    plain = BelievedValues(jump_max=D("0.5"), stamp_of={}.get)
+    plain.believe({"A": D(100)})
+    assert plain.doubt({"A": D(1)}, {"A": D(1000)}).endswith("say the same")
 
 
 def test_a_market_that_falls_as_one_is_believed_though_its_prices_are_said_again_one_at_a_time() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orders.plan import Outcome
-from sentinel.loss import DAY_NS, Baseline, LossMode, loss_verdicts, observe
+from sentinel.loss import DAY_NS, Baseline, LossMode, loss_verdicts, observe, with_capital
 from sentinel.running_state import RunningState
 from tests.planner.world import D
 from tests.sentinel.cases import limits
@@ -63,3 +63,36 @@ def test_the_state_says_when_its_mode_changes_and_why() -> None:
     assert changes == [(True, "OPEN"), (False, "OPEN"), (False, "OPEN"), (True, "CLOSE_ONLY"), (True, "OPEN")]
     state.observe(equity_base=D("899"), positions={}, values={}, now_ns=9, market_ns=DAY + 9 * HOUR_NS)
     assert state.loss_words == ("loss of the day 0.101", "loss of the day 0.1 of its start")
+
+
+@pytest.mark.parametrize("amount", ["250.5", "-400"])
+def test_capital_that_comes_or_goes_moves_start_peak_and_equity_alike(amount: str) -> None:
+    known = Baseline(day=7, day_start_base=D("1000"), peak_base=D("1200"), equity_base=D("900"))
+    found = with_capital(known, D(amount))
+    assert (found.day, found.day_start_base, found.peak_base, found.equity_base) == (
+        7, D("1000") + D(amount), D("1200") + D(amount), D("900") + D(amount)
+    )  # fmt: skip
+
+
+def test_a_gain_is_no_loss_and_half_a_unit_of_equity_is_judged() -> None:
+    known = Baseline(day=1, day_start_base=D("0.5"), peak_base=D("0.6"), equity_base=D("0.6"))
+    mode, (day, peak) = loss_verdicts(known, limits=limits())
+    assert mode is LossMode.OPEN
+    assert (day.observed, peak.observed) == ("loss of the day 0", "drawdown 0")
+    assert (day.control, day.limit, peak.limit) == ("LOSS_LIMIT", "loss of the day 0.1 of its start", "drawdown 0.2 of the peak")
+
+
+@pytest.mark.parametrize(
+    ("start", "peak", "expected"),
+    [("1000", "1000", "OPEN"), ("1000.01", "1000", "CLOSE_ONLY"), ("1000", "1125", "OPEN"), ("1000", "1125.01", "CLOSE_ONLY")],
+    ids=["at both", "the day alone", "at the drawdown", "the drawdown alone"],
+)
+def test_either_loss_alone_closes(start: str, peak: str, expected: str) -> None:
+    known = Baseline(day=1, day_start_base=D(start), peak_base=D(peak), equity_base=D("900"))
+    assert loss_verdicts(known, limits=limits())[0].value == expected
+
+
+def test_what_is_missing_is_told_apart_from_what_is_not_above_zero() -> None:
+    assert {one.observed for one in loss_verdicts(None, limits=limits())[1]} == {"missing equity"}
+    none = Baseline(day=1, day_start_base=D("1"), peak_base=D("1"), equity_base=D("0"))
+    assert {one.observed for one in loss_verdicts(none, limits=limits())[1]} == {"equity, start or peak not above 0"}

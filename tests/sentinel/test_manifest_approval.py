@@ -132,3 +132,13 @@ def test_we_read_what_securesystemslib_signs() -> None:
     envelope = Envelope(canonical_bytes(body()), PAYLOAD_TYPE, {})
     envelope.sign(CryptoSigner(ALICE, SSlibKey.from_crypto(ALICE.public_key(), keyid="alice")))
     assert open_approval(json.dumps(envelope.to_dict()).encode(), trusted=TRUSTED) == APPROVAL
+
+
+@pytest.mark.parametrize(("stamp", "good"), [("1", True), (str(2**63 - 1), True), ("0", False), (str(2**63), False)])
+def test_a_stamp_is_above_zero_and_below_what_a_clock_can_hold(stamp: str, good: bool) -> None:
+    data = signed(canonical_bytes(body(generated_ns=stamp)))
+    if good:
+        assert open_approval(data, trusted=TRUSTED).generated_ns == int(stamp)
+    else:
+        with pytest.raises(InputError, match="APPROVAL_MALFORMED"):
+            open_approval(data, trusted=TRUSTED)

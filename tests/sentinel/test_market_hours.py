@@ -8,6 +8,7 @@ import pytest
 
 from orders.plan import Decision, Outcome
 from orders.values import MarketHours, OrderKind
+from sentinel.market_hours import order_hours
 from sentinel.order_check import OrderFacts, judge_order
 from tests.planner.world import NOW, quote
 from tests.sentinel.cases import BUY, SELL, denials, judged, limits
@@ -79,3 +80,9 @@ def test_an_order_leaves_only_while_its_market_is_open(hours: MarketHours | None
 
 def test_a_halt_is_named_before_a_closed_market() -> None:
     assert at_the_gate(CLOSED, halted=True)[0] == "HALT"
+
+
+@pytest.mark.parametrize(("hours", "seen"), [(OPEN, "XMAD is open until 20:00"), (STRANGE, "auction")])
+def test_words_are_the_detail_or_else_the_state(hours: MarketHours, seen: str) -> None:
+    (verdict,) = order_hours(hours)
+    assert verdict.observed == seen

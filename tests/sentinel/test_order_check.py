@@ -134,3 +134,58 @@ def test_an_order_without_approval_is_denied_inside_the_limits_or_not(halted: bo
     verdict = judge_order(order, None, used=False, halted=halted, quote=quote(BUY, "10"), now_ns=NOW, limits=limits())
     assert (verdict.outcome, verdict.code) == (Outcome.DENY, code)
     assert "NO_APPROVAL" in [v.control for v in verdict.verdicts if v.outcome is Outcome.DENY]
+
+
+@pytest.mark.parametrize(
+    ("change", "control", "observed"),
+    [
+        (limit_order("0"), "PRICE_COLLAR", "0 against 10"),
+        (limit_order("-1"), "PRICE_COLLAR", "-1 against 10"),
+        ({"no_quote": True}, "PRICE_COLLAR", "missing against 10"),
+        ({"approval": {"reference_price": D("0")}}, "PRICE_COLLAR", "10 against 0"),
+        ({"approval": {"reference_price": D("-10")}, "seen": quote(BUY, "10")}, "PRICE_COLLAR", "10 against -10"),
+        ({"approval": {"reference_price": D("Infinity")}}, "PRICE_COLLAR", "10 against Infinity"),
+        ({"seen": quote(BUY, "10", "Infinity")}, "PRICE_COLLAR", "Infinity against 10"),
+        ({"no_quote": True}, "MAX_ORDER_VALUE", "missing price"),
+        ({"order": {"quantity": D("0")}}, "MAX_ORDER_VALUE", "missing: quantity 0, unit value 1"),
+        ({"order": {"quantity": D("-1")}}, "MAX_ORDER_VALUE", "missing: quantity -1, unit value 1"),
+        ({"order": {"quantity": D("NaN")}}, "MAX_ORDER_VALUE", "missing: quantity NaN, unit value 1"),
+        ({"approval": {"unit_value_base": D("-1")}}, "MAX_ORDER_VALUE", "missing: quantity 40, unit value -1"),
+        ({"approval": {"unit_value_base": D("Infinity")}}, "MAX_ORDER_VALUE", "missing: quantity 40, unit value Infinity"),
+        ({"no_quote": True}, "PRICE_AGE", "missing"),
+        ({"seen": quote(BUY, "10", ts_ns=NOW - AGE_MAX - 1)}, "PRICE_AGE", f"PRICE_STALE, {AGE_MAX + 1} ns, bid 10, ask 10"),
+    ],
+)  # fmt: skip
+def test_each_control_of_the_price_denies_by_itself_what_it_cannot_judge(change: Change, control: str, observed: str) -> None:
+    (verdict,) = [one for one in check(**change).verdicts if one.control == control]
+    assert (verdict.outcome, verdict.observed) == (Outcome.DENY, observed)
+
+
+def test_what_passes_says_what_was_seen() -> None:
+    seen = quote(BUY, "9.9", "10.1", ts_ns=NOW - 7)
+    assert [one.observed for one in check(seen=seen).verdicts] == [
+        "not halted", "approved", "unused", "as approved", "7 ns", "10.1 against 10", "404.0 base currency"
+    ]  # fmt: skip
+    assert [one.limit for one in check().verdicts[4:]] == [f"{AGE_MAX} ns", "0.05 of the reference", "1000 base currency"]
+
+
+def test_a_limit_order_approved_without_a_price_is_none_of_ours() -> None:
+    made = {"order": {"order_kind": OrderKind.LIMIT, "limit_price": D("10")}, "approval": {"order_kind": OrderKind.LIMIT}}
+    assert check(**made).code == "MISMATCH"
+
+
+def test_a_cheap_thing_may_be_traded_in_small_pieces() -> None:
+    approval = {"reference_price": D("0.5"), "unit_value_base": D("0.5"), "quantity": D("0.5")}
+    assert check(order={"quantity": D("0.5")}, approval=approval, seen=quote(BUY, "0.5")).code == ""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        limit_order("0"), limit_order("-1"), limit_order("NaN"), {"approval": {"reference_price": D("0")}},
+        {"approval": {"reference_price": D("-10")}}, {"approval": {"reference_price": D("NaN")}},
+    ],
+)  # fmt: skip
+def test_a_value_at_a_price_that_is_none_is_missing(change: Change) -> None:
+    (verdict,) = [one for one in check(**change).verdicts if one.control == "MAX_ORDER_VALUE"]
+    assert (verdict.outcome, verdict.observed) == (Outcome.DENY, "missing price")

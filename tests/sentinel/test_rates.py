@@ -139,3 +139,73 @@ def test_whatever_the_clock_does_no_day_takes_more_than_its_limit(steps: list[in
         if passes(known, now):
             sent[newest] = sent.get(newest, 0) + 1
     assert all(count <= 5 for count in sent.values())
+
+
+def test_what_was_counted_on_days_before_is_not_of_today() -> None:
+    known = rates(per_day=3)
+    known.count("US", START, messages=2)
+    assert known.left_today("US", START) == 1
+    assert known.left_today("US", START + DAY_NS) == 3
+    assert known.ask("US", START + DAY_NS).outcome is Outcome.ALLOW
+    assert known.left_today("BINANCE", START) == 3
+    assert rates(per_day=1).left_today("US", 0) == 1
+
+
+def test_the_first_day_of_all_counts_from_nothing() -> None:
+    known = rates(per_s=9, per_day=2)
+    assert [passes(known, nanosecond) for nanosecond in range(3)] == [True, True, False]
+
+
+def test_a_denial_by_the_second_on_a_new_day_says_that_nothing_was_sent_on_it() -> None:
+    known = rates(per_s=1, per_day=9)
+    assert passes(known, START + DAY_NS - 1)
+    assert known.ask("US", START + DAY_NS).observed == "1 in the last second, 0 today at US"
+
+
+def test_what_the_second_has_left_is_told_down_to_nothing() -> None:
+    known = rates(per_s=3, per_day=99)
+    assert known.left_now("US", START) == 3
+    known.count("US", START, messages=2)
+    assert known.left_now("US", START) == 1
+    known.count("US", START, messages=2)
+    assert known.left_now("US", START) == 0
+    assert known.left_now("US", START + SECOND_NS) == 3
+
+
+def test_a_message_counted_late_is_counted_though_the_clock_went_back_before_it() -> None:
+    known = rates(per_s=2, per_day=99)
+    known.count("US", START)
+    known.count("US", START - HOUR_NS)
+    assert not passes(known, START - HOUR_NS + SECOND_NS - 1)
+    assert passes(known, START - HOUR_NS + SECOND_NS)
+    assert known.left_now("US", START - HOUR_NS + SECOND_NS) == 1
+
+
+def test_two_cancels_at_once_take_two_places() -> None:
+    known = rates(per_s=3, per_day=99)
+    known.count("US", START, messages=2)
+    assert [passes(known, START + 1), passes(known, START + 1)] == [True, False]
+
+
+def test_a_message_at_the_instant_of_the_last_one_does_not_make_the_others_younger() -> None:
+    known = rates(per_s=3, per_day=99)
+    known.count("US", START)
+    known.count("US", START + SECOND_NS // 2)
+    assert known.left_now("US", START + SECOND_NS // 2) == 1
+    assert known.left_now("US", START + SECOND_NS) == 2  # the first is a second ago, the second is not
+    assert known.left_now("US", START + SECOND_NS + SECOND_NS // 2) == 3
+
+
+def test_the_second_day_of_all_begins_from_nothing_too() -> None:
+    known = rates(per_s=9, per_day=1)
+    assert [passes(known, instant) for instant in (0, 1, DAY_NS, DAY_NS + 1)] == [True, False, True, False]
+
+
+def test_of_a_storm_of_cancels_the_newest_are_remembered_and_no_more_than_twice_the_greatest_limit() -> None:
+    known = rates(per_s=3, per_day=10**9)
+    for offset in (0, SECOND_NS // 2):
+        for _ in range(4):
+            known.count("US", START + offset, messages=10_000)
+    assert known.ask("US", START + SECOND_NS // 2).observed.startswith("20000 in the last second")
+    assert not passes(known, START + SECOND_NS)
+    assert passes(known, START + SECOND_NS + SECOND_NS // 2)

@@ -87,7 +87,7 @@ CASES: list[tuple[str, Change, Change, list[str]]] = [
 
 @pytest.mark.parametrize(("case", "made", "asked", "expected"), CASES, ids=[case[0] for case in CASES])
 def test_one_order_is_held_against_what_was_counted(case: str, made: Change, asked: Change, expected: list[str]) -> None:
-    assert denied(Made(**made).ask(asked.pop("approval", BUY_APPROVAL), **asked)) == expected
+    assert denied(Made(**made).ask(**{"approval": BUY_APPROVAL} | asked)) == expected
 
 
 def test_a_second_order_of_one_line_gets_what_the_first_left() -> None:
