@@ -18,15 +18,16 @@ def sha(*parts: bytes) -> bytes:
     return hashlib.sha256(b"".join(parts)).digest()
 
 
-directory, key = pathlib.Path(sys.argv[1]), base64.b64decode(sys.argv[2].removeprefix("ed25519:"))
 try:
+    directory, key = pathlib.Path(sys.argv[1]), base64.b64decode(sys.argv[2].removeprefix("ed25519:"), validate=True)
+    public = Ed25519PublicKey.from_public_bytes(key)
     files = [*sorted(directory.glob("audit." + "[0-9]" * 6 + ".jsonl")), *directory.glob("audit.jsonl")]  # closed segments first
     lines = b"".join(file.read_bytes() for file in files).split(b"\n")[:-1]
     origin = b"sluice-ledger/" + sha(lines[0]).hex()[:32].encode()
     parts = (directory / "audit.checkpoints").read_bytes().split(b"\n\n")  # body, signatures, body, signatures
     notes = {int(body.split(b"\n")[1]): (body + b"\n", signed) for body, signed in zip(parts[::2], parts[1::2], strict=True)}
 except (OSError, ValueError, IndexError) as error:
-    sys.exit(f"BAD  no ledger with checkpoints that can be read: {error}")
+    sys.exit(f"BAD  no ledger with checkpoints that can be read, or no key: {error}")
 prev, peaks, last = "0" * 64, [], 0
 for number, raw in enumerate(lines, 1):
     if f'"prev":"{prev}","seq":{number},'.encode() not in raw:
@@ -45,7 +46,7 @@ for number, raw in enumerate(lines, 1):
         mine = [base64.b64decode(line.split()[-1]) for line in signed.split(b"\n") if line.split()[1:2] == [origin]]
         mine = [blob[4:] for blob in mine if blob[:4] == sha(origin, b"\n\x01", key)[:4]]
         try:
-            Ed25519PublicKey.from_public_bytes(key).verify(mine[0], body)
+            public.verify(mine[0], body)
         except (InvalidSignature, IndexError):
             sys.exit(f"BAD  the checkpoint over {number} lines is not signed by {sys.argv[2]}")
         last = number

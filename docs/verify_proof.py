@@ -27,8 +27,9 @@ def root_from(node: bytes, index: int, size: int, proof: list[bytes]) -> bytes:
     return sha(b"\x01", proof[-1], root_from(node, index - left, size - left, proof[:-1]))
 
 
-key = base64.b64decode(sys.argv[2].removeprefix("ed25519:"))
 try:
+    key = base64.b64decode(sys.argv[2].removeprefix("ed25519:"), validate=True)
+    public = Ed25519PublicKey.from_public_bytes(key)
     head, body, signed = pathlib.Path(sys.argv[1]).read_bytes().split(b"\n\n")
     magic, extra, index, *hashes = head.split(b"\n")
     origin, size, root = body.split(b"\n")
@@ -38,13 +39,13 @@ try:
         sys.exit("BAD  no proof of this kind")
     reached = root_from(sha(b"\x00", line), place, lines, [base64.b64decode(text, validate=True) for text in hashes])
 except (OSError, ValueError, IndexError) as error:
-    sys.exit(f"BAD  no proof that can be read: {error}")
+    sys.exit(f"BAD  no proof that can be read, or no key: {error}")
 if base64.b64encode(reached) != root:
     sys.exit("BAD  the line does not lead to the root that was signed")
 blobs = [base64.b64decode(text.split()[-1]) for text in signed.split(b"\n") if text.split()[1:2] == [origin]]
 mine = [blob[4:] for blob in blobs if blob[:4] == sha(origin, b"\n\x01", key)[:4]]
 try:
-    Ed25519PublicKey.from_public_bytes(key).verify(mine[0], body + b"\n")
+    public.verify(mine[0], body + b"\n")
 except (InvalidSignature, IndexError):
     sys.exit(f"BAD  the checkpoint is not signed by {sys.argv[2]}")
 print(f"good  line {place + 1} of {lines} of {origin.decode()}, signed by {sys.argv[2]}")

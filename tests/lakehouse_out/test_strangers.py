@@ -105,6 +105,25 @@ def test_a_stranger_with_another_key_believes_nothing(stranger: Path, record: La
     assert (code, "is not signed by" in said) == (1, True)
 
 
+@pytest.mark.parametrize("text", ["", "ed25519:", "ed25519:AAAA", "ed25519:not base64!", "ssh-ed25519 AAAA"])
+def test_a_stranger_with_no_key_is_told_so(stranger: Path, record: Layout, tmp_path: Path, text: str) -> None:
+    code, said = asked(stranger, "verify_ledger.py", record.directory, text)
+    assert (code, said.startswith("BAD  ")) == (1, True)
+    code, said = asked(stranger, "verify_proof.py", proof_of(record, 3, tmp_path / "p"), text)
+    assert (code, said.startswith("BAD  ")) == (1, True)
+
+
+def test_a_stranger_verifies_a_rotated_ledger_and_finds_a_segment_that_is_gone(stranger: Path, record: Layout, key: str) -> None:
+    for _ in range(2):
+        assert run(["ledger", "rotate", "--lakehouse", str(record.directory)]) == 0
+    code, said = asked(stranger, "verify_ledger.py", record.directory, key)
+    assert (code, said.startswith("good  ")) == (0, True), said
+    first = min(record.directory.glob("audit.0*.jsonl"))
+    first.unlink()
+    code, said = asked(stranger, "verify_ledger.py", record.directory, key)
+    assert (code, "does not continue the chain" in said) == (1, True), said
+
+
 def test_a_proof_of_every_line_is_good_alone(stranger: Path, record: Layout, key: str, tmp_path: Path) -> None:
     for number, raw in enumerate(record.ledger.read_bytes().splitlines(), 1):
         code, said = asked(stranger, "verify_proof.py", proof_of(record, number, tmp_path / f"{number}"), key)
