@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -52,19 +53,21 @@ def fill(number: int = 1, **change: Any) -> records.Fill:
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Callable[..., LogStore]:
+def log(tmp_path: Path) -> Iterator[Callable[..., LogStore]]:
     """Open a log of these lines, numbered."""
+    opened = ExitStack()
 
     def make(*lines: Any, costs: bool = True, **options: Any) -> LogStore:
         path = tmp_path / "execution_logs.jsonl"
         numbered = [msgspec.structs.replace(line, seq=number) for number, line in enumerate(lines, 1)]
         path.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in numbered))
-        store = open_log(path, copy=False, **options)
+        store = opened.enter_context(open_log(path, copy=False, **options))
         if costs:
             order_costs(store)
         return store
 
-    return make
+    with opened:
+        yield make
 
 
 def test_one_fill_without_an_order_is_a_row_of_its_own(log: Callable[..., LogStore]) -> None:

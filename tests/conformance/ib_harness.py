@@ -105,6 +105,8 @@ class IbHarness(OutsideHarness):
 
     def mend(self) -> None:
         self.tws.sound()
+        client = self.client(self.first.venue)
+        self._wait(lambda: client._in_step and client._session.in_touch)  # a line that was dropped is there again
 
     def move(self, of: Traded, bid: str, ask: str, *, size: str = "1000") -> None:
         self.tws.quote(SHARE_AT_VENUE, bid, ask, bid_size=size, ask_size=size)
