@@ -197,7 +197,7 @@ class CcxtExecutionClient(Reports, Watch, LiveExecutionClient):
         submitted: list[Any] = []
         try:
             answers = [self._judged(order) for order in orders]
-            if any(isinstance(answer, Unsendable) for answer in answers):
+            if not all(type(answer) is Terms for answer in answers):
                 for order, answer in zip(orders, answers, strict=True):
                     no = answer if isinstance(answer, Unsendable) else Unsendable(code="LIST_REFUSED", message="")
                     self.refuse(order, no, submitted=False)

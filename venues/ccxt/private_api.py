@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import nullcontext
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final
@@ -97,8 +96,11 @@ class PrivateApi:
         within a request's own timeout.
         """
         try:
-            async with asyncio.timeout(self.exchange.timeout / 1_000) if self._lines.locked() else nullcontext():
-                await self._lines.acquire()
+            if self._lines.locked():
+                async with asyncio.timeout(self.exchange.timeout / 1_000):
+                    await self._lines.acquire()
+            else:
+                await self._lines.acquire()  # at once
         except TimeoutError:  # the venue answers too slowly: an order that left only now would meet another market
             message = "the venue answers so slowly that no line to it was free in time"
             return Posted(outcome=Outcome.NOT_SENT, message=message, never_left=True, kept=NO_LINE)
