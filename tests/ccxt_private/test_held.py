@@ -12,6 +12,7 @@ import pytest
 
 from tests.ccxt_private.venue import Fault, LoopbackVenue
 from tests.ccxt_private.world import QUICK, Engine, engine_at
+from venues.ccxt.timing import CcxtTiming
 
 
 class SlowDisk:
@@ -50,7 +51,13 @@ class Stamped(LoopbackVenue):
         return super().place(query)
 
 
-def run(tmp_path: Path, takes_s: float | None, work: Callable[[Engine, SlowDisk, Stamped], Any]) -> None:
+def run(
+    tmp_path: Path,
+    takes_s: float | None,
+    work: Callable[[Engine, SlowDisk, Stamped], Any],
+    *,
+    timing: CcxtTiming = QUICK,
+) -> None:
     disks: list[SlowDisk] = []
 
     def slow(recorder: Any) -> SlowDisk:
@@ -59,7 +66,7 @@ def run(tmp_path: Path, takes_s: float | None, work: Callable[[Engine, SlowDisk,
 
     async def whole() -> None:
         venue = Stamped()
-        async with engine_at(tmp_path, venue=venue, tap_of=slow) as engine:
+        async with engine_at(tmp_path, venue=venue, timing=timing, tap_of=slow) as engine:
             await work(engine, disks[-1], venue)
 
     asyncio.run(whole())
@@ -92,6 +99,16 @@ def test_a_request_that_waited_long_is_made_anew_and_sent_once(tmp_path: Path) -
         assert venue.ages[0] < 1_400
 
     run(tmp_path, 1.5, work)
+
+
+def test_one_that_waited_too_long_for_the_disk_meets_no_other_market(tmp_path: Path) -> None:
+    async def work(engine: Engine, disk: SlowDisk, venue: Stamped) -> None:
+        order_id = await held(engine, disk)
+        await engine.until(lambda: engine.state(order_id) == "REJECTED")
+        assert venue.requests["POST order"] == 0
+        assert next(line["code"] for line in engine.lines("reject")) == "AGED"
+
+    run(tmp_path, 1.5, work, timing=msgspec.structs.replace(QUICK, late_s=1.2))
 
 
 @pytest.mark.parametrize("takes_s", [0.4, 1.5], ids=["a fresh request", "one that would be made anew"])

@@ -21,7 +21,11 @@ class Watch:
 
     def begin(self: Any, name: str, run: Callable[[], Awaitable[None]]) -> None:
         """As `spawn`, but its first steps are done before this returns: nothing else of the loop comes between. On the loop."""
-        self._tasks.add(asyncio.Task(self._guarded(name, run), loop=self._loop, name=name, eager_start=True))
+        task = asyncio.Task(self._guarded(name, run), loop=self._loop, name=name, eager_start=True)
+        if not task.done():
+            self._tasks.add(task)  # cancelled with the others at the end
+            self._begun.add(task)
+            task.add_done_callback(self._begun.discard)
 
     async def _guarded(self: Any, name: str, run: Callable[[], Awaitable[None]]) -> None:
         try:

@@ -101,6 +101,7 @@ class CcxtExecutionClient(Reports, Watch, LiveExecutionClient):
         self._symbols = {listing.instrument_id: symbol for symbol, listing in self._listings.items()}
         self._limits = market_limits
         self._taken: set[str] = set()
+        self._begun: set[asyncio.Task[None]] = set()  # what Nautilus' own set of tasks holds weakly, and a dead disk would lose
         self.malformed: Counter[str] = Counter()  # elements that were not understood, by what they were to be
         self._exchange = client.exchange
         self.api = PrivateApi(
@@ -197,7 +198,7 @@ class CcxtExecutionClient(Reports, Watch, LiveExecutionClient):
         submitted: list[Any] = []
         try:
             answers = [self._judged(order) for order in orders]
-            if not all(type(answer) is Terms for answer in answers):
+            if any(isinstance(answer, Unsendable) for answer in answers):
                 for order, answer in zip(orders, answers, strict=True):
                     no = answer if isinstance(answer, Unsendable) else Unsendable(code="LIST_REFUSED", message="")
                     self.refuse(order, no, submitted=False)

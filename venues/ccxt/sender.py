@@ -20,7 +20,6 @@ from venues.order_tracks import OrderTracks, Track
 
 ENDED: Final = "ENDED"  # nothing is left to refuse
 AGED: Final = "AGED"  # the request waited so long for the disk that the venue might not take its stamp: it is made anew
-PAUSE_MAX_S: Final = 10.0  # the longest pause of a venue that an order waits out
 REQUEST_AGE_MAX_S: Final = 1.0  # a venue takes a request within 5 s of its stamp
 
 
@@ -103,12 +102,13 @@ class Sender:
     async def _posted(self, track: Track, terms: Terms, durable: asyncio.Event) -> Posted | None:
         """Post once and take what the answer says; return it where the order was NOT_SENT, else None.
 
-        A pause that another request was asked for is waited out where it is a short one.
+        What it waits for, the disk or a pause that another request was asked for, is waited out where it is short: an order that
+        left after that would meet another market.
         """
-        until_s = time.monotonic() + PAUSE_MAX_S
+        until_s = time.monotonic() + self._timing.late_s
         try:
             posted = await self._api.create(terms, hold=lambda: _held(durable), refusal=lambda: self._last_look(track))
-            while posted.kept == AGED or (posted.kept == RATE_LIMITED and time.monotonic() + self._api.pause.left_s <= until_s):
+            while posted.kept in (AGED, RATE_LIMITED) and time.monotonic() + self._api.pause.left_s <= until_s:
                 await asyncio.sleep(self._api.pause.left_s)
                 posted = await self._api.create(terms, hold=lambda: _held(durable), refusal=lambda: self._last_look(track))
         except asyncio.CancelledError:
@@ -164,7 +164,7 @@ class Sender:
         if posted.inexact_clock:
             await self._resync()
         wait_s = max(self._timing.not_sent_pause_s, self._api.pause.left_s)
-        if wait_s > PAUSE_MAX_S:
+        if wait_s > self._timing.late_s:
             self.unknown(track, f"{posted.message}; the venue asks for {wait_s:.0f} s of silence")
             return False
         await asyncio.sleep(wait_s)
@@ -198,4 +198,4 @@ async def _held(durable: asyncio.Event) -> None:
     made_s = time.monotonic()
     await durable.wait()
     if time.monotonic() - made_s > REQUEST_AGE_MAX_S:
-        raise Kept(AGED)
+        raise Kept(AGED, "its send line was not on disk in time")

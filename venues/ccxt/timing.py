@@ -14,7 +14,7 @@ class CcxtTiming(Record, frozen=True, kw_only=True):
     `AbsenceEvidence`; longer than the venue's receive window and the timeout, to which `engine.config_live` holds it. `alarm_s`:
     an order unresolved for so long halts. `heartbeat_s`: between two looks by REST while the streams are up. `overlap_s`: how far
     a back-fill reaches behind the last trade. `clock_s`: between two looks at the clock; `skew_max_ms`: what it may be off.
-    `cancel_tries`: requests for one cancel.
+    `cancel_tries`: requests for one cancel. `late_s`: the longest that an order waits, for the disk or for a pause of the venue.
     """
 
     order_timeout_ms: int = 10_000
@@ -29,3 +29,4 @@ class CcxtTiming(Record, frozen=True, kw_only=True):
     not_sent_pause_s: float = 1.0
     settle_first_s: float = 0.5
     cancel_tries: int = 3
+    late_s: float = 10.0
