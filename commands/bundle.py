@@ -67,13 +67,15 @@ def run_show(named: str, *, lakehouse: Path, part: str | None, as_json: bool) ->
     return Exit.DONE
 
 
-def run_verify(named: str, *, lakehouse: Path, config: Path | None, as_json: bool) -> int:
-    """Hash every part again; with a config, exit 3 naming every part of it that differs."""
-    directory, bundle = _read(named, lakehouse)
-    found: list[PartDiff] = []
-    if config is not None:
-        loaded = load_config(config)
-        found = differing(bundle, loaded, read_inputs(loaded))
+def run_verify(named: str, *, lakehouse: Path | None, otherwise: Path, config: Path | None, as_json: bool) -> int:
+    """Hash every part again; with a config, exit 3 naming every part of it that differs.
+
+    `lakehouse` None: the config's own, `otherwise` where there is no config.
+    """
+    loaded = None if config is None else load_config(config)
+    own = otherwise if loaded is None else loaded.lakehouse.directory
+    directory, bundle = _read(named, lakehouse or own)
+    found = [] if loaded is None else differing(bundle, loaded, read_inputs(loaded))
     if as_json:
         print_json({"sha256": bundle.sha256, "directory": str(directory), "parts": len(bundle.parts), "differs": found})
     else:

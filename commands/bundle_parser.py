@@ -30,7 +30,9 @@ def _show(given: argparse.Namespace) -> int:
 def _verify(given: argparse.Namespace) -> int:
     from commands import bundle
 
-    return bundle.run_verify(given.bundle, lakehouse=given.lakehouse, config=given.config, as_json=given.json)
+    return bundle.run_verify(
+        given.bundle, lakehouse=given.lakehouse, otherwise=given.default_lakehouse, config=given.config, as_json=given.json
+    )
 
 
 def _diff(given: argparse.Namespace) -> int:
@@ -81,6 +83,10 @@ def add_bundle(names: Any, *, command: Command, group: Callable[[Any, str, str],
     runs.add_argument("bundle", nargs="?", metavar="BUNDLE", help="its hash, or the first digits of it; without: all runs")
     for one in (show, verify, diff):
         one.add_argument("bundle", metavar="BUNDLE", help="its hash, the first digits of it, or its directory")
-    for one in (show, verify, diff, runs):
+    for one in (show, diff, runs):
         one.add_argument("--lakehouse", type=Path, default=lakehouse, metavar="DIR", help="the data directory (%(default)s)")
+    verify.add_argument(
+        "--lakehouse", type=Path, metavar="DIR", help=f"the data directory (that of the config; {lakehouse} without one)"
+    )
+    verify.set_defaults(default_lakehouse=lakehouse)
     diff.add_argument("other", metavar="OTHER", help="the newer one, named likewise")

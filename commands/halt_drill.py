@@ -24,7 +24,7 @@ from commands.drill_venue import DrillVenue, Seen, drill_venue, market
 from commands.drill_view import print_drill, print_start
 from commands.halt import require_words
 from commands.output import Exit, print_json
-from commands.rehearsal_desk import RehearsalDesk, furnish, new_desk
+from commands.rehearsal_desk import RehearsalDesk, furnish, new_desk, own_place
 from engine.code_version import CodeVersion, code_version
 from engine.inputs import read_inputs
 from engine.run_config import RunConfig
@@ -81,7 +81,7 @@ def run(
 
 
 def _desk(source: Path, directory: Path | None) -> RehearsalDesk:
-    place = directory or Path("data/rehearsals") / f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-halt-drill"
+    place = directory or own_place("-halt-drill")
     desk = new_desk(source, directory=place)
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -65,7 +65,7 @@ def new_desk(source: Path, *, directory: Path | None) -> RehearsalDesk:
             found=", ".join(f"{name}: {section.exchange or section.adapter}" for name, section in sections.items()) or "none",
             action="data/configs/crypto_rehearsal.toml and ib_rehearsal.toml are such configs.",
         )
-    place = directory or Path("data/rehearsals") / time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    place = directory or own_place()
     if place.exists() and any(place.iterdir()):
         raise ConfigError(
             "REHEARSAL_EXISTS", expected=f"no directory {place}, or an empty one", found="files in it", action="Name another."
@@ -73,6 +73,11 @@ def new_desk(source: Path, *, directory: Path | None) -> RehearsalDesk:
     ((venue, section),) = sections.items()
     funds = dict(config.capital.starting_cash.get(venue, {}))
     return RehearsalDesk(directory=place, source=source, venue=venue, adapter=section.adapter, funds=funds)
+
+
+def own_place(label: str = "") -> Path:
+    """Return a directory of this process' own, by the second and its number; `label` ends its name."""
+    return Path("data/rehearsals") / f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}{label}"
 
 
 def as_it_is(document: dict[str, Any]) -> None:

@@ -133,7 +133,7 @@ def find_bundle(layout: Layout, named: str) -> tuple[Path, str | None]:
             "BUNDLE_UNKNOWN",
             expected=f"the hash of a bundle in {layout.bundles}, its first 4 digits or more, or a directory of one",
             found=repr(named[:80]),
-            action="`sluice bundle create CONFIG` makes one and prints its hash.",
+            action="`sluice bundle create CONFIG` makes one and says where it lies; --lakehouse names another data directory.",
         )
     name = path.resolve().name
     return path, name if SHA256.fullmatch(name) else None

@@ -50,6 +50,14 @@ def test_create_writes_once_and_prints_the_hash(tmp_path: Path, capfd: pytest.Ca
     assert all(name in words.out for name in ("assumptions", "code", "config", "data", "limits", "market_limits/US", "symbols"))
 
 
+def test_verify_with_a_config_looks_where_that_config_wrote_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    config = shipped(tmp_path)
+    made = Told(capfd, "bundle", "create", config, "--json").document["sha256"]
+    assert Told(capfd, "bundle", "verify", made, "--config", config).code == 0
+    elsewhere = Told(capfd, "bundle", "verify", made, "--config", config, "--lakehouse", tmp_path / "other")
+    assert (elsewhere.code, "BUNDLE_UNKNOWN" in elsewhere.err, "--lakehouse" in elsewhere.err) == (2, True, True)
+
+
 def test_show_finds_it_by_its_first_digits_and_prints_a_part_as_it_is(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     directory = written(tmp_path, tiny())
     where = ("--lakehouse", tmp_path)
