@@ -66,7 +66,7 @@ def chain_of(index: LogIndex, start: Start, *, sources: Sources) -> Chain:
     build = _Build(index, start, sources)
     runs = tuple(build.run(name, manifests) for name, manifests in build.wanted().items())
     record = tuple(
-        differs("line", "", f"{file} line {number} cannot be read: {why}") for (file, number), why in index.unreadable.items()
+        differs("line", "", f"{record} line {number} cannot be read: {why}") for (record, number), why in index.unreadable.items()
     )
     return Chain(start=start, runs=runs, record=record, unreadable=index.unreadable_count)
 

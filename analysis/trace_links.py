@@ -198,7 +198,7 @@ def fill_links(place: FillPlace, record: LedgerPlace | None, *, in_log: bool, re
     """
     what = "fill_hash"
     if record is None:
-        words = "audit.jsonl has no record of it"
+        words = "the ledger has no record of it"
         if recorded_line > place.line:
             return (differs(what, place.fill_hash, f"log line {place.line}: {words}, and goes on to log line {recorded_line}"),)
         return (
@@ -206,24 +206,22 @@ def fill_links(place: FillPlace, record: LedgerPlace | None, *, in_log: bool, re
         )
     stated = record.fill.fill_hash
     if not in_log:
-        first = differs(what, stated, f"audit.jsonl line {record.line} says that log line {place.line} is this fill; it is none")
+        first = differs(what, stated, f"ledger line {record.line} says that log line {place.line} is this fill; it is none")
     elif place.fill_hash != stated:
-        first = differs(
-            what, stated, f"log line {place.line} has sha256 {place.fill_hash}; audit.jsonl line {record.line} has this"
-        )
+        first = differs(what, stated, f"log line {place.line} has sha256 {place.fill_hash}; ledger line {record.line} has this")
     elif place != record.fill:
-        first = differs(what, stated, f"audit.jsonl line {record.line} names another trade, order, manifest, run or head than it")
+        first = differs(what, stated, f"ledger line {record.line} names another trade, order, manifest, run or head than it")
     else:
-        first = holds(what, stated, f"sha256 of log line {place.line}, in audit.jsonl line {record.line}")
+        first = holds(what, stated, f"sha256 of log line {place.line}, in ledger line {record.line}")
     return first, _ledger_link(record)
 
 
 def _ledger_link(record: LedgerPlace) -> Link:
     what, after = "ledger line", record.line + 1
     if record.seq != record.line:
-        return differs(what, record.sha256, f"audit.jsonl line {record.line} is numbered {record.seq}")
+        return differs(what, record.sha256, f"ledger line {record.line} is numbered {record.seq}")
     if record.next_prev is None:
-        return not_here(what, record.sha256, f"audit.jsonl line {record.line}: no line after it names it")
+        return not_here(what, record.sha256, f"ledger line {record.line}: no line after it names it")
     if record.next_prev != record.sha256:
-        return differs(what, record.sha256, f"audit.jsonl line {record.line}: line {after} follows {record.next_prev}")
-    return holds(what, record.sha256, f"audit.jsonl line {record.line}, followed by line {after}")
+        return differs(what, record.sha256, f"ledger line {record.line}: line {after} follows {record.next_prev}")
+    return holds(what, record.sha256, f"ledger line {record.line}, followed by line {after}")

@@ -10,8 +10,7 @@ from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -90,7 +89,7 @@ class LogIndex:
     `orders`: client order id -> its lines. `parents`, `children`: of a schedule. `manifests`: sha256 -> its `manifest` lines.
     `runs`: source run -> manifests that any line or record names with it. `cycles`: number -> its cycle, cycle_end, plan and skip
     lines; `planned`: manifest -> cycles. `flattens`: request id -> lines. `fills`: of the log by line; `records`: of the ledger
-    by the line of the log they name. `unreadable`: file and line -> why; `unreadable_count`: of all, named or not.
+    by the line of the log they name. `unreadable`: log or ledger, and line -> why; `unreadable_count`: of all, named or not.
     `starts`: `run_start` lines.
     """
 
@@ -114,7 +113,6 @@ class LogIndex:
     unreadable_count: int = 0
     _log: Segments
     _ends: array[int]
-    _log_name: str
 
     def line(self, number: int) -> AnyLine:
         """Return one line of the log. Raises `RecordCorrupt` of one that is none, `StorageError`."""
@@ -122,7 +120,7 @@ class LogIndex:
         try:
             raw = self._log.pread(self._ends[number] - start - 1, start)
         except OSError as error:
-            raise storage_error(error, Path(self._log_name)) from error
+            raise storage_error(error, self._log.file) from error
         return decode_line(raw)
 
     def lines(self, numbers: list[int]) -> Iterator[AnyLine]:
@@ -131,26 +129,26 @@ class LogIndex:
             try:
                 yield self.line(number)
             except RecordCorrupt as error:
-                self.note(self._log_name, number, f"{error.expected} was expected, found {error.found}")
+                self.note_log(number, f"{error.expected} was expected, found {error.found}")
 
-    def note(self, file: str, number: int, why: str) -> None:
+    def note(self, record: Literal["log", "ledger"], number: int, why: str) -> None:
         """Note a line that is not what it must be; the first reason stands. Raises `RecordCorrupt` NOT_A_RECORD of too many."""
-        if (file, number) in self.unreadable:
+        if (record, number) in self.unreadable:
             return
         self.unreadable_count += 1
         if self.unreadable_count > UNREADABLE_STOP:
             raise RecordCorrupt(
                 "NOT_A_RECORD",
                 expected=f"log and ledger with at most {UNREADABLE_STOP} lines that cannot be read",
-                found=f"more, up to line {number} of {file}",
+                found=f"more, up to line {number} of the {record}",
                 action="This is no record of Sluice, or it is damaged. Run `sluice verify`.",
             )
         if len(self.unreadable) < UNREADABLE_MAX:
-            self.unreadable[file, number] = why[:200]
+            self.unreadable[record, number] = why[:200]
 
     def note_log(self, number: int, why: str) -> None:
         """The same, of a line of the log."""
-        self.note(self._log_name, number, why)
+        self.note("log", number, why)
 
 
 @contextmanager
@@ -161,13 +159,13 @@ def log_index(layout: Layout) -> Iterator[LogIndex]:
     `NotYet` VANISHED where there is no log, `BadLine` of a line that is too long or a segment that is gone, `StorageError`.
     """
     with Segments(layout.ledger) as ledger, open_log(layout) as log:
-        found = LogIndex(_log=log, _ends=array("Q", [0]), _log_name=layout.log.name)
-        _read_ledger(found, SegmentReader(ledger), name=layout.ledger.name)
-        _read_log(found, SegmentReader(log), name=layout.log.name)
+        found = LogIndex(_log=log, _ends=array("Q", [0]))
+        _read_ledger(found, SegmentReader(ledger))
+        _read_log(found, SegmentReader(log))
         yield found
 
 
-def _read_log(found: LogIndex, reader: SegmentReader, *, name: str) -> None:
+def _read_log(found: LogIndex, reader: SegmentReader) -> None:
     heads = msgspec.json.Decoder(_Head)
     for number, (raw, whole) in enumerate(reader, 1):
         if not whole:
@@ -177,10 +175,10 @@ def _read_log(found: LogIndex, reader: SegmentReader, *, name: str) -> None:
         try:
             head = heads.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            found.note(name, number, f"one line of the log was expected, found {error}")
+            found.note_log(number, f"one line of the log was expected, found {error}")
             continue
         if head.seq != number:
-            found.note(name, number, f"seq {number} was expected, found {head.seq}")
+            found.note_log(number, f"seq {number} was expected, found {head.seq}")
         _place(found, head, number, raw)
 
 
@@ -221,7 +219,7 @@ def _place(found: LogIndex, head: _Head, number: int, raw: bytes) -> None:
             found.planned.setdefault(manifest, {})[head.cycle] = None
 
 
-def _read_ledger(found: LogIndex, reader: SegmentReader, *, name: str) -> None:
+def _read_ledger(found: LogIndex, reader: SegmentReader) -> None:
     decoder = msgspec.json.Decoder(_Record)
     last: LedgerPlace | None = None
     for number, (raw, whole) in enumerate(reader, 1):
@@ -231,15 +229,15 @@ def _read_ledger(found: LogIndex, reader: SegmentReader, *, name: str) -> None:
         try:
             record = decoder.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            found.note(name, number, f"one record of the ledger was expected, found {error}")
+            found.note("ledger", number, f"one record of the ledger was expected, found {error}")
             last = None
             continue
         if last is not None:
             last.next_prev = record.prev
-        last = _recorded(found, record, number, raw, name=name)
+        last = _recorded(found, record, number, raw)
 
 
-def _recorded(found: LogIndex, record: _Record, number: int, raw: bytes, *, name: str) -> LedgerPlace | None:
+def _recorded(found: LogIndex, record: _Record, number: int, raw: bytes) -> LedgerPlace | None:
     body = record.body
     if body.log_line is None:
         return None
@@ -257,7 +255,7 @@ def _recorded(found: LogIndex, record: _Record, number: int, raw: bytes, *, name
     )
     place = LedgerPlace(line=number, sha256=sha256(raw), seq=record.seq, fill=fill)
     if body.log_line in found.records:
-        found.note(name, number, f"no second record of log line {body.log_line} was expected")
+        found.note("ledger", number, f"no second record of log line {body.log_line} was expected")
         return place
     found.records[body.log_line] = place
     found.runs.setdefault(fill.source_run, {})[fill.manifest_sha256] = None
