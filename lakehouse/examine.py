@@ -81,6 +81,12 @@ class Examination:
         """Whether a rotation was cut off, or goes on just now: the log was closed, the ledger does not say so yet."""
         return self.segment <= self.log_closed and self.log_own_lines <= 1
 
+    @property
+    def missing_at(self) -> tuple[int, int]:
+        """The first of `missing`: its line in the file that grows (0: it is in a closed segment), and over all segments."""
+        overall = self.missing[0][0]
+        return max(0, overall - self.fold.log_line + self.log_own_lines), overall
+
 
 class _Ledger:
     """The ledger's records in order, the chain checked on the way; `ahead` is the next that names a line of the log."""

@@ -83,12 +83,14 @@ def open_journal(
     found = examine(layout, trusted=trusted)
     check_cut_off(layout, found)
     if found.ended_well and found.missing and not found.rotating:
+        line, overall = found.missing_at
         raise BadLine(
             "LEDGER_SHORT",
             file=layout.log.name,
-            line=found.missing[0][0],
+            line=line,
             expected=f"its record in {layout.ledger.name}, for the last run ended well",
             found="none",
+            overall=overall,
         )
     signer = made_signer(directory)
     try:

@@ -47,12 +47,13 @@ def check_cut_off(layout: Layout, found: Examination) -> None:
         raise missing_segment(layout.ledger, number=found.ledger_closed + 1, found=closed)
     if found.segment > found.log_closed or not found.missing:
         return
-    number, line, _ = found.missing[0]
+    _, line, _ = found.missing[0]
+    own_number, number = found.missing_at
     if not isinstance(line, SegmentLine) or found.log_own_lines > 1:
         raise BadLine(
             "LEDGER_SHORT",
             file=layout.log.name,
-            line=max(0, number - found.fold.log_line + found.log_own_lines),
+            line=own_number,
             expected=f"its record in {layout.ledger.name}, before anything comes after it",
             found="none",
             overall=number,
@@ -63,7 +64,7 @@ def check_cut_off(layout: Layout, found: Examination) -> None:
         raise BadLine(
             "LEDGER_CUT",
             file=layout.ledger.name,
-            line=size + 1,
+            line=found.ledger_own_lines + 1,
             expected=f"{line.ledger_lines} lines with root {line.ledger_root[:64]}, as log line {number} says",
             found=f"{size} with another" if line.ledger_lines == size else str(size),
             overall=size + 1,

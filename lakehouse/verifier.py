@@ -163,8 +163,8 @@ def _tail(layout: Layout, found: Examination, *, open_end: bool) -> BadPlace | N
         return BadPlace(file=layout.checkpoints.name, line=line, code="TORN_TAIL", what=what, overall=line)
     if found.missing:
         what = "its record in the ledger was expected after a run that ended well, found none"
-        line = found.missing[0][0] - found.fold.log_line + found.log_own_lines
-        return BadPlace(file=layout.log.name, line=line, code="LEDGER_SHORT", what=what, overall=found.missing[0][0])
+        line, overall = found.missing_at
+        return BadPlace(file=layout.log.name, line=line, code="LEDGER_SHORT", what=what, overall=overall)
     return None
 
 

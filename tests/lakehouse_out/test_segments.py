@@ -12,7 +12,7 @@ import pytest
 
 from lakehouse.checkpoints import parse_notes
 from lakehouse.layout import Layout, segment_path
-from lakehouse.ledger_format import sha256
+from lakehouse.ledger_format import BadLine, sha256
 from lakehouse.log_index import log_index
 from lakehouse.log_lines import log_lines
 from lakehouse.merkle import Frontier
@@ -21,7 +21,7 @@ from lakehouse.permission import FilePermission
 from lakehouse.segments import SegmentReader, Segments, closed_segments
 from lakehouse.verifier import verify
 from orders.errors import RecordCorrupt
-from tests.cut_records import files_of, whole
+from tests.cut_records import cut_checkpoints, files_of, whole
 from tests.lakehouse_out.rotated import (
     close_up,
     cut_last,
@@ -230,6 +230,68 @@ def test_a_rotation_cut_off_anywhere_verifies_and_the_next_start_goes_on_with_it
     assert kinds[0] == "segment"
     assert kinds.count("segment") == 1
     assert verify(rotated.directory).anchored_line == verify(rotated.directory).log_lines
+
+
+def back_twice(layout: Layout) -> None:
+    """The ledger is what it was two segments ago, with the checkpoints of then; the log has no line of its newest segment."""
+    for step in cut_off(layout)[:2]:
+        step()
+    unrotate(layout.ledger)
+    unrotate(layout.ledger)
+    cut_checkpoints(layout)
+
+
+def back_once(layout: Layout) -> None:
+    """The ledger is what it was when the last segment was closed, and the log's newest segment, of a killed run, goes on."""
+    unrotate(layout.ledger)
+    cut_checkpoints(layout)
+    cut_last(layout.log)
+
+
+def cut_before(layout: Layout) -> None:
+    """The log's newest segment has begun, the ledger's not; of what was closed the ledger's last line is gone, unsigned."""
+    for step in cut_off(layout)[:7]:
+        step()
+    cut_last(closed_segments(layout.ledger)[-1])
+    cut_checkpoints(layout)
+
+
+def another_root(layout: Layout) -> None:
+    """Log and ledger begin their newest segments, and name another root of what was closed, both the same."""
+    for step in cut_off(layout)[:9]:
+        step()
+    line, record = (json.loads(file.read_bytes()) for file in (layout.log, layout.ledger))
+    old = layout.log.read_bytes().removesuffix(b"\n")
+    replaced(layout.log, line["ledger_root"].encode(), b"0" * 64)
+    replaced(layout.ledger, record["body"]["ledger_root"].encode(), b"0" * 64)
+    replaced(layout.ledger, sha256(old).encode(), sha256(layout.log.read_bytes().removesuffix(b"\n")).encode())
+
+
+def no_records(layout: Layout) -> None:
+    """Of the newest segment the ledger has its first line alone, beside the log of a run that ended well."""
+    layout.ledger.write_bytes(layout.ledger.read_bytes().splitlines(keepends=True)[0])
+    cut_checkpoints(layout)
+
+
+@pytest.mark.parametrize(("leave", "found"), [
+    (back_twice, ("audit.000002.jsonl", 0, 0, "SEGMENT_MISSING")),
+    (back_once, ("execution_logs.jsonl", 1, 24, "LEDGER_SHORT")),
+    (cut_before, ("audit.jsonl", 1, 39, "LEDGER_CUT")),
+    (another_root, ("audit.jsonl", 1, 40, "LEDGER_REWRITTEN")),
+    (no_records, ("execution_logs.jsonl", 3, 26, "LEDGER_SHORT")),
+], ids=["it lacks two segments", "it lacks the newest", "it lost a line", "both name another root", "no records"])  # fmt: skip
+def test_what_no_cut_off_rotation_leaves_is_refused_where_no_signature_tells(
+    rotated: Layout, leave: Callable[[Layout], None], found: tuple[str, int, int, str]
+) -> None:
+    leave(rotated)
+    bad = verify(rotated.directory).first_bad
+    assert bad is not None
+    assert (bad.file, bad.line, bad.overall, bad.code) == found
+    before = snapshot(rotated)
+    with pytest.raises(BadLine) as refused:
+        open_journal(rotated, now_ns=10, run_id="next", durable=False)
+    assert (refused.value.file, refused.value.line, refused.value.overall, refused.value.code) == found
+    assert snapshot(rotated) == before
 
 
 def test_a_halt_stands_while_the_log_has_only_closed_segments(rotated: Layout) -> None:
