@@ -180,11 +180,15 @@ def sluice(*words: str | Path) -> subprocess.CompletedProcess[str]:
 def test_a_shadow_goes_by_its_bundle_and_so_does_its_replay_which_another_policy_does_not(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The replay reads the config where the run kept it: another path, the same values, the same bundle."""
+    """The replay reads the config where the run kept it: another path, the same values, the same bundle.
+
+    So it does the bundle, which the run found elsewhere and put beside its record.
+    """
     config = shipped(tmp_path, start="2022-03-31", end="2022-04-01")
     lake = tmp_path / "lake"
     sha256 = made(config, capfd)
-    done = sluice("shadow", config, "--bundle", sha256[:12])
+    elsewhere = (lake / "bundles").rename(tmp_path / "elsewhere")
+    done = sluice("shadow", config, "--bundle", elsewhere / sha256)
     assert done.returncode == 0, done.stdout + done.stderr
     (start,) = starts(lake)
     assert start["bundle_sha256"] == sha256
