@@ -15,7 +15,7 @@ from engine.inputs import read_inputs
 from engine.run_config import load_config
 from lakehouse.bundle_diff import PartDiff, compared
 from lakehouse.bundle_secrets import refuse_secrets
-from lakehouse.bundles import Bundle, Part, find_bundle, read_bundle, write_bundle
+from lakehouse.bundles import Bundle, find_bundle, read_bundle, write_bundle
 from lakehouse.layout import Layout
 from orders.errors import ConfigError, InputError
 
@@ -40,9 +40,7 @@ def run_create(path: Path, *, window: tuple[date, date] | None, as_json: bool) -
     if as_json:
         print_json({**_document(bundle), "directory": str(directory), "new": new, "config": str(path)})
         return Exit.DONE
-    print(f"bundle   {bundle.sha256}")
-    print(f"         {directory}   {'written' if new else 'was there, and every part is as its hash says'}")
-    print("\n".join(["", *_said(bundle), "", *_table(bundle.parts.values())]))
+    _print(bundle, place=f"{directory}   {'written' if new else 'was there, and every part is as its hash says'}")
     return Exit.DONE
 
 
@@ -59,11 +57,7 @@ def run_show(named: str, *, lakehouse: Path, part: str | None, as_json: bool) ->
     if as_json:
         print_json({**_document(bundle), "directory": str(directory)})
     else:
-        print(
-            "\n".join(
-                [f"bundle   {bundle.sha256}", f"         {directory}", "", *_said(bundle), "", *_table(bundle.parts.values())]
-            )
-        )
+        _print(bundle, place=str(directory))
     return Exit.DONE
 
 
@@ -159,10 +153,11 @@ def _said(bundle: Bundle) -> list[str]:
     ]
 
 
-def _table(parts: Any) -> list[str]:
-    rows: list[Part] = list(parts)
-    width = max(len(part.name) for part in rows)
-    return [f"{'part':<{width}}  {'bytes':>9}  sha256", *(f"{p.name:<{width}}  {len(p.data):>9,}  {p.sha256}" for p in rows)]
+def _print(bundle: Bundle, *, place: str) -> None:
+    parts = bundle.parts.values()
+    width = max(len(part.name) for part in parts)
+    rows = [f"{'part':<{width}}  {'bytes':>9}  sha256", *(f"{p.name:<{width}}  {len(p.data):>9,}  {p.sha256}" for p in parts)]
+    print("\n".join([f"bundle   {bundle.sha256}", f"         {place}", "", *_said(bundle), "", *rows]))
 
 
 def _differences(parts: Sequence[PartDiff], *, old: str, new: str) -> list[str]:

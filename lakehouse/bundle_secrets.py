@@ -11,13 +11,12 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Final
 
-from lakehouse.bundles import Bundle
+from lakehouse.bundles import SHA256, Bundle
 from orders.errors import ConfigError
 
 MADE_HERE: Final = frozenset({"code"})  # names of files and packages and their hashes: nobody wrote a value of it
 PUBLIC_KEY: Final = re.compile(r"ed25519:[A-Za-z0-9+/]{43}=")
 HASH_KEY: Final = re.compile(r"(?:.*_)?sha256")
-SHA256: Final = re.compile(r"[0-9a-f]{64}")
 SHAPES: Final = (
     ("a private key", re.compile(r"-----BEGIN")),
     ("a name and password in an address", re.compile(r"://[^/\s@]*@")),
