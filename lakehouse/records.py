@@ -49,9 +49,7 @@ class RunStart(Line, frozen=True, kw_only=True, gc=False, tag="run_start"):
     hours_sha256: str | None = None  # of the market hours files; None: hours are not judged
     volumes_sha256: str | None = None  # of the volumes files; None: there are none
     inputs_sha256: str | None = None  # of the list of inputs so far (`lakehouse.run_inputs`); None: they were not kept
-    bundle_sha256: str | None = (
-        None  # of all it depends on (`lakehouse.bundles`), for every line of its run_id; None: an older run
-    )
+    bundle_sha256: str | None = None  # of all it depends on, for every line of its run_id; None: an older run
 
 
 class RunStop(Line, frozen=True, kw_only=True, gc=False, tag="run_stop"):
