@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from commands.append_line import command_journal
 from commands.halt import named_layout
 from commands.output import Exit, print_json
 from lakehouse.lock import DataDirectoryLock
-from lakehouse.opening import open_journal
 from lakehouse.records import SwitchLine
-from orders.errors import InputError, StorageError
+from orders.errors import InputError
 
 
 def run(directory: Path, *, symbol: str, by: str, reason: str, as_json: bool) -> int:
@@ -29,22 +29,11 @@ def run(directory: Path, *, symbol: str, by: str, reason: str, as_json: bool) ->
         )
     now_ns = time.time_ns()
     run_id = f"enable-{now_ns}"
-    failures: list[StorageError] = []
-    with DataDirectoryLock(layout, run_id=run_id):
-        journal = open_journal(
-            layout, now_ns=now_ns, run_id=run_id, durable=True, post=lambda callback: callback(), on_failure=failures.append
-        )
-        try:
-            disabled = journal.fold.counted.disabled.get(symbol)
-            if disabled is not None:
-                journal.append(
-                    SwitchLine(
-                        ts_ns=now_ns, market_ns=now_ns, run_id=run_id, action="enable", symbol=symbol, by=by, reason=reason
-                    )
-                )
-                journal.flush()
-        finally:
-            journal.close()
+    line = SwitchLine(ts_ns=now_ns, market_ns=now_ns, run_id=run_id, action="enable", symbol=symbol, by=by, reason=reason)
+    with DataDirectoryLock(layout, run_id=run_id), command_journal(layout, now_ns=now_ns, run_id=run_id) as journal:
+        disabled = journal.fold.counted.disabled.get(symbol)
+        if disabled is not None:
+            journal.append(line)
     if as_json:
         print_json({"action": "enable", "symbol": symbol, "recorded": disabled is not None, "by": by, "reason": reason})
     elif disabled is not None:

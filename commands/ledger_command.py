@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from commands.append_line import command_journal
 from commands.output import Exit, print_json
 from lakehouse.checkpoint_check import kept_notes
 from lakehouse.checkpoints import note_bytes, parse_notes
@@ -16,11 +17,10 @@ from lakehouse.layout import Layout, replace_file, storage_error, write_all
 from lakehouse.ledger_key import KEY_NAME, keys_directory, made_signer, own_signer, trusted_by
 from lakehouse.ledger_proof import prove_line
 from lakehouse.lock import DataDirectoryLock
-from lakehouse.opening import open_journal
 from lakehouse.segments import closed_segments, has_file
 from lakehouse.witness import cosigned
 from live.signing_keys import load_key
-from orders.errors import ConfigError, NotYet, StorageError
+from orders.errors import ConfigError, NotYet
 from orders.public_keys import public_key_text
 
 
@@ -75,19 +75,10 @@ def run_rotate(lakehouse: Path, *, as_json: bool) -> int:
         )
     now_ns = time.time_ns()
     run_id = f"rotate-{now_ns}"
-    failures: list[StorageError] = []
     with DataDirectoryLock(layout, run_id=run_id):
         before = len(closed_segments(layout.log))
-        open_journal(
-            layout,
-            now_ns=now_ns,
-            run_id=run_id,
-            durable=True,
-            post=lambda callback: callback(),
-            on_failure=failures.append,
-            rotate_above=0,
-        ).close()
-        logs, ledgers = closed_segments(layout.log)[before:], closed_segments(layout.ledger)[before:]
+        with command_journal(layout, now_ns=now_ns, run_id=run_id, rotate_above=0):  # opening it is all
+            logs, ledgers = closed_segments(layout.log)[before:], closed_segments(layout.ledger)[before:]
     if as_json:
         print_json({"closed": [{"log": log.name, "ledger": ledger.name} for log, ledger in zip(logs, ledgers, strict=True)]})
     elif logs:
