@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from commands.drill_venue import DrillVenue, Seen
+from commands.rehearsal_desk import SLUICE
 from lakehouse.layout import Layout
 from orders.errors import VenueUnavailable
 from orders.halt_drill import HaltFigures
 
-SLUICE: Final = (sys.executable, "-m", "commands.main")
 HALT_S: Final = 120.0  # `sluice halt` gives up by itself long before
 GRACE_S: Final = 5.0  # beyond a bound, so that one that is just missed is still measured
 END_S: Final = 40.0

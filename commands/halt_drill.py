@@ -19,7 +19,7 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from commands.append_line import append_line
-from commands.drill_trip import SLUICE, TAIL, tripped
+from commands.drill_trip import TAIL, tripped
 from commands.drill_venue import DrillVenue, Seen, drill_venue, market
 from commands.drill_view import print_drill, print_start
 from commands.halt import require_words
@@ -29,7 +29,7 @@ from engine.code_version import CodeVersion, code_version
 from engine.inputs import read_inputs
 from engine.run_config import RunConfig
 from lakehouse.examine import examine
-from lakehouse.layout import Layout, storage_error
+from lakehouse.layout import Layout
 from lakehouse.live_note import read_live_note
 from lakehouse.records import DrillLine
 from lakehouse.verifier import verify
@@ -83,10 +83,7 @@ def run(
 def _desk(source: Path, directory: Path | None) -> RehearsalDesk:
     place = directory or own_place("-halt-drill")
     desk = new_desk(source, directory=place)
-    try:
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise storage_error(error, place) from error
+    desk.make()
     return desk
 
 
@@ -114,12 +111,11 @@ def _require_loopback(config: RunConfig) -> None:
 @contextmanager
 def _live(desk: RehearsalDesk) -> Iterator[subprocess.Popen[bytes]]:
     """`sluice live` on the desk; it and its watchdog are ended with the drill."""
-    words = [*SLUICE, "live", str(desk.config), "--keys", str(desk.keys)]
     environ = {**os.environ, ENVIRONMENT_VARIABLE: LIVE}
     with (
         _said(desk).open("wb") as said,
         subprocess.Popen(
-            words, env=environ, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
+            desk.live_words, env=environ, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
         ) as process,  # our own program  # nosec B603
     ):
         try:

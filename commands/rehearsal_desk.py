@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 import tomllib
 from collections.abc import Callable, Mapping
@@ -24,6 +25,7 @@ from sim.rehearsal.wording import ACCOUNT_UID
 NAME: Final = "rehearsal"  # of the signing key and of the venue's
 EXCHANGE: Final = "binance"
 TWS: Final = "ibkr"
+SLUICE: Final = (sys.executable, "-m", "commands.main")
 
 
 class RehearsalDesk(Record, frozen=True, kw_only=True):
@@ -49,6 +51,18 @@ class RehearsalDesk(Record, frozen=True, kw_only=True):
     def memory(self) -> Path:
         """Where the venue remembers."""
         return self.directory / ("tws.json" if self.adapter == TWS else "venue.sqlite")
+
+    @property
+    def live_words(self) -> list[str]:
+        """The command of its live run."""
+        return [*SLUICE, "live", str(self.config), "--keys", str(self.keys)]
+
+    def make(self) -> None:
+        """Make its directory. Raises `StorageError`."""
+        try:
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(error, self.directory) from error
 
 
 def new_desk(source: Path, *, directory: Path | None) -> RehearsalDesk:

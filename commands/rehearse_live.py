@@ -16,11 +16,10 @@ import msgspec
 
 from commands.output import Exit, print_json
 from commands.rehearsal_books import compared, lines_of
-from commands.rehearsal_desk import TWS, RehearsalDesk, furnish, new_desk
+from commands.rehearsal_desk import SLUICE, TWS, RehearsalDesk, furnish, new_desk
 from commands.rehearsal_truth import VenueTruth, binance_truth, tws_truth
 from commands.rehearse_tws import control_line, refuse_foreign
 from engine.inputs import Inputs, read_inputs
-from lakehouse.layout import storage_error
 from live.arming import ENVIRONMENT_VARIABLE, LIVE
 from orders.errors import VenueUnavailable
 from orders.values import Record
@@ -28,7 +27,6 @@ from sim.rehearsal.hand import Truth
 from sim.rehearsal.tws.values import State
 
 END_S: Final = 30.0
-SLUICE: Final = (sys.executable, "-m", "commands.main")
 
 
 class Exchange(Record, frozen=True, kw_only=True):
@@ -56,10 +54,7 @@ def run(given: argparse.Namespace) -> int:
     desk = new_desk(given.config, directory=given.directory)
     if desk.adapter == TWS:
         refuse_foreign(given)
-    try:
-        desk.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise storage_error(error, desk.directory) from error
+    desk.make()
     with _exchange(given, desk) as exchange:
         hello = exchange.hello
         config = furnish(desk, hello)
@@ -108,8 +103,7 @@ def _exchange(given: argparse.Namespace, desk: RehearsalDesk) -> Iterator[Exchan
 
 def _live(desk: RehearsalDesk, *, for_s: int | None, as_json: bool, bundle: str | None) -> int:
     """Run `sluice live` in this terminal and return its exit code. Ctrl-C reaches it by the terminal, SIGTERM through here."""
-    words = [*SLUICE, "live", str(desk.config), "--keys", str(desk.keys)]
-    words += ([] if for_s is None else ["--for", str(for_s)]) + (["--json"] if as_json else [])
+    words = desk.live_words + ([] if for_s is None else ["--for", str(for_s)]) + (["--json"] if as_json else [])
     words += [] if bundle is None else ["--bundle", bundle]
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     with subprocess.Popen(words, env={**os.environ, ENVIRONMENT_VARIABLE: LIVE}) as process:  # as above  # nosec B603
