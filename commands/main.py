@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from commands import calibrate as calibrate_command
+from commands import halt_options
 from commands.bundle_parser import add_bundle, add_bundle_option
 from commands.data_options import add_data_commands
-from commands.halt_options import add_halt_options
 from commands.keys_parser import add_keys
 from commands.ledger_parser import add_key_option, add_ledger, witness_key
 from commands.limits_parser import add_limits
@@ -149,12 +149,6 @@ def _flatten(given: argparse.Namespace) -> int:
         queue=given.queue,
         as_json=given.json,
     )
-
-
-def _halt(given: argparse.Namespace) -> int:
-    from commands import halt_options
-
-    return halt_options.run(given)
 
 
 def _resume(given: argparse.Namespace) -> int:
@@ -295,8 +289,8 @@ def parser() -> Parser:
         "--config", type=Path, metavar="FILE", help="a run config: its data directory, its source runs, its persons' keys"
     )
     status = _command(names, "status", _status, "say what runs, what is open or halted, and how old each fact is")
-    halt = _command(names, "halt", _halt, "stop sending orders, now and after every restart, until `resume`")
-    add_halt_options(halt, seconds=_seconds)
+    halt = _command(names, "halt", halt_options.run, "stop sending orders, now and after every restart, until `resume`")
+    halt_options.add_halt_options(halt, seconds=_seconds)
     resume = _command(names, "resume", _resume, "allow orders again after a halt, on a named person's word")
     resume.add_argument("--by", required=True, metavar="NAME", help="who says so; goes into the log")
     enable = _command(names, "enable", _enable, "trade a symbol again that was disabled for repeated execution")
