@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from commands.main import run
+from lakehouse.checkpoints import note_bytes, parse_notes
 from lakehouse.layout import Layout
 from lakehouse.ledger_key import keys_directory, own_signer
 from orders.public_keys import public_key_text
@@ -122,6 +123,16 @@ def test_a_stranger_verifies_a_rotated_ledger_and_finds_a_segment_that_is_gone(s
     first.unlink()
     code, said = asked(stranger, "verify_ledger.py", record.directory, key)
     assert (code, "does not continue the chain" in said) == (1, True), said
+
+
+def test_a_stranger_misses_the_checkpoint_that_a_segment_names(stranger: Path, record: Layout, key: str) -> None:
+    assert run(["ledger", "rotate", "--lakehouse", str(record.directory)]) == 0
+    closed = json.loads(record.ledger.read_bytes().splitlines()[0])["body"]["ledger_lines"]
+    notes, _ = parse_notes(record.checkpoints.read_bytes(), file="")
+    assert closed in {note.size for note in notes}
+    record.checkpoints.write_bytes(b"\n".join(note_bytes(note) for note in notes if note.size != closed))
+    code, said = asked(stranger, "verify_ledger.py", record.directory, key)
+    assert (code, f"the checkpoint over {closed} lines, which line {closed + 1} names, is gone" in said) == (1, True), said
 
 
 def test_a_proof_of_every_line_is_good_alone(stranger: Path, record: Layout, key: str, tmp_path: Path) -> None:
