@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from analysis.log_columns import BY_NAME, TABLES, Kind
 from analysis.log_store import LogStore, open_log
+from lakehouse.layout import segment_path
 from orders.errors import RecordCorrupt
 from tests.log_store.conftest import Reader
-from tests.log_store.made import LINE_TYPES, START_NS, encoded, fill, line_of, start, write
+from tests.log_store.made import LINE_TYPES, START_NS, encoded, fill, fills_log, line_of, start, write
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
@@ -169,3 +170,13 @@ def test_the_command_line_does_not_wait_for_duckdb() -> None:
     asked = "import sys, commands.main; print([name for name in ('duckdb', 'pyarrow', 'fsspec') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("closed", [7, 11], ids=["and one that grows", "and an empty one"])
+def test_a_log_in_segments_is_read_as_one(closed: int, tmp_path: Path, read: Reader) -> None:
+    log = fills_log(tmp_path / "log", 10)
+    raws = log.read_bytes().splitlines(keepends=True)
+    for file, part in ((segment_path(log, 1), raws[:3]), (segment_path(log, 2), raws[3:closed]), (log, raws[closed:])):
+        file.write_bytes(b"".join(part))
+    with read(log) as store:
+        assert [seq for (seq,) in store.rows("SELECT seq FROM fills ORDER BY seq")] == list(range(2, 12))
