@@ -9,6 +9,7 @@ from nautilus_trader.model.identifiers import ClientOrderId
 
 from orders.values import Side
 from tests.ibkr.world import AAPL, Engine, engine_at
+from venues.ibkr.lookups import Look
 
 D = Decimal
 
@@ -75,5 +76,19 @@ def test_a_halt_stops_orders_at_the_second_lock_and_lets_cancels_pass(tmp_path, 
             assert engine.client.refusal(order) == "HALT"
             cancel(engine, resting)
             await engine.reaches(resting, "CANCELED")
+
+    asyncio.run(go())
+
+
+def test_all_who_look_for_orders_while_a_look_goes_on_share_the_next(tmp_path, tws):
+    async def go():
+        async with engine_at(tmp_path / "e", tws=tws) as engine:
+            before = tws.counts()
+            first = asyncio.create_task(engine.client.lookups.look())
+            await engine.until(lambda: tws.counts() != before)
+            looks = await asyncio.gather(*(engine.client.lookups.look() for _ in range(100)))
+            assert {word for _, word in (await first, *looks)} == {Look.ANSWERED}
+            asked = tws.counts() - before
+            assert (asked["executions"], asked["completed_orders"]) == (2, 2), asked
 
     asyncio.run(go())
