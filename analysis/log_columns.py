@@ -81,7 +81,7 @@ NAMES: Final[Mapping[str, str]] = {
     "cycle": "cycles", "cycle_end": "cycle_ends", "run_start": "runs", "run_stop": "run_stops", "financing": "financing",
     "transfer": "transfers",
     "alarm": "alarms", "halt": "halts", "drill": "drills", "flatten": "flattens", "override": "overrides",
-    "reconcile": "reconciles", "recovery": "recoveries",
+    "reconcile": "reconciles", "recovery": "recoveries", "promotion": "promotions",
     "equity": "equities", "switch": "switches", "segment": "segments",
 }  # fmt: skip
 

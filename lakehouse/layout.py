@@ -166,6 +166,11 @@ class Layout:
         return self.directory / "bundles"
 
     @property
+    def promotions(self) -> Path:
+        """Directory of evidence and signed statements of promotions, each called by its hash (`lakehouse.promotion_files`)."""
+        return self.directory / "promotions"
+
+    @property
     def reports(self) -> Path:
         """Directory of results about runs: `replay-<run id>.json` (`analysis.replay_result`)."""
         return self.directory / "reports"

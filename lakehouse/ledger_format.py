@@ -5,8 +5,8 @@ compact, keys sorted, UTF-8: RFC 8785 on the subset strings, integers to 2^53-1,
 `log_line` counts lines of `execution_logs.jsonl` from 1; every `*_hash` is over a raw line without its newline.
 
     GENESIS      first line of a ledger; `previous` is null: other segments begin with a SEGMENT line
-    FILL, FINANCING, TRANSFER, FLATTEN, OVERRIDE, HALT, RESUME, DRILL, RECOVERY    one for each such line of the log, in its
-                 order; `ts` is that line's
+    FILL, FINANCING, TRANSFER, FLATTEN, OVERRIDE, HALT, RESUME, DRILL, PROMOTION, RECOVERY    one for each such line of the log,
+                 in its order; `ts` is that line's
     LOG_ANCHOR   sha256 over all bytes of the log's lines 1..log_line, newlines included; `ts` is the last of those lines'
     SEGMENT      the log's `segment` line, first line of every file of the ledger but the first (`lakehouse.segments`): the
                  lines before this one were signed, and closed; how many they are, and their root
@@ -31,6 +31,7 @@ from lakehouse.records import (
     FlattenLine,
     HaltLine,
     OverrideUsed,
+    PromotionLine,
     Recovery,
     SegmentLine,
     Transfer,
@@ -56,6 +57,7 @@ class LedgerType(StrEnum):
     HALT = "HALT"
     RESUME = "RESUME"
     DRILL = "DRILL"
+    PROMOTION = "PROMOTION"
     RECOVERY = "RECOVERY"
     SEGMENT = "SEGMENT"
     LOG_ANCHOR = "LOG_ANCHOR"
@@ -158,6 +160,20 @@ class DrillBody(Body, frozen=True, kw_only=True):
     source_sha256: str
 
 
+class PromotionBody(Body, frozen=True, kw_only=True):
+    action: str
+    bundle_sha256: str
+    by: str
+    code: str | None
+    evidence_sha256: str | None
+    fraction: str
+    line_hash: str
+    log_line: int
+    statement_sha256: str | None
+    to_state: str
+    to_step: int
+
+
 class RecoveryBody(Body, frozen=True, kw_only=True):
     bytes_cut: int
     cause: str
@@ -214,6 +230,7 @@ _RECORDS: Final[Mapping[type, tuple[LedgerType, type[Body]]]] = {
     OverrideUsed: (LedgerType.OVERRIDE, OverrideBody),
     HaltLine: (LedgerType.HALT, HaltBody),
     DrillLine: (LedgerType.DRILL, DrillBody),
+    PromotionLine: (LedgerType.PROMOTION, PromotionBody),
     Recovery: (LedgerType.RECOVERY, RecoveryBody),
     SegmentLine: (LedgerType.SEGMENT, SegmentBody),
 }

@@ -29,6 +29,7 @@ from lakehouse.records import (
     ManifestLine,
     OverrideUsed,
     PlanLineRecord,
+    PromotionLine,
     Received,
     Reconcile,
     Recovery,
@@ -45,8 +46,10 @@ from lakehouse.records import (
 )
 from lakehouse.withdrawals import Flattens
 from orders.book import ZERO, BookKeeper
+from orders.canonical import sha256_hex
 from orders.errors import RecordCorrupt
 from orders.financing import FinancingKind
+from orders.promotion import Promotions
 from orders.values import Record
 
 FillKey = tuple[str, str, str, str]  # venue, account, symbol, trade id
@@ -65,7 +68,7 @@ DAY_NS: Final = 86_400 * 1_000_000_000
 DIGITS_MAX: Final = 28  # of a number in the log; Decimal arithmetic keeps 28 significant digits
 
 # These may come from a process that knows no market time.
-_TIMELESS: Final = (Recovery, HaltLine, DrillLine, SegmentLine, SwitchLine)
+_TIMELESS: Final = (Recovery, HaltLine, DrillLine, PromotionLine, SegmentLine, SwitchLine)
 
 _decoder = msgspec.json.Decoder(AnyLine)
 
@@ -125,7 +128,8 @@ class LogFold:
     `counted`: what the Sentinel counts. `overrides`: token id -> the line of its use, which is its only one.
     `market_ns`: the latest market time of a line that is stamped in it, 0 for none. `day`: the UTC day of the last fill in market
     time, counted from 1970, -1 for none; `day_traded`: quote currency -> notional its fills traded on that day, unsigned.
-    `partials`: cycles of the last accepted manifest that left something over for a top-up.
+    `partials`: cycles of the last accepted manifest that left something over for a top-up. `promotions`: which bundle may trade
+    what.
     """
 
     def __init__(self) -> None:
@@ -168,6 +172,7 @@ class LogFold:
         self.saved_torn: set[str] = set()
         self.flattens = Flattens()
         self.overrides: dict[str, OverrideUsed] = {}
+        self.promotions = Promotions()
         self.counted = Counted()
         self.bundles: dict[str, str | None] = {}  # by run, in order: what its first line says it depends on
 
@@ -241,6 +246,8 @@ class LogFold:
                 if line.token_id in self.overrides:
                     raise _corrupt("OVERRIDE_TWICE", "each override used once", f"{line.token_id} again")
                 self.overrides[line.token_id] = line
+            case PromotionLine():
+                self._promotion(line)
             case HaltLine():
                 self.halt = None if line.action == "resume" else line
             case Recovery():
@@ -264,8 +271,7 @@ class LogFold:
             self.base_currency = line.base_currency
         elif line.starting_cash is not None:
             raise _corrupt("CASH_TWICE", "starting cash on the first run_start of a log only", "it again")
-        elif line.environment != self.environment:
-            raise _corrupt("ENVIRONMENT_MIXED", f"environment {self.environment}, the log's", line.environment)
+        self._of_this_environment(line)
         if self.bundles.setdefault(line.run_id, line.bundle_sha256) != line.bundle_sha256:
             raise _corrupt(
                 "BUNDLE_TWICE", f"one bundle of run {line.run_id}, {self.bundles[line.run_id]}", str(line.bundle_sha256)
@@ -276,6 +282,17 @@ class LogFold:
             self.inputs[line.run_id] = KeptInputs(line=self.log_line, begins=line.inputs_sha256)
         if self.financing_from_ns is None and "financing" in line.assumptions:
             self.financing_from_ns = max(line.market_ns, line.market_epoch_ns)  # a replay's epoch is its first price
+
+    def _of_this_environment(self, line: RunStart | PromotionLine) -> None:
+        for known in (self.environment, self.promotions.environment):
+            if known not in (None, line.environment):
+                raise _corrupt("ENVIRONMENT_MIXED", f"environment {known}, the log's", line.environment)
+
+    def _promotion(self, line: PromotionLine) -> None:
+        """A move of a bundle; the next one follows these very bytes, as the journal has written them."""
+        self._of_this_environment(line)
+        numbered = msgspec.structs.replace(line, seq=self.log_line)
+        self.promotions.apply(line, number=self.log_line, sha256=sha256_hex(msgspec.json.encode(numbered)))
 
     def _of_this_run(self, line: AnyLine) -> None:
         """A line is of the bundle that its run's first line names; by `run_id` alone, so that must be the run that goes on."""

@@ -425,6 +425,35 @@ class DrillLine(Line, frozen=True, kw_only=True, gc=False, tag="drill"):
     bound_ms: int | None  # confirmed_ms may be at most so much; None: no bound was given
 
 
+class PromotionLine(Line, frozen=True, kw_only=True, gc=False, tag="promotion"):
+    """A bundle was promoted, stepped, paused, resumed or brought back (`orders.promotion`, which takes no other move).
+
+    `steps`: fractions of capital, ascending to 1; `from_step`, `to_step`: indices into them. `fraction`: of equity that may trade
+    afterwards. `previous`: what a rollback brings back afterwards. `by`: a person, or "engine", which has a `code`.
+    `evidence_sha256`, `statement_sha256`: of files in `Layout.promotions`; `gates_sha256`: of the gates file's bytes.
+    `signers`: who signed the statement. `follows`: sha256 of the bytes of the promotion line before, 64 zeros of the first.
+    """
+
+    bundle_sha256: str
+    environment: str
+    action: str  # promote, step_up, step_down, rollback, pause, resume
+    from_state: str | None  # None: it was never promoted here
+    to_state: str  # candidate, shadow, canary, live, retired
+    from_step: int
+    to_step: int
+    steps: tuple[str, ...]
+    fraction: str
+    previous: str | None
+    by: str
+    reason: str
+    code: str | None  # of what the engine does; None: a person did it
+    evidence_sha256: str | None
+    gates_sha256: str | None
+    statement_sha256: str | None
+    signers: tuple[str, ...]
+    follows: str
+
+
 class EquityLine(Line, frozen=True, kw_only=True, gc=False, tag="equity"):
     """The book was valued. `day` counts UTC days of market time since 1970; amounts in base currency.
 
@@ -482,5 +511,5 @@ class SegmentLine(Line, frozen=True, kw_only=True, gc=False, tag="segment"):
 AnyLine = (
     RunStart | RunStop | ManifestLine | CycleOpened | CycleClosed | PlanLineRecord | Skip | Intent | VerdictLine | Send | Received
     | Ack | Reject | UnknownOutcome | CancelLine | Fill | Financing | Transfer | FlattenLine | OverrideUsed | Reconcile
-    | HaltLine | DrillLine | EquityLine | SwitchLine | Alarm | Recovery | SegmentLine
+    | HaltLine | DrillLine | PromotionLine | EquityLine | SwitchLine | Alarm | Recovery | SegmentLine
 )  # fmt: skip

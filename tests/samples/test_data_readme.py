@@ -107,6 +107,7 @@ def test_every_type_of_the_ledger_is_documented(kind: ledger_format.LedgerType) 
         ledger_format.FlattenBody,
         ledger_format.OverrideBody,
         ledger_format.HaltBody,
+        ledger_format.PromotionBody,
         ledger_format.RecoveryBody,
         ledger_format.SegmentBody,
         ledger_format.AnchorBody,
