@@ -77,6 +77,11 @@ def ratio_difference(
     return _difference(ratios[1] - ratios[0])
 
 
+def median_interval(values: Sequence[float], *, seed: int, name: str) -> Interval | None:
+    """Return the interval of the median, in the unit of the values; None: there are too few to judge. See `median_difference`."""
+    return None if too_small(len(values)) else ends(_medians(values, seed=seed, name=name))
+
+
 def median_difference(first: Sequence[float], second: Sequence[float], *, seed: int, name: str) -> Difference | None:
     """Return the interval of the second median minus the first, in their unit; None: one has too few values.
 
@@ -85,13 +90,15 @@ def median_difference(first: Sequence[float], second: Sequence[float], *, seed: 
     """
     if too_small(len(first)) or too_small(len(second)):
         return None
-    medians = []
-    for number, values in enumerate((first, second)):
-        ascending, count = np.sort(np.asarray(values, dtype=np.float64)), len(values)
-        k = (count + 1) // 2
-        at = generator(seed, f"{name}\n{number}").beta(k, count - k + 1, size=DRAWS)
-        medians.append(ascending[np.minimum((at * count).astype(np.int64), count - 1)])
+    medians = [_medians(values, seed=seed, name=f"{name}\n{number}") for number, values in enumerate((first, second))]
     return _difference(medians[1] - medians[0])
+
+
+def _medians(values: Sequence[float], *, seed: int, name: str) -> npt.NDArray[np.float64]:
+    ascending, count = np.sort(np.asarray(values, dtype=np.float64)), len(values)
+    k = (count + 1) // 2
+    at = generator(seed, name).beta(k, count - k + 1, size=DRAWS)
+    return ascending[np.minimum((at * count).astype(np.int64), count - 1)]
 
 
 def _difference(values: npt.NDArray[np.float64]) -> Difference:

@@ -79,6 +79,12 @@ class DirectLog:
             self._watch = None
             self._make_views("true")
 
+    def narrow(self, condition: str) -> None:
+        """Make the views anew, of the lines that `condition` takes; the order of the lines was judged before."""
+        assert self._watch is None, "a question was asked"
+        self._condition = condition
+        self._make_views("true")
+
     def _make_views(self, watch: str) -> None:
         for table in TABLES:
             select = json_select(table, self._sources, watch=watch)

@@ -36,6 +36,11 @@ def filter_sql(*, run: str | None, from_ns: int | None, to_ns: int | None) -> st
     return " AND ".join(parts)
 
 
+def runs_sql(runs: Sequence[str]) -> str:
+    """Return the condition for these runs."""
+    return f"run_id IN ({', '.join(map(text_literal, runs))})" if runs else "false"
+
+
 def json_select(table: Table, sources: Sequence[str], *, watch: str = "true") -> str:
     """Return a query of the typed lines of `table` in the JSON lines of `sources`; `watch` is asked of every line."""
     columns = ", ".join(f'{_expression(column)} AS "{column.name}"' for column in table.columns)

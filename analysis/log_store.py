@@ -19,7 +19,7 @@ from analysis.log_bytes import LogExtent, LogSlices, extent_of, find_fault, slic
 from analysis.log_columns import TABLES
 from analysis.log_copy import CopyUnusable, LogCopy, copy_directory, open_copy
 from analysis.log_direct import DirectLog
-from analysis.log_sql import ALL, PLAN_LINES_TABLE, filter_sql, parquet_select, plain_path
+from analysis.log_sql import ALL, PLAN_LINES_TABLE, filter_sql, parquet_select, plain_path, runs_sql
 from orders.errors import InputError, NotYet
 
 MEMORY_MB: Final = 600  # of DuckDB; the process stays below 1 GB with what it holds besides
@@ -86,6 +86,15 @@ class LogStore:
         if self._direct is not None:
             self._direct.judge()
 
+    def narrow(self, condition: str) -> None:
+        """Make the views anew, of the lines that an SQL condition takes; a question was asked before."""
+        self.whole = condition == ALL
+        if self._direct is not None:
+            self._direct.narrow(condition)
+        elif self._copy is not None:
+            with self.named_faults():
+                _copy_views(self.connection, self._copy, condition)
+
     def close(self) -> None:
         """Let go of the files and the memory; closing twice is allowed."""
         self.connection.close()
@@ -105,13 +114,15 @@ def open_log(
     path: Path,
     *,
     run: str | None = None,
+    bundle: str | None = None,
     from_ns: int | None = None,
     to_ns: int | None = None,
     copy: bool = True,
     memory_mb: int = MEMORY_MB,
     threads: int = THREADS,
 ) -> LogStore:
-    """Return the log at `path` as views, of one run and of market time `from_ns` <= t < `to_ns` where given.
+    """Return the log at `path` as views, of one run, of the runs under one bundle (its sha256), and of market time `from_ns` <= t
+    < `to_ns`, where given.
 
     A torn last line is left out and noted. `copy=False` keeps and reads no Parquet copy; where none can be kept, that is noted.
     Raises `NotYet` (VANISHED, EMPTY), `InputError` and `RecordCorrupt`, with the number of the broken line.
@@ -143,10 +154,14 @@ def open_log(
         condition = filter_sql(run=run, from_ns=from_ns, to_ns=to_ns)
         if kept is None:
             direct = DirectLog(connection, extent=extent, slices=slices, condition=condition)
-            return LogStore(connection, extent=extent, notes=notes, direct=direct, whole=condition == ALL)
-        store = LogStore(connection, extent=extent, notes=notes, copy=kept, whole=condition == ALL)
-        with store.named_faults():
-            _copy_views(connection, kept, condition)
+            store = LogStore(connection, extent=extent, notes=notes, direct=direct, whole=condition == ALL)
+        else:
+            store = LogStore(connection, extent=extent, notes=notes, copy=kept, whole=condition == ALL)
+            with store.named_faults():
+                _copy_views(connection, kept, condition)
+        if bundle is not None:
+            runs = store.rows("SELECT DISTINCT run_id FROM runs WHERE bundle_sha256 = ?", [bundle])
+            store.narrow(f"{condition} AND {runs_sql([run_id for (run_id,) in runs])}")
         return store
     except BaseException:
         connection.close()
@@ -177,4 +192,6 @@ def _copy_views(connection: duckdb.DuckDBPyConnection, copy: LogCopy, condition:
         files = [
             str(file) if plain_path(file) else slice_name(file, start=0, end=file.stat().st_size) for file in copy.files(name)
         ]
-        connection.execute(f"CREATE TEMP VIEW {name} AS SELECT * FROM ({parquet_select(name, files)}) WHERE {condition}")
+        connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM ({parquet_select(name, files)}) WHERE {condition}"
+        )

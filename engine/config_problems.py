@@ -26,9 +26,19 @@ class Problem(Record, frozen=True, kw_only=True):
 
 
 class ConfigInvalid(ConfigError):
-    """A run config with its problems, ordered by line: all, or the first `PROBLEMS_MAX` and how many more there are."""
+    """A run config, or another file of ours in TOML, with its problems, ordered by line: all, or the first `PROBLEMS_MAX` and how
+    many more there are.
+    """
 
-    def __init__(self, path: Path, problems: tuple[Problem, ...]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        problems: tuple[Problem, ...],
+        *,
+        code: str = "CONFIG_INVALID",
+        what: str = "a run config",
+        action: str = "Mend the file; `sluice config check {path}` lists them all.",
+    ) -> None:
         assert problems
         count = len(problems)
         problems = tuple(
@@ -42,10 +52,10 @@ class ConfigInvalid(ConfigError):
             problems = (*problems, more)
         first = problems[0]
         super().__init__(
-            "CONFIG_INVALID",
-            expected="a run config without problems",
+            code,
+            expected=f"{what} without problems",
             found=f"{count} in {path}, the first on line {first.line}: {first.key} {first.message}",
-            action=f"Mend the file; `sluice config check {path}` lists them all.",
+            action=action.format(path=path),
         )
         self.path = path
         self.problems = problems

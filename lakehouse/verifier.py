@@ -49,8 +49,8 @@ class VerifyReport(Record, frozen=True, kw_only=True):
     empty when `first_bad` is in log or ledger.
     `anchored_line`: the log up to here cannot be altered without a trace in the ledger. Neither hash chain nor anchors show
     that log and ledger were cut or rewritten together; checkpoints do, up to `signed_lines` of the ledger, to whoever lacks their
-    key. `unsigned_lines` come after. `segments`: files of the log, the one that grows included. `signers`: public keys whose
-    signatures were found good; empty where none was looked at.
+    key. `unsigned_lines` come after. `ledger_root`: hex Merkle root over all `ledger_records`. `segments`: files of the log, the
+    one that grows included. `signers`: public keys whose signatures were found good; empty where none was looked at.
     """
 
     ok: bool
@@ -61,6 +61,7 @@ class VerifyReport(Record, frozen=True, kw_only=True):
     segments: int
     log_lines: int
     ledger_records: int
+    ledger_root: str
     anchored_line: int
     checkpoints: int
     signed_lines: int
@@ -289,6 +290,7 @@ def _report(
         segments=found.log_closed + 1,
         log_lines=fold.log_line,
         ledger_records=found.ledger_records,
+        ledger_root="" if checks is None else checks.frontier.root().hex(),
         anchored_line=found.anchored_line,
         checkpoints=0 if checks is None else len(checks.notes),
         signed_lines=0 if checks is None else checks.signed,

@@ -1,0 +1,136 @@
+"""Metrics that are a sample of orders: costs and latency beyond their baseline, and rates, each with its 95 % interval.
+
+The interval of a cost is a seeded bootstrap of orders (`analysis.intervals`); of a median latency an order statistic; of a rate
+Wilson's (1927), which holds for few events and for none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from math import sqrt
+from typing import Any, Final
+
+from analysis.gate_source import Source
+from analysis.intervals import Interval, median_interval, ratio_interval, rounded, too_small
+from orders.exact import fraction
+from orders.gates import Measured
+
+ZERO: Final = Decimal(0)
+SEED: Final = 1
+Z: Final = 1.959964  # of a normal's two sides at 95 %
+MS_NS: Final = 1_000_000
+BPS: Final = 10_000.0
+
+COSTS: Final = """
+SELECT CAST(o.fees + o.spread + o.impact + o.timing + o.unsplit AS DOUBLE),
+  CAST(l.fee_base AS DOUBLE) * f, CAST(o.planned * o.unit AS DOUBLE) * f * CAST(abs(coalesce(l.limit_price,
+    CASE WHEN o.side = 'BUY' THEN l.ask ELSE l.bid END) - l.mid) AS DOUBLE),
+  CASE WHEN l.limit_price IS NOT NULL OR l.forecast_price IS NULL THEN 0
+    WHEN o.side = 'BUY' THEN CAST(o.planned * o.unit AS DOUBLE) * f * CAST(l.forecast_price - l.ask AS DOUBLE)
+    ELSE CAST(o.planned * o.unit AS DOUBLE) * f * CAST(l.bid - l.forecast_price AS DOUBLE) END,
+  CAST(o.traded AS DOUBLE)
+FROM (SELECT *, CASE WHEN planned > 0 THEN CAST(filled AS DOUBLE) / CAST(planned AS DOUBLE) END AS f FROM order_costs) o
+JOIN cost_planned l ON l.cycle = o.cycle AND l.line = o.line AND l.run_id = o.run_id
+WHERE o.order_id IS NOT NULL AND o.fills > 0 AND o.fees IS NOT NULL AND o.delay IS NOT NULL AND f IS NOT NULL
+ORDER BY o.seq
+"""
+"""Of each filled order in base currency: realised cost, forecast fees, spread and impact of what was filled, traded notional."""
+
+
+LATENCIES: Final = """
+SELECT any_value(venue), any_value(acked_ns - sent_ns) FROM fills WHERE acked_ns IS NOT NULL
+GROUP BY client_order_id ORDER BY min(seq)
+"""
+"""Of each filled order: its venue, and from sent to acknowledged."""
+
+
+def shortfall_over_forecast(source: Source) -> Measured:
+    """What trading cost beyond the plan's forecast for what was filled, bps of traded notional; above 0 is worse than forecast.
+
+    Realised: fees, spread, impact, timing. Forecast: fees, spread and impact of the plan line, as `analysis.execution_ratios`
+    has them, for the filled part.
+    """
+    assert source.costs_made
+    rows = source.rows(COSTS)
+    if not rows:
+        return source.measured(None, words="no order with a forecast was filled yet", orders=0)
+    gaps = [real - fees - spread - impact for real, fees, spread, impact, _ in rows]
+    bases = [row[4] for row in rows]
+    traded = sum(bases)
+    value = rounded(BPS * sum(gaps) / traded) if traded else None
+    return _sample(source, value, ratio_interval(gaps, bases, seed=SEED, name="shortfall"), len(rows), "against the forecast")
+
+
+def latency_over_forecast(source: Source) -> Measured:
+    """The median time from sent to acknowledged beyond what the run assumed, ms: latency and the middle of its jitter."""
+    assumed = _assumed_ns(source)
+    rows = source.rows(LATENCIES)
+    beyond = [(took - assumed.get(venue, assumed[""])) / MS_NS for venue, took in rows]
+    if not beyond:
+        return source.measured(None, words="no order was acknowledged and filled yet", orders=0)
+    middle = sorted(beyond)[(len(beyond) - 1) // 2]
+    interval = median_interval(beyond, seed=SEED, name="latency")
+    return _sample(source, rounded(middle), interval, len(beyond), "against the assumed")
+
+
+def _assumed_ns(source: Source) -> dict[str, float]:
+    """Return by venue what the newest run assumed; under "" what it assumed of all."""
+    told: Mapping[str, Any] = json.loads(
+        source.rows("SELECT CAST(assumptions AS VARCHAR) FROM runs ORDER BY seq DESC LIMIT 1")[0][0]
+    )
+    common = {name: told.get(name, 0) for name in ("latency_ns", "jitter_ns")}
+    found = {"": common["latency_ns"] + common["jitter_ns"] / 2}
+    for venue, own in (told.get("by_venue") or {}).items():
+        said = {name: common[name] if own.get(name) is None else own[name] for name in common}
+        found[venue] = said["latency_ns"] + said["jitter_ns"] / 2
+    return found
+
+
+def reject_rate(source: Source) -> Measured:
+    """The share of sent orders that the venue rejected."""
+    return _rate(source, "rejected", "order_id IS NOT NULL", "rejected")
+
+
+def unknown_rate(source: Source) -> Measured:
+    """The share of sent orders that had no answer at some time."""
+    return _rate(source, "unknown", "order_id IS NOT NULL", "unknown")
+
+
+def denial_rate(source: Source) -> Measured:
+    """The share of plan lines that were to trade, and that Sentinel or RiskEngine denied."""
+    return _rate(source, "denied", "planned > 0", "denied")
+
+
+def _rate(source: Source, what: str, of: str, words: str) -> Measured:
+    assert source.costs_made
+    seen, count = source.rows(f"SELECT count(*) FILTER ({what}), count(*) FROM order_costs WHERE {of}")[0]
+    if not count:
+        return source.measured(None, words="no order yet", orders=0)
+    interval = None if too_small(count) else wilson(int(seen), int(count))
+    return _sample(source, fraction(Decimal(seen), Decimal(count)), interval, int(count), f"{seen:,} {words}")
+
+
+def wilson(seen: int, count: int) -> Interval:
+    """Return the 95 % interval of a share of which `seen` of `count` > 0 were observed (Wilson 1927), rounded to 6 places."""
+    share = seen / count
+    middle = share + Z * Z / (2 * count)
+    half = Z * sqrt(share * (1 - share) / count + Z * Z / (4 * count * count))
+    scale = 1 + Z * Z / count
+    low, high = (middle - half) / scale, (middle + half) / scale
+    return Interval(low=rounded(0.0 if seen == 0 else low), high=rounded(1.0 if seen == count else high))
+
+
+def _sample(source: Source, value: Decimal | None, interval: Interval | None, count: int, words: str) -> Measured:
+    low, high = (None, None) if interval is None else (interval.low, interval.high)
+    return source.measured(value, words=words, orders=count, low=low, high=high)
+
+
+MEASURES: Final = {
+    "shortfall_over_forecast_bps": shortfall_over_forecast,
+    "latency_over_forecast_ms": latency_over_forecast,
+    "reject_rate": reject_rate,
+    "denial_rate": denial_rate,
+    "unknown_rate": unknown_rate,
+}
