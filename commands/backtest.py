@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import argparse
 
 
-def run(
-    config: Path,
-    *,
-    as_json: bool,
-    output: Path | None,
-    multiples: str | None,
-    tearsheet: Path | None,
-    no_tearsheet: bool,
-    csv: Path | None,
-    capacity: str | None,
-    impact: str | None,
-    bundle: str | None,
-) -> int:
-    """Run the backtest; `output` None: a directory of its own below data/backtests. Return the exit code."""
+def run(given: argparse.Namespace) -> int:
+    """Run the backtest; without `--output` into a directory of its own below data/backtests. Return the exit code."""
+    from engine.recorded_data import RecordedPrices
     from sim.backtest_report import Wanted, run_backtest
 
     wanted = Wanted(
-        as_json=as_json,
-        output=output,
-        multiples=multiples,
-        tearsheet=tearsheet,
-        no_tearsheet=no_tearsheet,
-        csv=csv,
-        capacity=capacity,
-        impact=impact,
-        bundle=bundle,
+        as_json=given.json,
+        output=given.output,
+        multiples=None if given.no_stress else given.stress,
+        tearsheet=given.tearsheet,
+        no_tearsheet=given.no_tearsheet,
+        csv=given.csv,
+        capacity=given.capacity,
+        impact=given.impact,
+        bundle=given.bundle,
+        prices=RecordedPrices(source=given.data, first=given.first, last=given.last, manifests=given.manifests),
     )
-    return run_backtest(config, wanted)
+    return run_backtest(given.config, wanted)

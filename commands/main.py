@@ -18,6 +18,7 @@ from typing import Any, Final, NoReturn
 
 from commands import calibrate as calibrate_command
 from commands import halt_options
+from commands.backtest_parser import add_backtest
 from commands.bundle_parser import add_bundle, add_bundle_option
 from commands.data_options import add_data_commands
 from commands.keys_parser import add_keys
@@ -58,30 +59,15 @@ def _plan(given: argparse.Namespace) -> int:
 def _shadow(given: argparse.Namespace) -> int:
     from commands import shadow
 
-    return shadow.run(given.config, as_json=given.json, data=given.data, for_s=given.for_s, bundle=given.bundle)
+    return shadow.run(
+        given.config, as_json=given.json, data=given.data, for_s=given.for_s, bundle=given.bundle, lakehouse=given.lakehouse
+    )
 
 
 def _live(given: argparse.Namespace) -> int:
     from commands import live
 
     return live.run(given.config, as_json=given.json, for_s=given.for_s, keys=given.keys.expanduser(), bundle=given.bundle)
-
-
-def _backtest(given: argparse.Namespace) -> int:
-    from commands import backtest
-
-    return backtest.run(
-        given.config,
-        as_json=given.json,
-        output=given.output,
-        multiples=None if given.no_stress else given.stress,
-        tearsheet=given.tearsheet,
-        no_tearsheet=given.no_tearsheet,
-        csv=given.csv,
-        capacity=given.capacity,
-        impact=given.impact,
-        bundle=given.bundle,
-    )
 
 
 def _report(given: argparse.Namespace) -> int:
@@ -221,34 +207,15 @@ def parser() -> Parser:
     shadow.add_argument(
         "--for", dest="for_s", type=_seconds, metavar="SECONDS", help="end after so many seconds; of live prices only"
     )
+    shadow.add_argument(
+        "--lakehouse", type=Path, metavar="DIR", help="another data directory than the config's, for record and snapshots"
+    )
     live = _command(names, "live", _live, "run the live loop against a venue, armed; refuses whatever is not proven")
     live.add_argument("config", type=Path, metavar="CONFIG", help="the run config, with a table [live]")
     live.add_argument("--for", dest="for_s", type=_seconds, metavar="SECONDS", help="end after so many seconds")
     live.add_argument("--keys", type=Path, default=KEYS, metavar="DIR", help="where key files lie (%(default)s)")
-    backtest = _command(names, "backtest", _backtest, "run the same strategy and guard over history")
-    _config(backtest, DEFAULT_BACKTEST)
-    backtest.add_argument(
-        "--output", type=Path, metavar="DIR", help="where to write the record (a new directory below data/backtests)"
-    )
-    backtest.add_argument(
-        "--stress", default="1,2,3", metavar="MULTIPLES", help="run again at these multiples of all costs (%(default)s)"
-    )
-    backtest.add_argument("--no-stress", action="store_true", help="do not run again at other costs")
-    backtest.add_argument(
-        "--tearsheet", type=Path, metavar="FILE", help="where to write Nautilus' tearsheet (tearsheet.html beside the record)"
-    )
-    backtest.add_argument("--no-tearsheet", action="store_true", help="draw none")
-    backtest.add_argument("--csv", type=Path, metavar="DIR", help="write the result's tables there")
-    backtest.add_argument(
-        "--capacity",
-        nargs="?",
-        const="1,3,10,30,100",
-        metavar="MULTIPLES",
-        help="what these trades would cost at multiples of the capital (1,3,10,30,100); CONFIG stands before it",
-    )
-    backtest.add_argument("--impact", metavar="Y", help="impact coefficient of --capacity: a number, or a file of `calibrate`")
-
-    for command in (shadow, live, backtest):
+    add_backtest(names, command=_command, default=DEFAULT_BACKTEST)
+    for command in (shadow, live):
         add_bundle_option(command)
     calibrate = _command(names, "calibrate", calibrate_command.run, "fit assumptions from own fills, into a new file")
     calibrate_command.add(calibrate, default=DEFAULT_CONFIG)

@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.run_config import RunConfig, load_config
-from lakehouse.layout import storage_error
+from lakehouse.bundles import find_bundle
+from lakehouse.layout import Layout, storage_error
 from live.approving import approve
 from live.arming_file import SPAN_NS_MAX, Arming, armed_bytes
 from live.signing_keys import load_key, make_key
 from orders.errors import ConfigError
 from orders.values import Record
 from sim.rehearsal.wording import ACCOUNT_UID
+from venues.ccxt.endpoint import parse_endpoint
 
 NAME: Final = "rehearsal"  # of the signing key and of the venue's
 EXCHANGE: Final = "binance"
@@ -29,13 +31,16 @@ SLUICE: Final = (sys.executable, "-m", "commands.main")
 
 
 class RehearsalDesk(Record, frozen=True, kw_only=True):
-    """A directory. `venue`: the one that is rehearsed, through `adapter`; `funds`: its starting cash in the config."""
+    """A directory. `venue`: the one that is rehearsed, through `adapter`; `funds`: its starting cash in the config; `port`: where
+    the config says that it listens, 0 where it does not.
+    """
 
     directory: Path
     source: Path
     venue: str
     adapter: str
     funds: Mapping[str, Decimal]
+    port: int
 
     @property
     def config(self) -> Path:
@@ -86,7 +91,13 @@ def new_desk(source: Path, *, directory: Path | None) -> RehearsalDesk:
         )
     ((venue, section),) = sections.items()
     funds = dict(config.capital.starting_cash.get(venue, {}))
-    return RehearsalDesk(directory=place, source=source, venue=venue, adapter=section.adapter, funds=funds)
+    port = section.tws_port or (0 if section.endpoint is None else parse_endpoint(section.endpoint).port)
+    return RehearsalDesk(directory=place, source=source, venue=venue, adapter=section.adapter, funds=funds, port=port)
+
+
+def named_directory(desk: RehearsalDesk, named: str) -> Path:
+    """Return where a bundle lies, found as a run of the desk's source finds it. Raises what `find_bundle` raises."""
+    return find_bundle(Layout(load_config(desk.source).lakehouse.directory), named)[0]
 
 
 def own_place(label: str = "") -> Path:

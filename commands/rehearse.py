@@ -28,11 +28,11 @@ def run(given: argparse.Namespace) -> int:
 
     Raises `InputError`, `ConfigError`.
     """
-    given.port = _port(given)
     if given.config is not None:
         from commands import rehearse_live
 
         return rehearse_live.run(given)
+    given.port = _port(given)
     if given.tws and given.directory is None:
         from commands import rehearse_tws
 
@@ -70,9 +70,9 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _port(given: argparse.Namespace) -> int:
-    """The one that was asked for; else the one of the examples, and beside a live run a free one."""
+    """The one that was asked for; else the one of the examples."""
     asked: int | None = given.port
-    return asked if asked is not None else 0 if given.config is not None else TWS_PORT if given.tws else PORT
+    return asked if asked is not None else TWS_PORT if given.tws else PORT
 
 
 def _steps(given: argparse.Namespace) -> Iterator[dict[str, Any]]:

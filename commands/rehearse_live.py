@@ -16,7 +16,7 @@ import msgspec
 
 from commands.output import Exit, print_json
 from commands.rehearsal_books import compared, lines_of
-from commands.rehearsal_desk import SLUICE, TWS, RehearsalDesk, furnish, new_desk
+from commands.rehearsal_desk import SLUICE, TWS, RehearsalDesk, furnish, named_directory, new_desk
 from commands.rehearsal_truth import VenueTruth, binance_truth, tws_truth
 from commands.rehearse_tws import control_line, refuse_foreign
 from engine.inputs import Inputs, read_inputs
@@ -54,6 +54,10 @@ def run(given: argparse.Namespace) -> int:
     desk = new_desk(given.config, directory=given.directory)
     if desk.adapter == TWS:
         refuse_foreign(given)
+    if given.bundle is not None:
+        given.bundle = str(named_directory(desk, given.bundle))
+    if given.port is None:
+        given.port = 0 if given.bundle is None else desk.port
     desk.make()
     with _exchange(given, desk) as exchange:
         hello = exchange.hello

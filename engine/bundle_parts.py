@@ -1,7 +1,8 @@
 """What a run depends on, in the parts of a bundle: values as the run uses them, never files as they are written.
 
 A path is a place on a machine and stands in no part, only that one is given: what lies there does. Comments, the order of keys
-and the spelling of a number change nothing.
+and the spelling of a number change nothing. Nor do persons and their keys: a key that is lost or stolen is exchanged at once, and
+no evidence begins anew. Who may sign is asked when something is signed, and at every start.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ GIVEN: Final = "(given)"  # stands for a path, and for where alarms go
 PRICES_SIZE_MAX: Final = 64 << 20  # bytes of a price file that is hashed; more than that takes a start too long
 ALARM_PLACES: Final = ("command", "webhook")  # of a machine and its people; a webhook's address often is a secret
 OWN_PARTS: Final = ("sentinel", "assumptions", "schedules", "data")
+PERSONS: Final = {"live": ("persons", "revoked_keys"), "override": ("persons", "revoked_keys")}  # in no part, by table
 
 
 class Window(Record, frozen=True, kw_only=True):
@@ -35,7 +37,8 @@ class Window(Record, frozen=True, kw_only=True):
 
 
 def bundle_of(config: RunConfig, inputs: Inputs, *, window: Window | None = None) -> Bundle:
-    """Return the bundle of a config and what was read for it. `window` None: that of the config; live prices have none.
+    """Return the bundle of a config and what was read for it. `window` None: that of the config; live prices have none, and
+    recorded ones in their place theirs.
 
     Raises `InputError` where hours or volumes cannot be read.
     """
@@ -44,7 +47,9 @@ def bundle_of(config: RunConfig, inputs: Inputs, *, window: Window | None = None
 
 def parts_of(config: RunConfig, inputs: Inputs, *, window: Window | None = None) -> dict[str, Any]:
     """Return the documents of the parts by name. The sha256 of `limits` and `assumptions` are those on the lines of a log."""
-    tables = _plain(config.model_dump(by_alias=True))
+    tables = _plain(config.model_dump(by_alias=True)) | {"data": _plain(config.as_written.data.model_dump(by_alias=True))}
+    for name, keys in PERSONS.items():
+        tables[name] = None if tables[name] is None else {key: one for key, one in tables[name].items() if key not in keys}
     alarms = tables.get("alarms")
     if alarms is not None:
         alarms |= {name: GIVEN for name in ALARM_PLACES if alarms[name]}
@@ -64,9 +69,9 @@ def parts_of(config: RunConfig, inputs: Inputs, *, window: Window | None = None)
 
 def _data(config: RunConfig, table: Mapping[str, Any], window: Window | None) -> dict[str, Any]:
     """The prices: their kind and window, and of a file its sha256 (None: live, a catalog, too large, or not there)."""
-    live = config.data.live
+    live = config.as_written.data.live
     first, last = (window.first, window.last) if window is not None else (config.data.start, config.data.end)
-    stated = {} if live and window is None else {"start": first.isoformat(), "end": last.isoformat()}
+    stated = {} if config.data.live and window is None else {"start": first.isoformat(), "end": last.isoformat()}
     return {**table, "start": None, "end": None, **stated, "prices_sha256": None if live else _prices_sha256(config.data.path)}
 
 

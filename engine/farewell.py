@@ -26,7 +26,8 @@ def farewell(
     counts = recorder.counts
     start = starting_equity(config)
     change = f" ({(equity / start - 1) * 100:+.2f} %)" if start else ""
-    python = ".venv/bin/sluice"
+    python, place = ".venv/bin/sluice", f" {layout.directory}"
+    own = layout.directory == config.as_written.lakehouse.directory  # what `plan` reads is where the config says
     trades = f"               {layout.trades}   {market.trades_recorded} trades\n" if market.trades_recorded else ""
     caveats = config.caveats()
     text = (
@@ -40,9 +41,13 @@ def farewell(
         f"what is left   {layout.log}   {recorder.last_line} lines\n"
         f"               {layout.ledger}   {layout.state}\n"
         f"               {layout.top_of_book}   {market.recorded} quotes\n{trades}"
-        f"next           {python} verify    prove the record\n"
-        f"               {python} plan      what it would trade now, and why not the rest\n"
-        f"               {python} status    what is held and open"
+        f"next           {python} verify{place}    prove the record\n"
+        + (
+            f"               {python} plan --config {config.path}    what it would trade now, and why not the rest\n"
+            if own
+            else ""
+        )
+        + f"               {python} status --lakehouse{place}    what is held and open"
     )
     facts = {
         "type": "end",

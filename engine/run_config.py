@@ -88,6 +88,7 @@ class RunConfig(Section):
 
     _sha256: str = PrivateAttr(default="")
     _path: Path = PrivateAttr(default=Path())
+    _written: RunConfig | None = PrivateAttr(default=None)
 
     @property
     def sha256(self) -> str:
@@ -104,6 +105,37 @@ class RunConfig(Section):
         """Return this config, knowing its file and the sha256 of the file's bytes."""
         made = self.model_copy()
         made._path, made._sha256 = path, sha256
+        return made
+
+    @property
+    def as_written(self) -> RunConfig:
+        """What the file says, where this is it over other prices or in another data directory; else itself."""
+        return self if self._written is None else self._written
+
+    def over(self, data: DataSection) -> RunConfig:
+        """Return this config over recorded prices in place of its own live ones; its bundle stays that of the file."""
+        assert self.data.live
+        assert not data.live
+        return self._changed({"data": data})
+
+    def recorded_in(self, directory: Path) -> RunConfig:
+        """Return this config with all that a run of it writes in another data directory: record, snapshots, and the manifest
+        where a replay installs dated ones.
+        """
+        places = {"directory": directory}
+        if self.data.manifests is not None:
+            places |= {"manifest": directory / self.lakehouse.manifest.name, "manifest_root": directory}
+        snapshots = {name: directory / "snapshots" / path.name for name, path in self.snapshots}
+        return self._changed(
+            {
+                "lakehouse": self.lakehouse.model_copy(update=places),
+                "snapshots": self.snapshots.model_copy(update=snapshots),
+            }
+        )
+
+    def _changed(self, update: dict[str, Section]) -> RunConfig:
+        made = self.model_copy(update=update)
+        made._written = self.as_written
         return made
 
     def schedules(self) -> dict[str, Schedule]:

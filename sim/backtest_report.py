@@ -20,6 +20,7 @@ from analysis.result_text import caveat_lines, month_lines, stress_lines, summar
 from analysis.run_summary import RunSummary, document
 from engine.bundle_carried import carried_bundle
 from engine.inputs import Inputs, read_inputs
+from engine.recorded_data import RecordedPrices, with_recorded_data
 from engine.run_config import RunConfig, load_config
 from lakehouse.bundles import write_bundle
 from lakehouse.layout import Layout, replace_file, storage_error
@@ -42,7 +43,7 @@ class Wanted(Record, frozen=True, kw_only=True):
 
     `tearsheet` None: `tearsheet.html` beside the record, unless `no_tearsheet`. `csv` None: no tables.
     `capacity`: multiples of the starting capital, as text; None: no curve. `impact`: its coefficient, a number or a file.
-    `bundle`: the one the run is held to.
+    `bundle`: the one the run is held to. `prices`: recorded ones, for a config whose own are live.
     """
 
     as_json: bool
@@ -54,6 +55,7 @@ class Wanted(Record, frozen=True, kw_only=True):
     capacity: str | None = None
     impact: str | None = None
     bundle: str | None = None
+    prices: RecordedPrices = RecordedPrices()
 
 
 class Result(Record, frozen=True, kw_only=True):
@@ -75,7 +77,7 @@ def run_backtest(config_path: Path, wanted: Wanted) -> int:
 
     A directory that holds a record already is refused. Runs at other costs leave nothing.
     """
-    config = load_config(config_path)
+    config = with_recorded_data(load_config(config_path), wanted.prices, bundle=wanted.bundle)
     multiples = None if wanted.multiples is None else parse_multiples(wanted.multiples)
     capitals = None if wanted.capacity is None else parse_capital(wanted.capacity)
     impact = None if wanted.impact is None else parse_impact(wanted.impact)

@@ -20,7 +20,8 @@ def feed_of(config: RunConfig, limits: Mapping[str, MarketLimits], *, spread_bps
     """Return the configured feed in market time. `spread_bps`: around a close instead of the config's."""
     data = config.data
     if data.kind == "replay_quotes":
-        return read_quotes(data.path, limits=limits)
+        first_ns, after_ns = day_start_ns(data.start), day_start_ns(data.end + timedelta(days=1))
+        return (quote for quote in read_quotes(data.path, limits=limits) if first_ns <= quote.market_ns < after_ns)
     spread = data.synthetic_spread_bps if spread_bps is None else spread_bps
     if data.kind == CATALOG:
         from sim.catalog.feed import read_catalog  # Nautilus' catalog takes a second to import

@@ -25,17 +25,26 @@ from sim.shadow_node import simulated_execution
 
 
 def run_shadow(
-    config_path: Path, *, as_json: bool, data: str | None = None, for_s: int | None = None, bundle: str | None = None
+    config_path: Path,
+    *,
+    as_json: bool,
+    data: str | None = None,
+    for_s: int | None = None,
+    bundle: str | None = None,
+    lakehouse: Path | None = None,
 ) -> int:
     """Run the shadow until its feed ends, Ctrl-C or SIGTERM; live prices also end after `for_s` seconds.
 
-    `data` such as "ccxt:binance" replaces the config's `[data]`; `bundle`: the one the run is held to.
+    `data` such as "ccxt:binance" replaces the config's `[data]`; `bundle`: the one the run is held to; `lakehouse`: a data
+    directory in place of the config's.
 
     Return 0; 1 when the run had to halt itself; 3 when every manifest it read was refused.
     """
     config = load_config(config_path)
     if data is not None:
         config = with_live_data(config, data)
+    if lakehouse is not None:
+        config = config.recorded_in(lakehouse)
     if config.data.kind == "ibkr":
         raise ConfigError(
             "DATA_LIVE_ONLY",

@@ -79,7 +79,12 @@ def test_a_command_of_the_readme_exists_with_its_options_and_no_required_one_is_
 
 def test_every_file_a_command_of_the_readme_names_is_there() -> None:
     written = ("ccxt:", "data/lakehouse/")  # an option, and what a run makes
-    files = [word for line in LINES for word in line.split() if "/" in word and not word.startswith(written)]
+    files = [
+        word
+        for line in LINES
+        for word in line.replace("replay_quotes:", "").split()
+        if "/" in word and not word.startswith(written)
+    ]
     assert files
     assert [file for file in files if not (ROOT / file).exists()] == []
 
