@@ -32,6 +32,8 @@ class GatePreview:
         self._own = OwnOrders()
         self._locks = Locks()
         self._running = RunningState(limits, positions=inputs.book.positions)
+        if inputs.capital is not None:
+            self._running.hold_to(inputs.capital)
         self._restore(plan, fold)
 
     def judge(self, approvals: Sequence[Approval]) -> list[tuple[Approval, OrderVerdict]]:
@@ -68,7 +70,7 @@ class GatePreview:
                 halted=facts.halted,
                 quote=quote,
                 now_ns=now,
-                limits=self._limits,
+                limits=self._limits if approval.reduces else running.limits,
                 hours=None if facts.hours is None else facts.hours.get(approval.symbol),
                 running=(*asked, *self._own.ask(order), *self._locks.ask(order.instrument_id)),
             )

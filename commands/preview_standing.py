@@ -88,6 +88,7 @@ def standing_of(
         newest_generated_ns=generated_ns if counted.newest_generated_ns is None else counted.newest_generated_ns,
         market_limits=inputs.limits,
         armed=None,
+        capital=inputs.capital,
     )
 
 

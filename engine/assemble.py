@@ -45,6 +45,7 @@ from lakehouse.run_inputs import InputsWriter
 from lakehouse.volumes_snapshot import volumes_sha256
 from orders.book import BookKeeper
 from orders.canonical import canonical_sha256, plain
+from orders.capital import Capital
 from orders.plan import PlanPolicy
 from orders.schedule import Schedule
 from orders.values import AccountKind, Listing, MarketLimits, Rate
@@ -66,7 +67,8 @@ class Parts:
     callback on the loop from any thread; a live kernel with schedules needs it, a backtest has none (`engine.hop`). `requests`:
     the data directory in which a person's request to flatten may appear; None: nobody asks. `inputs`: where manifests and
     judgements are kept before they are used; None: they are not. `armed`: what may go out to real venues, of a live run alone.
-    `approvals`: where a manifest's signed approval is looked for; None: it needs none.
+    `approvals`: where a manifest's signed approval is looked for; None: it needs none. `capital`: what a promoted run may use of
+    equity; None: nothing governs it.
     """
 
     config: RunConfig
@@ -88,6 +90,7 @@ class Parts:
     armed: Armed | None = None
     approvals: Approvals | None = None
     bundle_sha256: str | None = None
+    capital: Capital | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,6 +110,19 @@ class Assembly:
     hours_sha256: str | None
     flatten: FlattenDesk | None = None
     override: OverrideDesk | None = None
+
+    def hold_to(self, capital: Capital) -> Capital:
+        """Use no more than this of equity from now on, or less where less was left already; return what holds.
+
+        At once at the gate and the second lock; what opens or adds and waits or works is given up or cancelled; what is held
+        above it comes down by a plan at the next prices.
+        """
+        running, strategy = self.sentinel.running, self.strategy
+        running.hold_to(capital)
+        assert running.capital is not None
+        self.desk.capital_lowered(cycle_open=not strategy.at_rest)
+        strategy.cut_opening()
+        return running.capital
 
     def poll(self) -> None:
         """Look for what a person asks of the run by a file; nothing where nobody asks."""
@@ -205,6 +221,7 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         halt=halt,
         wake=None if isinstance(kernel.clock, LiveClock) else Hop(kernel.clock, post=None, name="value").at,  # a loop has a task
         armed=parts.armed,
+        capital=parts.capital,
     )
     state.restore(parts.fold)
     regime = RegimeWatch(
@@ -246,6 +263,7 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
         turnover=turnover,
         hours=hours,
         approvals=parts.approvals is not None,
+        capital=lambda: state.running.capital,
     )
 
     def messages_left(venue: str) -> int:

@@ -30,20 +30,24 @@ from lakehouse.permission import Permission
 from lakehouse.rebuild import INTERRUPTED, PARTIAL, SUPERSEDED, WAITING, WITHDRAWN, LogFold
 from lakehouse.rebuild import OPERATOR as OPERATOR
 from orders.assumptions import FillAt
+from orders.capital import ONE
 from orders.errors import InputError
 from orders.flatten import is_withdrawn, without_withdrawn
-from orders.plan import Approval, Held, InFlight, Judgement, Plan, PlanInputs
+from orders.plan import Approval, Decision, Held, InFlight, Judgement, Plan, PlanInputs, Reason
 from orders.values import Listing, Quote
 from sentinel.limits import SentinelLimits
 from sentinel.market_sanity import MARKET_SANITY
 from sentinel.override_values import SignedOverride
-from strategies.desk import DRIFT, NEW_MANIFEST, TOP_UP, Work
+from strategies.desk import LOOKS, NEW_MANIFEST, RAMP, TOP_UP, Work
 from strategies.planner import plan
 
 if TYPE_CHECKING:
     from strategies.manifest_strategy import ManifestStrategy
 
 REGIME_LOOK_NS: Final = 60 * 1_000_000_000  # market time between looks at whether a plan that the regime log stopped is allowed
+WAITS: Final = frozenset(
+    {Reason.MARKET_CLOSED, Reason.NO_HOURS, Reason.NO_PRICE, Reason.PRICE_STALE, Reason.PRICE_CROSSED, Reason.IN_FLIGHT}
+)
 HELD_RETRIES_MAX: Final = 5  # cycles a manifest gets after held ones; a price that stays away is an alarm, not a loop
 
 
@@ -112,6 +116,9 @@ class ManifestDesk(IntakeDesk):
             on_accepted=state.accepted,
         )
         self._drift = DriftWatch(drift, intake=self._intake, keeper=recorder.keeper, waiting=waiting)
+        planned, capital = planned_fraction(fold), state.running.capital
+        if capital is not None and planned is not None and planned > capital.usable:
+            self._drift.ramp()  # a lower step was written just before a crash, or while nothing ran
 
     @stops_on_error(None)
     def read(self, outcome: Any) -> Work | None:
@@ -135,7 +142,7 @@ class ManifestDesk(IntakeDesk):
         inputs = self._work_inputs(work, cycle=cycle)
         self._drift.saw(inputs.quotes)
         made = made_plan(inputs)
-        if work.cause == DRIFT:
+        if work.cause in LOOKS:
             audited = _decided_now(audited, inputs)
         override, self._override = self._override, None
 
@@ -175,6 +182,7 @@ class ManifestDesk(IntakeDesk):
             awaited=work.waits_for,
             shares=shares,
             cause=work.cause,
+            opens_nothing=work.cause == RAMP,
         )
 
     def _references(self, work: Work) -> Mapping[str, tuple[Decimal, int]]:
@@ -183,7 +191,7 @@ class ManifestDesk(IntakeDesk):
         """
         if work.cause == NEW_MANIFEST:
             return self._intake.decision
-        if work.cause == DRIFT:
+        if work.cause in LOOKS:
             return {}
         oldest = self._clock_ns() - self._limits.reference_age_max_ns
         return {symbol: seen for symbol, seen in self._intake.decision.items() if seen[1] >= oldest}
@@ -216,7 +224,7 @@ class ManifestDesk(IntakeDesk):
         now, decided = self._clock_ns(), self._decided
         left: frozenset[str] = frozenset()
         self._drift.pass_by(now)
-        drifted = decided is not None and decided.cause == DRIFT  # what it leaves is the next look's
+        drifted = decided is not None and decided.cause in LOOKS  # what it leaves is the next look's
         if is_withdrawn(self._intake.withdrawals, self._open_manifest):
             outcome = WITHDRAWN  # a person flattened it: nobody plans it again
         elif outcome == "done" and (resumed or not self._permission.may_send()):
@@ -226,6 +234,8 @@ class ManifestDesk(IntakeDesk):
             self._top_ups -= 1
         elif outcome == "done" and not drifted and (left := self._left(made, now_ns=now)):
             outcome = WAITING
+        elif outcome == "done" and decided is not None and decided.cause == RAMP and self._intake.done != self._open_manifest:
+            outcome = INTERRUPTED  # what it would open was left out: it is not done by that
         asks = outcome == "refused" and self._needs_override and not drifted
         self._refused = (decided, made) if asks and decided is not None and made is not None else None
         self.disarm()
@@ -250,7 +260,7 @@ class ManifestDesk(IntakeDesk):
     @property
     def drift_check_ns(self) -> int | None:
         """From when on the next price asks for a look at the drift, on the engine's clock; None: drift is not looked at."""
-        return self._drift.next_ns
+        return self._drift.check_ns
 
     def drift_due(self, now_ns: int) -> Work | None:
         """Return the work of a look at the drift: see `DriftWatch.due`."""
@@ -261,7 +271,8 @@ class ManifestDesk(IntakeDesk):
         """Whether a drift cycle would send something, judged on what there is now; no cycle is opened.
 
         Also True for the first of refusals of one kind: the cycle that is refused then tells it. Where the book cannot be valued,
-        or a price has jumped, there is no plan: the first look of one kind raises an alarm.
+        or a price has jumped, there is no plan: the first look of one kind raises an alarm. A look because of the capital (RAMP)
+        is the last one where nothing trades and nothing that is held waits for its market, a price or an order.
         """
         inputs = self._work_inputs(work, cycle=self._recorder.last_cycle + 1)
         jumped = self._drift.jumped(inputs.quotes, most=self._limits.jump_max_fraction)
@@ -278,10 +289,20 @@ class ManifestDesk(IntakeDesk):
         elif audited is not None and any(line.trades for line in made.lines):
             foretold = self.foretold(made, inputs=inputs, audited=audited)
         held = foretold if isinstance(foretold, Held) else None
+        if work.cause == RAMP and isinstance(made, Plan) and foretold is None and audited is not None:
+            waits = any(line.held_quantity and line.reason in WAITS for line in made.lines)
+            if not waits:
+                self._drift.settled()
         if self._drift.holds_anew("" if held is None else held.code):
             assert held is not None
             self._recorder.write(records.Alarm, code=held.code, message=f"nothing drifts back to its targets: {held.message}")
         return isinstance(foretold, Judgement) and self._drift.acts_on(foretold)
+
+    def capital_lowered(self, *, cycle_open: bool) -> None:
+        """Less capital may be used: an open cycle's manifest is planned anew when it has ended, and what is held is looked at."""
+        if cycle_open and self._permission.may_send():
+            self._resumed = self._recorder.cycle_cause != OPERATOR
+        self._drift.ramp()
 
     @property
     def _leaves_over(self) -> bool:
@@ -399,6 +420,15 @@ def _decided_now(audited: Audited, inputs: PlanInputs) -> Audited:
     """The manifest, with the prices of now as those its orders were decided on."""
     mids = {symbol: quote.mid for symbol, quote in inputs.quotes.items()}
     return msgspec.structs.replace(audited, facts=msgspec.structs.replace(audited.facts, decision_prices=mids))
+
+
+def planned_fraction(fold: LogFold) -> Decimal | None:
+    """Return the fraction of equity that the last plan of the manifest in force was made at; None: there was none."""
+    for line in reversed(fold.plans):
+        if line.decision == Decision.PLAN:
+            text = line.plan.get("capital_fraction")
+            return ONE if text is None else Decimal(text)
+    return None
 
 
 def made_plan(inputs: PlanInputs) -> Plan | Held:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any, Final
 
 from engine.intake import ManifestIntake
 from engine.market_time import MarketTime
@@ -15,9 +16,10 @@ from orders.book import BookKeeper
 from orders.flatten import is_withdrawn
 from orders.plan import Judgement
 from orders.values import Quote, Record
-from strategies.desk import DRIFT, Work
+from strategies.desk import DRIFT, RAMP, Work
 
 NS = 1_000_000_000
+RAMP_LOOK_NS: Final = 60 * NS  # market time between looks at what is above the capital, where one could not bring it all down
 
 
 class DriftGrid(Record, frozen=True, kw_only=True):
@@ -45,25 +47,63 @@ class DriftWatch:
         self._held = ""  # the code of the last look, where there was no plan to judge
         self._mids: Mapping[str, Decimal] = {}  # of the last look or plan
         self.next_ns: int | None = 0 if grid.every_s else None
+        self._ramp_ns: int | None = None  # from when on what is held is looked at because of the capital; None: it is not
 
     def pass_by(self, now_ns: int) -> None:
         """The interval of `now_ns` needs no look any more: it had one, or a cycle ended in it."""
         if self.next_ns is not None:
             self.next_ns = self._grid.start_ns(now_ns, ahead=1)
 
+    @property
+    def check_ns(self) -> int | None:
+        """From when on the next price asks for a look of either kind; None: nothing is looked at."""
+        looks = [instant for instant in (self.next_ns, self._ramp_ns) if instant is not None]
+        return min(looks, default=None)
+
+    def ramp(self) -> None:
+        """Less capital may be used, or what is held may be more than it: look, until nothing is left to do."""
+        self._ramp_ns = 0
+
+    def settled(self) -> None:
+        """A look because of the capital found nothing that could come down."""
+        self._ramp_ns = None
+
+    def _ramp_due(self, now_ns: int, *, may_send: bool) -> Work | None:
+        """As `due`, from the prices of now on: the manifest need not be done, and what it asks for beyond is not opened."""
+        intake, grid = self._intake, self._grid
+        self._ramp_ns = now_ns + RAMP_LOOK_NS // grid.market_time.speed
+        standing = intake.standing
+        if standing is None or not may_send or self._bygone(standing, now_ns):
+            return None
+        symbols = tuple(sorted({*standing.targets, *self._keeper.positions}))
+        return Work(
+            outcome=standing,
+            cause=RAMP,
+            symbols=symbols,
+            after_ns=now_ns - 1,
+            deadline_ns=intake.deadline_ns(now_ns),
+            awaited=self._waiting.awaited(symbols, now_ns=now_ns),
+        )
+
+    def _bygone(self, standing: Any, now_ns: int) -> bool:
+        too_old = self._grid.market_time.at(now_ns) - standing.generated_ns > self._grid.age_max_ns
+        return too_old or is_withdrawn(self._intake.withdrawals, standing.manifest_sha256)
+
     def due(self, now_ns: int, *, may_send: bool) -> Work | None:
         """Return the work of a look at the drift from the manifest in force; None where it may not be traded now.
 
         That manifest must be the last one read in this process, accepted, done, not withdrawn and not too old: while a HOLD or a
-        refusal is in force nothing drifts back, and a halted run looks at nothing. One look an interval.
+        refusal is in force nothing drifts back, and a halted run looks at nothing. One look an interval. A look because of the
+        capital goes first.
         """
+        if self._ramp_ns is not None and now_ns >= self._ramp_ns:
+            return self._ramp_due(now_ns, may_send=may_send)
         self.pass_by(now_ns)
         intake, grid = self._intake, self._grid
         standing = intake.standing
         if standing is None or standing.manifest_sha256 != intake.done or not may_send:
             return None
-        too_old = grid.market_time.at(now_ns) - standing.generated_ns > grid.age_max_ns
-        if too_old or is_withdrawn(intake.withdrawals, standing.manifest_sha256):
+        if self._bygone(standing, now_ns):
             return None
         symbols = tuple(sorted({*standing.targets, *self._keeper.positions}))
         return Work(

@@ -36,6 +36,7 @@ from orders.plan import Approval, Outcome, Verdict
 from orders.schedule import Schedule
 from orders.values import MarketHours, Quote
 from sentinel.armed import Taken
+from sentinel.capital import CAPITAL_FRACTION
 from sentinel.conservation import CONSERVATION
 from sentinel.limits import SentinelLimits
 from sentinel.locks import Locks
@@ -88,6 +89,7 @@ class Gate:
         self._inner = exec_engine.execute
         self._limits = limits
         self._words = limit_words(limits)
+        self._scaled = (limits, self._words)  # of what opens or adds: of the part of equity the run may use
         self._permission = permission
         self._quote_of = quote_of
         self._hours_at = hours_at
@@ -175,6 +177,8 @@ class Gate:
         order_id = order.client_order_id.value
         if locked := self.locks.refusal(order_id, order.instrument_id.value):
             return locked
+        if self._state.running.voids(order_id):
+            return CAPITAL_FRACTION
         if self._arming is not None and (
             late := self._arming.refusal(order.instrument_id.venue.value, self._clock.timestamp_ns())
         ):
@@ -335,6 +339,7 @@ class Gate:
                 if child.conservation is not None and child.conservation.outcome is not Outcome.ALLOW:
                     self._stop(f"{CONSERVATION}: {child.conservation.observed}; limit {child.conservation.limit}")
         facts = facts_of(order)
+        limits, words = (self._limits, self._words) if approval is None or approval.reduces else self._at_capital()
         quote = self._quote_of(approval.symbol) if approval is not None else None
         now = self._clock.timestamp_ns()
         running: tuple[Verdict, ...] = ()
@@ -354,13 +359,19 @@ class Gate:
             halted=halted,
             quote=quote,
             now_ns=now,
-            limits=self._limits,
-            words=self._words,
+            limits=limits,
+            words=words,
             child=child,
             running=running,
             hours=self._hours_at(approval.venue, now) if approval is not None else None,
         )
         return verdict, approval, facts
+
+    def _at_capital(self) -> tuple[SentinelLimits, tuple[str, str, str]]:
+        limits = self._state.running.limits
+        if limits is not self._scaled[0]:
+            self._scaled = (limits, limit_words(limits))
+        return self._scaled
 
     def _deny(self, order: Any, command: Any, code: str) -> None:
         """Tell the engine. An order sent around the RiskEngine may be unknown to the cache: it is added so that the denial lands.

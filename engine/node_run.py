@@ -42,6 +42,7 @@ from lakehouse.opening import open_journal
 from lakehouse.permission import FilePermission
 from lakehouse.rebuild import LogFold
 from lakehouse.state import own_states
+from orders.capital import Capital
 from orders.errors import StorageError, VenueUnavailable
 from sentinel.armed import Armed
 
@@ -108,6 +109,10 @@ class NodeRun(ABC):
 
     def armed(self) -> Armed | None:
         """Return what a person armed; None where nothing is."""
+        return None
+
+    def capital(self, fold: LogFold) -> Capital | None:
+        """Return what a promoted run may use of equity, as its log says; None: nothing governs it, and it is the whole."""
         return None
 
     def approvals(self) -> Approvals | None:
@@ -242,6 +247,7 @@ class NodeRun(ABC):
             armed=self.armed(),
             approvals=self.approvals(),
             bundle_sha256=self.bundle.sha256,
+            capital=self.capital(fold),
         )
         made = self.make_node(self._parts, loop=self._loop, source=source)
         assembly = self.assembly = made.assembly

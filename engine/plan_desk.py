@@ -35,7 +35,7 @@ from sentinel.facts import RecentApproval
 from sentinel.guard import AT_ONCE_EVERYWHERE, judge_plan
 from sentinel.limits import SentinelLimits
 from sentinel.override_values import SignedOverride
-from strategies.desk import DRIFT
+from strategies.desk import LOOKS
 from strategies.plan_text import FLIP
 
 PRICE_HOLDS: Final = frozenset({"NO_MARK", "MARK_STALE", MARK_JUMPED})
@@ -149,7 +149,7 @@ class PlanDesk:
             self._hold(cycle, sha256, exposure, planned_ns, ready)
             return exposure
         doubted = (
-            "" if reductions_only or self._recorder.cycle_cause == DRIFT else self._state.doubted(made)
+            "" if reductions_only or self._recorder.cycle_cause in LOOKS else self._state.doubted(made)
         )  # a look had its own
         if doubted:
             held = Held(code=MARK_JUMPED, message=f"{doubted}. Nothing was sent; what is held stays as it is.")

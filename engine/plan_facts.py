@@ -19,6 +19,7 @@ from engine.recorder import Recorder
 from engine.regime_watch import RegimeSeen
 from engine.run_config import RunConfig
 from lakehouse.permission import Permission
+from orders.capital import Capital
 from orders.plan import Held, OpenOrder, PlanInputs, PlanPolicy
 from orders.valuation import Marks, OpenExposure, open_exposure, value_book
 from orders.values import Listing, MarketLimits, Rate, Side
@@ -28,7 +29,9 @@ from sentinel.standing import Standing
 
 
 class PlanFacts:
-    """One per run; reads, and writes nothing. `approvals`: a manifest is planned from only with a person's signed approval."""
+    """One per run; reads, and writes nothing. `approvals`: a manifest is planned from only with a person's signed approval.
+    `capital()`: what a promoted run may use now, None where nothing governs it.
+    """
 
     def __init__(
         self,
@@ -47,8 +50,10 @@ class PlanFacts:
         turnover: DayTurnover,
         hours: Hours,
         approvals: bool,
+        capital: Callable[[], Capital | None],
     ) -> None:
         self.policy = policy
+        self._capital = capital
         self._approvals = approvals
         self._environment = config.environment
         self._accounts = config.accounts()
@@ -79,6 +84,7 @@ class PlanFacts:
         awaited: Sequence[str] = (),
         shares: Mapping[str, Mapping[str, Decimal]] | None = None,
         cause: str = "",
+        opens_nothing: bool = False,
     ) -> PlanInputs:
         """Return the world now, with the prices of `symbols`; of those `awaited` one not newer than `after_ns` counts as none."""
         held_to, now_ns = set(awaited), self._clock_ns()
@@ -104,6 +110,8 @@ class PlanFacts:
             shares=shares,
             hours=self._hours.of(now_ns),
             cause=cause,
+            capital=self._capital(),
+            opens_nothing=opens_nothing,
         )
         if self.policy.turnover_day_max is None:
             return inputs

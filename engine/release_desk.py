@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from decimal import Decimal
+from typing import Any, Final
 
 from engine.gate import Gate
 from engine.plan_desk import PlanDesk, stops_on_error
@@ -13,8 +14,12 @@ from engine.regime_watch import RegimeWatch
 from engine.releases import Releases
 from engine.sentinel_state import SentinelState
 from lakehouse.rebuild import INTERRUPTED
+from orders.book import ZERO
+from orders.exact import EXACT
 from orders.plan import Approval, Plan, PlanInputs
 from sentinel.limits import SentinelLimits
+
+CAPITAL: Final = "capital"  # cause of the cancel line of an intent that less capital gave up
 
 
 class ReleaseDesk(PlanDesk):
@@ -81,3 +86,17 @@ class ReleaseDesk(PlanDesk):
         self._releases.drop(cause="flattened")
         if self._outcome == "done":
             self._outcome = INTERRUPTED
+
+    @stops_on_error(None)
+    def drop_opening(self) -> None:
+        """Less capital may be used: what was approved, waits for its turn and opens or adds is given up."""
+        self._releases.drop_opening(cause=CAPITAL)
+
+    def reduces_now(self, client_order_id: str) -> bool:
+        """Whether a working order can only bring its position toward zero, as both stand; False for one that is not known."""
+        known = self._recorder.contexts.get(client_order_id)
+        if known is None:
+            return False
+        left = EXACT.subtract(Decimal(known.order_quantity), known.filled)
+        held = self._recorder.keeper.positions.get(known.symbol, ZERO)
+        return held * known.side.sign < 0 and left <= abs(held)

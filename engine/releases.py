@@ -227,8 +227,22 @@ class Releases:
         """Give up what waits, without a word on its line: the cycle is cut off. `cause`: of the cancel lines."""
         releaser, self._releaser = self._releaser, None
         for line_id in () if releaser is None else releaser.waiting_ids:
-            self._gate.revoke(line_id)
-            self._recorder.withdraw(line_id, cause=cause)
+            self._give_up(line_id, cause=cause)
+
+    def drop_opening(self, *, cause: str) -> None:
+        """Give up what waits and opens or adds, likewise; what reduces keeps its turn."""
+        releaser = self._releaser
+        for line_id in () if releaser is None else releaser.waiting_ids:
+            if not self._approvals[line_id].reduces:
+                assert releaser is not None
+                releaser.on_terminal(line_id)
+                self._give_up(line_id, cause=cause)
+        if releaser is not None and not releaser.waiting:
+            self._releaser = None
+
+    def _give_up(self, line_id: str, *, cause: str) -> None:
+        self._gate.revoke(line_id)
+        self._recorder.withdraw(line_id, cause=cause)
 
     def _hand_back(self, left: Leftover) -> None:
         self._give_back(self._approvals[left.line_id], reason=left.reason, text=left.detail)

@@ -20,6 +20,7 @@ from lakehouse import records
 from lakehouse.rebuild import LogFold
 from orders.book import BookKeeper
 from orders.canonical import decimal_text
+from orders.capital import Capital
 from orders.errors import StorageError
 from orders.exact import exact_arithmetic, exact_operators
 from orders.plan import Approval, Judgement, Outcome, Plan, Verdict
@@ -39,7 +40,8 @@ VALUED_EVERY_MIN_NS: Final = 200_000_000  # real time between two valuations at 
 class SentinelState:
     """One per run, on the loop's thread. `quoted`: see `sentinel.standing`. `volumes` are dated in market time.
 
-    `armed`: of a live run, what a person armed; None: nothing is armed, and nothing asks for it.
+    `armed`: of a live run, what a person armed; None: nothing is armed, and nothing asks for it. `capital`: of a promoted run,
+    what it may use of equity at its start; None: nothing governs it.
 
     `wake(instant_ns, work)`: where given, the book is valued every `interval_ns` of market time by itself (`engine.hop`); else
     the caller calls `value` that often.
@@ -62,9 +64,12 @@ class SentinelState:
         halt: Callable[[str], None],
         wake: Callable[[int, Callable[[], None]], None] | None = None,
         armed: Armed | None = None,
+        capital: Capital | None = None,
     ) -> None:
         self.armed = armed
         self.running = RunningState(limits, positions=keeper.positions)
+        if capital is not None:
+            self.running.hold_to(capital)
         self.every_ns = max(VALUED_EVERY_MIN_NS, interval_ns // market_time.speed)
         self._limits = limits
         self._writer = writer
@@ -197,6 +202,7 @@ class SentinelState:
             newest_generated_ns=self._newest_generated_ns,
             market_limits=self._market_limits,
             armed=None if self.armed is None else self.armed.rooms(now_ns),
+            capital=running.capital,
         )
 
     def judged(self, made: Plan, judgement: Judgement) -> None:
@@ -251,14 +257,14 @@ class SentinelState:
 
     def undo(self, order_id: str) -> None:
         """What just passed is not sent after all, inside `exact_operators`; its message stays counted."""
-        self.running.reservations.undo(order_id)
+        self.running.undo(order_id)
         if self.armed is not None:
             self.armed.undo(order_id)
 
     def ended(self, order_id: str) -> None:
         """An order is terminal."""
         with exact_operators():
-            self.running.reservations.end(order_id)
+            self.running.ended(order_id)
 
     def _observe(self, equity: Decimal, values: Mapping[str, Decimal] | None, *, now_ns: int) -> None:
         running, before = self.running, self.running.baseline

@@ -16,6 +16,7 @@ import msgspec
 
 from orders.book import Book
 from orders.canonical import decimal_text, plain, sha256_hex
+from orders.capital import Capital
 from orders.costs import TakerTerms
 from orders.ids import client_order_id
 from orders.policy import Flips as Flips
@@ -58,7 +59,8 @@ class PlanInputs(Record, frozen=True, kw_only=True):
     `rates`: by currency, to base currency; base itself needs none. `shares`: symbol -> winner (engine/profile) -> signed
     fraction of equity, which sum to `targets`; None: not attributed. `hours`: the session of every market traded on; None:
     not judged, a symbol absent from it is refused. `turnover_today`: fraction of equity traded since the day began; None: not
-    known, which a daily cap refuses. `cause`: why the cycle was opened.
+    known, which a daily cap refuses. `cause`: why the cycle was opened. `capital`: of a promoted run, what it may use of equity;
+    None: nothing governs it, and it is the whole. `opens_nothing`: what would open or add is left out.
     """
 
     environment: str
@@ -81,6 +83,8 @@ class PlanInputs(Record, frozen=True, kw_only=True):
     hours: Mapping[str, MarketHours] | None = None
     turnover_today: Decimal | None = None
     cause: str = ""
+    capital: Capital | None = None
+    opens_nothing: bool = False
 
 
 class PlanLine(Record, frozen=True, kw_only=True, gc=False):
@@ -140,7 +144,8 @@ class Plan(Record, frozen=True, kw_only=True):
     the buys of the scarcest cash pot were multiplied by, 1 when cash was enough, cut to 12 places; `turnover_factor` likewise
     what opens or adds, by the turnover caps. `crossed_weight`: exact sum over the lines. `cancels`: client order ids of open
     orders that are in the way, ascending. Where open orders are netted, they count as filled in what is "after". Fractions are
-    rounded half-even to 12 places, bps to 6; amounts are exact.
+    rounded half-even to 12 places, bps to 6; amounts are exact. `capital_fraction`: what the targets were multiplied by, so that
+    weights are of equity all the same; None: nothing governs the run.
     """
 
     version: int
@@ -165,6 +170,7 @@ class Plan(Record, frozen=True, kw_only=True):
     crossed_weight: Decimal = ZERO
     turnover_factor: Decimal = ONE
     cancels: tuple[str, ...] = ()
+    capital_fraction: Decimal | None = None
 
 
 class Held(Record, frozen=True, kw_only=True):
@@ -198,6 +204,7 @@ class Approval(Record, frozen=True, kw_only=True, gc=False):
 
     `reference_price` is the far touch the plan was judged on, in quote currency; `unit_value_base` turns quantity x price
     into base currency. `schedule` other than at once: the order itself is not sent, its children are (`child_id`).
+    `capital_fraction`: of a promoted run, the fraction of equity it was judged at.
     """
 
     client_order_id: str
@@ -218,6 +225,7 @@ class Approval(Record, frozen=True, kw_only=True, gc=False):
     unit_value_base: Decimal
     reduces: bool  # brings a position toward zero: such orders go first and fund the others
     schedule: str = AT_ONCE
+    capital_fraction: Decimal | None = None
 
     def child_id(self, number: int) -> str:
         """Return the client order id of the child with this number, from 1."""
@@ -246,10 +254,12 @@ class Judgement(Record, frozen=True, kw_only=True):
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
-    """Return the plan as plain JSON types of the canonical subset: the object in the log line, equal to `plain(plan)`."""
+    """Return the plan as plain JSON types of the canonical subset: the object in the log line, equal to `plain(plan)` but for a
+    capital fraction that is not there: a run that nothing governs makes the plans it always made, under the same hashes.
+    """
     document: dict[str, Any] = {}
     for name in plan.__struct_fields__:
-        if name != "lines":
+        if name != "lines" and not (name == "capital_fraction" and plan.capital_fraction is None):
             document[name] = plain(getattr(plan, name))
     document["lines"] = [_line_document(line) for line in plan.lines]
     return document

@@ -37,6 +37,7 @@ class Reason(StrEnum):
     OFF_STEP = "OFF_STEP"
     OFF_TICK = "OFF_TICK"
     NO_CASH = "NO_CASH"
+    NOT_OPENED = "NOT_OPENED"
 
 
 TRADING_REASONS: Final = frozenset({Reason.TRADE, Reason.SCALED_TO_CASH, Reason.CAPPED_CASH, Reason.SCALED_TO_TURNOVER})
@@ -104,5 +105,9 @@ REASON_TEXT: Final[Mapping[Reason, ReasonText]] = {
     Reason.NO_CASH: _text(
         "scaled to the cash there is, it falls below a floor; or the cash at hand does not cover it when its turn comes",
         "add cash",
+    ),
+    Reason.NOT_OPENED: _text(
+        "it would open or add, and this plan only brings positions down: the promotion is paused, or went a step down",
+        "wait for the next cycle, or see `sluice promote log`",
     ),
 }

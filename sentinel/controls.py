@@ -13,15 +13,16 @@ from decimal import Decimal
 from typing import Final
 
 from orders.canonical import decimal_text
+from orders.capital import ONE, share_of
 from orders.exact import fraction
 from orders.plan import Outcome, Plan, PlanLine, Verdict
 from orders.valuation import price_fault
-from sentinel.facts import Projection, order_price, order_value_base
+from sentinel.facts import Projection, order_price, order_value_base, reduces
 from sentinel.facts import RecentApproval as RecentApproval
 from sentinel.facts import Reference as Reference
 from sentinel.facts import SentinelFacts as SentinelFacts
 from sentinel.limits import REGIME_BAND, WEIGHT_ABS_MAX, SentinelLimits
-from sentinel.manifest_bounds import day_turnover, manifest_age, manifest_sequence
+from sentinel.manifest_bounds import cycle_turnover, day_turnover, manifest_age, manifest_sequence
 from sentinel.regime import Exposure, judge_regime, read_regime
 
 ZERO: Final = Decimal(0)
@@ -65,17 +66,24 @@ def allow_list(lines: Sequence[PlanLine], *, limits: SentinelLimits) -> Verdicts
 
 
 def max_order_value(
-    lines: Sequence[PlanLine], *, base_currency: str, limits: SentinelLimits, quoted: Set[str] = frozenset()
+    lines: Sequence[PlanLine],
+    *,
+    base_currency: str,
+    limits: SentinelLimits,
+    quoted: Set[str] = frozenset(),
+    whole: SentinelLimits | None = None,
 ) -> Verdicts:
     """Deny a line whose quantity x price x multiplier x rate is above the limit; what is missing or not finite too.
 
+    `whole`: the limits of the whole of equity, which hold a line that reduces: a book can always be reduced; None: `limits` are.
     `quoted`: symbols whose quantities are amounts of the quote currency already (inverse contracts, orders by amount); their
     value is quantity x multiplier x rate at any price, and a price must be there all the same.
     """
-    most = limits.max_order_value_base
-    words = f"{decimal_text(most)} {base_currency}"
     denied, top, nearest = [], ZERO, ""
+    limit = f"{decimal_text(limits.max_order_value_base)} {base_currency}"
     for line in lines:
+        most = (limits if whole is None or not reduces(line) else whole).max_order_value_base
+        words = f"{decimal_text(most)} {base_currency}"
         touch, unit = order_price(line), line.unit_value_base
         if (
             touch is None
@@ -92,7 +100,7 @@ def max_order_value(
             denied.append(_one("MAX_ORDER_VALUE", Outcome.DENY, text, words, line.line))
         elif value > top:
             top, nearest = value, line.symbol
-    return _sum("MAX_ORDER_VALUE", denied, f"{decimal_text(top)} {base_currency} ({nearest})" if nearest else "", words)
+    return _sum("MAX_ORDER_VALUE", denied, f"{decimal_text(top)} {base_currency} ({nearest})" if nearest else "", limit)
 
 
 def price_age(lines: Sequence[PlanLine], *, facts: SentinelFacts, limits: SentinelLimits) -> Verdicts:
@@ -217,16 +225,25 @@ def manifest_approval(facts: SentinelFacts) -> Verdicts:
     return (_one("MANIFEST_APPROVAL", _passed(ok), f"by {facts.approved_by}" if ok else "missing", "signed by a trusted person"),)
 
 
-def manifest_bounds(projection: Projection | None, *, facts: SentinelFacts, orders: bool, limits: SentinelLimits) -> Verdicts:
+def manifest_bounds(
+    projection: Projection | None,
+    *,
+    facts: SentinelFacts,
+    orders: bool,
+    limits: SentinelLimits,
+    whole: SentinelLimits | None = None,
+) -> Verdicts:
     """Deny weights beyond 1, a gross of weights or of the book after rounding, concentration (HHI), a turnover of the cycle or
     of the market day above its limit, a manifest that is too old, from the future, or older than one that was accepted.
 
     Gross and HHI above their limits that do not grow pass, and so does a day's turnover of lines that only reduce: a book can
     always be reduced. No weights at all but orders denies, and so does a gross below its least: a manifest that was cut short
-    never means "sell the rest". `orders`: whether any line trades.
+    never means "sell the rest". `orders`: whether any line trades. `whole`: the limits of the whole of equity, where `limits` are
+    of a part; None: they are the same. The manifest's own weights are held against the whole ones.
     """
     control, weights = "MANIFEST_BOUNDS", facts.weights
-    gross_words = f"sum of |weight| {decimal_text(limits.gross_weight_max)}"
+    whole = limits if whole is None else whole
+    gross_words = f"sum of |weight| {decimal_text(whole.gross_weight_max)}"
     wild = sorted(symbol for symbol, weight in weights.items() if not weight.is_finite())
     if wild or (orders and not weights):
         return (_one(control, Outcome.DENY, f"{wild[0]}: weight not finite" if wild else "missing weights", gross_words),)
@@ -240,17 +257,16 @@ def manifest_bounds(projection: Projection | None, *, facts: SentinelFacts, orde
         _one(
             control, _passed(most <= WEIGHT_ABS_MAX), f"|weight| {decimal_text(most)} ({largest})", f"|weight| {WEIGHT_ABS_MAX}"
         ),
-        _one(control, _passed(gross <= limits.gross_weight_max), f"sum of |weight| {decimal_text(gross)}", gross_words),
+        _one(control, _passed(gross <= whole.gross_weight_max), f"sum of |weight| {decimal_text(gross)}", gross_words),
     ]
-    hhi_words, turnover_words = f"HHI {decimal_text(limits.hhi_max)}", f"turnover {decimal_text(limits.turnover_max)} of equity"
+    hhi_words = f"HHI {decimal_text(limits.hhi_max)}"
     if projection is None:
         bounds.append(_one(control, Outcome.DENY, "missing: the book cannot be valued", hhi_words))
         return tuple(bounds)
     square = projection.equity * projection.equity
     hhi_ok = projection.squares_after <= limits.hhi_max * square or projection.squares_after <= projection.squares_before
-    turnover_ok = projection.traded <= limits.turnover_max * projection.equity
     bounds.append(_one(control, _passed(hhi_ok), f"HHI {decimal_text(fraction(projection.squares_after, square))}", hhi_words))
-    bounds.append(_one(control, _passed(turnover_ok), f"turnover {_part(projection.traded, projection.equity)}", turnover_words))
+    bounds.append(cycle_turnover(projection, limits=limits, whole=whole))
     after = projection.gross_after
     gross_ok = after <= limits.gross_weight_max * projection.equity or after <= projection.gross_before
     rounded_words = f"{decimal_text(limits.gross_weight_max)} of equity"
@@ -279,7 +295,7 @@ def regime_parity(projection: Projection | None, *, facts: SentinelFacts, limits
         after=Exposure(gross=projection.gross_after, net=projection.net_after),
         turbulent_gross_max=gross_max * equity,
         crisis_net_long_max=limits.crisis_net_long_max * equity,
-        band=REGIME_BAND * equity,
+        band=REGIME_BAND * equity * (ONE if facts.standing is None else share_of(facts.standing.capital)),
     )
     source = f" by the {facts.regime_source}" if facts.regime_source else ""
     named = "" if facts.regime_name == regime.value else f" (name {facts.regime_name}, quadrant {facts.regime_quadrant})"

@@ -76,7 +76,7 @@ class SentinelFacts(Record, frozen=True, kw_only=True):
 class Projection(Record, frozen=True, kw_only=True):
     """The book before and after some lines, in base currency, open orders at their worst case; `assets` by line number:
     (symbol, |position| before, |position| after). HHI parts are sums of squares. `net_worst_*` >= 0: the larger end of the range
-    net exposure can reach. `opens`: some line takes a position further from zero, or through it.
+    net exposure can reach. `opens`: some line takes a position further from zero, or through it; `opened`: what those trade.
     """
 
     equity: Decimal
@@ -87,6 +87,7 @@ class Projection(Record, frozen=True, kw_only=True):
     squares_before: Decimal
     squares_after: Decimal
     traded: Decimal
+    opened: Decimal
     net_worst_before: Decimal
     net_worst_after: Decimal
     opens: bool
@@ -103,7 +104,7 @@ def project(plan: Plan, lines: Sequence[PlanLine], *, facts: SentinelFacts) -> P
     if not (equity.is_finite() and equity > 0):
         return None
     chosen = {line.line: line for line in lines}  # a cap may have made them smaller than the plan has them
-    gross_before = gross_after = net_before = net_after = squares_before = squares_after = traded = ZERO
+    gross_before = gross_after = net_before = net_after = squares_before = squares_after = traded = opened = ZERO
     high_before = high_after = low_before = low_after = ZERO  # net with all open buys filled, with all open sells
     opening = False
     assets = []
@@ -140,7 +141,9 @@ def project(plan: Plan, lines: Sequence[PlanLine], *, facts: SentinelFacts) -> P
         low_after += after - opens.sell_base
         traded += size
         if trades:
-            opening = opening or not reduces(line)
+            if not reduces(line):
+                opening = True
+                opened += size
             assets.append((line.line, line.symbol, worst_before, worst_after))
     for symbol, opens in facts.open_exposure.items():
         if symbol not in seen:
@@ -161,6 +164,7 @@ def project(plan: Plan, lines: Sequence[PlanLine], *, facts: SentinelFacts) -> P
         squares_before=squares_before,
         squares_after=squares_after,
         traded=traded,
+        opened=opened,
         net_worst_before=max(high_before, -low_before, ZERO),
         net_worst_after=max(high_after, -low_after, ZERO),
         opens=opening,

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
+from orders.capital import Capital
 from orders.exact import exact_operators
 from orders.ids import client_order_id
 from orders.plan import Approval, Decision, Judgement, Outcome, Plan, PlanLine, Verdict, plan_sha256
@@ -20,6 +21,7 @@ from orders.schedule import AT_ONCE
 from sentinel import controls, running_controls
 from sentinel.armed import ARMED_NOTIONAL, ARMING_EXPIRED
 from sentinel.armed_lines import armed_notional, arming_expired
+from sentinel.capital import CAPITAL_FRACTION, capital_lines, limits_at
 from sentinel.controls import Verdicts
 from sentinel.facts import SentinelFacts as SentinelFacts
 from sentinel.facts import far_touch, project, reduces
@@ -129,13 +131,17 @@ def _judge(
         for line in trading
     }
     standing = facts.standing
+    capital = None if standing is None else standing.capital
+    whole_limits, limits = limits, limits_at(limits, capital)
     by_line = _Asked()
     reducing = by_line.cap(REDUCE_ONLY, lambda: reduce_only(trading, standing=standing, limits=limits))
     sized = by_line.cap(MAX_ORDER_VOLUME, lambda: max_order_volume(reducing, standing=standing, limits=limits))
     quoted = frozenset() if standing is None else standing.quoted
     by_line.ask(
         "MAX_ORDER_VALUE",
-        lambda: controls.max_order_value(sized, base_currency=plan.base_currency, limits=limits, quoted=quoted),
+        lambda: controls.max_order_value(
+            sized, base_currency=plan.base_currency, limits=limits, quoted=quoted, whole=whole_limits
+        ),
     )
     by_line.ask("ALLOW_LIST", lambda: controls.allow_list(sized, limits=limits))
     by_line.ask("MARKET_CLOSED", lambda: line_hours(sized, hours=facts.hours))
@@ -147,6 +153,8 @@ def _judge(
     by_line.ask(LOSS_LIMIT, lambda: running_controls.loss_limit(sized, standing=standing, limits=limits))
     by_line.ask(REPEATED_EXECUTION, lambda: running_controls.repeated_execution(sized, standing=standing, limits=limits))
     by_line.ask(MESSAGE_LIMIT, lambda: running_controls.message_limit(sized, standing=standing, limits=limits))
+    if capital is not None:
+        by_line.ask(CAPITAL_FRACTION, lambda: capital_lines(sized, capital=capital))
     denied = {verdict.line for verdict in by_line.verdicts if _no(verdict)}
     left = [line for line in sized if line.line not in denied]
     if standing is not None and (rooms := standing.armed) is not None:
@@ -167,7 +175,8 @@ def _judge(
         whole.ask("PROVENANCE", lambda: controls.provenance(facts, limits=limits))
         whole.ask("MANIFEST_APPROVAL", lambda: controls.manifest_approval(facts))
         whole.ask(
-            "MANIFEST_BOUNDS", lambda: controls.manifest_bounds(projection, facts=facts, orders=bool(trading), limits=limits)
+            "MANIFEST_BOUNDS",
+            lambda: controls.manifest_bounds(projection, facts=facts, orders=bool(trading), limits=limits, whole=whole_limits),
         )
         whole.ask("REGIME_PARITY", lambda: controls.regime_parity(projection, facts=facts, limits=limits))
         whole.ask("MAX_LEVERAGE", lambda: controls.max_leverage(projection, facts=facts, limits=limits))
@@ -181,7 +190,7 @@ def _judge(
         refusing = [verdict for verdict in verdicts if verdict.limit == "no exception"]
     elif not refusing and trading and not left:
         refusing = [verdict for verdict in by_line.verdicts if _no(verdict)]
-    approvals = () if refusing else _approve(left, plan=plan, ids=ids, plan_hash=plan_hash, schedules=schedules)
+    approvals = () if refusing else _approve(left, plan=plan, ids=ids, plan_hash=plan_hash, schedules=schedules, capital=capital)
     first = refusing[0] if refusing else None
     return Judgement(
         decision=Decision.PLAN if first is None else Decision.REFUSED,
@@ -209,7 +218,13 @@ def _words(verdict: Verdict) -> str:
 
 
 def _approve(
-    lines: Sequence[PlanLine], *, plan: Plan, ids: Mapping[int, str], plan_hash: str, schedules: Mapping[str, str]
+    lines: Sequence[PlanLine],
+    *,
+    plan: Plan,
+    ids: Mapping[int, str],
+    plan_hash: str,
+    schedules: Mapping[str, str],
+    capital: Capital | None,
 ) -> tuple[Approval, ...]:
     """Make the approvals, in plan order. `reduce_only` is of margin accounts: spot inventory is no position to reduce."""
     approvals = []
@@ -240,6 +255,7 @@ def _approve(
                 unit_value_base=line.unit_value_base,
                 reduces=reduces(line),
                 schedule=schedules.get(line.venue, AT_ONCE),
+                capital_fraction=None if capital is None else capital.usable,
             )
         )
     return tuple(approvals)

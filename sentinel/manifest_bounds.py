@@ -13,6 +13,21 @@ from sentinel.limits import SentinelLimits
 MANIFEST_FUTURE_NS: Final = 86_400 * 1_000_000_000  # the largest skew a config can allow; the reader has judged its own
 
 
+def cycle_turnover(projection: Projection, *, limits: SentinelLimits, whole: SentinelLimits) -> Verdict:
+    """Deny a plan that trades more than the cycle's turnover of the whole of equity, or opens more than that of its part.
+
+    Of a part (`limits` are lower than `whole`) a plan that only reduces passes: it is the way down from a higher one.
+    """
+    equity, traded, opened = projection.equity, projection.traded, projection.opened
+    words = f"turnover {decimal_text(whole.turnover_max)} of equity"
+    if opened > limits.turnover_max * equity and traded <= whole.turnover_max * equity:
+        words = f"turnover {decimal_text(limits.turnover_max)} of equity"
+        return _verdict(False, f"opened {decimal_text(fraction(opened, equity))} of equity", words)
+    way_down = limits.turnover_max < whole.turnover_max and not projection.opens
+    ok = traded <= whole.turnover_max * equity or way_down
+    return _verdict(ok, f"turnover {decimal_text(fraction(traded, equity))} of equity", words)
+
+
 def day_turnover(projection: Projection, *, facts: SentinelFacts, limits: SentinelLimits) -> Verdict:
     """Deny a plan that opens or adds when it takes the market day's turnover above its limit; a missing one too."""
     words = f"turnover {decimal_text(limits.day_turnover_max)} of equity a market day"

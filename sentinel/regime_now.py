@@ -12,6 +12,7 @@ from msgspec import structs
 
 from orders.exact import exact_operators
 from orders.plan import Approval, Plan, Verdict
+from sentinel.capital import limits_at
 from sentinel.controls import regime_parity
 from sentinel.facts import SentinelFacts, project
 from sentinel.limits import SentinelLimits
@@ -21,5 +22,6 @@ def regime_parity_now(made: Plan, approvals: Sequence[Approval], *, facts: Senti
     """Ask REGIME_PARITY about the approved lines of a plan; `facts` are those it was judged with, with the regime of now."""
     chosen = {approval.line: approval.quantity for approval in approvals}
     lines = [structs.replace(line, quantity=chosen[line.line]) for line in made.lines if line.line in chosen]
+    limits = limits_at(limits, None if facts.standing is None else facts.standing.capital)
     with exact_operators():
         return regime_parity(project(made, lines, facts=facts), facts=facts, limits=limits)[0]

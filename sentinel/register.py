@@ -94,6 +94,7 @@ BESIDE: Final[tuple[tuple[str, str], ...]] = (
     ("NO_HOURS", "market hours that are not known"),
     ("ARMED_NOTIONAL", "what a person armed a live run for, a day"),
     ("ARMING_EXPIRED", "until when a person armed a live run"),
+    ("CAPITAL_FRACTION", "what a promotion leaves of equity; limits in equity are of that part"),
     ("CONTROL_FAILED", "an exception inside any control, or around them: denied and halted"),
 )
 """Codes of the Sentinel that are of no control of the register, and why."""

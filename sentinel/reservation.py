@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import Final
 
 from orders.canonical import decimal_text
-from orders.exact import exact_arithmetic
+from orders.exact import EXACT, exact_arithmetic
 from orders.plan import Approval, OpenOrder, Verdict
 from orders.values import Side
 from sentinel.limits import SentinelLimits
@@ -66,7 +66,6 @@ class Reservations:
     """One per gate. Its methods are to be called inside `exact_operators`, but for `mark` and `restore_open`."""
 
     def __init__(self, limits: SentinelLimits) -> None:
-        self._limits = limits
         self._symbols: dict[str, _Symbol] = {}
         self._lines: dict[str, _Line] = {}
         self._open: dict[str, _Open] = {}
@@ -74,7 +73,13 @@ class Reservations:
         self._unvalued: set[_Symbol] = set()  # of no known value: what is held or open of them is in no sum
         self._moved: set[_Symbol] = set()  # since `_gross` was counted: it is asked for half as often as something moves
         self._equity_ns: int | None = None
-        self._asset_max = self._gross_max = ZERO
+        self._equity = ZERO
+        self.hold_to(limits)
+
+    def hold_to(self, limits: SentinelLimits) -> None:
+        """From now on these limits hold, of the equity that was seen last."""
+        self._limits = limits
+        self._take_limits()
         age = f"equity at most {limits.equity_age_max_ns} ns old"
         self._asset_words = f"{decimal_text(limits.max_asset_exposure)} of equity"
         self._gross_words = f"gross {decimal_text(limits.max_leverage)} of equity, {age}"
@@ -106,8 +111,8 @@ class Reservations:
                     self._unvalued.add(symbol)
                 symbol.gross = symbol.worst() * (symbol.value or ZERO)
                 self._gross += symbol.gross
-            self._asset_max = self._limits.max_asset_exposure * equity_base
-            self._gross_max = self._limits.max_leverage * equity_base
+        self._equity = equity_base
+        self._take_limits()
         self._equity_ns = equity_ns
 
     def reserve(self, approvals: Iterable[Approval]) -> None:
@@ -260,6 +265,10 @@ class Reservations:
             known = self._symbols[name] = _Symbol()
             self._unvalued.add(known)
         return known
+
+    def _take_limits(self) -> None:
+        self._asset_max = EXACT.multiply(self._limits.max_asset_exposure, self._equity)
+        self._gross_max = EXACT.multiply(self._limits.max_leverage, self._equity)
 
     def _count_gross(self) -> None:
         for symbol in self._moved:

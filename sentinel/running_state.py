@@ -12,9 +12,11 @@ from decimal import Decimal
 from typing import Final
 
 from orders.canonical import decimal_text
+from orders.capital import Capital, tighter
 from orders.exact import fraction
 from orders.plan import Approval, Outcome, Verdict
 from orders.values import Quote, Side
+from sentinel.capital import capital_order, limits_at
 from sentinel.fill_drift import FILL_DRIFT, FillDrift
 from sentinel.limits import SentinelLimits
 from sentinel.line_caps import REDUCE_ONLY
@@ -40,6 +42,9 @@ class RunningState:
         self.drift = FillDrift(window_ns=limits.fill_drift_window_ns)
         self.reservations = Reservations(limits)
         self.baseline: Baseline | None = None
+        self.limits = limits  # of the part of equity the run may use
+        self.capital: Capital | None = None  # None: nothing governs it
+        self._opening: dict[str, Decimal] = {}  # orders that passed to open or add, by the fraction they were approved at
         self._limits = limits
         self._positions = positions
         self._mode = LossMode.UNKNOWN
@@ -55,6 +60,20 @@ class RunningState:
         self._reduce_passed = allow(REDUCE_ONLY, "within", "|position| less open reductions")
         self._drift_passed = allow(FILL_DRIFT, "within", self._drift_words)
         self._spread_words = spread
+
+    def hold_to(self, capital: Capital) -> None:
+        """From now on the run uses this part of equity; the first time as it is, afterwards never more than before.
+
+        Orders approved at more that open or add are denied, those that have passed and were not sent are void (`voids`).
+        """
+        self.capital = capital if self.capital is None else tighter(self.capital, capital)
+        self.limits = limits_at(self._limits, self.capital)
+        self.reservations.hold_to(self.limits)
+
+    def voids(self, order_id: str) -> bool:
+        """Whether an order that has passed must not be sent any more: it opens or adds, and was approved at a higher fraction."""
+        approved, capital = self._opening.get(order_id), self.capital
+        return approved is not None and capital is not None and (bool(capital.paused) or approved > capital.usable)
 
     def observe(
         self,
@@ -112,9 +131,9 @@ class RunningState:
     ) -> Verdicts:
         """Return the verdicts on one order of an approved line, inside `exact_operators`; nothing is counted yet.
 
-        RESERVATION, MAX_ASSET_EXPOSURE, MAX_LEVERAGE, MESSAGE_LIMIT, LOSS_LIMIT, MARKET_SANITY, REDUCE_ONLY, FILL_DRIFT. An order
-        of a line that reduces passes LOSS_LIMIT, MARKET_SANITY and FILL_DRIFT, as long as the position still has that much to
-        reduce: a book can always be reduced.
+        RESERVATION, MAX_ASSET_EXPOSURE, MAX_LEVERAGE, MESSAGE_LIMIT, LOSS_LIMIT, MARKET_SANITY, REDUCE_ONLY, FILL_DRIFT, and of
+        a promoted run CAPITAL_FRACTION. An order of a line that reduces passes LOSS_LIMIT, MARKET_SANITY, FILL_DRIFT and
+        CAPITAL_FRACTION, as long as the position still has that much to reduce: a book can always be reduced.
         """
         reduces = approval.reduces and self._still_reduces(approval, quantity)
         side = approval.side
@@ -129,7 +148,7 @@ class RunningState:
         capped = self._reduce_passed
         if approval.reduce_only:  # what reduces by `_still_reduces` is inside this cap already
             capped = self._reducing(approval, quantity)
-        return (
+        verdicts = (
             *self.reservations.ask(approval.client_order_id, quantity, now_ns),
             self.rates.ask(approval.venue, now_ns),
             loss,
@@ -137,11 +156,26 @@ class RunningState:
             capped,
             self._drift_passed if reduces else self._drifted(approval.symbol, side, limit_price, quote, market_ns),
         )
+        if self.capital is None:
+            return verdicts
+        return (*verdicts, capital_order(approval, capital=self.capital, reduces_now=reduces))
 
     def passed(self, approval: Approval, order_id: str, quantity: Decimal, *, now_ns: int) -> None:
         """The gate lets an order of this line go: draw on its reservation and count its message."""
         self.reservations.draw(approval.client_order_id, order_id, quantity)
         self.rates.count(approval.venue, now_ns)
+        if approval.capital_fraction is not None and not approval.reduces:
+            self._opening[order_id] = approval.capital_fraction
+
+    def ended(self, order_id: str) -> None:
+        """An order is terminal, inside `exact_operators`."""
+        self._opening.pop(order_id, None)
+        self.reservations.end(order_id)
+
+    def undo(self, order_id: str) -> None:
+        """What just passed is not sent after all, inside `exact_operators`; its message stays counted."""
+        self._opening.pop(order_id, None)
+        self.reservations.undo(order_id)
 
     def _still_reduces(self, approval: Approval, quantity: Decimal) -> bool:
         """Whether the position has so much left to reduce, beside what is open on the same side: others may have traded since."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from decimal import Decimal
 
+from orders.capital import Capital
 from orders.values import AverageVolume, MarketLimits, Record
 from sentinel.armed import Room
 from sentinel.loss import Baseline
@@ -28,7 +29,8 @@ class Standing(Record, frozen=True, kw_only=True):
     `reducing_units`: what approved and open orders already take off a position, by symbol; absent is none.
     `generated_ns` of the manifest, `newest_generated_ns` of all that were accepted: market time. `quoted`: symbols whose
     quantities are amounts of the quote currency (inverse contracts, orders by amount): their value does not depend on the price.
-    `armed`: of a live run, by venue; None: nothing is armed and nothing asks for it.
+    `armed`: of a live run, by venue; None: nothing is armed and nothing asks for it. `capital`: of a promoted run, what it may
+    use of equity; None: nothing governs it.
     """
 
     market_now_ns: int
@@ -47,4 +49,5 @@ class Standing(Record, frozen=True, kw_only=True):
     newest_generated_ns: int | None
     market_limits: Mapping[str, MarketLimits]
     armed: Mapping[str, Room] | None
+    capital: Capital | None
     quoted: Set[str] = frozenset()

@@ -11,6 +11,8 @@ from orders.values import Quote, Record
 NEW_MANIFEST: Final = "new_manifest"  # causes of a cycle, beside the operator's
 TOP_UP: Final = "top_up"
 DRIFT: Final = "drift"
+RAMP: Final = "ramp"  # what is held above the capital of now comes down; opens nothing
+LOOKS: Final = frozenset({DRIFT, RAMP})  # which open a cycle only where it would trade
 
 
 class Work(Record, frozen=True, kw_only=True):
@@ -106,6 +108,14 @@ class Desk(Protocol):
 
     def drop(self) -> None:
         """The open cycle is cut off: what waited for its turn does not go out."""
+        ...
+
+    def drop_opening(self) -> None:
+        """Less capital may be used: what waited for its turn and opens or adds does not go out."""
+        ...
+
+    def reduces_now(self, client_order_id: str) -> bool:
+        """Whether an order of ours that works can only bring a position toward zero, as it stands."""
         ...
 
     def finish(self) -> Work | None:

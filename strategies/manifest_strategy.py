@@ -16,7 +16,7 @@ from nautilus_trader.trading.strategy import Strategy
 
 from orders.plan import Approval
 from strategies.approved_order import order_of
-from strategies.desk import DRIFT, Desk, Work
+from strategies.desk import LOOKS, Desk, Work
 from strategies.target_portfolio import client_id, data_type
 
 
@@ -164,7 +164,7 @@ class ManifestStrategy(Strategy):
         work = self._work
         assert work is not None
         self._work = None
-        if work.cause == DRIFT and not self._desk.would_trade(work):
+        if work.cause in LOOKS and not self._desk.would_trade(work):
             self._watch_prices()
             return
         later = self._desk.put_off(work)
@@ -241,6 +241,18 @@ class ManifestStrategy(Strategy):
         for order_id in sorted(self._working - self._cancelling):
             self._cancelling.add(order_id)
             self._cancel(order_id)
+        self._watch_prices()
+        self._finish_if_done()
+
+    def cut_opening(self) -> None:
+        """Less capital may be used: let nothing of the open cycle go out that opens or adds, and cancel what works and does; what
+        reduces goes on. What is on its way to disk is the gate's.
+        """
+        self._desk.drop_opening()
+        for order_id in sorted(self._working - self._cancelling):
+            if not self._desk.reduces_now(order_id):
+                self._cancelling.add(order_id)
+                self._cancel(order_id)
         self._watch_prices()
         self._finish_if_done()
 

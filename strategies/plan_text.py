@@ -19,6 +19,7 @@ FLIP_NOW: Final = "closes first; a line of its own opens the other side"
 
 REASON_WORDS: Final[Mapping[Reason, str]] = {
     Reason.TRADE: "trades",
+    Reason.NOT_OPENED: "would open or add, and this plan only brings positions down",
     Reason.SCALED_TO_CASH: "trades less than wanted: all buys are scaled to the cash there is",
     Reason.CAPPED_CASH: "trades less than wanted: the cash at its venue limits it",
     Reason.SCALED_TO_TURNOVER: "trades less than wanted: what opens or adds is scaled to the turnover cap",

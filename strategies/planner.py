@@ -10,7 +10,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
+from msgspec.structs import replace
+
 from orders.attribution import crossed_weight
+from orders.capital import CAPITAL_FRACTION, share_of
 from orders.collector import no_collections
 from orders.errors import InputError
 from orders.exact import FLOOR, ROUNDED, exact_arithmetic, fraction
@@ -43,6 +46,9 @@ def plan(inputs: PlanInputs) -> Plan | Held:
     closer to target than the band (not for a close); the market's hours; the venue's floors and maximum; the turnover caps
     (`strategies.turnover`); cash (`strategies.cash_fit`).
     A flip closes first; the rest is the next cycle's, or on a margin account a line of its own behind it (`policy.flips`).
+    Of a promoted run (`inputs.capital`) targets, drift band, turnover caps and the most of one asset are of its fraction of
+    equity; weights in the plan stay fractions of the whole. While it is paused, or `opens_nothing`, what would open or add is
+    NOT_OPENED; `Held` where the fraction is not known.
     Of cash accounts, buys fit the cash of their venue and currency less the buffer (its fraction of the cash and positions
     there), less open buys, plus what this plan's sells bring at bid less fees: where a pot is short, one factor scales every
     buy from it. Cash does not move between pots, and what does not trade funds nothing. Margin accounts are bound by the
@@ -52,8 +58,11 @@ def plan(inputs: PlanInputs) -> Plan | Held:
     check_policy(inputs.policy)
     if inputs.turnover_today is not None and not (inputs.turnover_today.is_finite() and inputs.turnover_today >= 0):
         raise _bad_policy("turnover_today of 0 or more", inputs.turnover_today)
+    if inputs.capital is not None and inputs.capital.fault:
+        return Held(code=CAPITAL_FRACTION, message=f"{inputs.capital.fault}. Nothing is sized without it: `sluice promote log`.")
     with exact_arithmetic(), no_collections():
         _check_shares(inputs)
+        inputs = _of_capital(inputs)
         marks = Marks.of_inputs(inputs)
         valuation = value_book(inputs.book, marks=marks)
         if isinstance(valuation, Held):
@@ -68,6 +77,32 @@ def plan(inputs: PlanInputs) -> Plan | Held:
         return assemble_plan(
             drafts, inputs=inputs, valuation=valuation, factor=factor, turnover_factor=slowed, cancels=tuple(sorted(cancels))
         )
+
+
+def _of_capital(inputs: PlanInputs) -> PlanInputs:
+    """Return the inputs with all that is measured in equity at the fraction of it that the run may use."""
+    share = share_of(inputs.capital)
+    if share == ONE:
+        return inputs
+    policy = inputs.policy
+    return replace(
+        inputs,
+        targets={symbol: weight * share for symbol, weight in inputs.targets.items()},
+        shares=None
+        if inputs.shares is None
+        else {symbol: {winner: weight * share for winner, weight in parts.items()} for symbol, parts in inputs.shares.items()},
+        policy=replace(
+            policy,
+            drift_band_fraction=policy.drift_band_fraction * share,
+            turnover_cycle_max=_part(policy.turnover_cycle_max, share),
+            turnover_day_max=_part(policy.turnover_day_max, share),
+            asset_weight_max=_part(policy.asset_weight_max, share),
+        ),
+    )
+
+
+def _part(most: Decimal | None, share: Decimal) -> Decimal | None:
+    return None if most is None else most * share
 
 
 def check_policy(policy: PlanPolicy) -> None:
@@ -114,6 +149,8 @@ def _drafts(inputs: PlanInputs, *, marks: Marks, valuation: Valuation) -> tuple[
     waits = inputs.policy.in_flight is InFlight.WAIT
     equity, values, targets, shares = valuation.equity_base, valuation.values, inputs.targets, inputs.shares
     band = inputs.policy.drift_band_fraction * equity
+    opens_nothing = inputs.opens_nothing or (inputs.capital is not None and bool(inputs.capital.paused))
+    why_not = "" if inputs.capital is None else inputs.capital.paused or inputs.capital.words
     drafts: list[Draft] = []
     cancels: list[str] = []
     for symbol in sorted(
@@ -145,6 +182,10 @@ def _drafts(inputs: PlanInputs, *, marks: Marks, valuation: Valuation) -> tuple[
             second = decide(draft, inputs=inputs, equity=equity, band=band)
             if second is not None:
                 drafts.append(second)
+        if opens_nothing:
+            for one in (draft, second):
+                if one is not None and one.quantity and not one.reduces:
+                    one.stop(Reason.NOT_OPENED, why_not)
         if shares and symbol in shares:
             named = draft if second is None else second  # the closing leg of a flip is nobody's target
             winners = shares[symbol]
@@ -213,6 +254,7 @@ def assemble_plan(
         crossed_weight=crossed,
         turnover_factor=turnover_factor,
         cancels=tuple(cancels),
+        capital_fraction=None if inputs.capital is None else inputs.capital.fraction,
     )
 
 

@@ -374,6 +374,7 @@ def run_shadow(
     permission: Callable[[Layout], FilePermission] | None = None,
     inspect: Callable[[Ran], None] = lambda ran: None,
     beside: Callable[[Assembly], Any] | None = None,
+    kind: type[ShadowRun] = ShadowRun,
 ) -> Ran:
     """Run the made day through a real node in real time; `beside(assembly)` is a coroutine that runs next to it."""
     config, inputs = world.load()
@@ -389,7 +390,7 @@ def run_shadow(
             tasks.append(asyncio.create_task(beside(assembly)))
 
     async def run() -> int:
-        shadow = ShadowRun(
+        shadow = kind(
             config=config, inputs=inputs, layout=world.layout, run_id=f"shadow-{os.urandom(4).hex()}", as_json=False,
             say=said.append, on_assembled=on_assembled,
         )  # fmt: skip

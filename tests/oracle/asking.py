@@ -9,6 +9,7 @@ from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
 
+from orders.capital import Capital
 from orders.exact import exact_operators
 from orders.ids import client_order_id
 from orders.plan import Approval, OpenOrder, Outcome, Plan, PlanLine
@@ -25,6 +26,7 @@ from tests.oracle.made import (
     DAY,
     GRADES,
     GRID,
+    PARTS,
     START,
     VENUE,
     WORTH,
@@ -52,6 +54,10 @@ class Asking:
         self.oracle = Oracle(self.plain)
         self.positions: dict[str, Decimal] = {}
         self.running = RunningState(self.limits, positions=self.positions)
+        self.plain.parts = PARTS
+        if self.random.random() < 0.5:
+            self.oracle.step = self.random.choice((0, 0, 0, 1, 1, 2))
+            self._use(paused=False)
         self.own = OwnOrders()
         self.now = START
         self.cash = Fraction(1000)
@@ -75,6 +81,12 @@ class Asking:
     def _limit[T](self, grid: tuple[T, ...]) -> T:
         """Mostly the widest: a sequence has a few limits that bite, or nothing would ever go."""
         return self.random.choice(grid) if self.random.random() < 0.25 else grid[-1]
+
+    def _use(self, *, paused: bool) -> None:
+        """The Sentinel uses the part of equity that the oracle was told of."""
+        assert self.oracle.step is not None
+        part = PARTS[self.oracle.step]
+        self.running.hold_to(Capital(fraction=dec(part) if part else None, paused="paused" if paused else ""))
 
     def _plan_line(self, line: Line) -> PlanLine:
         return plan_line(
@@ -142,6 +154,7 @@ class Asking:
             newest_generated_ns=self.newest,
             market_limits=market_limits(),
             armed=None,
+            capital=running.capital,
         )
         return SentinelFacts(
             halted=facts.halted,
@@ -204,7 +217,14 @@ class Asking:
                 )
                 running += self.own.ask(order)
             verdict = judge_order(
-                order, approval, used=again, halted=self.halted, quote=quote, now_ns=self.now, limits=self.limits, running=running
+                order,
+                approval,
+                used=again,
+                halted=self.halted,
+                quote=quote,
+                now_ns=self.now,
+                limits=self.limits if approval.reduces else self.running.limits,
+                running=running,
             )
         return {one.control for one in verdict.verdicts if one.outcome is not Outcome.ALLOW}
 

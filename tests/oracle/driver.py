@@ -16,6 +16,7 @@ from sentinel.guard import judge_plan
 from tests.oracle.asking import Asking
 from tests.oracle.limits_oracle import Facts, Line, texts
 from tests.oracle.made import (
+    PARTS,
     STEP,
     STEPS_OF_TIME,
     VENUE,
@@ -46,6 +47,7 @@ class Sequence(Asking):
             self._move,
             self._wait,
             self._value,
+            self._step_down,
         )
         for _ in range(steps):
             self.random.choice(deeds)()
@@ -70,6 +72,17 @@ class Sequence(Asking):
             if drawn > 0.98:
                 bid, ask = (Fraction(0), ask) if drawn > 0.99 else (ask + 1, ask)
             self.quotes[symbol] = (bid, ask, self.now)
+
+    def _step_down(self) -> None:
+        """Seldom: the run may use less, or it is paused; what was approved and what works stays as it is."""
+        known = self.oracle.step
+        if known is None or self.random.random() < 0.6:
+            return
+        drawn = self.random.random()
+        most = len(PARTS) - (1 if drawn < 0.1 else 2)
+        self.oracle.step = min(known + 1, max(known, most))
+        self.oracle.paused = self.oracle.paused or drawn > 0.9
+        self._use(paused=self.oracle.paused)
 
     def _value(self) -> None:
         """The book is valued between plans."""

@@ -11,6 +11,10 @@ is written here, so that it can be quarrelled with:
 6. Values are at mid; an order's own value and price are at its limit price, or at the far touch.
 7. Equity that is not above zero is no equity: what is measured in it denies. A person's flatten does not ask for it.
 8. Growth in a regime is gross, or the long side of net with open buys filled; up to a hundredth of equity is none.
+9. Of a run that may use a part of equity, whatever is measured in equity or is an order's value is measured in that part of
+   it, but for the weights of a manifest and losses. The value of an order that reduces is measured in the whole, and so is the
+   turnover of a plan: what opens, in the part. A plan below the whole that opens nothing has no turnover too large.
+10. An order that opens or adds goes at no larger a part than it was approved at, not while paused, nor where no part is known.
 """
 
 from __future__ import annotations
@@ -112,16 +116,19 @@ class Oracle(OracleBook):
             no.add("PRICE_AGE")
         if price is None or abs(price - approved.touch) > self.limits.collar * approved.touch:
             no.add("PRICE_COLLAR")
-        if price is None or units * price * approved.line.worth > self.limits.max_order_value:
+        units_then = approved.line.units  # it was a reduction when it was approved, and still is one
+        reduces = approved.opens_from * line.side < 0 and units_then <= abs(approved.opens_from)
+        part = 1 if reduces else self.part()
+        if price is None or units * price * approved.line.worth > self.limits.max_order_value * part:
             no.add("MAX_ORDER_VALUE")
         if again:
             return no
-        units_then = approved.line.units  # it was a reduction when it was approved, and still is one
-        reduces = approved.opens_from * line.side < 0 and units_then <= abs(approved.opens_from)
         reduces = reduces and units <= self._room(line.symbol, line.side, reserved=False)
         if units > approved.left:
             no.add("RESERVATION")
         no |= self._exposure(line, units, facts.now)
+        if self.step is not None and not reduces and (self.opens_nothing() or approved.part > self.part()):
+            no.add("CAPITAL_FRACTION")
         if self._sent_within_a_second(line.venue, facts.now) >= self.limits.messages_per_s:
             no.add("MESSAGE_LIMIT")
         if self._sent_today(line.venue, facts.now) >= self.limits.messages_per_day:
@@ -150,8 +157,11 @@ class Oracle(OracleBook):
         price = self._price(line)
         held = self.held.get(line.symbol, ZERO)
         reduces = held * line.side < 0 and line.units <= abs(held)
-        if price is None or line.units <= 0 or line.units * price * line.worth > limits.max_order_value:
+        part = 1 if reduces else self.part()
+        if price is None or line.units <= 0 or line.units * price * line.worth > limits.max_order_value * part:
             no.add("MAX_ORDER_VALUE")
+        if self.opens_nothing() and not reduces:
+            no.add("CAPITAL_FRACTION")
         if line.symbol not in limits.allow.get(line.venue, ()):
             no.add("ALLOW_LIST")
         quote = facts.quotes.get(line.symbol)
@@ -204,6 +214,7 @@ class Oracle(OracleBook):
         equity = facts.equity
         if equity <= 0:
             return no | {"MAX_LEVERAGE", "MAX_ASSET_EXPOSURE", "REGIME_PARITY", "MANIFEST_BOUNDS"}
+        equity *= self.part()
         adds = {line.symbol: line.side * line.units * self._mid(line.bid, line.ask) * line.worth for line in left}
         rows = []
         for symbol in sorted(self._symbols() | adds.keys()):
@@ -238,23 +249,27 @@ class Oracle(OracleBook):
         worst: Sequence[tuple[Fraction, Fraction]],
         adds: dict[str, Fraction],
     ) -> bool:
-        limits, equity = self.limits, facts.equity
+        limits, whole, part = self.limits, facts.equity, self.part()
+        equity = whole * part
         weights = sum((abs(weight) for weight in facts.weights.values()), ZERO)
         squares = (sum((one * one for one, _ in worst), ZERO), sum((two * two for _, two in worst), ZERO))
         traded = sum((abs(add) for add in adds.values()), ZERO)
-        opens = any(
-            not (self.held.get(line.symbol, ZERO) * line.side < 0 and line.units <= abs(self.held.get(line.symbol, ZERO)))
+        opening = [
+            line
             for line in left
-        )
+            if not (self.held.get(line.symbol, ZERO) * line.side < 0 and line.units <= abs(self.held.get(line.symbol, ZERO)))
+        ]
+        opened = sum((abs(adds[line.symbol]) for line in opening), ZERO)
         today = sum((value for _, _, value, at in self.fills if at // DAY == facts.now // DAY), ZERO)
         return (
             any(abs(weight) > 1 for weight in facts.weights.values())
             or weights > limits.gross_weight_max
             or (orders and (weights < limits.gross_weight_min or not facts.weights))
             or self._above(squares, limits.hhi * equity * equity)
-            or traded > limits.turnover * equity
+            or opened > limits.turnover * equity
+            or (traded > limits.turnover * whole and (bool(opening) or part == 1))
             or self._above(gross, limits.gross_weight_max * equity)
-            or (opens and today + traded > limits.day_turnover * equity)
+            or (bool(opening) and today + traded > limits.day_turnover * equity)
             or (orders and facts.now - facts.made > limits.manifest_age)
             or (orders and facts.made < self.newest)
         )
@@ -277,7 +292,7 @@ class Oracle(OracleBook):
             return set()
         if self.valued is None or not 0 <= now - self.valued[1] <= self.limits.equity_age or line.symbol not in self.values:
             return {"MAX_LEVERAGE"}
-        equity, value = self.valued[0], self.values[line.symbol]
+        equity, value = self.valued[0] * self.part(), self.values[line.symbol]
         no = {"MAX_ASSET_EXPOSURE"} if after * value > self.limits.max_asset * equity else set()
         others = self._symbols() - {line.symbol}
         if any(other not in self.values and self._worst(other, reserved=False) for other in others):

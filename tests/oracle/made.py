@@ -32,6 +32,7 @@ COUNTS: dict[str, tuple[int, ...]] = {
     "jump_age": (10**9, 600 * 10**9), "drift_window": (10**9, 3_600 * 10**9), "duplicate_window": (60 * 10**9, 10**9),
     "manifest_age": (3_600 * 10**9, 86_400 * 10**9), "grade": (3, 2, 0),
 }  # fmt: skip
+PARTS = tuple(Fraction(text) for text in ("1", "0.5", "0.25", "0.1", "0"))  # of equity, the last one not known
 STEPS_OF_TIME = (0, 0, 1, 5 * 10**8, 10**9 - 1, 10**9, 5 * 10**9, 60 * 10**9, 3_600 * 10**9, 86_400 * 10**9)
 
 

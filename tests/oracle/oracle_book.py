@@ -52,6 +52,7 @@ class Reserved:
     left: Fraction
     touch: Fraction
     opens_from: Fraction  # the position it was approved at
+    part: Fraction  # of equity, that it was approved at
     over: bool = False
 
 
@@ -70,6 +71,8 @@ class OracleBook:
         self.newest = -1
         self.values: dict[str, Fraction] = {}  # of a unit, at the last valuation
         self.valued: tuple[Fraction, int] | None = None
+        self.step: int | None = None  # of the parts of equity a run may use; None: nothing governs it
+        self.paused = False
 
     def saw(self, equity: Fraction, at: int, values: dict[str, Fraction]) -> None:
         self.seen.append((equity, at))
@@ -78,7 +81,16 @@ class OracleBook:
 
     def approve(self, name: str, line: Line, *, cycle: int, at: int, touch: Fraction) -> None:
         held = self.held.get(line.symbol, ZERO)
-        self.reserved.append(Reserved(name=name, line=line, cycle=cycle, at=at, left=line.units, touch=touch, opens_from=held))
+        self.reserved.append(
+            Reserved(name=name, line=line, cycle=cycle, at=at, left=line.units, touch=touch, opens_from=held, part=self.part())
+        )
+
+    def part(self) -> Fraction:
+        """Of equity, that may be used now; 0 where it is not known."""
+        return Fraction(1) if self.step is None else self.limits.parts[self.step]
+
+    def opens_nothing(self) -> bool:
+        return self.step is not None and (self.paused or not self.part())
 
     def sent(self, name: str, line: Line, units: Fraction, limit: Fraction | None, at: int) -> None:
         self.passed.append(

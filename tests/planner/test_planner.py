@@ -315,7 +315,7 @@ def test_the_document_is_the_canonical_form_and_its_hash() -> None:
     made = planned(
         inputs({A: "0.5", B: "0.1", C: "-0.1"}, prices={A: ("10", "10.02"), B: ("0.00000001", "0.00000002")}, held={A: "3"})
     )
-    assert plan_document(made) == plain(made)
+    assert plan_document(made) | {"capital_fraction": None} == plain(made)
     assert plan_sha256(made) == canonical_sha256(made)
     assert canonical_bytes(plan_document(made)) == canonical_bytes(made)
 

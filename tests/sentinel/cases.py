@@ -116,6 +116,7 @@ def standing(**changes: Any) -> Standing:
         "newest_generated_ns": NOW,
         "market_limits": {symbol: market_limits(symbol) for symbol in (BUY, SELL)},
         "armed": None,
+        "capital": None,
     }
     return Standing(**(values | changes))
 

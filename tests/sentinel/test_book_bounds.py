@@ -22,7 +22,7 @@ A, B = "NYSE:A", "NYSE:B"
 BOOK = Projection(
     equity=D("2000"), gross_before=D("0"), gross_after=D("1000"), net_before=D("0"), net_after=D("1000"),
     squares_before=D("0"), squares_after=D("500000"), traded=D("1000"), net_worst_before=D("0"), net_worst_after=D("1000"),
-    opens=True, assets=((1, A, D("0"), D("400")), (2, B, D("0"), D("600"))),
+    opens=True, opened=D("1000"), assets=((1, A, D("0"), D("400")), (2, B, D("0"), D("600"))),
 )  # fmt: skip
 Change = dict[str, Any]
 

@@ -63,8 +63,15 @@ def test_a_constant_that_is_a_code_is_named_by_it() -> None:
 
 
 def test_codes_beside_the_register_are_those_of_hours_armings_and_breaks() -> None:
-    assert [code for code, _ in BESIDE] == ["MARKET_CLOSED", "NO_HOURS", "ARMED_NOTIONAL", "ARMING_EXPIRED", "CONTROL_FAILED"]
-    assert [control_of(code) for code, _ in BESIDE] == [None] * 5
+    assert [code for code, _ in BESIDE] == [
+        "MARKET_CLOSED",
+        "NO_HOURS",
+        "ARMED_NOTIONAL",
+        "ARMING_EXPIRED",
+        "CAPITAL_FRACTION",
+        "CONTROL_FAILED",
+    ]
+    assert [control_of(code) for code, _ in BESIDE] == [None] * 6
     assert [control_of(code).number for code in ("PRICE_COLLAR", "FILL_DRIFT", "MANIFEST_ROLLED_BACK")] == [1, 1, 21]  # type: ignore[union-attr]
 
 
