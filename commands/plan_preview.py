@@ -16,7 +16,7 @@ import msgspec
 from commands.day_traded import turnover_today
 from commands.halt_state import is_halted
 from commands.plan_beside import Beside, regime
-from commands.preview_standing import standing_of
+from commands.preview_standing import fold_of, standing_of
 from engine.hours import Hours, load_calendars
 from engine.regime_watch import RegimeSeen
 from engine.run_config import RunConfig
@@ -24,6 +24,7 @@ from lakehouse.layout import Layout
 from lakehouse.manifest import AuditedManifest, ManifestHeld, ManifestRefused
 from lakehouse.newest_manifest import read_newest
 from lakehouse.snapshots import BookSnapshot, MarketLimitsSnapshot, read_book, read_market_limits, read_quotes
+from orders.capital_granted import granted
 from orders.errors import ConfigError, InputError
 from orders.flatten import without_withdrawn
 from orders.plan import Held, Plan, PlanInputs
@@ -170,6 +171,7 @@ def inputs_of(
         policy=msgspec.structs.replace(policy, price_age_max_ns=policy.price_age_max_ns * config.data.market_speed),
         now_ns=now_ns,
         hours=Hours(load_calendars(config).by_venue, listings=snapshots.listings).of(now_ns),
+        capital=None if config.live is None else granted(fold_of(config.lakehouse.directory).promotions),
     )
 
 

@@ -45,7 +45,7 @@ from lakehouse.run_inputs import InputsWriter
 from lakehouse.volumes_snapshot import volumes_sha256
 from orders.book import BookKeeper
 from orders.canonical import canonical_sha256, plain
-from orders.capital import Capital
+from orders.capital import Capital, share_of
 from orders.plan import PlanPolicy
 from orders.schedule import Schedule
 from orders.values import AccountKind, Listing, MarketLimits, Rate
@@ -118,9 +118,10 @@ class Assembly:
         above it comes down by a plan at the next prices.
         """
         running, strategy = self.sentinel.running, self.strategy
+        before = share_of(running.capital)
         running.hold_to(capital)
         assert running.capital is not None
-        self.desk.capital_lowered(cycle_open=not strategy.at_rest)
+        self.desk.capital_lowered(cycle_open=not strategy.at_rest, fraction_fell=running.capital.usable < before)
         strategy.cut_opening()
         return running.capital
 

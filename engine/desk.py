@@ -298,11 +298,14 @@ class ManifestDesk(IntakeDesk):
             self._recorder.write(records.Alarm, code=held.code, message=f"nothing drifts back to its targets: {held.message}")
         return isinstance(foretold, Judgement) and self._drift.acts_on(foretold)
 
-    def capital_lowered(self, *, cycle_open: bool) -> None:
-        """Less capital may be used: an open cycle's manifest is planned anew when it has ended, and what is held is looked at."""
+    def capital_lowered(self, *, cycle_open: bool, fraction_fell: bool) -> None:
+        """Less capital may be used: an open cycle's manifest is planned anew when it has ended, and where the fraction fell what
+        is held is looked at. A pause alone brings nothing down.
+        """
         if cycle_open and self._permission.may_send():
             self._resumed = self._recorder.cycle_cause != OPERATOR
-        self._drift.ramp()
+        if fraction_fell:
+            self._drift.ramp()
 
     @property
     def _leaves_over(self) -> bool:

@@ -41,6 +41,8 @@ from live.dead_man import DeadMan, note_of
 from live.halted import HaltedRun, answer_halts
 from live.transfer_watch import transfer_watch
 from live.venue_link import LiveAccount, Surroundings, VenueLink, look_at
+from orders.capital import Capital
+from orders.capital_granted import granted
 from orders.errors import ConfigError, SluiceError
 from orders.reconcile import tolerances
 from sentinel.armed import Armed
@@ -165,6 +167,10 @@ class LiveRun(NodeRun):
     def armed(self) -> Armed:
         """Return what the armings of all venues leave to send; every order is held against it."""
         return Armed((permit_of(link.facts) for link in self.links.values()), limits=self.config.sentinel_limits())
+
+    def capital(self, fold: LogFold) -> Capital | None:
+        """Return what the promotions of the log leave of equity; a venue that is not a stand-in is governed always."""
+        return granted(fold.promotions, always=not all(link.facts.loopback for link in self.links.values()))
 
     def make_node(self, parts: Parts, *, loop: asyncio.AbstractEventLoop, source: PriceSource) -> MadeNode:
         """Return the node with real execution clients, and every order that may be at a venue put back."""

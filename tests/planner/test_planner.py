@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from orders.canonical import canonical_bytes, canonical_sha256, plain
@@ -316,8 +317,10 @@ def test_the_document_is_the_canonical_form_and_its_hash() -> None:
         inputs({A: "0.5", B: "0.1", C: "-0.1"}, prices={A: ("10", "10.02"), B: ("0.00000001", "0.00000002")}, held={A: "3"})
     )
     assert plan_document(made) | {"capital_fraction": None} == plain(made)
-    assert plan_sha256(made) == canonical_sha256(made)
-    assert canonical_bytes(plan_document(made)) == canonical_bytes(made)
+    assert plan_sha256(made) == canonical_sha256(plan_document(made))
+    governed = msgspec.structs.replace(made, capital_fraction=Decimal("0.25"))
+    assert plan_sha256(governed) == canonical_sha256(governed)
+    assert canonical_bytes(plan_document(governed)) == canonical_bytes(governed)
 
 
 def test_the_wanted_quantity_is_cut_six_places_below_the_step() -> None:
