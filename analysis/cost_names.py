@@ -52,6 +52,7 @@ OPPORTUNITY_OF: Final[Mapping[Reason, Opportunity]] = {
     Reason.OFF_STEP: Opportunity.OTHER,
     Reason.OFF_TICK: Opportunity.OTHER,
     Reason.NO_CASH: Opportunity.HELD_BACK,
+    Reason.NOT_OPENED: Opportunity.HELD_BACK,
 }
 """Plan reason -> name of what it did not trade; of a reason that trades, of the part of its wish that it left out."""
 

@@ -136,7 +136,7 @@ WITH symbols AS (SELECT symbol, venue, max(quote_currency) AS quote_currency, ma
     SELECT l.seq, l.market_ns, l.run_id, l.cycle, l.line, l.order_id, l.symbol, l.venue, l.side, l.schedule, l.source_run,
       l.attribution, l.plan_sha256, l.reason, l.decision, coalesce(l.decision, l.mid) AS paper, l.unit_value_base,
       e.price AS end_price, l.wanted, l.planned, l.plan_name, coalesce(l.early_name, CASE WHEN t.denied THEN 'denied'
-        WHEN t.waited OR t.cause IN ('not_released', 'flattened') THEN 'held_back'
+        WHEN t.waited OR t.cause IN ('not_released', 'flattened', 'capital') THEN 'held_back'
         WHEN t.cause = 'schedule_dust' THEN 'dust' ELSE 'unfilled' END) AS order_name,
       t.denied, t.rejected, t.unknown, t.cause,
       f.* EXCLUDE (cycle, line, symbol, venue, side, source_run, run_id, decision_price, quote_currency, multiplier),
