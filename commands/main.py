@@ -21,6 +21,7 @@ from commands import halt_options
 from commands.backtest_parser import add_backtest
 from commands.bundle_parser import add_bundle, add_bundle_option
 from commands.data_options import add_data_commands
+from commands.demo_parser import add_demo
 from commands.keys_parser import add_keys
 from commands.ledger_parser import add_key_option, add_ledger, witness_key
 from commands.limits_parser import add_limits
@@ -292,6 +293,7 @@ def parser() -> Parser:
     add_keys(names, command=_command, group=_group)
     add_override(names, command=_command, group=_group)
     add_ledger(names, command=_command, group=_group, lakehouse=DEFAULT_LAKEHOUSE)
+    add_demo(names, command=_command, group=_group)
     add_bundle(names, command=_command, group=_group, lakehouse=DEFAULT_LAKEHOUSE)
     config_names = _group(names, "config", "look at run configs")
     check = _command(config_names, "check", _check, "report everything that is wrong with a run config at once")
@@ -326,7 +328,7 @@ def run(arguments: Sequence[str]) -> int:
 def _run_plainly(arguments: Sequence[str]) -> int:
     debug = "--debug" in arguments
     rest = [argument for argument in arguments if argument != "--debug"]
-    if rest in ([], ["bundle"], ["config"], ["data"], ["keys"], ["ledger"], ["limits"], ["override"], ["sentinel"]):
+    if rest in ([], ["bundle"], ["config"], ["data"], ["demo"], ["keys"], ["ledger"], ["limits"], ["override"], ["sentinel"]):
         rest.append("--help")
     try:
         code = _run(rest)

@@ -19,6 +19,7 @@ from sim.rehearsal.binance_public import BOOK_LEVELS
 from sim.rehearsal.book import NONE
 from sim.rehearsal.listing import EIGHT_PLACES
 from sim.rehearsal.script import act, play
+from sim.rehearsal.settlement import FeeRates
 from sim.rehearsal.truth import truth
 from sim.rehearsal.values import Refusal
 from sim.rehearsal.venue import Venue
@@ -87,6 +88,9 @@ class Control:
             case "cancel_open":
                 for order in [each for each in venue.exchange.state.orders.values() if each.is_open]:
                     self._cancel({"account": order.account, "symbol": order.symbol, "order_id": order.order_id})
+            case "fees":
+                maker, taker = (_fraction(step[name]) for name in ("maker", "taker"))
+                venue.charge(FeeRates(maker=maker, taker=taker))
             case "skew":
                 venue.skew_ms = int(step["ms"])
             case "play":
@@ -175,6 +179,14 @@ class Control:
         if isinstance(done, Refusal):
             raise InputError("SCRIPT_ORDER_REFUSED", expected="an open order", found=done.message, action="Mend the step.")
         return order_state(done)
+
+
+def _fraction(written: Any) -> Decimal:
+    """Return a number from 0 to below 1. Raises `ValueError`."""
+    value = _amount(written, least=NONE)
+    if value >= 1:
+        raise ValueError(f"a fraction below 1 was expected, was {written}")
+    return value
 
 
 def _levels(rows: Sequence[Sequence[str]]) -> dict[Decimal, Decimal]:

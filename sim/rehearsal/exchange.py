@@ -46,6 +46,10 @@ class Exchange:
             if order.is_open:
                 self.books[order.symbol].rest(order.order_id, side=order.side, price=order.price, leaves=order.leaves)
 
+    def charge(self, fees: FeeRates) -> None:
+        """Charge these from the next trade on."""
+        self.fees = self._settlement.fees = fees
+
     def place(self, asked: Asked, *, now_ms: int) -> tuple[Order, list[Event]] | Refusal:
         """Take an order and match it; return it as it stands afterwards. An IOC, FOK or market order never rests."""
         listing = self.listings.get(asked.symbol)

@@ -105,6 +105,10 @@ class Hand(ABC):
         """Change a pair's filters or status overnight, such as `tick_size="0.1"` or `status="BREAK"`."""
         self.do("relist", symbol=symbol, changes=changes)
 
+    def charge(self, *, maker: str, taker: str) -> None:
+        """Charge other fees, fractions of what is received, from the next trade on; nobody is told."""
+        self.do("fees", maker=maker, taker=taker)
+
     def outage(self, ms: int) -> None:
         """Take the venue off its port for so long, every connection cut; it comes back from its memory. The process lives on."""
         self.do("outage", ms=ms)

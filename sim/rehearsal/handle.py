@@ -100,24 +100,31 @@ class RehearsalVenue(Hand):
         self._process, _ = _run(self._settings)
 
     def do(self, name: str, **details: Any) -> Any:
-        """Do one step of the control endpoint. Raises `InputError` for one it refuses, `VenueUnavailable` without an answer."""
-        body = json.dumps({"do": name, **details})
-        connection = http.client.HTTPConnection(urlsplit(self.control).netloc, timeout=WAIT_S_MAX)
-        try:
-            connection.request("POST", "/", body=body, headers={"Content-Type": "application/json"})
-            answer = json.loads(connection.getresponse().read())
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise VenueUnavailable(
-                "REHEARSAL_NOT_ANSWERING",
-                expected=f"an answer of the control endpoint {self.control}",
-                found=f"{type(error).__name__}: {error}",
-                action="Start the exchange, or restart it.",
-            ) from error
-        finally:
-            connection.close()
-        if "error" in answer:
-            raise InputError("SCRIPT_MALFORMED", expected="a step the exchange takes", found=answer["error"], action="Mend it.")
-        return answer["result"]
+        """Do one step of the control endpoint. Raises as `told`."""
+        return told(self.control, {"do": name, **details})
+
+
+def told(control: str, step: Mapping[str, Any]) -> Any:
+    """Do one step at a control endpoint and return its result.
+
+    Raises `InputError` for one that is refused, `VenueUnavailable` without an answer.
+    """
+    connection = http.client.HTTPConnection(urlsplit(control).netloc, timeout=WAIT_S_MAX)
+    try:
+        connection.request("POST", "/", body=json.dumps(step), headers={"Content-Type": "application/json"})
+        answer = json.loads(connection.getresponse().read())
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise VenueUnavailable(
+            "REHEARSAL_NOT_ANSWERING",
+            expected=f"an answer of the control endpoint {control}",
+            found=f"{type(error).__name__}: {error}",
+            action="Start the exchange, or restart it.",
+        ) from error
+    finally:
+        connection.close()
+    if "error" in answer:
+        raise InputError("SCRIPT_MALFORMED", expected="a step the exchange takes", found=answer["error"], action="Mend it.")
+    return answer["result"]
 
 
 def _run(settings: Settings) -> tuple[subprocess.Popen[bytes], dict[str, str]]:

@@ -67,6 +67,11 @@ class Venue:
             self.set_balance(MAIN, asset, free=free)
         self.public.requests.clear()
 
+    def charge(self, fees: FeeRates) -> None:
+        """Charge other fees from the next trade on, over restarts of its port too; nobody is told."""
+        self._fees = fees
+        self.exchange.charge(fees)
+
     def relist(self, symbol: str, changes: Mapping[str, str]) -> None:
         """Change a pair's filters or its status, as happens overnight; nobody is told but by exchangeInfo.
 

@@ -106,6 +106,18 @@ def test_filters_that_change_overnight_are_in_exchange_info_and_enforced_over_re
         assert (market["precision"]["price"], market["limits"]["cost"]["min"]) == (0.1, 10)
 
 
+def test_other_fees_are_charged_from_the_next_trade_on_and_booked_to_the_unit(venue):
+    async def work(made: Any) -> None:
+        await made.create_order(PAIR, "market", "buy", "0.001")
+        venue.charge(maker="0", taker="0.03")
+        await made.create_order(PAIR, "market", "buy", "0.001")
+
+    drive(venue, work)
+    trades = venue.truth().trades
+    charged = [Decimal(trade["commission"]) / Decimal(trade["qty"]) for trade in trades]
+    assert charged == [Decimal("0.001"), Decimal("0.03")]
+
+
 def test_a_suspended_pair_takes_no_order(venue):
     async def work(made: Any) -> None:
         venue.relist("BTCUSDT", status="BREAK")

@@ -26,7 +26,7 @@ def test_every_reason_is_explained_and_none_that_does_not_exist() -> None:
 
 def _command(line: str) -> str:
     """The words of a command line before its first option or file."""
-    return re.match(r"(?:bundle|config|limits|data|keys|ledger|override|sentinel) [a-z-]+|[a-z]+", line).group()  # type: ignore[union-attr]  # every line begins so
+    return re.match(r"(?:bundle|config|demo|limits|data|keys|ledger|override|sentinel) [a-z-]+|[a-z]+", line).group()  # type: ignore[union-attr]  # every line begins so
 
 
 def _help(command: str) -> str:
@@ -62,6 +62,7 @@ def test_the_readme_names_every_command() -> None:
     expected |= {"sentinel explain", "sentinel what-if", "sentinel coverage"}
     expected |= {"ledger key", "ledger prove", "ledger rotate", "witness", "trace"}
     expected |= {"bundle create", "bundle show", "bundle verify", "bundle diff", "bundle runs"}
+    expected |= {"demo promotion"}
     expected |= {"override request", "override sign", "override show"}
     expected |= {"data import", "data fetch", "data show", "data check"}
     expected |= {"limits hours", "limits fetch", "limits import", "limits show", "limits volumes"}

@@ -34,9 +34,10 @@ SAMPLES = ROOT / "data" / "samples"
 SP500 = SAMPLES / "sp500"
 CRYPTO = SAMPLES / "crypto"
 BARS = SAMPLES / "bars"
+PROMOTION = SAMPLES / "promotion"
 CONTRADICTORY = "2022-05-13"
 MANIFESTS = sorted((SP500 / "manifests").glob("*.json"))
-RUNS = sorted([*(SP500 / "runs").iterdir(), *(CRYPTO / "runs").iterdir()])
+RUNS = sorted([*(SP500 / "runs").iterdir(), *(CRYPTO / "runs").iterdir(), *(PROMOTION / "runs").iterdir()])
 WINDOW_SESSIONS = 504
 
 
@@ -84,7 +85,7 @@ SYMBOLS, DAYS, PRICES = _closes()
 PLACE_OF_DAY = {day: place for place, day in enumerate(DAYS)}
 
 
-@pytest.mark.parametrize("root", [SP500, CRYPTO, BARS], ids=lambda root: root.name)
+@pytest.mark.parametrize("root", [SP500, CRYPTO, BARS, PROMOTION], ids=lambda root: root.name)
 def test_shipped_files_have_the_sums_that_are_shipped_with_them(root: Path) -> None:
     listed = {}
     for line in (root / "SHA256SUMS").read_text().splitlines():
@@ -98,6 +99,11 @@ def test_shipped_files_have_the_sums_that_are_shipped_with_them(root: Path) -> N
 def test_the_crypto_sample_is_made_again_byte_for_byte(tmp_path: Path) -> None:
     subprocess.run([sys.executable, SAMPLES / "make_crypto.py", "--out", tmp_path], check=True, timeout=120)
     assert _files(tmp_path) == _files(CRYPTO)
+
+
+def test_the_promotion_sample_is_made_again_byte_for_byte(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, SAMPLES / "make_promotion.py", "--out", tmp_path], check=True, timeout=120)
+    assert _files(tmp_path) == _files(PROMOTION)
 
 
 def test_the_bars_sample_is_made_again_with_the_same_rows(tmp_path: Path) -> None:
