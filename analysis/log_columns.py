@@ -43,15 +43,24 @@ DIGITS: Final = 38  # of a DECIMAL in DuckDB: 128 bits
 PLAIN: Final = re.compile(r"-?([0-9]+)(?:\.([0-9]+))?")
 
 PRICES: Final = frozenset(
-    ["price", "limit_price", "decision_price", "arrival_bid", "arrival_ask", "arrival_mid", "fill_bid", "fill_ask", "bid", "ask"]
-)
-QUANTITIES: Final = frozenset(["quantity", "order_quantity", "filled_quantity", "multiplier", "held_quantity"])
+    [
+        "price", "limit_price", "decision_price", "arrival_bid", "arrival_ask", "arrival_mid", "fill_bid", "fill_ask", "bid",
+        "ask", "live_average_price", "twin_average_price",
+    ]
+)  # fmt: skip
+QUANTITIES: Final = frozenset(
+    [
+        "quantity", "order_quantity", "filled_quantity", "multiplier", "held_quantity", "live_filled_quantity",
+        "twin_filled_quantity",
+    ]
+)  # fmt: skip
 MONIES: Final = frozenset(["fee", "amount", "rate"])
 NOTIONALS: Final = frozenset(["notional_quote", "basis", "amount_base", "armed_base"])
 COMPUTED: Final = frozenset(
     [
         "forecast_fee_base", "notional_base", "fee_base", "wanted_quantity", "unit_value_base", "target_weight", "held_weight",
-        "crossed_weight", "equity_base", "day_start_base", "peak_base",
+        "crossed_weight", "equity_base", "day_start_base", "peak_base", "price_bps", "first_fill_ms", "last_fill_ms", "late_ms",
+        "fill_ratio", "live_fill_ratio", "twin_fill_ratio",
     ]
 )  # fmt: skip
 
@@ -83,6 +92,7 @@ NAMES: Final[Mapping[str, str]] = {
     "alarm": "alarms", "halt": "halts", "drill": "drills", "flatten": "flattens", "override": "overrides",
     "reconcile": "reconciles", "recovery": "recoveries", "promotion": "promotions",
     "equity": "equities", "switch": "switches", "segment": "segments",
+    "twin": "twins", "twin_start": "twin_starts",
 }  # fmt: skip
 
 

@@ -25,6 +25,8 @@ from analysis.report_replay import Replays, replay_tables
 from analysis.report_story import stories
 from analysis.report_table import Table, table
 from analysis.report_trading import fills_drawn, not_traded, price_points, refusals, weights
+from analysis.report_twin import twin_tables
+from lakehouse.twins import TWIN
 from orders.errors import ConfigError
 from orders.values import Record
 
@@ -134,6 +136,7 @@ def build_report(
         worst,
         stories(store, [row["order_id"] for row in worst.records()]),
         *(replay_tables(store, replays) if replays is not None else []),
+        *twin_tables(store, seed=seed),
         run_rows(runs),
     ]
     first, last, lines = _extent(store)
@@ -189,7 +192,7 @@ def run_rows(runs: Sequence[RunFacts]) -> Table:
 
 
 def _simulated(runs: Sequence[RunFacts]) -> bool:
-    return any(run.kind in ("shadow", "backtest") for run in runs)
+    return any(run.kind in ("shadow", "backtest", TWIN) for run in runs)
 
 
 def _runs(store: LogStore) -> tuple[tuple[RunFacts, ...], set[str]]:

@@ -27,6 +27,7 @@ from analysis.report_sections import (
     refused,
     replayed,
     tracking,
+    twin,
     where,
     worst,
 )
@@ -34,6 +35,11 @@ from analysis.report_style import POLICY, SCRIPT, STYLE
 from analysis.report_text import counted, instant
 
 PARTS: Final[Mapping[str, tuple[str, str, Sequence[str]]]] = {
+    "twin": (
+        "Does the twin say the same?",
+        "The live run's own orders at a simulated venue: right of zero live paid more. Hollow is too small to judge.",
+        ("twin_orders",),
+    ),
     "contradictions": (
         "Does the log contradict itself?",
         "Yes: lines that cannot all be true. Find out how they came there before a figure below is used.",
@@ -89,6 +95,7 @@ def page(report: Report) -> str:
     if "compared" in report.tables:
         return _document(report, _compared_parts(report))
     bodies: Mapping[str, Sequence[str]] = {
+        "twin": twin(report),
         "contradictions": contradicted(report),
         "costs": [figure(report, cost_waterfall)],
         "where": where(report),

@@ -22,6 +22,7 @@ from analysis.report_document import Report
 from analysis.report_html import html_table
 from analysis.report_replay import replay_words
 from analysis.report_text import UNKNOWN, bps, instant, money, percent, span, words_of
+from analysis.report_twin_page import twin_course, twin_figures, twin_means
 
 WIDE_PX: Final = 920
 NARROW_PX: Final = 350
@@ -289,6 +290,14 @@ def replayed(report: Report) -> list[str]:
         names = ("log line", "instrument", "stage", "cause", "the run | its replay")
         made.append(f"<h3>{title}</h3>" + html_table(names, lines, left=4, words=4))
     return made
+
+
+def twin(report: Report) -> list[str]:
+    """Return how far live and twin lie apart: by instrument, order by order, and what was not compared; nothing of no twin."""
+    if "twin_divergence" not in report.tables:
+        return []
+    course = figure(report, twin_course)
+    return [figure(report, twin_means), f"<h3>Order by order</h3>{course}" if course else "", twin_figures(report)]
 
 
 def _share(count: int, fraction: Decimal | None) -> str:

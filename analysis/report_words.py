@@ -14,6 +14,7 @@ from analysis.latency import WHOLE
 from analysis.log_store import LogStore
 from analysis.report_costs import left_out
 from analysis.report_text import bps, counted, day, money, span, words_of
+from analysis.report_twin import twin_sentence
 
 if TYPE_CHECKING:
     from analysis.report_document import Caveat, Report
@@ -35,8 +36,13 @@ MEANT: Final = {  # of the largest leaf, which is not left to be looked up
 
 
 def sentences(report: Report) -> tuple[str, ...]:
-    """Return five sentences: what was paid, where that came from, how late we were, what was not done, how near the targets."""
-    return (_paid(report), _where(report), _late(report), _undone(report), _near(report))
+    """Return five sentences: what was paid, where that came from, how late we were, what was not done, how near the targets.
+
+    A twin's stands before them.
+    """
+    told = (_paid(report), _where(report), _late(report), _undone(report), _near(report))
+    twin = twin_sentence(report)
+    return told if twin is None else (twin, *told)
 
 
 def _paid(report: Report) -> str:

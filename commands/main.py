@@ -31,6 +31,7 @@ from commands.plain_output import plain_output
 from commands.rehearse_parser import add_rehearse
 from commands.report_parser import add_report
 from commands.sentinel_parser import add_sentinel
+from commands.twin import add_twin
 from lakehouse.private_file import KEYS
 from orders.errors import ConfigError, SluiceError
 
@@ -215,6 +216,7 @@ def parser() -> Parser:
     live.add_argument("config", type=Path, metavar="CONFIG", help="the run config, with a table [live]")
     live.add_argument("--for", dest="for_s", type=_seconds, metavar="SECONDS", help="end after so many seconds")
     live.add_argument("--keys", type=Path, default=KEYS, metavar="DIR", help="where key files lie (%(default)s)")
+    add_twin(names, command=_command, seconds=_seconds, bundle=add_bundle_option)
     add_backtest(names, command=_command, default=DEFAULT_BACKTEST)
     for command in (shadow, live):
         add_bundle_option(command)

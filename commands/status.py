@@ -12,6 +12,7 @@ from typing import Any, Final
 from commands.armed_state import armed_facts, armed_lines
 from commands.halt_state import is_halted
 from commands.output import Exit, print_json
+from commands.twin_state import twin_facts, twin_lines
 from lakehouse.examine import Examination, examine
 from lakehouse.flatten_request import read_request
 from lakehouse.layout import Layout, storage_error
@@ -107,6 +108,7 @@ def _facts(layout: Layout, *, now_ns: int) -> dict[str, Any]:
             "s_ago": None if note is None or not halted else _age_s(note.ts_ns, now_ns),
         },
         "armed": armed_facts(layout, fold, now_ns=now_ns),
+        "twin": twin_facts(fold, now_ns=now_ns),
         "dead_man": _dead_man_facts(layout, now_ns=now_ns),
         "alarm": _last_alarm(layout, now_ns=now_ns),
         "book": {
@@ -251,6 +253,7 @@ def _screen(facts: dict[str, Any]) -> list[str]:
     else:
         lines.append("halt     none")
     lines.extend(armed_lines(facts["armed"]))
+    lines.extend(twin_lines(facts["twin"], ago=_ago))
     if (dead := facts["dead_man"]) is not None:
         ended = {True: "CONFIRMED", False: "NOT CONFIRMED", None: "AT WORK"}[dead["confirmed"]]
         lines.append(f"watchdog {ended}  {_ago(dead['s_ago'])}  {dead['why']}: {dead['detail']}")

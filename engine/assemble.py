@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from nautilus_trader.common.component import LiveClock
 
@@ -418,7 +418,26 @@ def _add_schedules(
         kernel.trader.add_exec_algorithm(ScheduleAlgorithm(schedule=schedule, desk=desk, owner=owner))
 
 
-def write_run_start(assembly: Assembly, parts: Parts, *, kind: str, version: str, data_source: str, synthetic: list[str]) -> None:
+class Wired(Protocol):
+    """What every run's wiring has, a twin's too."""
+
+    @property
+    def recorder(self) -> Recorder:
+        """Who writes the log."""
+        ...
+
+    @property
+    def hours_sha256(self) -> str | None:
+        """Of the market hours files; None: hours are not judged."""
+        ...
+
+    @property
+    def halt(self) -> Callable[[str], None]:
+        """What halts the run, for a reason."""
+        ...
+
+
+def write_run_start(assembly: Wired, parts: Parts, *, kind: str, version: str, data_source: str, synthetic: list[str]) -> None:
     """Write the first line of a run."""
     config, recorder = parts.config, assembly.recorder
     first = parts.fold.run is None

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from engine.assemble import Assembly
+from engine.assemble import Wired
 from engine.config_checks import cross_problems
 from engine.config_sections import DataSection
 from engine.market_time import IDENTITY
@@ -85,7 +85,7 @@ class CcxtSource:
         self._for_s = for_s
         self._say = say
         self._jitter = random.Random(config.assumptions_section.seed)  # spreads requests, no secret  # nosec B311
-        self._assembly: Assembly | None = None
+        self._assembly: Wired | None = None
         self._on_instant: Callable[[int], None]
         self._clock: Any = None
         self._handler_before: Any = None
@@ -119,7 +119,7 @@ class CcxtSource:
 
         return make
 
-    def bind(self, *, kernel: Any, assembly: Assembly, on_instant: Callable[[int], None]) -> None:
+    def bind(self, *, kernel: Any, assembly: Wired, on_instant: Callable[[int], None]) -> None:
         from venues.ccxt.client_noise import is_client_noise
 
         self._assembly, self._on_instant, self._clock = assembly, on_instant, kernel.clock

@@ -26,10 +26,10 @@ from nautilus_trader.execution.messages import (
 )
 
 from engine.children import Children
+from engine.counts import Counts
 from engine.denials import modify_rejected, order_denied
 from engine.order_context import OrderContext
 from engine.order_facts import facts_of, fingerprint
-from engine.sentinel_state import SentinelState
 from lakehouse.permission import Permission
 from orders.exact import exact_operators
 from orders.plan import Approval, Outcome, Verdict
@@ -73,7 +73,7 @@ class Gate:
         record: Callable[[Any, OrderVerdict], None],
         halt: Callable[[str], None],
         owner: str,
-        state: SentinelState,
+        state: Counts,
         schedules: Mapping[str, Schedule] = NO_SCHEDULES,
         hours_at: Callable[[str, int], MarketHours | None] = hours_not_judged,
         growth: Callable[[], Verdict | None] = lambda: None,

@@ -18,7 +18,10 @@ from orders.values import Listing, MarketLimits, Quote, Rate
 
 
 class SnapshotWriter:
-    """Writes state and snapshots of one run. `marks`: last fill price by symbol of earlier runs, for what has no quote yet."""
+    """Writes state and snapshots of one run. `marks`: last fill price by symbol of earlier runs, for what has no quote yet.
+
+    `desk` None: a run that plans nothing, of which there is a state and no snapshot.
+    """
 
     def __init__(
         self,
@@ -31,7 +34,7 @@ class SnapshotWriter:
         listings: Mapping[str, Listing],
         market_time: MarketTime,
         marks: Mapping[str, tuple[Decimal, int]],
-        desk: ManifestDesk,
+        desk: ManifestDesk | None,
     ) -> None:
         self._layout = layout
         self._desk = desk
@@ -80,6 +83,7 @@ class SnapshotWriter:
 
     def snapshots_of(self, now_ns: int) -> Callable[[], None]:
         """Take what is true now; what is returned writes it, on any thread. A later taking that was written first stands."""
+        assert self._desk is not None
         snapshots = self._config.snapshots
         market_now = self._market_time.at(now_ns)
         quotes = []

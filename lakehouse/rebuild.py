@@ -41,9 +41,12 @@ from lakehouse.records import (
     Skip,
     SwitchLine,
     Transfer,
+    TwinLine,
+    TwinStart,
     UnknownOutcome,
     VerdictLine,
 )
+from lakehouse.twins import TWIN, Twins
 from lakehouse.withdrawals import Flattens
 from orders.book import ZERO, BookKeeper
 from orders.canonical import sha256_hex
@@ -174,6 +177,7 @@ class LogFold:
         self.overrides: dict[str, OverrideUsed] = {}
         self.promotions = Promotions()
         self.counted = Counted()
+        self.twins = Twins()  # what a twin's log says of the run it follows
         self.bundles: dict[str, str | None] = {}  # by run, in order: what its first line says it depends on
 
     @property
@@ -256,6 +260,8 @@ class LogFold:
             case EquityLine():
                 for text in (line.equity_base, line.day_start_base, line.peak_base):
                     amount(text)
+            case TwinStart() | TwinLine():
+                self.twins.apply(line)
             case Reconcile() | Alarm() | SwitchLine() | DrillLine() | SegmentLine():
                 pass
             case never:
@@ -272,6 +278,8 @@ class LogFold:
         elif line.starting_cash is not None:
             raise _corrupt("CASH_TWICE", "starting cash on the first run_start of a log only", "it again")
         self._of_this_environment(line)
+        if self.run is not None and (self.run.kind == TWIN) is not (line.kind == TWIN):
+            raise _corrupt("KIND_MIXED", f"a log of {TWIN} runs alone, or of none", f"{line.kind} after {self.run.kind}")
         if self.bundles.setdefault(line.run_id, line.bundle_sha256) != line.bundle_sha256:
             raise _corrupt(
                 "BUNDLE_TWICE", f"one bundle of run {line.run_id}, {self.bundles[line.run_id]}", str(line.bundle_sha256)

@@ -32,7 +32,7 @@ class RunStart(Line, frozen=True, kw_only=True, gc=False, tag="run_start"):
 
     sluice_version: str
     environment: str
-    kind: str  # "shadow", "backtest"
+    kind: str  # "shadow", "backtest", "live", "twin"
     config_sha256: str
     limits_sha256: str
     market_limits_sha256: str
@@ -476,6 +476,65 @@ class SwitchLine(Line, frozen=True, kw_only=True, gc=False, tag="switch"):
     reason: str
 
 
+class TwinStart(Line, frozen=True, kw_only=True, gc=False, tag="twin_start"):
+    """A twin begins to follow a live run's log, or goes on after it was stopped; the first line of each of its runs but one.
+
+    `live_log_sha256`: of that log's first line, by which it is known again. `live_line`: orders sent after this line of it are
+    followed; the same in every start of a twin's log.
+    """
+
+    live_directory: str
+    live_environment: str
+    live_run_id: str
+    live_bundle_sha256: str | None
+    live_log_sha256: str
+    live_line: int
+
+
+class TwinLine(Line, frozen=True, kw_only=True, gc=False, tag="twin"):
+    """An order of the live run has ended there and at its twin: how far the two lie apart (`orders.twin`), once for each id.
+
+    `compared` false: `code` says why not, `message` in words, and every divergence is null. `missing`: what of a compared order
+    could not be compared, by code. `live_line`: of the live log, where the order ended. `late_ms`: from the live run's send line
+    to the twin's; null where the twin sent nothing. `live_unknown`: nobody knew for a while what had become of it at the venue.
+    """
+
+    client_order_id: str
+    parent_client_order_id: str | None
+    symbol: str
+    venue: str
+    side: Side
+    quantity: str
+    order_kind: str
+    live_run_id: str
+    live_line: int
+    planned_ns: int
+    sent_ns: int  # of the live run's send line
+    late_ms: str | None
+    live_outcome: str
+    twin_outcome: str
+    live_filled_quantity: str
+    twin_filled_quantity: str
+    live_average_price: str | None
+    twin_average_price: str | None
+    live_first_fill_ns: int | None
+    live_last_fill_ns: int | None
+    twin_first_fill_ns: int | None
+    twin_last_fill_ns: int | None
+    live_fill_ratio: str
+    twin_fill_ratio: str
+    price_bps: str | None  # above 0: live paid more, or got less
+    first_fill_ms: str | None  # live less twin
+    last_fill_ms: str | None
+    fill_ratio: str | None  # live less twin
+    notional_base: str | None  # of what live filled, in base currency; null where no rate held
+    live_unknown: bool
+    compared: bool
+    code: str
+    message: str
+    missing: Sequence[str]
+
+
 class Alarm(Line, frozen=True, kw_only=True, gc=False, tag="alarm"):
     code: str
     message: str
@@ -511,5 +570,5 @@ class SegmentLine(Line, frozen=True, kw_only=True, gc=False, tag="segment"):
 AnyLine = (
     RunStart | RunStop | ManifestLine | CycleOpened | CycleClosed | PlanLineRecord | Skip | Intent | VerdictLine | Send | Received
     | Ack | Reject | UnknownOutcome | CancelLine | Fill | Financing | Transfer | FlattenLine | OverrideUsed | Reconcile
-    | HaltLine | DrillLine | PromotionLine | EquityLine | SwitchLine | Alarm | Recovery | SegmentLine
+    | HaltLine | DrillLine | PromotionLine | EquityLine | SwitchLine | TwinStart | TwinLine | Alarm | Recovery | SegmentLine
 )  # fmt: skip

@@ -200,7 +200,8 @@ class Verdict(Record, frozen=True, kw_only=True, gc=False):
 
 
 class Approval(Record, frozen=True, kw_only=True, gc=False):
-    """Leave for one order: made by `sentinel.guard` only. The gate compares what comes with it and uses it once.
+    """Leave for one order: made by `sentinel.guard` only, a twin's by `sentinel.followed`. The gate compares what comes with it
+    and uses it once.
 
     `reference_price` is the far touch the plan was judged on, in quote currency; `unit_value_base` turns quantity x price
     into base currency. `schedule` other than at once: the order itself is not sent, its children are (`child_id`).

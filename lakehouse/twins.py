@@ -1,0 +1,64 @@
+"""What a twin's own log says of the run it follows: where it began, what was compared, what was not and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+from typing import Final
+
+from lakehouse.records import TwinLine, TwinStart
+from orders.canonical import decimal_text
+from orders.errors import RecordCorrupt
+from orders.exact import FLOOR, ROUNDED, exact_arithmetic
+
+STEP: Final = Decimal("0.000001")
+TWIN: Final = "twin"  # kind of a run that follows a live one
+
+
+class Twins:
+    """One per fold (`lakehouse.rebuild`); to be read. `ended`: client order ids that have their line; `uncompared`: by code."""
+
+    def __init__(self) -> None:
+        self.first: TwinStart | None = None
+        self.start: TwinStart | None = None
+        self.last: TwinLine | None = None  # the last one that compared something
+        self.ended: set[str] = set()
+        self.compared = 0
+        self.uncompared: Counter[str] = Counter()
+        self._paid = self._notional = Decimal(0)
+
+    @property
+    def price_bps(self) -> str | None:
+        """How much more live paid, in bps of notional, over all that have both prices and a notional; None of none."""
+        if not self._notional:
+            return None
+        return decimal_text(FLOOR.divide(self._paid, self._notional).quantize(STEP, context=ROUNDED))
+
+    def apply(self, line: TwinStart | TwinLine) -> None:
+        """Take the next line. Raises `RecordCorrupt` TWIN_TWICE: an order told twice, or a log that follows two others."""
+        if isinstance(line, TwinStart):
+            if self.first is None:
+                self.first = line
+            elif (self.first.live_log_sha256, self.first.live_line) != (line.live_log_sha256, line.live_line):
+                raise _twice(f"one log followed from line {self.first.live_line} on", f"another from line {line.live_line}")
+            self.start = line
+            return
+        if line.client_order_id in self.ended:
+            raise _twice("each order compared once", f"{line.client_order_id} again")
+        self.ended.add(line.client_order_id)
+        if line.compared:
+            self.compared += 1
+            self.last = line
+            if line.price_bps is not None and line.notional_base is not None:
+                with exact_arithmetic():
+                    notional = Decimal(line.notional_base)
+                    self._paid += Decimal(line.price_bps) * notional
+                    self._notional += notional
+        else:
+            self.uncompared[line.code] += 1
+
+
+def _twice(expected: str, found: str) -> RecordCorrupt:
+    return RecordCorrupt(
+        "TWIN_TWICE", expected=expected, found=found, action="Change nothing and keep a copy of the log; a person must look."
+    )

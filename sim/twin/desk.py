@@ -1,0 +1,300 @@
+"""The twin's desk: takes each order the live run sent, has it traded by the simulated venue, and says how far the two lie apart.
+
+Runs on the loop's thread alone. An order is dealt with once: taken within `LATE_MAX_NS` of its send line, on prices that are not
+stale, or told as one that could not be compared. Nothing here can reach the live run: all it has of it is lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+from nautilus_trader.core.uuid import UUID4
+from nautilus_trader.execution.messages import CancelOrder, SubmitOrder
+from nautilus_trader.model.events import OrderCanceled, OrderDenied, OrderExpired, OrderFilled, OrderRejected
+from nautilus_trader.model.identifiers import ClientId, ClientOrderId, InstrumentId, StrategyId, TraderId
+
+from engine.node import TRADER_ID
+from engine.order_context import ManifestFacts, OrderContext, context_of
+from engine.restore import order_of
+from lakehouse import records
+from lakehouse.rebuild import amount
+from orders.exact import EXACT, FRACTION_PLACES, ROUNDED
+from orders.twin import OrderEnd, Uncompared, divergence
+from orders.valuation import price_fault
+from orders.values import Listing, MarketLimits, OrderKind, Side
+from sentinel.followed import approval_of_sent
+from sim.twin.assembly import TwinAssembly
+from sim.twin.followed import Followed, twin_fields
+from sim.twin.live_orders import NONE, Happened, LiveOrder, LiveOrders, wanted
+from sim.twin.own_orders import OwnOrders
+
+LATE_MAX_NS: Final = 2_000_000_000  # beyond it the twin would trade in another market than the live run did
+GRACE_NS: Final = 5_000_000_000  # after the live order's end: for the twin's own fills on their way, and for late ones there
+LIVE_ENDED: Final = "live_ended"  # cause of the cancel line: the live order had ended, what was left here goes too
+INTERRUPTED: Final = "twin_interrupted"  # the twin was stopped or killed while it worked
+NS_PER_MS: Final = 1_000_000
+PRICE_AGE: Final = "PRICE_AGE"
+QUOTES_STALE: Final = "QUOTES_STALE"
+
+
+class TwinDesk:
+    """`from_line`: of the live log; what was sent up to it is not followed. `tell(line)` is called with each comparison."""
+
+    def __init__(
+        self,
+        *,
+        made: TwinAssembly,
+        kernel: Any,
+        listings: Mapping[str, Listing],
+        limits: Mapping[str, MarketLimits],
+        base_currency: str,
+        price_age_max_ns: int,
+        own: OwnOrders,
+        from_line: int,
+        tell: Callable[[records.TwinLine], None],
+    ) -> None:
+        self.live = LiveOrders()
+        self._made = made
+        self._recorder = made.recorder
+        self._cache = kernel.cache
+        self._msgbus = kernel.msgbus
+        self._clock_ns = kernel.clock.timestamp_ns
+        self._listings = listings
+        self._limits = limits
+        self._base_currency = base_currency
+        self._price_age_max_ns = price_age_max_ns
+        self._own = own
+        self._from_line = from_line
+        self._tell = tell
+        self._followed: dict[str, Followed] = {}
+        self._stale: set[str] = set()  # symbols whose outage has been told
+        self._names = (TraderId(TRADER_ID), StrategyId(made.strategy_id))
+        kernel.msgbus.subscribe(topic="events.order.*", handler=self._on_event)  # after the recorder, which has priority
+
+    @property
+    def working(self) -> int:
+        """How many orders have not been told yet."""
+        return len(self._followed)
+
+    def take(self, lines: Iterable[records.AnyLine], *, away_until: int = 0) -> None:
+        """Take lines of the live log in order; what was sent up to line `away_until` was sent while no twin ran."""
+        for line in lines:
+            happened = self.live.apply(line)
+            if happened is None:
+                continue
+            what, whose = happened
+            if isinstance(whose, records.CancelLine):
+                self._end_parent(whose)
+            elif what is Happened.SENT:
+                self._sent(whose, away=line.seq <= away_until)
+            elif what is Happened.CANCEL and (known := self._followed.get(whose.order_id)) is not None:
+                self._cancel(known, whose.cancel_ns)
+
+    def look(self) -> None:
+        """Spoil what works on stale prices, cancel what the live run's end has left here, and compare what has ended on both."""
+        now = self._clock_ns()
+        for known in list(self._followed.values()):
+            works = not known.twin.outcome
+            if works and not known.code and (why := self._staleness(known.live.intent.symbol, now)):
+                known.spoil(Uncompared.QUOTES_STALE, why)
+            if not known.live.ended_ns:
+                continue
+            over = now >= known.live.ended_ns + GRACE_NS
+            if works and over:
+                self._cancel(known, now, cause=LIVE_ENDED)
+            elif not works and (over or known.live.end.outcome == "filled" or known.code):
+                self._compare(known, now)
+
+    def _sent(self, order: LiveOrder, *, away: bool) -> None:
+        order_id = order.order_id
+        if order.sent_line <= self._from_line or order_id in self._own.told:
+            self.live.forget(order_id)
+            return
+        known = self._followed[order_id] = Followed(live=order, twin=OrderEnd(outcome=NONE))
+        before = self._own.orders.get(order_id)
+        if before is not None:
+            known.twin = before.end
+            known.late_ns = before.sent_ns - order.sent_ns if before.sent_ns else None
+            if not before.end.outcome:
+                known.twin = before.end.ended(NONE)
+                known.spoil(Uncompared.TWIN_AWAY, "the twin was started anew while it worked")
+            elif before.end.outcome in ("denied", "rejected"):
+                known.spoil(_refusal(before.end.outcome, before.message), before.message)
+            return
+        now = self._clock_ns()
+        late_ns = now - order.sent_ns
+        symbol = order.intent.symbol
+        if away:
+            known.spoil(Uncompared.TWIN_AWAY, "no twin ran when it was sent")
+        elif symbol not in self._limits:
+            known.spoil(Uncompared.NOT_TRADABLE, f"the twin's config has no market limits of {symbol}")
+        elif late_ns > LATE_MAX_NS:
+            known.spoil(Uncompared.TWIN_LATE, f"read {_ms(late_ns)} after it was sent; limit {_ms(LATE_MAX_NS)}")
+        elif why := self._staleness(symbol, now):
+            known.spoil(Uncompared.QUOTES_STALE, why)
+        elif (rate := self._rate(self._listings[symbol].quote_currency, now)) is None:
+            known.spoil(Uncompared.TWIN_DENIED, f"no rate of {self._listings[symbol].quote_currency} holds now")
+        else:
+            known.late_ns = late_ns
+            known.twin = OrderEnd(outcome="")
+            self._submit(order, rate=rate)
+
+    def _submit(self, order: LiveOrder, *, rate: Decimal) -> None:
+        """Write the intent, approve it, and send it as of the instant of the live run's send line."""
+        if order.parent is not None and order.parent.client_order_id not in self._own.known:
+            self._write_intent(order.parent)
+        intent = self._write_intent(order.intent)
+        side = Side(intent.side)
+        approval = approval_of_sent(
+            client_order_id=intent.client_order_id,
+            environment=self._recorder.facts.environment,
+            manifest_sha256=intent.manifest_sha256,
+            plan_sha256=intent.plan_sha256,
+            cycle=intent.cycle,
+            line=intent.line,
+            symbol=intent.symbol,
+            instrument_id=intent.instrument_id,
+            venue=intent.venue,
+            side=side,
+            quantity=wanted(intent),
+            order_kind=OrderKind(intent.order_kind),
+            limit_price=None if intent.limit_price is None else amount(intent.limit_price),
+            reference_price=amount(intent.arrival_ask if side is Side.BUY else intent.arrival_bid),
+            unit_value_base=EXACT.multiply(rate, self._limits[intent.symbol].multiplier),
+        )
+        self._made.gate.approve([approval], automatic=False)
+        trader, strategy = self._names
+        instrument = self._cache.instrument(InstrumentId.from_str(intent.instrument_id))
+        made = order_of(intent, instrument, trader_id=trader, strategy_id=strategy)
+        client = ClientId(intent.venue)
+        self._cache.add_order(made, None, client)
+        command = SubmitOrder(
+            trader_id=trader, strategy_id=strategy, order=made, command_id=UUID4(), ts_init=order.sent_ns, client_id=client
+        )
+        self._msgbus.send(endpoint="RiskEngine.execute", msg=command)
+
+    def _write_intent(self, intent: records.Intent) -> records.Intent:
+        """Write the live run's intent as our own, and remember its context."""
+        own = msgspec.structs.replace(intent, seq=0, reduce_only=False, **self._recorder.stamp())
+        self._own.known.add(intent.client_order_id)
+        context = self._context(own)
+        self._recorder.contexts[intent.client_order_id] = context
+        self._recorder.counts["orders"] += intent.parent_client_order_id is None
+        self._recorder.last_line = self._recorder.journal.append(own)
+        return own
+
+    def _context(self, intent: records.Intent) -> OrderContext:
+        facts = ManifestFacts(
+            manifest_sha256=intent.manifest_sha256,
+            source_run=intent.source_run,
+            run_ledger_head=None,
+            written_ns=None,
+            read_ns=intent.planned_ns,
+            decision_prices={},
+        )
+        symbol = intent.symbol
+        context = context_of(intent, manifest=facts, listing=self._listings[symbol], multiplier=self._limits[symbol].multiplier)
+        if intent.parent_client_order_id is not None:
+            context.parent = self._recorder.contexts.get(intent.parent_client_order_id)
+        return context
+
+    def _end_parent(self, line: records.CancelLine) -> None:
+        context = self._recorder.contexts.get(line.client_order_id)
+        if context is not None:
+            self._recorder.withdraw(line.client_order_id, cause=line.cause, venue=context.venue, filled=context.filled)
+
+    def _cancel(self, known: Followed, ts_ns: int, *, cause: str = "") -> None:
+        """Ask the simulated venue, once; an order that is not there, or has ended, is left alone."""
+        order = self._cache.order(ClientOrderId(known.live.order_id))
+        if known.cancelled or known.twin.outcome or order is None or order.is_closed:
+            return
+        known.cancelled = True
+        if cause:
+            self._recorder.close_parent(known.live.order_id, cause=cause)
+        trader, strategy = self._names
+        command = CancelOrder(
+            trader_id=trader,
+            strategy_id=strategy,
+            instrument_id=order.instrument_id,
+            client_order_id=order.client_order_id,
+            venue_order_id=order.venue_order_id,
+            command_id=UUID4(),
+            ts_init=ts_ns,
+        )
+        self._msgbus.send(endpoint="ExecEngine.execute", msg=command)
+
+    def _on_event(self, event: Any) -> None:
+        """An order event of the simulated venue, after its line was written."""
+        known = self._followed.get(event.client_order_id.value)
+        if known is None:
+            return
+        match event:
+            case OrderFilled():
+                end = known.twin.with_fill(
+                    quantity=event.last_qty.as_decimal(), price=event.last_px.as_decimal(), event_ns=event.ts_event
+                )
+                known.twin = end.ended("filled") if end.filled >= wanted(known.live.intent) else end
+            case OrderCanceled():
+                known.twin = known.twin.ended("cancelled")
+            case OrderExpired():
+                known.twin = known.twin.ended("expired")
+            case OrderRejected() | OrderDenied():
+                outcome = "rejected" if isinstance(event, OrderRejected) else "denied"
+                known.twin = known.twin.ended(outcome)
+                known.spoil(_refusal(outcome, event.reason), event.reason)
+            case _:
+                pass
+
+    def _compare(self, known: Followed, now_ns: int) -> None:
+        live, intent = known.live, known.live.intent
+        code, message = (known.code, known.message) if known.code else (live.code, live.message)
+        apart = None if code else divergence(Side(intent.side), wanted=wanted(intent), live=live.end, twin=known.twin)
+        fields = twin_fields(known, apart, notional_base=self._notional(live, now_ns), code=code, message=message)
+        self._recorder.write(records.TwinLine, **fields)
+        self._own.told.add(live.order_id)
+        del self._followed[live.order_id]
+        self.live.forget(live.order_id)
+        self._recorder.contexts.pop(live.order_id, None)
+        self._made.gate.disarm(keep=self._followed)
+        self._tell(records.TwinLine(**self._recorder.stamp(), **fields))
+
+    def _staleness(self, symbol: str, now_ns: int) -> str:
+        """Return in words why the twin's own price of a symbol cannot be used, "" where it can; an outage raises one alarm."""
+        quote = self._made.prices.quote_of(symbol)
+        fault = price_fault(quote, now_ns=now_ns, price_age_max_ns=self._price_age_max_ns)
+        if fault is None:
+            self._stale.discard(symbol)
+            return ""
+        age = "" if quote is None else f", {_ms(now_ns - quote.ts_ns)} old"
+        words = f"{fault}: the twin's quote of {symbol}{age}; limit {_ms(self._price_age_max_ns)}"
+        if symbol not in self._stale:
+            self._stale.add(symbol)
+            self._recorder.write(records.Alarm, code=QUOTES_STALE, message=f"{words}. Orders meanwhile are not compared.")
+        return words
+
+    def _rate(self, currency: str, now_ns: int) -> Decimal | None:
+        if currency == self._base_currency:
+            return Decimal(1)
+        rate = self._made.rates.get(currency)
+        return rate.value if rate is not None and rate.as_of_ns <= now_ns <= rate.valid_until_ns else None
+
+    def _notional(self, live: LiveOrder, now_ns: int) -> Decimal | None:
+        symbol = live.intent.symbol
+        rate = self._rate(self._listings[symbol].quote_currency, now_ns) if symbol in self._limits else None
+        if rate is None:
+            return None
+        worth = EXACT.multiply(EXACT.multiply(live.end.notional, self._limits[symbol].multiplier), rate)
+        return worth.quantize(FRACTION_PLACES, context=ROUNDED)
+
+
+def _ms(ns: int) -> str:
+    return f"{ns / NS_PER_MS:,.0f} ms"
+
+
+def _refusal(outcome: str, reason: str) -> Uncompared:
+    if outcome == "rejected":
+        return Uncompared.TWIN_REJECTED
+    return Uncompared.QUOTES_STALE if PRICE_AGE in reason else Uncompared.TWIN_DENIED

@@ -1,0 +1,441 @@
+"""`sluice twin`: beside a live run, its own orders at a simulated venue, on prices of the twin's own.
+
+Order of a start: own data-directory lock, the live log read once (whose run, which bundle, how far), own log and ledger verified
+and mended, orders that were cut off ended, then the live log again, from where this twin once began. Of the live run's directory
+it reads the log and takes no lock; it reads no key of a venue, and talks to the public data host alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Coroutine
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from engine.alarms import Alarms
+from engine.assemble import Parts, write_run_start
+from engine.bundle_carried import BundleDiffers, carried_bundle, differing
+from engine.ccxt_source import CcxtSource, open_ccxt_source
+from engine.clock_watch import ClockWatch
+from engine.inputs import Inputs, read_inputs
+from engine.instruments import expiry_sentinel, instrument_of
+from engine.narrator import Narrator
+from engine.node import STOPPED_BY_ITSELF, build, make_node, run_until, take_halt_signal, take_signals
+from engine.node_run import print_line
+from engine.run_config import RunConfig, load_config
+from engine.run_faults import RunFaults
+from engine.snapshots_out import SnapshotWriter
+from engine.state_follower import StateFollower
+from lakehouse import records
+from lakehouse.bundles import find_bundle, read_bundle, write_bundle
+from lakehouse.layout import Layout
+from lakehouse.lock import DataDirectoryLock
+from lakehouse.log_tail import LogTail
+from lakehouse.opening import open_journal
+from lakehouse.permission import FilePermission
+from lakehouse.rebuild import LogFold
+from lakehouse.segments import is_recorded
+from lakehouse.state import own_states
+from lakehouse.twins import TWIN
+from orders.errors import ConfigError, InputError, NotAsked, RecordCorrupt, SluiceError, VenueUnavailable
+from sim.twin.assembly import TwinAssembly, assemble_twin, simulated_venue
+from sim.twin.desk import INTERRUPTED, TwinDesk
+from sim.twin.followed_run import first_look
+from sim.twin.own_orders import OwnOrders, own_orders
+from sim.twin.words import twin_words
+
+POLL_S: Final = 0.005  # how often the live log is looked at: within what the assumptions give an order to reach its venue
+START_S: Final = 60.0
+ALARMS_S: Final = 10.0
+
+
+def run_twin(
+    config_path: Path,
+    *,
+    live: Path,
+    directory: Path | None,
+    as_json: bool,
+    for_s: int | None = None,
+    bundle: str | None = None,
+) -> int:
+    """Follow the live run in `live` until Ctrl-C, SIGTERM or `for_s` seconds; write into `directory` (None: `<live>-twin`).
+
+    `bundle`: the one it is held to, the live run's where none is named. Return 0; 1 when it had to halt itself. Raises
+    `ConfigError` TWIN_DATA, TWIN_DIRECTORY; `NotAsked` BUNDLE_DIFFERS, TWIN_NOT_LIVE; `NotYet`; `RecordCorrupt` of the live log.
+    """
+    config = load_config(config_path)
+    if config.data.kind != "ccxt":
+        raise ConfigError(
+            "TWIN_DATA",
+            expected="prices that can be had without an order line: [data] of kind ccxt",
+            found=f"kind {config.data.kind}",
+            action="Only live runs on such prices have a twin; `sluice report` compares others with their forecast.",
+        )
+    own = live.with_name(f"{live.name}-twin") if directory is None else directory
+    if own.resolve() == live.resolve():
+        raise ConfigError(
+            "TWIN_DIRECTORY",
+            expected="a data directory of the twin's own",
+            found=f"{own}, the live run's",
+            action="Name another one with --directory, or leave it out.",
+        )
+    inputs = read_inputs(config)
+    run_id = time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + f"-{os.getpid()}"
+    layout = Layout(own)
+    with DataDirectoryLock(layout, run_id=run_id):
+        run = TwinRun(
+            config=config,
+            inputs=inputs,
+            layout=layout,
+            live=Layout(live),
+            run_id=run_id,
+            as_json=as_json,
+            for_s=for_s,
+            bundle=bundle,
+        )
+        return asyncio.run(run.run())
+
+
+class TwinRun:
+    """`run()` once, inside a running loop, with the lock of `layout` held."""
+
+    def __init__(
+        self,
+        *,
+        config: RunConfig,
+        inputs: Inputs,
+        layout: Layout,
+        live: Layout,
+        run_id: str,
+        as_json: bool,
+        for_s: int | None = None,
+        bundle: str | None = None,
+        say: Callable[[str], None] = print_line,
+    ) -> None:
+        self._config = config
+        self._inputs = inputs
+        self._layout = layout
+        self._live = live
+        self._run_id = run_id
+        self._json = as_json
+        self._for_s = for_s
+        self._named = bundle
+        self._say = say
+        self._permission = FilePermission(layout)
+        self._finished = asyncio.Event()
+        self._error: SluiceError | None = None
+        self._own = OwnOrders()
+        self._state: StateFollower
+        self._narrator: Narrator
+
+    async def run(self) -> int:
+        """Follow until the end. Return 0, or 1 after a halt of its own."""
+        self._followed = await first_look(self._live, say=self._say)
+        self._check_run(self._followed.run)
+        self._loop = asyncio.get_running_loop()
+        self._faults = RunFaults(permission=self._permission, layout=self._layout, finished=self._finished, say=self._say)
+        take_halt_signal(self._faults.halt_by_signal)
+        self._loop.set_exception_handler(self._faults.callback_failed)
+        own_states(self._layout.state)
+        now = time.time_ns()
+        self._permission.arm_if_new(by="first run", now_ns=now)
+        self._journal = open_journal(
+            self._layout,
+            now_ns=now,
+            run_id=self._run_id,
+            durable=True,
+            post=self._loop.call_soon_threadsafe,
+            on_failure=self._faults.disk_failed,
+            rotate_above=self._config.lakehouse.rotate_above_bytes,
+        )
+        try:
+            return await self._with_journal(self._journal.fold)
+        finally:
+            self._journal.close()
+
+    def _check_run(self, run: records.RunStart) -> None:
+        """The run that is followed is live, of this config's environment and of this bundle."""
+        if run.kind != "live":
+            raise NotAsked(
+                "TWIN_NOT_LIVE",
+                expected=f"a live run in {self._live.directory}",
+                found=f"a run of kind {run.kind}",
+                action="Name the data directory of a canary or live run after --of.",
+            )
+        if run.environment != self._config.environment:
+            raise NotAsked(
+                "TWIN_ENVIRONMENT",
+                expected=f"environment {run.environment}, the live run's",
+                found=self._config.environment,
+                action="Give the config that the live run was started with.",
+            )
+        self._bundle = carried_bundle(self._config, self._inputs, layout=self._live, named=self._named)
+        if run.bundle_sha256 == self._bundle.sha256:
+            return
+        try:
+            directory, sha256 = find_bundle(self._live, run.bundle_sha256 or "none")
+            parts = differing(read_bundle(directory, sha256=sha256), self._config, self._inputs)
+        except InputError:
+            parts = []
+        if parts:
+            raise BundleDiffers(run.bundle_sha256 or "", parts)
+        raise NotAsked(
+            "BUNDLE_DIFFERS",
+            expected=f"bundle {(run.bundle_sha256 or 'none')[:16]}, the live run's",
+            found=self._bundle.sha256[:16],
+            action="Give the config and the code that the live run was started with.",
+        )
+
+    async def _with_journal(self, fold: LogFold) -> int:
+        if fold.run is not None and fold.run.kind != TWIN:
+            raise NotAsked(
+                "KIND_MIXED",
+                expected=f"a new directory, or a twin's, at {self._layout.directory}",
+                found=f"the record of a run of kind {fold.run.kind}",
+                action="Name another one with --directory: a twin's record is never mixed with another's.",
+            )
+        first = fold.twins.first
+        if first is not None and first.live_log_sha256 != self._followed.log_sha256:
+            raise NotAsked(
+                "TWIN_OF_ANOTHER",
+                expected=f"the log that this twin has followed, {first.live_log_sha256[:16]}",
+                found=f"{self._followed.log_sha256[:16]} in {self._live.directory}",
+                action="Name another directory with --directory for the twin of another live run.",
+            )
+        if is_recorded(self._layout.log):
+            self._own = own_orders(self._layout)
+        write_bundle(self._layout, self._bundle)
+        source = await open_ccxt_source(
+            config=self._config,
+            listings=self._inputs.listings,
+            symbols=self._inputs.market_limits,
+            for_s=self._for_s,
+            say=lambda text: self._narrator.line(text, type="alarm", message=text),
+        )
+        try:
+            return await self._follow(source, fold)
+        finally:
+            await source.close()
+
+    async def _follow(self, source: CcxtSource, fold: LogFold) -> int:
+        made, node = self._assembled(source, fold)
+        causes = take_signals(self._loop, self._finished)
+        alarms = self._alarms(made)
+        self._start_record(made, source, fold)
+        source.bind(kernel=node.kernel, assembly=made, on_instant=lambda market_ns: None)
+        cause = await run_until(
+            node,
+            self._finished,
+            background=lambda: self._background(source, node, made),
+            causes=causes,
+            before_stop=_nothing,
+        )
+        if cause == STOPPED_BY_ITSELF:
+            made.halt("ENGINE_STOPPED: an error inside Nautilus ended the node; the lines above this one say which")
+        self._stop_record(cause if self._error is None else self._error.code.lower(), made, node)
+        node.kernel.dispose()
+        if alarms is not None:
+            alarms.close(wait_s=ALARMS_S)
+        if self._error is not None:
+            raise self._error
+        return 1 if self._faults.failures else 0
+
+    def _assembled(self, source: CcxtSource, fold: LogFold) -> tuple[TwinAssembly, Any]:
+        """The node: prices of its own, simulated venues, and nothing else."""
+        config, inputs = self._config, self._inputs
+        self._parts = Parts(
+            config=config,
+            run_id=self._run_id,
+            listings=inputs.listings,
+            market_limits=inputs.market_limits,
+            market_limits_sha256=inputs.market_limits_sha256,
+            journal=self._journal,
+            durable=True,
+            permission=self._permission,
+            market_time=source.market_time,
+            fold=fold,
+            bar_spec=None,
+            on_halt=self._faults.halted,
+            on_fill=lambda: self._state.on_fill(),
+            bundle_sha256=self._bundle.sha256,
+        )
+        node = make_node(loop=self._loop, data_clients=config.venues, exec_clients=config.venues, log_level="ERROR")
+        made = assemble_twin(node.kernel, self._parts)
+        for symbol in sorted(inputs.market_limits):
+            node.kernel.cache.add_instrument(instrument_of(inputs.listings[symbol], inputs.market_limits[symbol]))
+        for venue in config.venues:
+            node.kernel.cache.add_instrument(expiry_sentinel(venue))
+        build(
+            node,
+            data_clients={venue: source.maker(venue) for venue in config.venues},
+            exec_clients={
+                venue: simulated_venue(self._parts, venue, made, portfolio=node.kernel.portfolio) for venue in config.venues
+            },
+        )
+        self._faults.recorder = made.recorder
+        self._narrator = Narrator(say=self._say, as_json=self._json, market_now_ns=made.recorder.market_now_ns)
+        snapshots = SnapshotWriter(
+            layout=self._layout,
+            config=config,
+            recorder=made.recorder,
+            prices=made.prices,
+            market_limits=inputs.market_limits,
+            listings=inputs.listings,
+            market_time=source.market_time,
+            marks=fold.marks,
+            desk=None,
+        )
+        self._state = StateFollower(
+            path=self._layout.state,
+            loop=self._loop,
+            journal=self._journal,
+            snapshots=snapshots,
+            last_line=lambda: made.recorder.last_line,
+            failed=self._faults.disk_failed,
+        )
+        return made, node
+
+    def _alarms(self, made: TwinAssembly) -> Alarms | None:
+        policy = self._config.alarm_policy()
+        alarms = None if policy is None else Alarms(policy, environment=self._config.environment, clock_ns=time.time_ns)
+
+        def on_alarm(code: str, message: str) -> None:
+            self._narrator.line(f"{code}  {message}", type="alarm", code=code, message=message)
+            if alarms is not None:
+                alarms.raise_alarm(code, message)
+
+        made.recorder.on_alarm = on_alarm
+        return alarms
+
+    def _start_record(self, made: TwinAssembly, source: CcxtSource, fold: LogFold) -> None:
+        """The first lines: of the run, of what it follows, and of orders that an earlier twin's end cut off."""
+        followed, first = self._followed, fold.twins.first
+        write_run_start(
+            made,
+            self._parts,
+            kind=TWIN,
+            version=version("sluice"),
+            data_source=source.description,
+            synthetic=[*self._inputs.synthetic, "the orders are a live run's, the fills are simulated"],
+        )
+        self._from_line = followed.line if first is None else first.live_line
+        made.recorder.write(
+            records.TwinStart,
+            live_directory=str(self._live.directory),
+            live_environment=followed.run.environment,
+            live_run_id=followed.run.run_id,
+            live_bundle_sha256=followed.run.bundle_sha256,
+            live_log_sha256=followed.log_sha256,
+            live_line=self._from_line,
+        )
+        for order_id, trace in fold.open_orders.items():
+            made.recorder.withdraw(order_id, cause=INTERRUPTED, venue=trace.intent.venue, filled=trace.filled)
+        self._journal.flush()
+        if fold.last_booked_line:
+            self._state.write()
+        went = f"goes on after log line {fold.log_line}" if fold.log_line else "new record"
+        self._narrator.line(
+            f"twin · {self._config.environment} · of {self._live.directory} from line {self._from_line}"
+            f" · {source.headline()} · {went}",
+            type="start",
+            environment=self._config.environment,
+            run_id=self._run_id,
+            live_directory=str(self._live.directory),
+            live_line=self._from_line,
+        )
+
+    async def _background(self, source: CcxtSource, node: Any, made: TwinAssembly) -> None:
+        """Beside the node: the live log, the clock, the permission; until the prices' time is over, or for ever."""
+        made.gate.own_thread()
+        clock = ClockWatch(wall_ns=time.time_ns, monotonic_ns=time.monotonic_ns, halt=made.halt)
+        works: tuple[Coroutine[Any, Any, None], ...] = (self._faults.watch_permission(), clock.watch())
+        beside = [asyncio.create_task(self._faults.guarded(work)) for work in works]
+        try:
+            await _started(node)
+            playing = asyncio.create_task(source.play())
+            following = asyncio.create_task(self._tail(node, made))
+            beside += [playing, following]
+            await asyncio.wait({playing, following}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (playing, following):
+                if task.done():
+                    task.result()
+        except SluiceError as error:
+            self._error = error
+        finally:
+            for task in beside:
+                task.cancel()
+        self._finished.set()
+
+    async def _tail(self, node: Any, made: TwinAssembly) -> None:
+        """Read the live log from its first line: what was sent while no twin ran is told as that, what comes is followed."""
+        desk = TwinDesk(
+            made=made,
+            kernel=node.kernel,
+            listings=self._inputs.listings,
+            limits=self._inputs.market_limits,
+            base_currency=self._config.capital.base_currency,
+            price_age_max_ns=self._config.sentinel_limits().price_age_max_ns,
+            own=self._own,
+            from_line=self._from_line,
+            tell=lambda line: self._narrator.line(twin_words(line), **_facts(line)),
+        )
+        tail, ran = LogTail(self._live), self._followed.run
+        try:
+            while True:
+                lines = tail.lines()
+                desk.take(lines, away_until=self._followed.line)
+                if tail.line >= self._followed.line:
+                    if desk.live.run is not None and desk.live.run is not ran and desk.live.run.run_id != ran.run_id:
+                        ran = desk.live.run
+                        self._check_run(ran)
+                        self._narrator.line(f"the live run was started again: {ran.run_id}", type="live_run", run_id=ran.run_id)
+                    desk.look()
+                await asyncio.sleep(0 if lines else POLL_S)
+        finally:
+            tail.close()
+
+    def _stop_record(self, cause: str, made: TwinAssembly, node: Any) -> None:
+        if self._faults.disk_error is not None:
+            return
+        cache = node.kernel.cache
+        if isinstance(self._error, RecordCorrupt):
+            made.recorder.write(records.Alarm, code="LIVE_LOG_UNREADABLE", message=str(self._error))
+        made.recorder.write(
+            records.RunStop, cause=cause, open_orders=len(cache.orders_open()) + len(cache.orders_inflight()), inputs_sha256=None
+        )
+        self._journal.flush()
+        self._state.write()
+
+
+async def _nothing() -> None:
+    """Before the node stops there is nothing to do: no venue holds an order of it."""
+
+
+async def _started(node: Any) -> None:
+    """Return once the node's clients are connected."""
+    deadline = time.monotonic() + START_S
+    while not node.kernel.trader.is_running:
+        if time.monotonic() > deadline:
+            raise VenueUnavailable(
+                "NODE_NOT_STARTED",
+                expected=f"the venue's prices within {START_S:g} s",
+                found="none; the lines above this one say why",
+                action="Look at the venue and the network, and start again: a twin sends nothing.",
+            )
+        await asyncio.sleep(0.01)
+
+
+def _facts(line: records.TwinLine) -> dict[str, Any]:
+    return {
+        "type": "twin",
+        "client_order_id": line.client_order_id,
+        "symbol": line.symbol,
+        "compared": line.compared,
+        "code": line.code,
+        "price_bps": line.price_bps,
+        "last_fill_ms": line.last_fill_ms,
+        "fill_ratio": line.fill_ratio,
+    }
