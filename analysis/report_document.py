@@ -136,7 +136,7 @@ def build_report(
         worst,
         stories(store, [row["order_id"] for row in worst.records()]),
         *(replay_tables(store, replays) if replays is not None else []),
-        *twin_tables(store, seed=seed),
+        *twin_tables(store),
         run_rows(runs),
     ]
     first, last, lines = _extent(store)

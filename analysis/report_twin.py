@@ -11,7 +11,7 @@ from analysis.intervals import too_small
 from analysis.log_store import LogStore
 from analysis.report_table import Table, table
 from analysis.report_text import bps, counted
-from analysis.twin_divergence import FILLED, METRICS, PRICE, TIME, TwinOrder, stored_twin_orders, twin_metric
+from analysis.twin_divergence import METRICS, PRICE, TIME, TwinOrder, stored_twin_orders, twin_metric
 from lakehouse.twins import TWIN
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ FROM twins ORDER BY seq
 """
 
 
-def twin_tables(store: LogStore, *, seed: int) -> list[Table]:
+def twin_tables(store: LogStore) -> list[Table]:
     """Return `twin_divergence` (each metric of all orders and by symbol), `twin_orders` and `twin_uncompared`; none of no twin.
 
     Raises what the store raises.
@@ -46,7 +46,7 @@ def twin_tables(store: LogStore, *, seed: int) -> list[Table]:
     rows = []
     for by, group, each in groups:
         for name in METRICS:
-            one = twin_metric(each, name, seed=seed, group=f"{by}\n{group}")
+            one = twin_metric(each, name, group="" if by == "all" else f"\n{group}")
             rows.append(
                 (
                     by, group, name, one.orders, one.value, one.low, one.high, too_small(one.orders), one.days, one.notional_base,
@@ -68,10 +68,11 @@ def twin_sentence(report: Report) -> str | None:
     told = {row["metric"]: row for row in report.table("twin_divergence") if row["by"] == "all"}
     left = sum(row["orders"] for row in report.table("twin_uncompared"))
     without = f"; {counted(left, 'order')} could not be compared" if left else ""
-    if not told[FILLED]["orders"]:
+    compared = sum(row["compared"] for row in report.table("twin_orders"))
+    if not compared:
         return f"No order of the live run was compared with its twin yet{without}."
     price, time = told[PRICE]["value"], told[TIME]["value"]
     more = "" if price is None else "more" if price >= 0 else "less"
     paid = "no price was compared" if price is None else f"live paid {bps(abs(price))} {more}"
-    late = "" if time is None else f" and filled {abs(time):,.0f} ms {'later' if time >= 0 else 'earlier'}"
-    return f"Against its twin, over {counted(told[FILLED]['orders'], 'order')}, {paid}{late}{without}."
+    late = "" if time is None else f" and began to fill {abs(time):,.0f} ms {'later' if time >= 0 else 'earlier'} (median)"
+    return f"Against its twin, over {counted(compared, 'order')}, {paid}{late}{without}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from itertools import groupby
@@ -59,8 +60,8 @@ def twin_course(report: Report, width: float) -> str:
         css = "cost" if row["side"] == "BUY" else "hollow-cost"
         tip = (
             f"{row['side']} {_plain(row['quantity'])} {row['symbol']}\nlive {_plain(row['live_average_price'])},"
-            f" twin {_plain(row['twin_average_price'])}\n{bps(row['price_bps'], signed=True)}, {_ms(row['last_fill_ms'])}\n"
-            f"log line {row['log_line']}"
+            f" twin {_plain(row['twin_average_price'])}\n{bps(row['price_bps'], signed=True)},"
+            f" first fill {_ms(row['first_fill_ms'])}\nlog line {row['log_line']}"
         )
         svg.circle(along(float(row["market_ns"])), scale(float(row["price_bps"])), 4.5, css, tip=tip)
     svg.text(along(float(first)), bottom + 18, instant(first), "axis", anchor="start" if first != last else "middle")
@@ -72,19 +73,21 @@ def twin_course(report: Report, width: float) -> str:
 def twin_figures(report: Report) -> str:
     """Return the three metrics of all orders and of each instrument as a table, and what was not compared."""
     rows = []
+    compared = Counter(row["symbol"] for row in report.table("twin_orders") if row["compared"])
+    compared["all"] = compared.total()
     for (by, group), each in groupby(report.table("twin_divergence"), key=lambda row: (row["by"], row["group"])):
         told = {row["metric"]: row for row in each}
         rows.append(
             (
                 "all orders" if by == "all" else group,
-                f"{told[FILLED]['orders']:,}",
+                f"{compared[group]:,}",
                 *(_figure(told[PRICE], lambda value: bps(value, signed=True, unit=""))),
                 *(_figure(told[TIME], lambda value: _minus(f"{value:+,.1f}"))),
                 *(_figure(told[FILLED], lambda value: percent(value, places=2))),
                 f"{told[FILLED]['uncompared']:,}",
             )
         )
-    head = ("", "orders", "price, bp", "95 %", "last fill, ms", "95 %", "filled, live less twin", "95 %", "not compared")
+    head = ("", "orders", "price, bp", "95 %", "first fill, ms", "95 %", "filled, of the twin's", "95 %", "not compared")
     made = html_table(head, rows, left=1)
     codes = [(row["code"], f"{row['orders']:,}", WHY.get(row["code"], "")) for row in report.table("twin_uncompared")]
     return made + ("<h3>Not compared</h3>" + html_table(("code", "orders", "why"), codes, left=1, words=2) if codes else "")

@@ -4,8 +4,8 @@ Pure functions over the `twin` lines of a twin's log. An order counts where it w
 and is in no figure. Definitions of one order's divergence: `orders.twin`.
 
     twin_price_bps    sum(notional x price divergence) / sum(notional), of orders that both sides filled; above 0: live paid more
-    twin_time_ms      mean of last fill, live less twin, of the same orders; above 0: live was later
-    twin_fill_ratio   mean of filled / wanted, live less twin, of all compared orders; below 0: live filled less
+    twin_time_ms      median of the first fill, live less twin, of the same orders; above 0: live was later
+    twin_fill_ratio   sum(filled / wanted, live) / sum(the same, twin), of orders the twin filled; below 1: live filled less
 """
 
 from __future__ import annotations
@@ -15,30 +15,31 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from analysis.intervals import BPS, ratio_interval
+from analysis.intervals import BPS, Interval, median_interval, ratio_interval, rounded
 from analysis.log_store import LogStore
 from lakehouse.records import AnyLine, TwinLine
 from orders.errors import ConfigError
-from orders.exact import FLOOR, ROUNDED, exact_arithmetic
+from orders.exact import exact_arithmetic
 from orders.values import Record
 
-SEED: Final = 20_260_101  # of the bootstrap; the same log gives the same intervals
+SEED: Final = 1  # of the bootstrap, the gates' own: page and gate say the same of the same log
 DAY_NS: Final = 86_400 * 1_000_000_000
-STEP: Final = Decimal("0.000001")
 ZERO: Final = Decimal(0)
 PRICE: Final = "twin_price_bps"
 TIME: Final = "twin_time_ms"
 FILLED: Final = "twin_fill_ratio"
 METRICS: Final = (PRICE, TIME, FILLED)
 COLUMNS: Final = (
-    "client_order_id, symbol, venue, side, sent_ns, price_bps, last_fill_ms, fill_ratio, notional_base, compared, code"
+    "client_order_id, symbol, venue, side, sent_ns, price_bps, first_fill_ms, live_fill_ratio, twin_fill_ratio, notional_base,"
+    " compared, code"
 )
 
 
 class TwinOrder(Record, frozen=True, kw_only=True):
     """One order's twin line, as numbers. None: that could not be compared; `code` "" and `compared` go together.
 
-    `sent_ns`: when the live run sent it. `notional_base`: of what live filled, base currency; None where no rate held.
+    `time_ms`: of the first fill. `sent_ns`: when the live run sent it. `notional_base`: of what live filled, base currency; None
+    where no rate held.
     """
 
     client_order_id: str
@@ -48,7 +49,8 @@ class TwinOrder(Record, frozen=True, kw_only=True):
     sent_ns: int
     price_bps: Decimal | None
     time_ms: Decimal | None
-    fill_ratio: Decimal | None
+    live_fill_ratio: Decimal
+    twin_fill_ratio: Decimal
     notional_base: Decimal | None
     compared: bool
     code: str
@@ -83,36 +85,28 @@ def stored_twin_orders(store: LogStore) -> tuple[TwinOrder, ...]:
     return tuple(
         TwinOrder(
             client_order_id=row[0], symbol=row[1], venue=row[2], side=row[3], sent_ns=row[4], price_bps=row[5], time_ms=row[6],
-            fill_ratio=row[7], notional_base=row[8], compared=row[9], code=row[10],
+            live_fill_ratio=row[7], twin_fill_ratio=row[8], notional_base=row[9], compared=row[10], code=row[11],
         )
         for row in store.rows(f"SELECT {COLUMNS} FROM twins ORDER BY seq")
     )  # fmt: skip
 
 
-def twin_metric(orders: Sequence[TwinOrder], metric: str, *, seed: int = SEED, group: str = "all") -> TwinMetric:
+def twin_metric(orders: Sequence[TwinOrder], metric: str, *, seed: int = SEED, group: str = "") -> TwinMetric:
     """Return one of `METRICS` over orders. `group` keys the draws of its interval. Raises `ConfigError` METRIC_UNKNOWN."""
-    if metric not in METRICS:
+    if metric == PRICE:
+        known, value, interval = _price(orders, seed=seed, group=group)
+    elif metric == TIME:
+        known, value, interval = _time(orders, seed=seed, group=group)
+    elif metric == FILLED:
+        known, value, interval = _filled(orders, seed=seed, group=group)
+    else:
         raise ConfigError("METRIC_UNKNOWN", expected=f"one of {', '.join(METRICS)}", found=metric, action="Name one of them.")
-    counted = [
-        (one, value, weight)
-        for one in orders
-        if (value := _value(one, metric)) is not None and (weight := _weight(one, metric)) is not None
-    ]
-    with exact_arithmetic():
-        total = sum((weight for _, _, weight in counted), ZERO)
-        paid = sum((value * weight for _, value, weight in counted), ZERO)
-        notional = sum((one.notional_base or ZERO for one, _, _ in counted), ZERO)
-    known = [one for one, _, _ in counted]
-    interval = ratio_interval(
-        [float(value) * float(weight) / BPS for _, value, weight in counted],
-        [float(weight) for _, _, weight in counted],
-        seed=seed,
-        name=f"{metric}\n{group}",
-    )
     sent = [one.sent_ns for one in known]
+    with exact_arithmetic():
+        notional = sum((one.notional_base or ZERO for one in known), ZERO)
     return TwinMetric(
         metric=metric,
-        value=FLOOR.divide(paid, total).quantize(STEP, context=ROUNDED) if total else None,
+        value=value,
         low=None if interval is None else interval.low,
         high=None if interval is None else interval.high,
         orders=len(known),
@@ -124,17 +118,29 @@ def twin_metric(orders: Sequence[TwinOrder], metric: str, *, seed: int = SEED, g
     )
 
 
-def _value(one: TwinOrder, metric: str) -> Decimal | None:
-    if not one.compared:
-        return None
-    return one.price_bps if metric == PRICE else one.time_ms if metric == TIME else one.fill_ratio
+type Sample = tuple[Sequence[TwinOrder], Decimal | None, Interval | None]
 
 
-def _weight(one: TwinOrder, metric: str) -> Decimal | None:
-    """A price counts by its notional, and not at all where that is not known; times and ratios count once each."""
-    if metric != PRICE:
-        return Decimal(1)
-    return one.notional_base or None
+def _price(orders: Sequence[TwinOrder], *, seed: int, group: str) -> Sample:
+    known = [one for one in orders if one.compared and one.price_bps is not None and one.notional_base]
+    bases = [float(one.notional_base or 0) for one in known]
+    costs = [float(one.price_bps or 0) * base / BPS for one, base in zip(known, bases, strict=True)]
+    value = rounded(BPS * sum(costs) / sum(bases)) if known else None
+    return known, value, ratio_interval(costs, bases, seed=seed, name=f"twin price{group}")
+
+
+def _time(orders: Sequence[TwinOrder], *, seed: int, group: str) -> Sample:
+    known = [one for one in orders if one.compared and one.time_ms is not None]
+    late = [float(one.time_ms or 0) for one in known]
+    value = rounded(sorted(late)[(len(late) - 1) // 2]) if late else None
+    return known, value, median_interval(late, seed=seed, name=f"twin time{group}")
+
+
+def _filled(orders: Sequence[TwinOrder], *, seed: int, group: str) -> Sample:
+    known = [one for one in orders if one.compared and one.twin_fill_ratio > 0]
+    live, twin = [float(one.live_fill_ratio) / BPS for one in known], [float(one.twin_fill_ratio) for one in known]
+    value = rounded(BPS * sum(live) / sum(twin)) if known else None
+    return known, value, ratio_interval(live, twin, seed=seed, name=f"twin fill ratio{group}")
 
 
 def _order(line: TwinLine) -> TwinOrder:
@@ -145,8 +151,9 @@ def _order(line: TwinLine) -> TwinOrder:
         side=line.side.value,
         sent_ns=line.sent_ns,
         price_bps=_number(line.price_bps),
-        time_ms=_number(line.last_fill_ms),
-        fill_ratio=_number(line.fill_ratio),
+        time_ms=_number(line.first_fill_ms),
+        live_fill_ratio=Decimal(line.live_fill_ratio),
+        twin_fill_ratio=Decimal(line.twin_fill_ratio),
         notional_base=_number(line.notional_base),
         compared=line.compared,
         code=line.code,
