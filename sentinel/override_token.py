@@ -21,10 +21,7 @@ from sentinel.dsse import (
     NANOSECONDS,
     canonical_body,
     countersigned,
-    in_our_spelling,
-    opened,
     sealed,
-    signers_of,
 )
 from sentinel.override_values import (
     NAMES_MAX,
@@ -35,6 +32,7 @@ from sentinel.override_values import (
     OverrideToken,
     SignedOverride,
 )
+from sentinel.person_signatures import PersonRules, signed_by_persons
 
 PAYLOAD_TYPE: Final = "application/vnd.sluice.override+json"
 REQUEST_SIZE_MAX: Final = ENVELOPE_SIZE_MAX // 2  # bytes; an envelope holds it in base64
@@ -126,17 +124,15 @@ def open_signed(data: bytes, *, rules: OverrideRules) -> tuple[OverrideToken, tu
     Raises `InputError`: what `sentinel.dsse.opened` raises, OVERRIDE_MALFORMED, OVERRIDE_SIGNER (a stranger, the engine, one name
     or one key twice).
     """
-    payload, signers = opened(data, payload_type=PAYLOAD_TYPE, trusted=rules.persons, revoked=rules.revoked)
-    if not in_our_spelling(data):
-        raise _malformed("an envelope as `sluice override sign` writes it", "another spelling of it")
+    payload, signers = signed_by_persons(
+        data,
+        payload_type=PAYLOAD_TYPE,
+        rules=PersonRules(persons=rules.persons, revoked=rules.revoked, engine=rules.engine),
+        writer="sluice override sign",
+        malformed=_malformed,
+        wrong=_signer,
+    )
     token = parse_token(payload)
-    if sorted(signers_of(data)) != sorted(signers):
-        raise _signer("one signature each by persons of the config", ", ".join(signers_of(data))[:200])
-    keys = [rules.persons[name] for name in signers]
-    if not rules.engine.isdisjoint(keys):
-        raise _signer("a person's key", "the engine's own")
-    if len(set(keys)) != len(keys):
-        raise _signer("two different keys of two people", "one key under two names")
     for name in signers:
         _require_approver(token, name)
     return token, signers
