@@ -28,6 +28,7 @@ from commands.limits_parser import add_limits
 from commands.output import Exit, exit_code, print_error
 from commands.override_parser import add_override
 from commands.plain_output import plain_output
+from commands.promote_parser import add_promote, spelled_out
 from commands.rehearse_parser import add_rehearse
 from commands.report_parser import add_report
 from commands.sentinel_parser import add_sentinel
@@ -38,6 +39,7 @@ from orders.errors import ConfigError, SluiceError
 DEFAULT_CONFIG: Final = Path("data/configs/shadow.toml")
 DEFAULT_BACKTEST: Final = Path("data/configs/backtest.toml")
 DEFAULT_LAKEHOUSE: Final = Path("data/lakehouse")
+GROUPS: Final = ("bundle", "config", "data", "demo", "keys", "ledger", "limits", "override", "promote", "sentinel")
 EXIT_CODES: Final = "Exit codes: 0 done, 1 failed, 2 usage or config, 3 refused by a control, 130 interrupted."
 
 type Work = Callable[[argparse.Namespace], int]
@@ -297,6 +299,7 @@ def parser() -> Parser:
     add_ledger(names, command=_command, group=_group, lakehouse=DEFAULT_LAKEHOUSE)
     add_demo(names, command=_command, group=_group)
     add_bundle(names, command=_command, group=_group, lakehouse=DEFAULT_LAKEHOUSE)
+    add_promote(names, command=_command, group=_group, lakehouse=DEFAULT_LAKEHOUSE)
     config_names = _group(names, "config", "look at run configs")
     check = _command(config_names, "check", _check, "report everything that is wrong with a run config at once")
     check.add_argument("file", type=Path, metavar="FILE", help="the run config")
@@ -330,10 +333,10 @@ def run(arguments: Sequence[str]) -> int:
 def _run_plainly(arguments: Sequence[str]) -> int:
     debug = "--debug" in arguments
     rest = [argument for argument in arguments if argument != "--debug"]
-    if rest in ([], ["bundle"], ["config"], ["data"], ["demo"], ["keys"], ["ledger"], ["limits"], ["override"], ["sentinel"]):
+    if not rest or (len(rest) == 1 and rest[0] in GROUPS):
         rest.append("--help")
     try:
-        code = _run(rest)
+        code = _run(spelled_out(rest))
         sys.stdout.flush()
         return code
     except SluiceError as error:

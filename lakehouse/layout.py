@@ -117,6 +117,11 @@ class Layout:
         return self.directory / "override.refused"
 
     @property
+    def promotion_request(self) -> Path:
+        """A promotion that is still to be signed, or not signed by all yet (`sentinel.promotion_statement`)."""
+        return self.directory / "promotion_request.json"
+
+    @property
     def live_note(self) -> Path:
         """Where the last live run trades and under which names its keys are found (`lakehouse.live_note`)."""
         return self.directory / "live.json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from typing import Final, NoReturn
 
 from lakehouse.layout import Layout, storage_error, sync_directory, write_all
@@ -42,7 +43,8 @@ def keep_promotion_file(layout: Layout, data: bytes) -> str:
         sync_directory(layout.promotions)
         sync_directory(layout.directory)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
+        with suppress(OSError):
+            fresh.unlink()
         raise storage_error(error, path) from error
     return sha256
 

@@ -149,6 +149,7 @@ class LogFold:
         self.finished: dict[str, str] = {}
         self.fill_keys: set[FillKey] = set()
         self.fill_count = 0
+        self.fill_kinds: set[str] = set()  # of the runs that had fills
         self.last_fill_market_ns = 0
         self.financing_count = 0
         self.transfer_keys: set[TransferKey] = set()
@@ -386,6 +387,8 @@ class LogFold:
             base_currency=line.base_currency,
         )
         self.fill_count += 1
+        if self.run is not None:
+            self.fill_kinds.add(self.run.kind)
         self.last_booked_line = self.log_line
         self.last_fill_market_ns = line.market_ns
         self.venues[line.symbol] = line.venue

@@ -51,6 +51,7 @@ class VerifyReport(Record, frozen=True, kw_only=True):
     that log and ledger were cut or rewritten together; checkpoints do, up to `signed_lines` of the ledger, to whoever lacks their
     key. `unsigned_lines` come after. `ledger_root`: hex Merkle root over all `ledger_records`. `segments`: files of the log, the
     one that grows included. `signers`: public keys whose signatures were found good; empty where none was looked at.
+    `current_bundle`: what may trade live here by the record's promotions; None: nothing.
     """
 
     ok: bool
@@ -74,6 +75,7 @@ class VerifyReport(Record, frozen=True, kw_only=True):
     financings: int
     transfers: int
     state_line: int | None
+    current_bundle: str | None
     positions: Mapping[str, Decimal]
     cash: Mapping[str, Mapping[str, Decimal]]
     fees: Mapping[str, Decimal]
@@ -303,6 +305,7 @@ def _report(
         financings=fold.financing_count,
         transfers=len(fold.transfer_keys),
         state_line=None if state is None else state.log_line,
+        current_bundle=None if fold.promotions.current is None else fold.promotions.current.bundle_sha256,
         positions=dict(fold.keeper.positions),
         cash=fold.keeper.snapshot().cash,
         fees=dict(fold.keeper.fees),

@@ -12,10 +12,12 @@ from enum import StrEnum
 from typing import Final
 
 from live.arming_file import Arming
+from orders.promotion import WITH_CAPITAL, State
 from orders.values import Record
 
 ENVIRONMENT_VARIABLE: Final = "SLUICE_ENV"
 LIVE: Final = "live"
+DIGITS: Final = 16  # of a hash, in words
 
 
 class Condition(StrEnum):
@@ -24,6 +26,13 @@ class Condition(StrEnum):
     ENV_NOT_LIVE = "ENV_NOT_LIVE"
     VENUE_NOT_PROVEN = "VENUE_NOT_PROVEN"
     NOT_PROMOTED = "NOT_PROMOTED"
+    STATE_NOT_LIVE = "STATE_NOT_LIVE"
+    PROMOTION_PAUSED = "PROMOTION_PAUSED"
+    PROMOTION_FOREIGN = "PROMOTION_FOREIGN"
+    PROMOTION_UNSIGNED = "PROMOTION_UNSIGNED"
+    PROMOTION_KEY_REVOKED = "PROMOTION_KEY_REVOKED"
+    EVIDENCE_MISSING = "EVIDENCE_MISSING"
+    KIND_MIXED = "KIND_MIXED"
     CREDENTIALS_REFUSED = "CREDENTIALS_REFUSED"
     KEY_CAN_WITHDRAW = "KEY_CAN_WITHDRAW"
     ARMING_REFUSED = "ARMING_REFUSED"
@@ -60,15 +69,36 @@ class VenueFacts(Record, frozen=True, kw_only=True):
     contracts: tuple[str, ...] = ()
 
 
+class Promoted(Record, frozen=True, kw_only=True):
+    """What the record says of the run's bundle (`live.promoted` reads it). Texts say what is wrong; "" where nothing is.
+
+    `governed`: the log has a promotion line, so that nothing trades here but by one. `state` None: this bundle was never promoted
+    here; `current`: the bundle that may trade here; `environment`: of the promotions. `unsigned`: of the statement by which it
+    has its capital; `revoked`: of its signers' keys; `evidence`: of what it passed its gates on; `mixed`: fills that are of no
+    live run.
+    """
+
+    bundle_sha256: str
+    governed: bool = False
+    state: State | None = None
+    current: str | None = None
+    paused: str = ""
+    environment: str | None = None
+    unsigned: str = ""
+    revoked: str = ""
+    evidence: str = ""
+    mixed: str = ""
+
+
 class Facts(Record, frozen=True, kw_only=True):
     """What is known of the run. `environment_variable`: the value of SLUICE_ENV, None where unset; `ledger_problem`: "" when it
-    verifies; `promoted`: whether approvals and promotion record hold for this very configuration.
+    verifies; `promoted`: what the record says of its bundle.
     """
 
     environment: str
     environment_variable: str | None
     ledger_problem: str
-    promoted: bool
+    promoted: Promoted
     clock_offset_max_ms: int
     now_ns: int
     venues: tuple[VenueFacts, ...]
@@ -104,13 +134,69 @@ def _mode(facts: Facts) -> Iterator[Missing]:
         yield _no(Condition.LEDGER_BROKEN, facts.ledger_problem, "`sluice verify` names the first line that does not agree.")
 
 
-def _promotion(facts: Facts, venue: VenueFacts) -> Iterator[Missing]:
-    """Promotion does not exist yet: its condition is met only where the venue is a loopback stand-in."""
-    if not facts.promoted and not venue.loopback:
+def _promotion(facts: Facts) -> Iterator[Missing]:
+    """A record with a promotion is governed by it, whatever the venue."""
+    known = facts.promoted
+    named = known.bundle_sha256[:DIGITS]
+    if known.mixed:
+        yield _no(
+            Condition.KIND_MIXED, known.mixed, "Trade live in a data directory of its own: [lakehouse] directory, or --lakehouse."
+        )
+    if not known.governed:
+        return
+    if known.environment != facts.environment:
+        yield _no(
+            Condition.PROMOTION_FOREIGN,
+            f"promotions of environment {known.environment}, and the config's is {facts.environment}",
+            "Start the config that was promoted, or name its data directory.",
+        )
+    if known.state is None:
+        current = "none is" if known.current is None else f"{known.current[:DIGITS]} is"
         yield _no(
             Condition.NOT_PROMOTED,
-            "no promotion record for this configuration",
-            "Rehearse it (`sluice rehearse`). Real venues stay closed until then.",
+            f"bundle {named} was never promoted here; {current} in canary or live",
+            f"`sluice promote {named} --to candidate` begins it; `--bundle` starts another.",
+        )
+        return
+    if known.state not in WITH_CAPITAL:
+        yield _no(
+            Condition.STATE_NOT_LIVE,
+            f"bundle {named} is {known.state}",
+            f"`sluice promote {named} --to {_next(known.state)}` where its gates pass; a {known.state} trades in `sluice shadow`."
+            if known.state is not State.RETIRED
+            else "`sluice rollback` brings the previous one back; `sluice promote status` shows what may trade.",
+        )
+        return
+    if known.paused:
+        yield _no(
+            Condition.PROMOTION_PAUSED,
+            f"bundle {named} is paused: {known.paused}",
+            f"Look at why, then `sluice promote {named} --resume`, or --step-down first, or `sluice rollback`.",
+        )
+    again = f"`sluice promote {named} --pause`, then --resume, is signed anew."
+    for condition, problem in (
+        (Condition.PROMOTION_UNSIGNED, known.unsigned),
+        (Condition.PROMOTION_KEY_REVOKED, known.revoked),
+    ):
+        if problem:
+            yield _no(condition, problem, again)
+    if known.evidence:
+        action = f"Put the file back from a copy, or begin anew: `sluice promote {named} --to retired`, then candidate."
+        yield _no(Condition.EVIDENCE_MISSING, known.evidence, action)
+
+
+def _next(state: State) -> State:
+    return State.SHADOW if state is State.CANDIDATE else State.CANARY
+
+
+def _promoted_venue(facts: Facts, venue: VenueFacts) -> Iterator[Missing]:
+    """A real venue is traded by a promotion alone; at a loopback stand-in a bundle without one is rehearsed."""
+    if not facts.promoted.governed and not venue.loopback:
+        named = facts.promoted.bundle_sha256[:DIGITS]
+        yield _no(
+            Condition.NOT_PROMOTED,
+            f"no promotion of bundle {named}, nor of any other, in this data directory",
+            f"`sluice promote {named} --to candidate` begins it; `sluice rehearse` needs none.",
             venue,
         )
     if venue.unproven:
@@ -180,9 +266,9 @@ def _no(condition: Condition, found: str, action: str, venue: VenueFacts | None 
     return Missing(condition=condition, venue=None if venue is None else venue.venue, found=found, action=action)
 
 
-RUN_CHECKS: Final[tuple[Callable[[Facts], Iterator[Missing]], ...]] = (_mode,)
+RUN_CHECKS: Final[tuple[Callable[[Facts], Iterator[Missing]], ...]] = (_mode, _promotion)
 VENUE_CHECKS: Final[tuple[Callable[[Facts, VenueFacts], Iterator[Missing]], ...]] = (
-    _promotion,
+    _promoted_venue,
     _credentials,
     _arming,
     _venue_answers,

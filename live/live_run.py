@@ -39,6 +39,7 @@ from live.armed_now import noted, permit_of, tell_expiry
 from live.arming import ENVIRONMENT_VARIABLE, Facts, Missing, missing
 from live.dead_man import DeadMan, note_of
 from live.halted import HaltedRun, answer_halts
+from live.promoted import promoted_facts
 from live.transfer_watch import transfer_watch
 from live.venue_link import LiveAccount, Surroundings, VenueLink, look_at
 from orders.capital import Capital
@@ -66,7 +67,8 @@ class NotArmed(SluiceError):
 
 
 def run_live(config_path: Path, *, as_json: bool, for_s: int | None = None, keys: Path = KEYS, bundle: str | None = None) -> int:
-    """Run live until Ctrl-C, SIGTERM or a halt that ends it; `for_s`: end after so many seconds; `bundle`: what it is held to.
+    """Run live until Ctrl-C, SIGTERM or a halt that ends it; `for_s`: end after so many seconds; `bundle`: what it is held
+    to; None: the bundle that may trade by the record's promotions, without any its own.
 
     Return 0; 1 when the run had to halt itself; 3 when every manifest it read was refused. Raises `NotArmed`, `ConfigError`,
     `VenueUnavailable`, `LockHeld`, `RecordCorrupt`.
@@ -95,7 +97,7 @@ def run_live(config_path: Path, *, as_json: bool, for_s: int | None = None, keys
             keys=keys.expanduser(),
             environ=os.environ,
             ledger_problem=problem,
-            bundle=bundle,
+            bundle=bundle or (None if report is None else report.current_bundle),
         )
         return asyncio.run(run.run())
 
@@ -146,7 +148,7 @@ class LiveRun(NodeRun):
                 self.links[venue] = await look_at(
                     venue, self.live, inputs=self.inputs, environ=self._environ, keys=self._keys, redactor=self.redactor
                 )
-            gaps = missing(self._facts())
+            gaps = missing(self._facts(fold))
             if gaps:
                 raise NotArmed(gaps)
             armed = {venue: noted(link.facts) for venue, link in self.links.items()}
@@ -222,12 +224,12 @@ class LiveRun(NodeRun):
             revoked=frozenset(self.live.revoked_keys),
         )
 
-    def _facts(self) -> Facts:
+    def _facts(self, fold: LogFold) -> Facts:
         return Facts(
             environment=self.config.environment,
             environment_variable=self._environ.get(ENVIRONMENT_VARIABLE),
             ledger_problem=self._ledger_problem,
-            promoted=False,
+            promoted=promoted_facts(fold, bundle_sha256=self.bundle.sha256, layout=self.layout, live=self.live),
             clock_offset_max_ms=self.live.clock_offset_max_ms,
             now_ns=time.time_ns(),
             venues=tuple(link.facts for link in self.links.values()),

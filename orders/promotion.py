@@ -22,7 +22,9 @@ from orders.promotion_moves import move_problem
 from orders.promotion_values import (
     ENGINE,
     FIRST_FOLLOWS,
+    RAISING,
     STEPS,
+    STEPS_CHOSEN,
     STEPS_MAX,
     WITH_CAPITAL,
     Action,
@@ -32,6 +34,7 @@ from orders.promotion_values import (
     State,
     evidence_needed,
     fraction_of,
+    gated_move,
     is_risk_reducing,
     persons_needed,
     step_of,
@@ -40,8 +43,11 @@ from orders.promotion_values import (
 __all__ = [
     "ENGINE",
     "FIRST_FOLLOWS",
+    "RAISING",
     "STEPS",
+    "STEPS_CHOSEN",
     "STEPS_MAX",
+    "WITH_CAPITAL",
     "Action",
     "Change",
     "Move",
@@ -51,6 +57,7 @@ __all__ = [
     "State",
     "evidence_needed",
     "fraction_of",
+    "gated_move",
     "is_risk_reducing",
     "move_problem",
     "parse_steps",
@@ -110,8 +117,10 @@ class PromotionFacts(Protocol):
 class Promotions:
     """The promotion lines of one log, folded; `apply` one after the other. Its fields are to be read.
 
-    `current`: the bundle in canary or live; `previous`: what the alias names, with the state and step it had. `lines`: how many
-    there were; `last_sha256`: of the bytes of the last one, `FIRST_FOLLOWS` without one: what the next must follow.
+    `current`: the bundle in canary or live; `previous`: what the alias names, with the state and step it had. `granted`: by
+    bundle, the last line that two persons had to sign, by which it has its capital; `passed`: the last one that gates let pass.
+    `lines`: how many there were; `last_sha256`: of the bytes of the last one, `FIRST_FOLLOWS` without one: what the next must
+    follow.
     """
 
     def __init__(self) -> None:
@@ -119,6 +128,8 @@ class Promotions:
         self.current: Standing | None = None
         self.previous_had: Standing | None = None
         self.environment: str | None = None
+        self.granted: dict[str, PromotionFacts] = {}
+        self.passed: dict[str, PromotionFacts] = {}
         self.lines = 0
         self.last_sha256 = FIRST_FOLLOWS
 
@@ -197,6 +208,10 @@ class Promotions:
         change = self.change(move, ts_ns=facts.ts_ns, line=number, paused=why)
         _check_words(facts, change)
         self._take(change, line=number, ts_ns=facts.ts_ns)
+        if persons_needed(change) == RAISING:
+            self.granted[facts.bundle_sha256] = facts
+        if evidence_needed(change):
+            self.passed[facts.bundle_sha256] = facts
         self.environment = facts.environment
         self.lines += 1
         self.last_sha256 = sha256

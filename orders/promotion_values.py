@@ -11,6 +11,7 @@ from orders.values import Record
 STEPS: Final = (Decimal("0.01"), Decimal("0.05"), Decimal("0.25"), Decimal(1))
 STEPS_MAX: Final = 20
 ENGINE: Final = "engine"  # who does what happens without a person
+RAISING: Final = 2  # persons who must sign where live capital grows
 FIRST_FOLLOWS: Final = "0" * 64  # what the first promotion of a log follows
 
 
@@ -25,6 +26,7 @@ class State(StrEnum):
 
 
 WITH_CAPITAL: Final = frozenset({State.CANARY, State.LIVE})
+STEPS_CHOSEN: Final = frozenset({State.CANDIDATE, State.SHADOW, State.CANARY})  # by a promotion to one of these
 
 
 class Action(StrEnum):
@@ -95,13 +97,18 @@ def persons_needed(change: Change) -> int:
     """Return how many persons must sign: 2 where live capital grows, 0 where a move only reduces, else 1."""
     entered = change.after.state if change.action is Action.PROMOTE else None
     if change.live_after > change.live_before or entered in WITH_CAPITAL:
-        return 2
+        return RAISING
     return 1 if change.action is Action.RESUME or entered in (State.CANDIDATE, State.SHADOW) else 0
 
 
 def is_risk_reducing(change: Change) -> bool:
     """Whether a move only takes away: it needs no gate and no signature."""
     return persons_needed(change) == 0
+
+
+def gated_move(action: str, to_state: str) -> str:
+    """Return the name gates have for a move (`orders.gates.MOVES`): of a step up that, of a promotion the state."""
+    return Action.STEP_UP.value if action == Action.STEP_UP else State(to_state).value
 
 
 def evidence_needed(change: Change) -> bool:

@@ -78,7 +78,11 @@ class ShadowRun(NodeRun):
         self._for_s = for_s
 
     async def open_source(self, fold: LogFold) -> PriceSource | None:
-        """Return where prices come from; None when a replay has been played to its end already."""
+        """Return where prices come from; None when a replay has been played to its end already.
+
+        Raises `ConfigError` KIND_MIXED: simulated fills would close a record to live runs for good.
+        """
+        self._refuse_live_record(fold)
         if self.config.data.kind == "ccxt":
             return await open_ccxt_source(
                 config=self.config,
@@ -88,6 +92,16 @@ class ShadowRun(NodeRun):
                 say=lambda text: self.narrator.line(text, type="alarm", message=text),
             )
         return self._replay_source(fold)
+
+    def _refuse_live_record(self, fold: LogFold) -> None:
+        found = "fills of live runs" if "live" in fold.fill_kinds else "promotions, by which live runs trade"
+        if "live" in fold.fill_kinds or fold.promotions.lines:
+            raise ConfigError(
+                "KIND_MIXED",
+                expected=f"a data directory of shadow runs at {self.layout.directory}",
+                found=found,
+                action="Run the shadow in a data directory of its own: [lakehouse] directory, or --lakehouse.",
+            )
 
     def make_node(self, parts: Parts, *, loop: asyncio.AbstractEventLoop, source: PriceSource) -> MadeNode:
         """Return the node with simulated execution clients."""

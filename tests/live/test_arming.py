@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from live.arming import Condition, Facts, VenueFacts, missing
+from live.arming import Condition, Facts, Promoted, VenueFacts, missing
 from live.arming_file import Arming
+from orders.promotion import State
 
 HOUR = 3_600_000_000_000
 NOW = 1_790_000_000_000_000_000
@@ -36,11 +37,14 @@ VENUE = VenueFacts(
     clock_offset_ms=500,
     limits_changed=(),
 )
+BUNDLE, OTHER = "a" * 64, "b" * 64
+UNGOVERNED = Promoted(bundle_sha256=BUNDLE)
+PROMOTED = Promoted(bundle_sha256=BUNDLE, governed=True, state=State.CANARY, current=BUNDLE, environment="rehearsal")
 FACTS = Facts(
     environment="rehearsal",
     environment_variable="live",
     ledger_problem="",
-    promoted=False,
+    promoted=UNGOVERNED,
     clock_offset_max_ms=500,
     now_ns=NOW,
     venues=(VENUE,),
@@ -73,6 +77,22 @@ OF_VENUE: list[tuple[Condition, dict[str, Any]]] = [
 ]
 
 
+# A governed record's bundle, each wrong in one way; the words that must be told with it, and the command that mends it.
+OF_PROMOTION: list[tuple[Condition, dict[str, Any], str, str]] = [
+    (Condition.NOT_PROMOTED, {"state": None, "current": OTHER}, "bbbbbbbbbbbbbbbb is in canary or live", "--to candidate"),
+    (Condition.NOT_PROMOTED, {"state": None, "current": None}, "none is in canary or live", "--to candidate"),
+    (Condition.STATE_NOT_LIVE, {"state": State.CANDIDATE, "current": None}, "is candidate", "--to shadow"),
+    (Condition.STATE_NOT_LIVE, {"state": State.SHADOW, "current": OTHER}, "is shadow", "--to canary"),
+    (Condition.STATE_NOT_LIVE, {"state": State.RETIRED, "current": OTHER}, "is retired", "sluice rollback"),
+    (Condition.PROMOTION_PAUSED, {"paused": "GATE_FAILED: cost"}, "GATE_FAILED: cost", "--resume"),
+    (Condition.PROMOTION_FOREIGN, {"environment": "other"}, "environment other", "data directory"),
+    (Condition.PROMOTION_UNSIGNED, {"unsigned": "signed by ann"}, "signed by ann", "--resume"),
+    (Condition.PROMOTION_KEY_REVOKED, {"revoked": "of bob"}, "of bob", "--resume"),
+    (Condition.EVIDENCE_MISSING, {"evidence": "PROMOTION_FILE_MISSING"}, "PROMOTION_FILE_MISSING", "from a copy"),
+    (Condition.KIND_MIXED, {"mixed": "fills of shadow runs"}, "fills of shadow runs", "data directory of its own"),
+]
+
+
 def test_good_facts_arm_a_rehearsal_at_every_bound() -> None:
     assert missing(FACTS) == ()
     last = msgspec.structs.replace(FACTS, now_ns=ARMING.expires_ns - 1)
@@ -95,12 +115,37 @@ def test_one_bad_fact_of_a_venue_refuses_by_its_name_alone(condition: Condition,
 
 
 def test_every_condition_has_a_bad_twin_here() -> None:
-    assert {condition for condition, _ in RUN + OF_VENUE} == set(Condition)
+    told = {condition for condition, _ in RUN + OF_VENUE} | {condition for condition, *_ in OF_PROMOTION}
+    assert told == set(Condition)
 
 
-def test_a_real_venue_stays_closed_until_promotion_exists() -> None:
-    promoted = msgspec.structs.replace(FACTS, promoted=True, venues=(msgspec.structs.replace(VENUE, loopback=False),))
-    assert missing(promoted) == ()
+@pytest.mark.parametrize("loopback", [True, False], ids=["rehearsed", "real"])
+@pytest.mark.parametrize("state", [State.CANARY, State.LIVE])
+def test_a_bundle_in_canary_or_live_trades_at_every_venue(state: State, loopback: bool) -> None:
+    promoted = msgspec.structs.replace(PROMOTED, state=state)
+    venue = msgspec.structs.replace(VENUE, loopback=loopback)
+    assert missing(msgspec.structs.replace(FACTS, promoted=promoted, venues=(venue,))) == ()
+
+
+@pytest.mark.parametrize("loopback", [True, False], ids=["rehearsed", "real"])
+@pytest.mark.parametrize(
+    ("condition", "change", "found", "action"), OF_PROMOTION, ids=[f"{c}-{i}" for i, (c, *_) in enumerate(OF_PROMOTION)]
+)
+def test_one_bad_fact_of_a_promotion_refuses_by_its_name_alone_and_says_what_mends_it(
+    condition: Condition, change: dict[str, Any], found: str, action: str, loopback: bool
+) -> None:
+    promoted = msgspec.structs.replace(PROMOTED, **change)
+    venue = msgspec.structs.replace(VENUE, loopback=loopback)
+    refused = missing(msgspec.structs.replace(FACTS, promoted=promoted, venues=(venue,)))
+    assert [(one.condition, one.venue) for one in refused] == [(condition, None)]
+    assert found in refused[0].found
+    assert action in refused[0].action
+
+
+def test_a_real_venue_is_closed_to_a_record_without_a_promotion_and_a_rehearsed_one_is_not() -> None:
+    real = msgspec.structs.replace(VENUE, loopback=False)
+    assert [one.condition for one in missing(msgspec.structs.replace(FACTS, venues=(real,)))] == [Condition.NOT_PROMOTED]
+    assert missing(FACTS) == ()
 
 
 def test_all_that_is_missing_is_named_at_once_in_the_order_of_the_table() -> None:

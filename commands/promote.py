@@ -1,0 +1,289 @@
+"""`sluice promote BUNDLE --to STATE | --step-up | --step-down | --pause | --resume`, and `promote sign`: a bundle moves.
+
+What raises capital, or begins a state, needs evidence and persons; what only takes away needs a name and a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from analysis.evidence import Evidence
+from commands.halt import require_words
+from commands.output import Exit, print_json
+from commands.promote_record import environment_of, fold_of, no_config, record
+from commands.promote_view import change_document, change_lines, evidence_lines, move_words
+from engine.gates_file import load_gates
+from engine.run_config import RunConfig, load_config
+from lakehouse.layout import Layout, storage_error, sync_directory
+from lakehouse.person_file import write_statement
+from lakehouse.promotion_files import keep_promotion_file
+from lakehouse.rebuild import LogFold
+from live.promoting import GATE_FAILED, bundle_named, evidence_for, failed, move_of, same_bundle
+from live.promotion_signing import (
+    Request,
+    line_to_record,
+    read_request,
+    require_evidence,
+    require_possible,
+    rules_of,
+    signed,
+    statement_of,
+    unsigned_line,
+)
+from live.signing_keys import load_key
+from orders.errors import ConfigError, LockHeld, NotAsked
+from orders.promotion import ENGINE, Action, Change, Move, State, evidence_needed, persons_needed
+from orders.values import Record
+from sentinel.promotion_statement import require_recordable, statement_bytes
+
+HOUR_NS: Final = 3_600 * 1_000_000_000
+
+
+class Said(Record, frozen=True, kw_only=True):
+    """What the command line says of a move. `signer`: whose key signs at once; None: nobody's."""
+
+    named: str
+    action: Action
+    to: State | None
+    config: Path | None
+    lakehouse: Path | None
+    gates: Path
+    sources: Mapping[str, Path]
+    by: str
+    reason: str
+    hours: int
+    signer: str | None
+    keys: Path
+    output: Path | None
+    as_json: bool
+
+
+class Desk(Record, frozen=True, kw_only=True):
+    """What a move is done with."""
+
+    said: Said
+    config: RunConfig | None
+    layout: Layout
+    fold: LogFold
+    environment: str
+    now_ns: int
+
+    @property
+    def run_id(self) -> str:
+        return f"promote-{self.now_ns}"
+
+
+def run_move(said: Said, *, otherwise: Path, now_ns: int) -> int:
+    """Evaluate, show what changes, and record it, or write what is still to be signed; 3 where a gate does not pass.
+
+    `otherwise`: the data directory where neither --lakehouse nor a config names one. Raises what reading raises, `NotAsked`
+    PROMOTION_IMPOSSIBLE, `BundleDiffers`, `ConfigError`, `InputError` of signatures, `LockHeld`.
+    """
+    require_words(by=said.by, reason=said.reason)
+    if said.by == ENGINE:
+        raise ConfigError("USAGE", expected="--by with a person's name", found=ENGINE, action="Say who; it goes into the log.")
+    config = None if said.config is None else load_config(said.config)
+    layout = Layout(said.lakehouse or (otherwise if config is None else config.lakehouse.directory))
+    fold = fold_of(layout)
+    environment = environment_of(config, fold, layout=layout)
+    desk = Desk(said=said, config=config, layout=layout, fold=fold, environment=environment, now_ns=now_ns)
+    promotions = fold.promotions
+    bundle_sha256 = bundle_named(layout, promotions, said.named)
+    gated = said.action is Action.STEP_UP or (said.action is Action.PROMOTE and said.to is not State.RETIRED)
+    gates = load_gates(said.gates) if gated else None
+    move = move_of(promotions, bundle_sha256=bundle_sha256, action=said.action, to=said.to, gates=gates)
+    change = promotions.change(move, paused=said.reason)
+    if not persons_needed(change):
+        number, _ = record(
+            layout,
+            lambda known: unsigned_line(
+                known, move, ts_ns=now_ns, run_id=desk.run_id, environment=environment, by=said.by, reason=said.reason
+            ),
+            now_ns=now_ns,
+            run_id=desk.run_id,
+        )
+        return _tell(desk, change, evidence=None, recorded=number)
+    if config is None:
+        raise no_config("persons who sign")
+    _refuse_mixed(fold, layout)
+    bundle = same_bundle(config, layout=layout, bundle_sha256=bundle_sha256)
+    evidence = None
+    if gates is not None and evidence_needed(change):
+        evidence = evidence_for(change, bundle=bundle, gates=gates, layout=layout, sources=said.sources, now_ns=now_ns)
+        layout.create()
+        keep_promotion_file(layout, evidence.data())
+        if not evidence.allows:
+            return _not_passed(desk, change, evidence)
+    return _ask_persons(desk, move, change, evidence)
+
+
+def _refuse_mixed(fold: LogFold, layout: Layout) -> None:
+    """A record that no live run may trade on is no place for promotions."""
+    others = sorted(fold.fill_kinds - {"live"})
+    if others:
+        raise NotAsked(
+            "KIND_MIXED",
+            expected=f"the data directory of live runs at {layout.directory}",
+            found=f"fills of {' and '.join(others)} runs in its log",
+            action="Name the live one with --lakehouse, or give shadow runs one of their own.",
+        )
+
+
+def _not_passed(desk: Desk, change: Change, evidence: Evidence) -> int:
+    """Say why; a gate that failed pauses the bundle where it trades."""
+    failures, current = failed(evidence), desk.fold.promotions.current
+    pause: int | None = None
+    held = ""
+    of_current = current is not None and current.bundle_sha256 == change.after.bundle_sha256
+    if failures and of_current and current is not None and not current.paused:
+        move = Move(
+            bundle_sha256=current.bundle_sha256,
+            action=Action.PAUSE,
+            to_state=current.state,
+            to_step=current.step,
+            steps=current.steps,
+        )
+        try:
+            pause, _ = record(
+                desk.layout,
+                lambda known: unsigned_line(
+                    known, move, ts_ns=desk.now_ns, run_id=desk.run_id, environment=desk.environment, by=ENGINE, code=GATE_FAILED,
+                    reason=f"{desk.said.by} asked to {move_words(desk.said.action, desk.said.to)}: {'; '.join(failures)}"[:500],
+                    evidence_sha256=evidence.sha256, gates_sha256=evidence.gates_sha256,
+                ),
+                now_ns=desk.now_ns,
+                run_id=desk.run_id,
+            )  # fmt: skip
+        except LockHeld as error:
+            held = f"not paused: {error.found}; `sluice halt` stops it"
+    code = GATE_FAILED if failures else "GATE_INCONCLUSIVE"
+    if desk.said.as_json:
+        document = change_document(change, evidence=evidence) | {"recorded": False, "refused": code, "paused_line": pause}
+        print_json(document | {"not_paused": held})
+        return Exit.REFUSED
+    print("\n".join([*change_lines(change, fold=desk.fold, environment=desk.environment), *evidence_lines(evidence)]))
+    word = "a gate failed" if failures else "not enough was seen, or not enough of it on the right side"
+    print(f"refused  {code}  {word}; nothing moves")
+    if pause is not None:
+        print(f"paused   until persons resume it, log line {pause}: `sluice promote current --resume`")
+    if held:
+        print(f"alarm    {held}")
+    return Exit.REFUSED
+
+
+def _ask_persons(desk: Desk, move: Move, change: Change, evidence: Evidence | None) -> int:
+    said, config = desk.said, desk.config
+    assert config is not None
+    rules = rules_of(config)
+    statement = statement_of(
+        desk.fold.promotions,
+        move,
+        environment=desk.environment,
+        evidence=evidence,
+        by=said.by,
+        reason=said.reason,
+        now_ns=desk.now_ns,
+        span_ns=said.hours * HOUR_NS,
+    )
+    request = Request(data=statement_bytes(statement) + b"\n", statement=statement, signers=())
+    if said.signer is not None:
+        key = load_key(said.signer, directory=said.keys)
+        request = signed(request, rules=rules, signer=said.signer, key=key)
+    if len(request.signers) >= persons_needed(change) and said.output is None:
+        number = _record_request(desk.layout, request, config=config, now_ns=desk.now_ns, run_id=desk.run_id)
+        return _tell(desk, change, evidence=evidence, recorded=number, signers=request.signers)
+    path = said.output or desk.layout.promotion_request
+    write_statement(path, request.data)
+    return _tell(desk, change, evidence=evidence, signers=request.signers, request=path)
+
+
+def _record_request(layout: Layout, request: Request, *, config: RunConfig, now_ns: int, run_id: str) -> int:
+    rules = rules_of(config)
+    number, _ = record(
+        layout,
+        lambda known: line_to_record(
+            known, request, rules=rules, layout=layout, environment=config.environment, now_ns=now_ns, run_id=run_id
+        ),
+        now_ns=now_ns,
+        run_id=run_id,
+    )
+    try:
+        layout.promotion_request.unlink(missing_ok=True)
+        sync_directory(layout.directory)
+    except OSError as error:
+        raise storage_error(error, layout.promotion_request) from error
+    return number
+
+
+def _tell(
+    desk: Desk,
+    change: Change,
+    *,
+    evidence: Evidence | None,
+    recorded: int | None = None,
+    signers: tuple[str, ...] = (),
+    request: Path | None = None,
+) -> int:
+    said, needed = desk.said, persons_needed(change)
+    if said.as_json:
+        facts: dict[str, Any] = {"recorded": recorded is not None, "log_line": recorded, "signers": list(signers)}
+        print_json(change_document(change, evidence=evidence) | facts | {"request": None if request is None else str(request)})
+        return Exit.DONE
+    print("\n".join(change_lines(change, fold=desk.fold, environment=desk.environment)))
+    if evidence is not None:
+        print("\n".join(evidence_lines(evidence)))
+    if needed:
+        print(f"signed   {', '.join(signers) or 'by nobody'}; {needed} {'person' if needed == 1 else 'different persons'} must")
+    if recorded is not None:
+        print(f"recorded log line {recorded} of {desk.layout.log}")
+    else:
+        print(f"request  {request}   nothing has moved yet")
+        print(f"next     sluice promote sign {request} --key NAME --config {said.config}")
+    return Exit.DONE
+
+
+def run_sign(
+    file: Path | None,
+    *,
+    config_path: Path,
+    lakehouse: Path | None,
+    signer: str,
+    keys: Path,
+    output: Path | None,
+    now_ns: int,
+    as_json: bool,
+) -> int:
+    """Sign a request, show what is signed, and record the move once enough have; with `output` it is only signed.
+
+    Raises what `line_to_record` and `load_key` raise; `InputError` EVIDENCE_MISSING where what it names does not let it pass.
+    """
+    config = load_config(config_path)
+    layout = Layout(lakehouse or config.lakehouse.directory)
+    path, rules, fold = file or layout.promotion_request, rules_of(config), fold_of(layout)
+    request = read_request(path, rules=rules)
+    statement = request.statement
+    require_recordable(statement, environment=config.environment, follows=fold.promotions.last_sha256, now_ns=now_ns)
+    require_possible(fold.promotions, statement.move)
+    change = fold.promotions.change(statement.move)
+    require_evidence(layout, change, statement)
+    request = signed(request, rules=rules, signer=signer, key=load_key(signer, directory=keys))
+    number, needed = None, persons_needed(change)
+    if len(request.signers) >= needed and output is None:
+        number = _record_request(layout, request, config=config, now_ns=now_ns, run_id=f"promote-{now_ns}")
+    else:
+        write_statement(output or path, request.data)
+    if as_json:
+        facts: dict[str, Any] = {"recorded": number is not None, "log_line": number, "signers": list(request.signers)}
+        file_words = None if number is not None else str(output or path)
+        print_json(change_document(change, evidence=None) | facts | {"request": file_words, "reason": statement.reason})
+        return Exit.DONE
+    print("\n".join(change_lines(change, fold=fold, environment=config.environment)))
+    print(f"asked    by {statement.by}: {statement.reason}")
+    print(f"signed   {', '.join(request.signers)}; {needed} {'person' if needed == 1 else 'different persons'} must")
+    if number is not None:
+        print(f"recorded log line {number} of {layout.log}")
+    else:
+        print(f"request  {output or path}   nothing has moved yet")
+    return Exit.DONE
