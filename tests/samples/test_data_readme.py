@@ -18,6 +18,7 @@ from lakehouse.layout import Layout
 from orders.assumptions import Assumptions
 from orders.values import Listing, MarketLimits
 from sentinel.override_token import TOKEN_FIELDS
+from sentinel.promotion_statement import STATEMENT_FIELDS
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "data" / "README.md").read_text()
@@ -71,6 +72,7 @@ def test_a_field_taken_out_of_the_page_would_be_missed() -> None:
         ("Flatten request", set(flatten_request.REQUEST_FIELDS)),
         ("Override", set(OverrideSection.model_fields)),
         ("Override token", set(TOKEN_FIELDS)),
+        ("Promotion statement", set(STATEMENT_FIELDS)),
         ("Live", set(LiveSection.model_fields) | set(LiveVenueSection.model_fields)),
     ],
     ids=[
@@ -84,6 +86,7 @@ def test_a_field_taken_out_of_the_page_would_be_missed() -> None:
         "flatten request",
         "override",
         "override token",
+        "promotion statement",
         "live",
     ],
 )

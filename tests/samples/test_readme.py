@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from commands.promote_parser import spelled_out
 from orders.plan import Reason
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +27,9 @@ def test_every_reason_is_explained_and_none_that_does_not_exist() -> None:
 
 def _command(line: str) -> str:
     """The words of a command line before its first option or file."""
-    return re.match(r"(?:bundle|config|demo|limits|data|keys|ledger|override|sentinel) [a-z-]+|[a-z]+", line).group()  # type: ignore[union-attr]  # every line begins so
+    spelt = " ".join(spelled_out(line.split()))
+    groups = "bundle|config|data|demo|keys|ledger|limits|override|promote|sentinel"
+    return re.match(rf"(?:{groups}) [a-z-]+|[a-z]+", spelt).group()  # type: ignore[union-attr]  # every line begins so
 
 
 def _help(command: str) -> str:
@@ -64,6 +67,7 @@ def test_the_readme_names_every_command() -> None:
     expected |= {"ledger key", "ledger prove", "ledger rotate", "witness", "trace"}
     expected |= {"bundle create", "bundle show", "bundle verify", "bundle diff", "bundle runs"}
     expected |= {"demo promotion"}
+    expected |= {"promote move", "promote sign", "promote log"}
     expected |= {"override request", "override sign", "override show"}
     expected |= {"data import", "data fetch", "data show", "data check"}
     expected |= {"limits hours", "limits fetch", "limits import", "limits show", "limits volumes"}
