@@ -8,6 +8,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
+import msgspec
+
 from analysis.gate_source import Source
 from analysis.intervals import BPS, Interval, median_interval, ratio_interval, rounded
 from orders.gates import Measured
@@ -26,6 +28,10 @@ RATIOS: Final = """
 SELECT CAST(live_fill_ratio AS DOUBLE), CAST(twin_fill_ratio AS DOUBLE) FROM twins
 WHERE compared AND twin_fill_ratio > 0 ORDER BY seq
 """
+COMPARED: Final = """
+SELECT count(*) FILTER (compared), count(*), coalesce(sum(notional_base) FILTER (compared), 0) FROM twins
+"""
+"""How many orders were compared of how many, and what live filled of them, base currency."""
 
 
 def twin_price(source: Source) -> Measured:
@@ -52,10 +58,11 @@ def twin_time(source: Source) -> Measured:
 
 
 def _sample(source: Source, value: Decimal | None, interval: Interval | None, count: int) -> Measured:
-    compared, told = source.rows("SELECT count(*) FILTER (compared), count(*) FROM twins")[0]
+    compared, told, notional = source.rows(COMPARED)[0]
     words = f"{compared:,} of {told:,} orders compared" if told else "the twin has compared no order yet"
     low, high = (None, None) if interval is None else (interval.low, interval.high)
-    return source.measured(value, words=words, orders=count, low=low, high=high)
+    made = source.measured(value, words=words, orders=count, low=low, high=high)
+    return msgspec.structs.replace(made, notional_base=notional)  # its log has no plan, whose rates would value its own fills
 
 
 MEASURES: Final = {"twin_price_bps": twin_price, "twin_fill_ratio": twin_fill_ratio, "twin_time_ms": twin_time}

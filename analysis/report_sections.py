@@ -297,7 +297,11 @@ def twin(report: Report) -> list[str]:
     if "twin_divergence" not in report.tables:
         return []
     course = figure(report, twin_course)
-    return [figure(report, twin_means), f"<h3>Order by order</h3>{course}" if course else "", twin_figures(report)]
+    lead = (
+        "<p class='lead'>Filled marks are buys, hollow ones are sales; above zero live paid more, or got less. In the table: the "
+        "median of the first fill, live less twin, and what live filled in per cent of what the twin did.</p>"
+    )
+    return [figure(report, twin_means), f"<h3>Order by order</h3>{lead}{course}" if course else "", twin_figures(report)]
 
 
 def _share(count: int, fraction: Decimal | None) -> str:

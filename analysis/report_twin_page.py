@@ -11,7 +11,7 @@ from typing import Any, Final
 from analysis.report_charts import Dot, interval_rows, spread_of
 from analysis.report_document import Report
 from analysis.report_html import html_table
-from analysis.report_text import UNKNOWN, bps, counted, instant, percent
+from analysis.report_text import UNKNOWN, bps, counted, instant
 from analysis.svg import Svg, linear, nice_ticks
 from analysis.twin_divergence import FILLED, PRICE, TIME
 
@@ -54,7 +54,7 @@ def twin_course(report: Report, width: float) -> str:
     svg = Svg(width, bottom + 26, words="Price of live less twin in basis points, order by order")
     scale = linear(low, high, start=bottom, end=top)
     svg.y_axis(scale, nice_ticks(low, high, count=5), left=left, right=right, unit="bp")
-    first, last = rows[0]["market_ns"], max(row["market_ns"] for row in rows)
+    first, last = min(row["market_ns"] for row in rows), max(row["market_ns"] for row in rows)
     along = linear(float(first), float(last), start=left + (52 if narrow else 64), end=right - 8)
     for row in rows:
         css = "cost" if row["side"] == "BUY" else "hollow-cost"
@@ -81,13 +81,13 @@ def twin_figures(report: Report) -> str:
             (
                 "all orders" if by == "all" else group,
                 f"{compared[group]:,}",
+                f"{told[FILLED]['uncompared']:,}",
                 *(_figure(told[PRICE], lambda value: bps(value, signed=True, unit=""))),
                 *(_figure(told[TIME], lambda value: _minus(f"{value:+,.1f}"))),
-                *(_figure(told[FILLED], lambda value: percent(value, places=2))),
-                f"{told[FILLED]['uncompared']:,}",
+                *(_figure(told[FILLED], lambda value: f"{value * 100:.1f}")),
             )
         )
-    head = ("", "orders", "price, bp", "95 %", "first fill, ms", "95 %", "filled, of the twin's", "95 %", "not compared")
+    head = ("", "orders", "left out", "price, bp", "95 %", "first fill, ms", "95 %", "filled, %", "95 %")
     made = html_table(head, rows, left=1)
     codes = [(row["code"], f"{row['orders']:,}", WHY.get(row["code"], "")) for row in report.table("twin_uncompared")]
     return made + ("<h3>Not compared</h3>" + html_table(("code", "orders", "why"), codes, left=1, words=2) if codes else "")

@@ -160,7 +160,7 @@ class NodeRun(ABC):
             return 0
         self._source = source
         try:
-            refuse_foreign_record(fold, config=self.config, tradable=self.inputs.market_limits)
+            refuse_foreign_record(fold, config=self.config, tradable=self.inputs.market_limits, kind=self.kind)
             if self._named is not None:  # a record holds what it was held to, wherever that was found
                 write_bundle(self.layout, self.bundle)
             with closing(keep_inputs(self.config, self.layout, run_id=self.run_id)) as self._kept:

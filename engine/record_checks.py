@@ -6,15 +6,25 @@ from collections.abc import Collection
 
 from engine.run_config import RunConfig
 from lakehouse.rebuild import LogFold
+from lakehouse.twins import TWIN
 from orders.errors import ConfigError
 
 
-def refuse_foreign_record(fold: LogFold, *, config: RunConfig, tradable: Collection[str]) -> None:
+def refuse_foreign_record(fold: LogFold, *, config: RunConfig, tradable: Collection[str], kind: str) -> None:
     """Return when everything in the record can be valued and closed under `config`; `tradable`: symbols that may be traded.
+    `kind`: of the run that would go on with it.
 
-    Raises `ConfigError`: BASE_CURRENCY_CHANGED (what was lost and the highest equity are amounts of the old one),
-    HELD_NOT_TRADABLE of positions and open orders, CASH_NOT_CONFIGURED of cash, of zero too: a currency that has no rate.
+    Raises `ConfigError`: KIND_MIXED of a twin's record and any other run, BASE_CURRENCY_CHANGED (what was lost and the highest
+    equity are amounts of the old one), HELD_NOT_TRADABLE of positions and open orders, CASH_NOT_CONFIGURED of cash, of zero too:
+    a currency that has no rate.
     """
+    if fold.run is not None and (fold.run.kind == TWIN) is not (kind == TWIN):
+        raise ConfigError(
+            "KIND_MIXED",
+            expected="a twin's record for a twin, and another one for any other run",
+            found=f"the record of a run of kind {fold.run.kind} for one of kind {kind}",
+            action="Name another data directory: a twin's record is never mixed with another's.",
+        )
     base_currency = config.capital.base_currency
     if fold.base_currency not in (None, base_currency):
         raise ConfigError(

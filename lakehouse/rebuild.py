@@ -46,7 +46,7 @@ from lakehouse.records import (
     UnknownOutcome,
     VerdictLine,
 )
-from lakehouse.twins import TWIN, Twins
+from lakehouse.twins import TWIN, Twins, amounts_of
 from lakehouse.withdrawals import Flattens
 from orders.book import ZERO, BookKeeper
 from orders.canonical import sha256_hex
@@ -261,8 +261,12 @@ class LogFold:
             case EquityLine():
                 for text in (line.equity_base, line.day_start_base, line.peak_base):
                     amount(text)
-            case TwinStart() | TwinLine():
-                self.twins.apply(line)
+            case TwinStart():
+                self.twins.begun(line)
+            case TwinLine():
+                for text in amounts_of(line):
+                    amount(text)
+                self.twins.told(line)
             case Reconcile() | Alarm() | SwitchLine() | DrillLine() | SegmentLine():
                 pass
             case never:

@@ -34,15 +34,16 @@ class Twins:
             return None
         return decimal_text(FLOOR.divide(self._paid, self._notional).quantize(STEP, context=ROUNDED))
 
-    def apply(self, line: TwinStart | TwinLine) -> None:
-        """Take the next line. Raises `RecordCorrupt` TWIN_TWICE: an order told twice, or a log that follows two others."""
-        if isinstance(line, TwinStart):
-            if self.first is None:
-                self.first = line
-            elif (self.first.live_log_sha256, self.first.live_line) != (line.live_log_sha256, line.live_line):
-                raise _twice(f"one log followed from line {self.first.live_line} on", f"another from line {line.live_line}")
-            self.start = line
-            return
+    def begun(self, line: TwinStart) -> None:
+        """A twin begins, or goes on. Raises `RecordCorrupt` TWIN_TWICE of a log that follows two others."""
+        if self.first is None:
+            self.first = line
+        elif (self.first.live_log_sha256, self.first.live_line) != (line.live_log_sha256, line.live_line):
+            raise _twice(f"one log followed from line {self.first.live_line} on", f"another from line {line.live_line}")
+        self.start = line
+
+    def told(self, line: TwinLine) -> None:
+        """An order has ended on both sides; its numbers have been checked. Raises `RecordCorrupt` TWIN_TWICE: told before."""
         if line.client_order_id in self.ended:
             raise _twice("each order compared once", f"{line.client_order_id} again")
         self.ended.add(line.client_order_id)
@@ -56,6 +57,16 @@ class Twins:
                     self._notional += notional
         else:
             self.uncompared[line.code] += 1
+
+
+def amounts_of(line: TwinLine) -> tuple[str, ...]:
+    """Return every number of a line that it has as text."""
+    found = (
+        line.quantity, line.late_ms, line.live_filled_quantity, line.twin_filled_quantity, line.live_average_price,
+        line.twin_average_price, line.live_fill_ratio, line.twin_fill_ratio, line.price_bps, line.first_fill_ms,
+        line.last_fill_ms, line.fill_ratio, line.notional_base,
+    )  # fmt: skip
+    return tuple(text for text in found if text is not None)
 
 
 def _twice(expected: str, found: str) -> RecordCorrupt:

@@ -25,6 +25,7 @@ from engine.instruments import expiry_sentinel, instrument_of
 from engine.narrator import Narrator
 from engine.node import STOPPED_BY_ITSELF, build, make_node, run_until, take_halt_signal, take_signals
 from engine.node_run import print_line
+from engine.record_checks import refuse_foreign_record
 from engine.run_config import RunConfig, load_config
 from engine.run_faults import RunFaults
 from engine.snapshots_out import SnapshotWriter
@@ -178,7 +179,7 @@ class TwinRun:
         try:
             directory, sha256 = find_bundle(self._live, run.bundle_sha256 or "none")
             parts = differing(read_bundle(directory, sha256=sha256), self._config, self._inputs)
-        except InputError:
+        except (ConfigError, InputError):  # a run that was held to none leaves no copy
             parts = []
         if parts:
             raise BundleDiffers(run.bundle_sha256 or "", parts)
@@ -190,13 +191,7 @@ class TwinRun:
         )
 
     async def _with_journal(self, fold: LogFold) -> int:
-        if fold.run is not None and fold.run.kind != TWIN:
-            raise NotAsked(
-                "KIND_MIXED",
-                expected=f"a new directory, or a twin's, at {self._layout.directory}",
-                found=f"the record of a run of kind {fold.run.kind}",
-                action="Name another one with --directory: a twin's record is never mixed with another's.",
-            )
+        refuse_foreign_record(fold, config=self._config, tradable=self._inputs.market_limits, kind=TWIN)
         first = fold.twins.first
         if first is not None and first.live_log_sha256 != self._followed.log_sha256:
             raise NotAsked(

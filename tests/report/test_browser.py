@@ -12,7 +12,7 @@ import pytest
 
 from analysis.report_page import page
 from tests.browser import needs_browser, opened
-from tests.report.made import many, reported
+from tests.report.made import Log, many, reported
 
 PROBE = """<script>setTimeout(function(){
 var boxes=[].map.call(document.querySelectorAll('svg'),function(s){var b=s.getBoundingClientRect();return [b.width,b.height,
@@ -32,9 +32,11 @@ GUARD = "<script>document.addEventListener('securitypolicyviolation',function(){
 pytestmark = needs_browser
 
 
-def looked_at(directory: Path, *, width: int, dark: bool = False, beside: str = "") -> tuple[dict[str, Any], set[str]]:
+def looked_at(
+    directory: Path, *, width: int, dark: bool = False, beside: str = "", log: Log | None = None
+) -> tuple[dict[str, Any], set[str]]:
     """Open the page and return what the probe saw, and every address the page asked for."""
-    report = reported(many(30), directory / "lake", by=[("venue", "symbol")])
+    report = reported(many(30) if log is None else log, directory / "lake", by=[("venue", "symbol")])
     shown = page(report).replace("<body>", f"<body>{GUARD}{beside}").replace("</body>", f"{PROBE}</body>")
     frame = directory / "frame.html"
     (directory / "page.html").write_text(shown)
