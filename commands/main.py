@@ -111,6 +111,7 @@ def _verify(given: argparse.Namespace) -> int:
         kept=given.kept,
         witnesses=given.witness,
         processes=given.processes,
+        record_only=given.record_only,
     )
 
 
@@ -246,6 +247,9 @@ def parser() -> Parser:
     )
     verify.add_argument(
         "--processes", type=int, choices=(1, 2), help="how many do it; the answer is the same (2 where the record is long)"
+    )
+    verify.add_argument(
+        "--record-only", action="store_true", help="hashes, chain and signatures alone: positions and state are not rebuilt"
     )
     trace = _command(names, "trace", _trace, "walk from a source run to its fills and back, every hash held against the bytes")
     trace.add_argument(

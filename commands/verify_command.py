@@ -40,18 +40,19 @@ def run(
     kept: Path | None = None,
     witnesses: Sequence[tuple[str, bytes]] = (),
     processes: int | None = None,
+    record_only: bool = False,
 ) -> int:
     """Verify `lakehouse` and print the result; return 0 when everything agrees, 1 when not, 2 when there is nothing to verify.
 
     `keys`: public keys (`ed25519:…`) whose checkpoints count; none given: this account's own and those it trusts. `kept`: a copy
     of checkpoints from elsewhere, which the ledger must still continue; each of `witnesses` (name, public key) must be in it.
-    `processes` None: two for a log of `LONG_BYTES`, where there are two processors.
+    `record_only`: nothing is rebuilt. `processes` None: two for a log of `LONG_BYTES` where there are two processors.
     """
     try:
         notes = () if kept is None else kept_notes(kept)
         seen = witnessed(notes, names=dict(witnesses))
         count = _processes(lakehouse) if processes is None else processes
-        report = verify(lakehouse, trusted=trusted_by(keys), kept=notes, processes=count)
+        report = verify(lakehouse, trusted=trusted_by(keys), kept=notes, processes=count, record_only=record_only)
         own = _own_key() if report.signers else None
     except SluiceError as error:
         if as_json:
@@ -98,18 +99,22 @@ def _words(report: VerifyReport, lakehouse: Path, *, held: bool, seen: Mapping[s
         ("ledger", report.ledger_records, "records, chain whole"),
         ("signed", report.signed_lines, f"of them under {report.checkpoints} checkpoints by {_signers(report)}"),
         *(("witness", size, f"of them, signed by {name} {_utc(at_s)}") for name, (size, at_s) in sorted(seen.items())),
-        ("fills", report.fills, "each with its hash in the ledger"),
-        ("financing", report.financings, "of borrow, funding and interest, each with its hash in the ledger"),
         ("anchored", report.anchored_line, "lines of the log hashed as a whole"),
-        ("open", report.open_orders, "orders"),
-        ("unknown", report.unknown_orders, "orders"),
     ]
+    if report.rebuilt:
+        counts[-1:-1] = [
+            ("fills", report.fills, "each with its hash in the ledger"),
+            ("financing", report.financings, "of borrow, funding and interest, each with its hash in the ledger"),
+        ]
+        counts += [("open", report.open_orders, "orders"), ("unknown", report.unknown_orders, "orders")]
     if report.segments > 1:
         counts.insert(0, ("segments", report.segments, "of log and ledger, each the one that follows"))
     if report.transfers:
         counts.insert(4, ("transfers", report.transfers, "deposits and withdrawals, each with its hash in the ledger"))
     environment = report.environment or "no run yet"
     lines = [f"verified {lakehouse} ({environment}): log, ledger and state agree", ""]
+    if not report.rebuilt:
+        lines = [f"verified {lakehouse}: log, ledger and checkpoints agree", ""]
     lines += [f"  {name:<10}{count:>12,}  {unit}" for name, count, unit in counts]
     amounts = [("position", symbol, decimal_text(value)) for symbol, value in sorted(report.positions.items())]
     for venue, row in sorted(report.cash.items()):

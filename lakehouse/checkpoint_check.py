@@ -57,7 +57,8 @@ class CheckpointCheck:
 
     def line(self, raw: bytes) -> None:
         """Take the next line, chained to the last. Raises `BadLine` CHECKPOINT_ORIGIN; LEDGER_REWRITTEN of lines before."""
-        self._told()
+        if self._unlike is not None:
+            raise self._unlike
         if self.origin is None:
             self.origin = origin_of(raw)
             self._same_ledger(self.origin)

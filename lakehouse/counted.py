@@ -39,20 +39,9 @@ class Counted:
         self.equity: EquityLine | None = None
         self.newest_generated_ns: int | None = None
 
-    def apply(self, line: AnyLine, *, operator: bool) -> None:
-        """Take the next line, after its numbers were checked; `operator`: the open cycle is one of the operator's."""
+    def apply(self, line: AnyLine) -> None:
+        """Take the next line that is of no order, after its numbers were checked."""
         match line:
-            case Send():
-                day = line.ts_ns // DAY_NS
-                known, count = self.messages.get(line.venue, (day, 0))
-                self.messages[line.venue] = (max(day, known), 1 if day > known else count + 1)  # a clock set back gives none back
-                if line.action == "submit":
-                    self._submit(line)
-            case Intent():
-                if not operator and line.parent_client_order_id is None:
-                    self.parents.setdefault(line.symbol, deque(maxlen=REMEMBERED)).append(line.market_ns)
-            case Fill():
-                self.own_fills.setdefault(line.symbol, deque(maxlen=REMEMBERED)).append((line.market_ns, Decimal(line.price)))
             case EquityLine():
                 self.equity = line
             case Transfer():
@@ -64,6 +53,29 @@ class Counted:
                     self.newest_generated_ns = max(self.newest_generated_ns or 0, line.generated_ns)
             case _:
                 pass
+
+    def send(self, line: Send) -> None:
+        """Take the next send attempt. A clock set back gives no message back."""
+        day = line.ts_ns // DAY_NS
+        known, count = self.messages.get(line.venue, (day, 0))
+        self.messages[line.venue] = (day, 1) if day > known else (known, count + 1)
+        if line.action == "submit":
+            self._submit(line)
+
+    def intent(self, line: Intent, *, operator: bool) -> None:
+        """Take the next intent; `operator`: the open cycle is one of the operator's."""
+        if line.parent_client_order_id is None and not operator:
+            kept = self.parents.get(line.symbol)
+            if kept is None:
+                kept = self.parents[line.symbol] = deque(maxlen=REMEMBERED)
+            kept.append(line.market_ns)
+
+    def fill(self, line: Fill, price: Decimal) -> None:
+        """Take the next fill and its price."""
+        kept = self.own_fills.get(line.symbol)
+        if kept is None:
+            kept = self.own_fills[line.symbol] = deque(maxlen=REMEMBERED)
+        kept.append((line.market_ns, price))
 
     def _submit(self, line: Send) -> None:
         day = line.ts_ns // DAY_NS if line.armed_day is None else line.armed_day

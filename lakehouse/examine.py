@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -21,14 +21,17 @@ from lakehouse.ledger_format import (
     FIRST_PREV,
     LEDGERED,
     BadLine,
+    FillRecord,
     LedgerLine,
     LedgerType,
-    decode_record,
+    decode_quick,
+    fill_time,
+    is_of,
     record_of,
     sha256,
 )
-from lakehouse.rebuild import LogFold, decode_line
-from lakehouse.records import AnyLine, RunStop, SegmentLine
+from lakehouse.rebuild import PASSED_OVER, LogFold, check_passed, decode_line
+from lakehouse.records import AnyLine, Fill, RunStop, SegmentLine
 from lakehouse.segment_check import check_ledger_record, check_log_line
 from lakehouse.segments import SegmentReader, Segments, missing_segment
 from orders.errors import RecordCorrupt
@@ -37,6 +40,9 @@ if TYPE_CHECKING:
     from hashlib import _Hash
 
 _LEDGERED_STARTS: Final = tuple(f'{{"type":"{kind.__struct_config__.tag}",'.encode() for kind in cast("frozenset[Any]", LEDGERED))
+_PASSED: Final = (*PASSED_OVER, b'{"type":"run_start",')
+_STARTS: Final = b'{"type":"'
+_OF_NO_LINE: Final = frozenset({LedgerType.GENESIS, LedgerType.CHECKPOINT})
 LAG_LINES_MAX: Final = BATCH_LINES_MAX  # log lines whose records a killed process may not have written
 
 
@@ -47,8 +53,8 @@ class Examination:
     `log_bytes`, `ledger_bytes`: of the whole lines of the file that grows; `log_own_lines`, `ledger_own_lines`: their number.
     `missing`: lines of the log whose record the ledger lacks, at its end.
     `anchored_line`: lines of the log up to here cannot be altered without a trace in the ledger.
-    `log_hash`: running sha256 over the whole lines. `checks`: the ledger against its checkpoints; None in an examination of
-    nothing. `ledger_kind`, `ledger_log_line`, `ledger_ts`: of the ledger's last line.
+    `log_hash`: running sha256 over the whole lines; None where two processes did this. `checks`: the ledger against its
+    checkpoints; None in an examination of nothing. `ledger_kind`, `ledger_log_line`, `ledger_ts`: of the ledger's last line.
     `ended_well`: a run's stop is the last line, so that nobody may have been killed since. `paired`: of an examination that does
     not fold, lines of the log that were held against the ledger for what they are.
     `log_closed`, `ledger_closed`: closed segments. `segment`: the number in the ledger's last SEGMENT record, 1 without one.
@@ -61,7 +67,7 @@ class Examination:
     log_own_lines: int = 0
     ended_well: bool = False
     paired: int = 0
-    log_hash: _Hash = field(default_factory=hashlib.sha256)
+    log_hash: _Hash | None = field(default_factory=hashlib.sha256)
     ledger_records: int = 0
     ledger_bytes: int = 0
     ledger_torn: bytes = b""
@@ -88,6 +94,28 @@ class Examination:
         return max(0, overall - self.fold.log_line + self.log_own_lines), overall
 
 
+class _LogHash:
+    """The hash over the log's whole lines, brought up to a line only where it is asked for: joined lines take half as long."""
+
+    def __init__(self, found: Examination) -> None:
+        assert found.log_hash is not None
+        self._hash = found.log_hash
+        self._raws: Sequence[bytes] = ()
+        self._done = 0
+
+    def block(self, raws: Sequence[bytes]) -> None:
+        """Go on with these lines."""
+        self.to(len(self._raws))
+        self._raws, self._done = raws, 0
+
+    def to(self, end: int) -> str:
+        """Return the sha256 over everything before line `end` of the block, newlines included."""
+        if end > self._done:
+            self._hash.update(b"\n".join(self._raws[self._done : end]) + b"\n")
+            self._done = end
+        return self._hash.hexdigest()
+
+
 class _Ledger:
     """The ledger's records in order, the chain checked on the way; `ahead` is the next that names a line of the log."""
 
@@ -97,7 +125,7 @@ class _Ledger:
         self.name = reader.segments.file.name
         self._found = found
         self._checks = checks
-        self.ahead: LedgerLine | None = None
+        self.ahead: LedgerLine | FillRecord | None = None
         self.log_line = 0  # the line of the log that `ahead` names
         self.advance()
 
@@ -111,26 +139,27 @@ class _Ledger:
             if not whole:
                 found.ledger_torn = raw
                 break
-            found.ledger_records += 1
-            record = decode_record(raw, file=self.name, line=found.ledger_records)
-            if record.type == LedgerType.SEGMENT or self._reader.at_first:
+            number = found.ledger_records = found.ledger_records + 1
+            record = decode_quick(raw, file=self.name, line=number)
+            if type(record) is LedgerLine or self._reader.at_first:
                 self._begins(record)
-            if record.seq != found.ledger_records:
-                raise self.bad("LEDGER_SEQ", f"seq {found.ledger_records}", f"seq {record.seq}")
+            if record.seq != number:
+                raise self.bad("LEDGER_SEQ", f"seq {number}", f"seq {record.seq}")
             if record.prev != found.ledger_head:
                 raise self.bad("LEDGER_CHAIN", f"prev {found.ledger_head}, the sha256 of the line before", record.prev[:80])
             found.ledger_head = sha256(raw)
-            if (record.type == LedgerType.GENESIS) is not (record.seq == 1):
-                raise self.bad("LEDGER_GENESIS", "a genesis record first and nowhere else", f"type {record.type}")
-            if record.type == LedgerType.CHECKPOINT:
-                self._checks.named(record, log_line=found.ledger_log_line, ts=found.ledger_ts)
-            elif record.type == LedgerType.SEGMENT:
-                self._checks.closed(record)
+            log_line: object
+            if isinstance(record, FillRecord):
+                log_line = record.body.log_line
+            else:
+                self._signs(record)
+                log_line = record.body.get("log_line")
+            if number == 1 and record.type != LedgerType.GENESIS:
+                raise self.bad("LEDGER_GENESIS", "a genesis record first", f"type {record.type}")
             self._checks.line(raw)
             found.ledger_kind, found.ledger_ts = record.type, record.ts
-            if record.type in (LedgerType.GENESIS, LedgerType.CHECKPOINT):
+            if type(record) is LedgerLine and record.type in _OF_NO_LINE:
                 continue
-            log_line = record.body.get("log_line")
             if type(log_line) is not int or log_line < max(1, found.ledger_log_line):
                 raise self.bad("LEDGER_ORDER", f"log_line {max(1, found.ledger_log_line)} or later", repr(log_line))
             found.ledger_log_line = self.log_line = log_line
@@ -138,11 +167,20 @@ class _Ledger:
             return
         self._ended()
 
-    def _begins(self, record: LedgerLine) -> None:
-        """A segment begins, or says so."""
+    def _signs(self, record: LedgerLine) -> None:
+        """A record that begins a ledger, or names a checkpoint over all before it."""
+        if record.type == LedgerType.GENESIS and record.seq > 1:
+            raise self.bad("LEDGER_GENESIS", "a genesis record first and nowhere else", f"type {record.type}")
+        if record.type == LedgerType.CHECKPOINT:
+            self._checks.named(record, log_line=self._found.ledger_log_line, ts=self._found.ledger_ts)
+        elif record.type == LedgerType.SEGMENT:
+            self._checks.closed(record)
+
+    def _begins(self, record: LedgerLine | FillRecord) -> None:
+        """A segment begins, or says so; other records that stand where they may pass."""
         found = self._found
         check_ledger_record(self._reader, record, before_sha256=found.ledger_head)
-        if record.type == LedgerType.SEGMENT:
+        if isinstance(record, LedgerLine) and record.type == LedgerType.SEGMENT:
             found.segment = record.body["number"]
 
     def _ended(self) -> None:
@@ -153,10 +191,13 @@ class _Ledger:
 def examine(
     layout: Layout,
     *,
-    each: Callable[[LogFold], None] | None = None,
+    at: Set[int] = frozenset(),
+    look: Callable[[LogFold], None] = lambda fold: None,
     trusted: Sequence[bytes] = (),
     kept: Sequence[Checkpoint] = (),
     folds: bool = True,
+    passed: bool = False,
+    counts: bool = True,
 ) -> Examination:
     """Check chain, numbering, and that log and ledger name each other; return what stands.
 
@@ -164,16 +205,18 @@ def examine(
     contradiction; (3) each fill, financing, halt, resume and recovery line has its record with its hash, in order, and each
     record its line; (4) anchors hash the log so far; (5) the ledger is the one that was signed, at every checkpoint, and every
     checkpoint it names is there (`lakehouse.checkpoint_check`); (6) closed segments of both are all there, in order
-    (`lakehouse.segment_check`). Checkpoints are read first and sizes taken ledger first, so a
-    run that is writing meanwhile does not disturb. `trusted`: public keys that may have signed; none: signatures are not looked
-    at. `kept`: checkpoints from elsewhere that must hold too. `each` is called with the fold before the first line and after
-    every line. Missing files count as empty. Not checked here: the state; the content of lines past `anchored_line` that have
-    no record. Without `folds` (2) is left out, but for the count of lines: `lakehouse.examine_halves` has that done beside.
+    (`lakehouse.segment_check`). Checkpoints are read first and sizes taken ledger first, so a run that is writing meanwhile does
+    not disturb. Missing files count as empty.
+
+    `trusted`: public keys that may have signed; none: signatures are not looked at. `kept`: checkpoints from elsewhere that must
+    hold too. `look` is called with the fold after each of the lines `at` (0: before the first). `counts`: as of `LogFold`.
+    Without `folds` (2) is left out, but for the count of lines, and, with `passed`, for lines of `rebuild.PASSED_OVER`.
+    Not checked here: the state; the content of lines past `anchored_line` that have no record.
 
     Raises `BadLine`, `StorageError`.
     """
     checks = CheckpointCheck(layout, trusted=trusted, kept=kept)
-    found = Examination(checks=checks)
+    found = Examination(fold=LogFold(counts=counts), checks=checks)
     with ExitStack() as stack:
         records = SegmentReader(stack.enter_context(Segments(layout.ledger)))
         lines = SegmentReader(stack.enter_context(Segments(layout.log)))
@@ -181,9 +224,9 @@ def examine(
         try:
             ledger = _Ledger(records, found=found, checks=checks)
             if folds:
-                _walk_log(lines, ledger, found, each=each)
+                _walk_log(lines, ledger, found, at=at, look=look)
             else:
-                _pair_log(lines, ledger, found)
+                _pair_log(lines, ledger, found, passed=passed)
             _judge_ends(ledger, found, lines)
             checks.no_more_lines()
         except BadLine as error:
@@ -196,81 +239,124 @@ def examine(
     return found
 
 
-def _walk_log(lines: SegmentReader, ledger: _Ledger, found: Examination, *, each: Callable[[LogFold], None] | None) -> None:
+def _walk_log(
+    lines: SegmentReader, ledger: _Ledger, found: Examination, *, at: Set[int], look: Callable[[LogFold], None]
+) -> None:
     fold, name = found.fold, lines.segments.file.name
-    if each is not None:
-        each(fold)
-    for raw, whole in lines:
+    if 0 in at:
+        look(fold)
+    line: AnyLine | None = None
+    hashed = _LogHash(found)
+    for raws, whole in lines.blocks():
         if not whole:
-            found.log_torn = raw
+            found.log_torn = raws[0]
             break
-        try:
-            line = decode_line(raw)
-            if type(line) is SegmentLine or lines.at_first:
-                check_log_line(lines, line, before_sha256=found.log_hash.hexdigest())
-            fold.apply(line)
-        except BadLine:
-            raise
-        except RecordCorrupt as error:
-            at = fold.log_line if error.code not in {"LOG_LINE", "LOG_VERSION", "LOG_SEQ"} else fold.log_line + 1
-            raise BadLine(error.code, file=name, line=at, expected=error.expected, found=error.found) from error
-        found.ended_well = type(line) is RunStop
-        found.log_hash.update(raw + b"\n")
-        _match(line, raw, ledger, found, name)
-        if each is not None:
-            each(fold)
+        hashed.block(raws)
+        begins = lines.at_first
+        for place, raw in enumerate(raws):
+            try:
+                line = decode_line(raw)
+                if begins or type(line) is SegmentLine:
+                    lines.lines = fold.log_line + 1
+                    check_log_line(lines, line, before_sha256=hashed.to(place))
+                fold.apply(line)
+            except BadLine:
+                raise
+            except RecordCorrupt as error:
+                number = fold.log_line if error.code not in {"LOG_LINE", "LOG_VERSION", "LOG_SEQ"} else fold.log_line + 1
+                raise BadLine(error.code, file=name, line=number, expected=error.expected, found=error.found) from error
+            if type(line) in LEDGERED or ledger.log_line == fold.log_line:
+                _match(line, raw, ledger, found, name, hashed=hashed, place=place)
+            if fold.log_line in at:
+                look(fold)
+    hashed.block(())
+    found.ended_well = type(line) is RunStop
 
 
-def _pair_log(lines: SegmentReader, ledger: _Ledger, found: Examination) -> None:
-    """As `_walk_log`, but fold nothing, and decode only lines that begin as one with a record does, or that a record names."""
+def _pair_log(lines: SegmentReader, ledger: _Ledger, found: Examination, *, passed: bool) -> None:
+    """As `_walk_log`, but fold nothing, and decode only lines that begin as one with a record does, as one that a
+    fold beside passes over, or as none that is written here, and those that a record names.
+    """
     fold, name = found.fold, lines.segments.file.name
-    last = b""
-    for raw, whole in lines:
+    held: str | None = None
+    last, decoded = b"", _LEDGERED_STARTS + (_PASSED if passed else ())
+    hashed = _LogHash(found)
+    for raws, whole in lines.blocks():
         if not whole:
-            found.log_torn = raw
+            found.log_torn = raws[0]
             break
-        fold.log_line += 1
-        line = None
-        if raw.startswith(_LEDGERED_STARTS) or ledger.log_line == fold.log_line or lines.at_first:
-            line = decode_line(raw)
-            if type(line) is SegmentLine or lines.at_first:
-                check_log_line(lines, line, before_sha256=found.log_hash.hexdigest())
-        found.log_hash.update(raw + b"\n")
-        if line is not None:
-            found.paired += type(line) in LEDGERED
-            _match(line, raw, ledger, found, name)
-        last = raw
+        hashed.block(raws)
+        begins, before = lines.at_first, fold.log_line
+        for place, raw in enumerate(raws):
+            if raw.startswith(decoded) or ledger.log_line == before + place + 1 or begins or raw[:9] != _STARTS:
+                number = fold.log_line = before + place + 1
+                if (
+                    ledger.log_line == number
+                    and not begins
+                    and (ts_ns := fill_time(ledger.ahead, raw, log_line=number)) is not None
+                ):
+                    found.paired += 1
+                    ledger.advance()  # as nearly always
+                    _match_anchors(ts_ns, ledger, found, hashed=hashed, place=place)
+                    continue
+                try:
+                    line = decode_line(raw)
+                    held = check_passed(line, number=number, held=held) if passed else None
+                except RecordCorrupt as error:
+                    raise BadLine(error.code, file=name, line=number, expected=error.expected, found=error.found) from error
+                if begins or type(line) is SegmentLine:
+                    lines.lines = number
+                    check_log_line(lines, line, before_sha256=hashed.to(place))
+                found.paired += type(line) in LEDGERED
+                _match(line, raw, ledger, found, name, hashed=hashed, place=place)
+        fold.log_line = before + len(raws)
+        last = raws[-1]
+    hashed.block(())
     found.ended_well = bool(last) and type(decode_line(last)) is RunStop
 
 
-def _match(line: AnyLine, raw: bytes, ledger: _Ledger, found: Examination, name: str) -> None:
-    """Hold one line of the log against the records that name it."""
+def _match(line: AnyLine, raw: bytes, ledger: _Ledger, found: Examination, name: str, *, hashed: _LogHash, place: int) -> None:
+    """Hold one line of the log, number `place` of its block from 0, against the records that name it."""
     number = found.fold.log_line
     if type(line) in LEDGERED:
-        wanted = record_of(line, raw, log_line=number)
-        assert wanted is not None
-        kind, body = wanted
         record = ledger.ahead
-        if record is not None and (ledger.log_line > number or record.type == LedgerType.LOG_ANCHOR):
-            seen = f"{record.type} of log line {ledger.log_line}"
-            raise ledger.bad("LEDGER_SKIPS", f"the {kind} record of log line {number} of {name}", seen)
-        if record is None:
-            found.missing.append((number, line, raw))
-            _check_lag(found, ledger.name, name)
+        if type(record) is FillRecord and type(line) is Fill and is_of(record, line, raw, log_line=number):
+            ledger.advance()  # as nearly always
         else:
-            if record.type != kind or record.body != msgspec.to_builtins(body) or record.ts != str(line.ts_ns):
-                expected = f"the {kind} record of log line {number}: {msgspec.to_builtins(body)}"
-                raise ledger.bad("LEDGER_DISAGREES", expected, f"{record.type} {record.body}")
-            ledger.advance()
-    while ledger.ahead is not None and ledger.log_line == number:
-        record = ledger.ahead
-        wanted_body = {"log_line": number, "log_sha256": found.log_hash.hexdigest()}
+            _match_one(line, raw, ledger, found, name)
+    _match_anchors(line.ts_ns, ledger, found, hashed=hashed, place=place)
+
+
+def _match_anchors(ts_ns: int, ledger: _Ledger, found: Examination, *, hashed: _LogHash, place: int) -> None:
+    """Hold anchors at a line, of which this is the time and the place in its block, against the log so far."""
+    number = found.fold.log_line
+    while ledger.log_line == number and (record := ledger.ahead) is not None:
+        wanted_body = {"log_line": number, "log_sha256": hashed.to(place + 1)}
         if record.type != LedgerType.LOG_ANCHOR:
             raise ledger.bad("LEDGER_EXTRA", f"no second record of log line {number}", record.type)
-        if record.body != wanted_body or record.ts != str(line.ts_ns):
+        if record.body != wanted_body or record.ts != str(ts_ns):
             raise ledger.bad("LOG_ALTERED", f"an anchor of log lines 1 to {number}: {wanted_body}", f"{record.body}")
         found.anchored_line = number
         ledger.advance()
+
+
+def _match_one(line: AnyLine, raw: bytes, ledger: _Ledger, found: Examination, name: str) -> None:
+    number, record = found.fold.log_line, ledger.ahead
+    wanted = record_of(line, raw, log_line=number)
+    assert wanted is not None
+    kind, body = wanted
+    if record is not None and (ledger.log_line > number or record.type == LedgerType.LOG_ANCHOR):
+        seen = f"{record.type} of log line {ledger.log_line}"
+        raise ledger.bad("LEDGER_SKIPS", f"the {kind} record of log line {number} of {name}", seen)
+    if record is None:
+        found.missing.append((number, line, raw))
+        _check_lag(found, ledger.name, name)
+        return
+    said = msgspec.to_builtins(record.body)
+    if record.type != kind or said != msgspec.to_builtins(body) or record.ts != str(line.ts_ns):
+        expected = f"the {kind} record of log line {number}: {msgspec.to_builtins(body)}"
+        raise ledger.bad("LEDGER_DISAGREES", expected, f"{record.type} {said}")
+    ledger.advance()
 
 
 def _judge_ends(ledger: _Ledger, found: Examination, lines: SegmentReader) -> None:

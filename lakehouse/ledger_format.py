@@ -19,11 +19,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Any, BinaryIO, Final
+from operator import attrgetter
+from typing import Any, BinaryIO, Final, Literal
 
 import msgspec
 
 from lakehouse.records import (
+    LOG_VERSION,
     AnyLine,
     DrillLine,
     Fill,
@@ -42,6 +44,7 @@ from orders.errors import RecordCorrupt
 LEDGER_VERSION: Final = 1
 FIRST_PREV: Final = "0" * 64
 BATCH_LINES_MAX: Final = 1_000  # one group commit; also how far a killed process can leave the ledger behind the log
+BLOCK_BYTES: Final = 1 << 18  # read at a time
 LINE_BYTES_MAX: Final = 16 * 1024 * 1024  # a plan of 10,000 lines has about 6 MB
 
 
@@ -235,8 +238,39 @@ _RECORDS: Final[Mapping[type, tuple[LedgerType, type[Body]]]] = {
     SegmentLine: (LedgerType.SEGMENT, SegmentBody),
 }
 LEDGERED: Final = frozenset(_RECORDS)
+_MADE_HERE: Final = ("by", "fill_hash", "line_hash", "log_line")  # fields of a body that are not the line's of the same name
+_FILL_COPIES: Final = attrgetter(*(name for name in FillBody.__struct_fields__ if name not in _MADE_HERE))
+
+
+class FillRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A FILL as `decode_quick` returns it; nearly all records of a ledger are. Fields as of `LedgerLine`."""
+
+    body: FillBody
+    prev: str
+    seq: int
+    ts: str
+    type: Literal["FILL"]
+    v: Literal[1]
+
+
+class FillFacts(msgspec.Struct, frozen=True, kw_only=True, tag="fill"):
+    """What of a fill line stands in its record, and its version."""
+
+    client_order_id: str
+    manifest_sha256: str
+    run_ledger_head: str | None
+    source_run: str
+    trade_id: str
+    ts_ns: int
+    v: int
+    venue: str
+
+
 _encoder = msgspec.json.Encoder()
+_decode_facts = msgspec.json.Decoder(FillFacts).decode
 _decode = msgspec.json.Decoder().decode
+_decode_fill = msgspec.json.Decoder(FillRecord).decode
+_FILL_END: Final = b'"type":"FILL","v":1}'
 _sorted_encode = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -245,16 +279,19 @@ def record_of(line: AnyLine, raw: bytes, *, log_line: int) -> tuple[LedgerType, 
 
     `raw` is the line's bytes without newline. The record's `ts` is `line.ts_ns`. A body's fields are the line's of the same name.
     """
-    if type(line) not in _RECORDS:
+    made = _RECORDS.get(type(line))
+    if made is None:
         return None
-    kind, body = _RECORDS[type(line)]
+    kind, body = made
     hashed = sha256(raw)
-    own: dict[str, Any] = {"fill_hash": hashed, "line_hash": hashed, "log_line": log_line}
+    own: dict[str, Any] = {"fill_hash": hashed, "line_hash": hashed, "log_line": log_line, "by": _by(line)}
     if isinstance(line, HaltLine) and line.action == "resume":
         kind = LedgerType.RESUME
-    if isinstance(line, OverrideUsed):
-        own["by"] = ", ".join(line.signers)
     return kind, body(**{name: own[name] if name in own else getattr(line, name) for name in body.__struct_fields__})
+
+
+def _by(line: Any) -> str | None:
+    return ", ".join(line.signers) if isinstance(line, OverrideUsed) else getattr(line, "by", None)
 
 
 def sha256(raw: bytes) -> str:
@@ -317,20 +354,62 @@ def decode_record(raw: bytes, *, file: str, line: int) -> LedgerLine:
     return record
 
 
-def raw_lines(file: BinaryIO, *, name: str, size: int) -> Iterator[tuple[bytes, bool]]:
-    """Yield each line of the first `size` bytes without its newline, and whether it is whole (a newline ended it).
+def decode_quick(raw: bytes, *, file: str, line: int) -> LedgerLine | FillRecord:
+    """As `decode_record`, in a third of the time for a FILL, whose body then is a `FillBody`.
 
-    Only the last can be torn. Raises `BadLine` LINE_TOO_LONG beyond `LINE_BYTES_MAX`.
+    What has all of a FILL's fields and is made into the same bytes again is the canonical one: there is one such byte string.
     """
-    left = size
-    number = 0
-    while left > 0:
-        raw = file.readline(min(left, LINE_BYTES_MAX + 1))
-        if not raw:
-            return
-        left -= len(raw)
-        number += 1
-        whole = raw.endswith(b"\n")
-        if not whole and len(raw) > LINE_BYTES_MAX:
-            raise BadLine("LINE_TOO_LONG", file=name, line=number, expected=f"at most {LINE_BYTES_MAX} bytes", found="more")
-        yield (raw[:-1] if whole else raw), whole
+    if raw.endswith(_FILL_END):
+        try:
+            record = _decode_fill(raw)
+            if record.body.log_line <= SAFE_INTEGER_MAX and record.seq <= SAFE_INTEGER_MAX and _encoder.encode(record) == raw:
+                return record
+        except (ValueError, RecursionError, msgspec.MsgspecError):
+            pass  # `decode_record` says what is wrong
+    return decode_record(raw, file=file, line=line)
+
+
+def is_of(record: FillRecord, line: Fill | FillFacts, raw: bytes, *, log_line: int) -> bool:
+    """Return whether a FILL is the record of this fill line, of which `raw` are the bytes: as `record_of` makes it."""
+    body = record.body
+    return (
+        body.log_line == log_line
+        and body.fill_hash == sha256(raw)
+        and _FILL_COPIES(body) == _FILL_COPIES(line)
+        and record.ts == str(line.ts_ns)
+    )
+
+
+def fill_time(record: object, raw: bytes, *, log_line: int) -> int | None:
+    """Return the time of the fill line in `raw` where `record` is its record; None: it is not, or that is not told so quickly."""
+    if type(record) is not FillRecord:
+        return None
+    try:
+        line = _decode_facts(raw)
+    except (ValueError, RecursionError, msgspec.MsgspecError):
+        return None
+    return line.ts_ns if line.v == LOG_VERSION and is_of(record, line, raw, log_line=log_line) else None
+
+
+def raw_blocks(file: BinaryIO, *, name: str, size: int) -> Iterator[tuple[list[bytes], bool]]:
+    """Yield the lines of the first `size` bytes without their newlines, many at a time, and whether they are whole.
+
+    Only the last can be torn, and comes alone. Raises `BadLine` LINE_TOO_LONG beyond `LINE_BYTES_MAX`.
+    """
+    left, number, rest = size, 0, b""
+    while left > 0 and (data := file.read(min(left, BLOCK_BYTES))):
+        left -= len(data)
+        parts = data.split(b"\n")
+        parts[0] = rest + parts[0]
+        if len(parts[0]) > LINE_BYTES_MAX:  # others are within a block
+            raise _too_long(name, line=number + 1)
+        rest = parts.pop()
+        number += len(parts)
+        if parts:
+            yield parts, True
+    if rest:
+        yield [rest], False
+
+
+def _too_long(name: str, *, line: int) -> BadLine:
+    return BadLine("LINE_TOO_LONG", file=name, line=line, expected=f"at most {LINE_BYTES_MAX} bytes", found="more")

@@ -111,6 +111,7 @@ def _mend(
 ) -> RecordFiles:
     fold, checks = found.fold, found.checks
     assert checks is not None
+    assert found.log_hash is not None
     _save_and_cut(layout, layout.log, found.log_torn, size=found.log_bytes, run_id=run_id)
     _save_and_cut(layout, layout.ledger, found.ledger_torn, size=found.ledger_bytes, run_id=run_id)
     if checks.torn:  # a signature that was not written whole says nothing, so it is not saved

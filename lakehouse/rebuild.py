@@ -5,8 +5,9 @@ The recorder, the restart and `sluice verify` use this same fold. Nothing here r
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 import msgspec
 
@@ -68,10 +69,13 @@ FINANCING_KINDS: Final = frozenset(FinancingKind)
 SUPERSEDED: Final = "superseded"  # outcome of a cycle whose orders go on in a newer manifest's, as orders in flight
 PARTIAL: Final = "partial"  # outcome of a cycle that left something over: a top-up follows, its manifest is not done
 DAY_NS: Final = 86_400 * 1_000_000_000
+# Beginnings of lines that move neither book nor orders where they do not say DENIES.
+PASSED_OVER: Final = (b'{"type":"verdict",', b'{"type":"plan",')
+DENIES: Final = b'"DENY"'
 DIGITS_MAX: Final = 28  # of a number in the log; Decimal arithmetic keeps 28 significant digits
 
 # These may come from a process that knows no market time.
-_TIMELESS: Final = (Recovery, HaltLine, DrillLine, PromotionLine, SegmentLine, SwitchLine)
+_TIMELESS: Final = frozenset({Recovery, HaltLine, DrillLine, PromotionLine, SegmentLine, SwitchLine})
 
 _decoder = msgspec.json.Decoder(AnyLine)
 
@@ -135,7 +139,11 @@ class LogFold:
     what.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, counts: bool = True) -> None:
+        """`counts` False, for whoever does not go on: `counted`, `day`, `day_traded`, `venues`, `marks`, `last_marks`
+        are not to be read.
+        """
+        self._counts = counts
         self.log_line = 0
         self.first_ns: int | None = None
         self.last_ts_ns: int | None = None
@@ -143,6 +151,7 @@ class LogFold:
         self.environment: str | None = None
         self.base_currency: str | None = None
         self.run: RunStart | None = None
+        self._held: str | None = None  # the run that goes on, where it says its bundle: lines of one are known by `run_id` alone
         self.run_finished = False  # the last run wrote its run_stop
         self.keeper = BookKeeper(cash={})
         self.open_orders: dict[str, OrderTrace] = {}
@@ -197,23 +206,28 @@ class LogFold:
             raise _corrupt("LOG_SEQ", f"seq {self.log_line + 1}", f"seq {number}")
         self.log_line = number
         self.last_ts_ns = line.ts_ns
-        if not isinstance(line, _TIMELESS):
-            self.market_ns = max(self.market_ns, line.market_ns)
-        if type(line) in OF_A_BUNDLE:
-            self._of_this_run(line)
+        kind = type(line)
+        if line.market_ns > self.market_ns and kind not in _TIMELESS:
+            self.market_ns = line.market_ns
+        if self._held is not None and line.run_id != self._held and kind in OF_A_BUNDLE:
+            raise _corrupt("RUN_MIXED", f"a line of run {self._held}, which began last", f"one of run {line.run_id[:80]!r}")
+        if (take := _OF_AN_ORDER.get(kind)) is not None:
+            take(self, line)
+        else:
+            self._take(line)
+            if self._counts:
+                self.counted.apply(line)
+
+    def pass_over(self) -> None:
+        """Count the next line, one of `PASSED_OVER` that another process holds against what comes before it (`check_passed`)."""
+        self.log_line += 1
+
+    def _take(self, line: AnyLine) -> None:
         match line:
-            case Fill():
-                self._fill(line)
             case Financing():
                 self._financing(line)
             case Transfer():
                 self._transfer(line)
-            case Intent():
-                self._intent(line)
-            case Send() | Received() | Ack() | UnknownOutcome():
-                if isinstance(line, Send) and line.armed_base is not None and amount(line.armed_base) <= 0:
-                    raise _corrupt("ARMED_AMOUNT", "what an order takes of the armed amount to be above 0", line.armed_base)
-                self._progress(line)
             case VerdictLine():
                 if line.outcome == "DENY" and not self._stands(line):
                     self._finish(line.client_order_id, "denied")
@@ -269,9 +283,10 @@ class LogFold:
                 self.twins.told(line)
             case Reconcile() | Alarm() | SwitchLine() | DrillLine() | SegmentLine():
                 pass
+            case Fill() | Intent() | Send() | Received() | Ack() | UnknownOutcome():
+                raise AssertionError("in _OF_AN_ORDER")
             case never:
                 assert_never(never)
-        self.counted.apply(line, operator=self.open_cycle is not None and self.open_cycle.cause == OPERATOR)
 
     def _start(self, line: RunStart) -> None:
         if self.run is None:
@@ -290,6 +305,7 @@ class LogFold:
                 "BUNDLE_TWICE", f"one bundle of run {line.run_id}, {self.bundles[line.run_id]}", str(line.bundle_sha256)
             )
         self.run = line
+        self._held = None if line.bundle_sha256 is None else line.run_id
         self.run_finished = False
         if line.inputs_sha256 is not None:
             self.inputs[line.run_id] = KeptInputs(line=self.log_line, begins=line.inputs_sha256)
@@ -306,11 +322,6 @@ class LogFold:
         self._of_this_environment(line)
         numbered = msgspec.structs.replace(line, seq=self.log_line)
         self.promotions.apply(line, number=self.log_line, sha256=sha256_hex(msgspec.json.encode(numbered)))
-
-    def _of_this_run(self, line: AnyLine) -> None:
-        """A line is of the bundle that its run's first line names; by `run_id` alone, so that must be the run that goes on."""
-        if self.run is not None and self.run.bundle_sha256 is not None and line.run_id != self.run.run_id:
-            raise _corrupt("RUN_MIXED", f"a line of run {self.run.run_id}, which began last", f"one of run {line.run_id[:80]!r}")
 
     def _stands(self, line: VerdictLine) -> bool:
         """A denial of a second submit says nothing of the order that was let through under this id before."""
@@ -348,24 +359,31 @@ class LogFold:
         self.flattens.check_intent(line, opened=self.open_cycle, positions=self.keeper.positions)
         self.finished.pop(key, None)
         self.open_orders[key] = OrderTrace(line)
+        if self._counts:
+            self.counted.intent(line, operator=self.open_cycle is not None and self.open_cycle.cause == OPERATOR)
 
-    def _progress(self, line: Send | Received | Ack | UnknownOutcome) -> None:
-        trace = self.open_orders.get(line.client_order_id)
-        if trace is None:
-            return  # an answer that came late: the order has ended, or belongs to somebody else
-        match line:
-            case Send():
-                if line.action == "submit":
-                    trace.send = line
-            case Received():
-                trace.received = line
-            case Ack():
-                trace.ack = line
-                trace.unknown = False
-            case UnknownOutcome():
-                trace.unknown = True
-            case never:
-                assert_never(never)
+    def _send(self, line: Send) -> None:
+        if line.armed_base is not None and amount(line.armed_base) <= 0:
+            raise _corrupt("ARMED_AMOUNT", "what an order takes of the armed amount to be above 0", line.armed_base)
+        if line.action == "submit" and (trace := self.open_orders.get(line.client_order_id)) is not None:
+            trace.send = line
+        if self._counts:
+            self.counted.send(line)
+
+    # An answer may come late: the order has ended, or belongs to somebody else.
+
+    def _received(self, line: Received) -> None:
+        if (trace := self.open_orders.get(line.client_order_id)) is not None:
+            trace.received = line
+
+    def _ack(self, line: Ack) -> None:
+        if (trace := self.open_orders.get(line.client_order_id)) is not None:
+            trace.ack = line
+            trace.unknown = False
+
+    def _unknown(self, line: UnknownOutcome) -> None:
+        if (trace := self.open_orders.get(line.client_order_id)) is not None:
+            trace.unknown = True
 
     def _fill(self, line: Fill) -> None:
         key = (line.venue, line.account, line.symbol, line.trade_id)
@@ -375,7 +393,7 @@ class LogFold:
             )
         self.fill_keys.add(key)
         quantity = amount(line.quantity)
-        price = amount(line.price)
+        price, multiplier = amount(line.price), amount(line.multiplier)
         if quantity <= 0:
             raise _corrupt("FILL_QUANTITY", "a quantity above 0", line.quantity)
         self.keeper.apply_fill(
@@ -384,7 +402,7 @@ class LogFold:
             side=line.side,
             quantity=quantity,
             price=price,
-            multiplier=amount(line.multiplier),
+            multiplier=multiplier,
             quote_currency=line.quote_currency,
             fee=amount(line.fee),
             fee_currency=line.fee_currency,
@@ -395,29 +413,34 @@ class LogFold:
             self.fill_kinds.add(self.run.kind)
         self.last_booked_line = self.log_line
         self.last_fill_market_ns = line.market_ns
-        self.venues[line.symbol] = line.venue
-        self.marks[line.symbol] = (price, line.ts_ns)
-        self.last_marks[line.symbol] = price
-        day = line.market_ns // DAY_NS
-        if day > self.day:
-            self.day, self.day_traded = day, {}
-        traded = self.day_traded.get(line.quote_currency, ZERO)
-        self.day_traded[line.quote_currency] = traded + abs(quantity * price * amount(line.multiplier))
+        if self._counts:
+            self._count_fill(line, price, notional=abs(quantity * price * multiplier))
         trace = self.open_orders.get(line.client_order_id)
         if trace is None:
             self.unexplained_fills += line.client_order_id not in self.finished
             return  # a late fill of a cancelled order is possible and counts
         trace.filled += quantity
         trace.unknown = False
-        parent = self.open_orders.get(trace.intent.parent_client_order_id or "")
-        if parent is not None:
+        parent_id = trace.intent.parent_client_order_id
+        if parent_id is not None and (parent := self.open_orders.get(parent_id)) is not None:
             parent.filled += quantity
-        if trace.filled != amount(line.filled_quantity):
+        told = quantity if line.filled_quantity == line.quantity else amount(line.filled_quantity)  # often one fill is all
+        if trace.filled != told:
             raise _corrupt("FILL_MISSING", f"{trace.filled} filled of order {line.client_order_id} so far", line.filled_quantity)
         if trace.filled < trace.quantity:
             trace.fills.append(line)
         else:
             self._finish(line.client_order_id, "filled")
+
+    def _count_fill(self, line: Fill, price: Decimal, *, notional: Decimal) -> None:
+        self.venues[line.symbol] = line.venue
+        self.marks[line.symbol] = (price, line.ts_ns)
+        self.last_marks[line.symbol] = price
+        day = line.market_ns // DAY_NS
+        if day > self.day:
+            self.day, self.day_traded = day, {}
+        self.day_traded[line.quote_currency] = self.day_traded.get(line.quote_currency, ZERO) + notional
+        self.counted.fill(line, price)
 
     def _financing(self, line: Financing) -> None:
         """Cash moves; a period that begins before the last one of its key has ended would be booked twice."""
@@ -462,14 +485,41 @@ class LogFold:
             self.finished[client_order_id] = outcome
 
 
+# Nearly all lines of a log are of these types: found by type, not one after the other.
+_OF_AN_ORDER: Final[dict[type, Callable[[LogFold, Any], None]]] = {
+    Fill: LogFold._fill,
+    Intent: LogFold._intent,
+    Send: LogFold._send,
+    Received: LogFold._received,
+    Ack: LogFold._ack,
+    UnknownOutcome: LogFold._unknown,
+}
+
+
+def check_passed(line: AnyLine, *, number: int, held: str | None) -> str | None:
+    """Hold a line of `PASSED_OVER` against its number and its run, or note a run that begins; return the run that is held to a
+    bundle. Raises `RecordCorrupt` LOG_SEQ, RUN_MIXED.
+    """
+    if line.seq != number:
+        raise _corrupt("LOG_SEQ", f"seq {number}", f"seq {line.seq}")
+    if isinstance(line, RunStart):
+        return None if line.bundle_sha256 is None else line.run_id
+    if held is not None and line.run_id != held and type(line) in OF_A_BUNDLE:
+        raise _corrupt("RUN_MIXED", f"a line of run {held}, which began last", f"one of run {line.run_id[:80]!r}")
+    return held
+
+
 def amount(text: str) -> Decimal:
     """Return the Decimal in `text`: finite, at most `DIGITS_MAX` digits. Raises `RecordCorrupt` LOG_NUMBER."""
     try:
         value = Decimal(text)
     except InvalidOperation:
         value = Decimal("NaN")
-    short = len(text) <= DIGITS_MAX or len(value.as_tuple().digits) <= DIGITS_MAX
-    if not short or not value.is_finite() or abs(value.adjusted()) > DIGITS_MAX:
+    if (
+        not value.is_finite()
+        or not -DIGITS_MAX <= value.adjusted() <= DIGITS_MAX
+        or (len(text) > DIGITS_MAX and len(value.as_tuple().digits) > DIGITS_MAX)
+    ):
         raise _corrupt("LOG_NUMBER", f"a finite decimal of at most {DIGITS_MAX} digits", repr(text[:60]))
     return value
 

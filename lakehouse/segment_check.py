@@ -6,7 +6,7 @@ gone, out of place, doubled, of another record, cut or lengthened is named by th
 
 from __future__ import annotations
 
-from lakehouse.ledger_format import BadLine, LedgerLine, LedgerType
+from lakehouse.ledger_format import BadLine, FillRecord, LedgerLine, LedgerType
 from lakehouse.records import AnyLine, SegmentLine
 from lakehouse.segments import SegmentReader, missing_segment
 
@@ -22,9 +22,9 @@ def check_log_line(reader: SegmentReader, line: AnyLine, *, before_sha256: str) 
         raise _misplaced(reader, f"a {line.__struct_config__.tag} line")
 
 
-def check_ledger_record(reader: SegmentReader, record: LedgerLine, *, before_sha256: str) -> None:
+def check_ledger_record(reader: SegmentReader, record: LedgerLine | FillRecord, *, before_sha256: str) -> None:
     """The same of the ledger's last read `record`; `before_sha256`: of the line before, which is chained to all before it."""
-    if record.type == LedgerType.SEGMENT:
+    if isinstance(record, LedgerLine) and record.type == LedgerType.SEGMENT:
         number = record.body.get("number")
         if type(number) is not int or record.body.get("ledger_lines") != record.seq - 1:
             raise _misplaced(reader, f"seq {record.seq}, {record.body}"[:300])

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import BinaryIO, Final, Self
 
 from lakehouse.layout import SEGMENT_DIGITS, segment_path, storage_error
-from lakehouse.ledger_format import BadLine, raw_lines
+from lakehouse.ledger_format import BadLine, raw_blocks
 from lakehouse.plain_file import open_plain
 
 SEGMENTS_MAX: Final = 10**SEGMENT_DIGITS - 1
@@ -192,6 +192,22 @@ class SegmentReader:
 
     def __iter__(self) -> Iterator[tuple[bytes, bool]]:
         """Yield. Raises `BadLine`: LINE_TOO_LONG; SEGMENT_LENGTH of a closed one that ends within a line; `StorageError`."""
+        for parts, whole in self._blocks():
+            for raw in parts:
+                self.lines += 1
+                yield raw, whole
+
+    def blocks(self) -> Iterator[tuple[list[bytes], bool]]:
+        """Yield many lines at a time, the first of a segment and a torn one alone; all count as read. Raises as `__iter__`."""
+        for parts, whole in self._blocks():
+            if self.lines + 1 == self.first_lines[-1] and len(parts) > 1:
+                self.lines += 1
+                yield parts[:1], True
+                del parts[0]
+            self.lines += len(parts)
+            yield parts, whole
+
+    def _blocks(self) -> Iterator[tuple[list[bytes], bool]]:
         segments = self.segments
         for number in range(1, segments.number + 1):
             self.number = number
@@ -202,11 +218,10 @@ class SegmentReader:
                 if file is None:
                     return
                 try:
-                    for raw, whole in raw_lines(file, name=name, size=size):
-                        self.lines += 1
+                    for parts, whole in raw_blocks(file, name=name, size=size):
                         if not whole and number < segments.number:
-                            raise self._torn(raw)
-                        yield raw, whole
+                            raise self._torn(parts[0])
+                        yield parts, whole
                 finally:
                     if number < segments.number:
                         file.close()
@@ -219,10 +234,10 @@ class SegmentReader:
         return BadLine(
             "SEGMENT_LENGTH",
             file=self.segments.name(self.number),
-            line=self.lines - self.first_lines[-1] + 1,
+            line=self.lines - self.first_lines[-1] + 2,
             expected="a closed segment to end with a whole line",
             found=f"{len(raw)} bytes without a newline",
-            overall=self.lines,
+            overall=self.lines + 1,
         )
 
     def located(self, error: BadLine, *, before: int | None = None) -> BadLine:

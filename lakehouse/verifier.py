@@ -47,6 +47,7 @@ class VerifyReport(Record, frozen=True, kw_only=True):
     `notes` are in words: what a running or a killed process leaves open, and lines nothing protects yet. Counts, positions
     (signed units), cash, fees and financing (kind -> currency, above 0 was credited) are rebuilt from the log; all zero or
     empty when `first_bad` is in log or ledger.
+    `rebuilt` False: only the record was looked at, so they are zero or empty as well.
     `anchored_line`: the log up to here cannot be altered without a trace in the ledger. Neither hash chain nor anchors show
     that log and ledger were cut or rewritten together; checkpoints do, up to `signed_lines` of the ledger, to whoever lacks their
     key. `unsigned_lines` come after. `ledger_root`: hex Merkle root over all `ledger_records`. `segments`: files of the log, the
@@ -59,6 +60,7 @@ class VerifyReport(Record, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     environment: str | None
     run_active: bool
+    rebuilt: bool
     segments: int
     log_lines: int
     ledger_records: int
@@ -90,7 +92,12 @@ class _Booked:
 
 
 def verify(
-    directory: Path, *, trusted: Sequence[bytes] = (), kept: Sequence[Checkpoint] = (), processes: int = 1
+    directory: Path,
+    *,
+    trusted: Sequence[bytes] = (),
+    kept: Sequence[Checkpoint] = (),
+    processes: int = 1,
+    record_only: bool = False,
 ) -> VerifyReport:
     """Check everything durable in `directory`; change nothing.
 
@@ -101,7 +108,8 @@ def verify(
     the book comes after it, unless a run is active or the last one was killed; (4) what runs kept of their inputs is what the log
     says, and so are recorded quotes still there.
 
-    `processes`: 2 has a second process do half of it where nobody writes meanwhile; what is found is the same.
+    `processes`: 2 has a second process do half of it where nobody writes meanwhile; what is found is the same. `record_only`:
+    (1) and (2) alone, and of (1) not that the log's lines follow from each other; nothing is rebuilt, and `rebuilt` says so.
 
     Raises `InputError` LAKEHOUSE_MISSING or NOTHING_RECORDED, `StorageError` when a file cannot be read.
     """
@@ -120,14 +128,15 @@ def verify(
     books: dict[int, _Booked] = {}
 
     def remember(fold: LogFold) -> None:
-        if fold.log_line in wanted:
-            keeper = fold.keeper
-            financing = {kind: dict(row) for kind, row in keeper.financing.items()}
-            books[fold.log_line] = _Booked(keeper.snapshot(), dict(keeper.fees), financing)
+        keeper = fold.keeper
+        financing = {kind: dict(row) for kind, row in keeper.financing.items()}
+        books[fold.log_line] = _Booked(keeper.snapshot(), dict(keeper.fees), financing)
 
+    if record_only:
+        return _record_only(layout, trusted=trusted, kept=kept, run_active=run_active)
     try:
         examined = examine_halves if processes > 1 and not run_active else examine
-        found = examined(layout, each=remember, trusted=trusted, kept=kept)
+        found = examined(layout, at=wanted, look=remember, trusted=trusted, kept=kept, counts=False)
         if not run_active:
             check_cut_off(layout, found)
     except BadLine as error:
@@ -142,6 +151,18 @@ def verify(
         or _inputs(layout, found, gone)
     )
     return _report(bad, found, state, run_active=run_active, gone=gone)
+
+
+def _record_only(layout: Layout, *, trusted: Sequence[bytes], kept: Sequence[Checkpoint], run_active: bool) -> VerifyReport:
+    try:
+        found = examine(layout, trusted=trusted, kept=kept, folds=False)
+        if not run_active:
+            check_cut_off(layout, found)
+    except BadLine as error:
+        return _bad(_place(error), run_active=run_active)
+    bad = _tail(layout, found, open_end=run_active or not found.ended_well or found.rotating)
+    found.fold.run_finished = found.ended_well
+    return _report(bad, found, None, run_active=run_active, rebuilt=False)
 
 
 def _place(error: BadLine) -> BadPlace:
@@ -230,7 +251,9 @@ def _flat(rows: Mapping[str, Mapping[str, Decimal]], word: str = "at") -> dict[s
     return {f"{currency} {word} {name}": amount for name, row in rows.items() for currency, amount in row.items()}
 
 
-def _notes(found: Examination, state: OwnState | None, *, run_active: bool, gone: Sequence[str]) -> tuple[str, ...]:
+def _notes(
+    found: Examination, state: OwnState | None, *, run_active: bool, gone: Sequence[str], rebuilt: bool
+) -> tuple[str, ...]:
     fold = found.fold
     notes = []
     if run_active:
@@ -245,6 +268,8 @@ def _notes(found: Examination, state: OwnState | None, *, run_active: bool, gone
         notes.append(f"audit.jsonl ends in {len(found.ledger_torn)} bytes of a torn line, counted nowhere")
     if found.missing:
         notes.append(f"{len(found.missing)} records, from log line {found.missing[0][0]} on, are not in audit.jsonl yet")
+    if not rebuilt:
+        notes.append("nothing was rebuilt: positions, cash, orders and state were not looked at")
     if fold.last_booked_line > (0 if state is None else state.log_line):
         notes.append(f"portfolio_actual_state.json does not have what was booked up to log line {fold.last_booked_line} yet")
     if fold.log_line > found.anchored_line:
@@ -280,13 +305,20 @@ def _checkpoint_notes(found: Examination) -> list[str]:
 
 
 def _report(
-    bad: BadPlace | None, found: Examination, state: OwnState | None, *, run_active: bool, gone: Sequence[str] = ()
+    bad: BadPlace | None,
+    found: Examination,
+    state: OwnState | None,
+    *,
+    run_active: bool,
+    gone: Sequence[str] = (),
+    rebuilt: bool = True,
 ) -> VerifyReport:
     fold, checks = found.fold, found.checks
     return VerifyReport(
         ok=bad is None,
         first_bad=bad,
-        notes=_notes(found, state, run_active=run_active, gone=gone),
+        notes=_notes(found, state, run_active=run_active, gone=gone, rebuilt=rebuilt),
+        rebuilt=rebuilt,
         environment=fold.environment,
         run_active=run_active,
         segments=found.log_closed + 1,
