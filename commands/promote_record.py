@@ -9,6 +9,7 @@ from engine.run_config import RunConfig
 from lakehouse.examine import examine
 from lakehouse.layout import Layout
 from lakehouse.lock import DataDirectoryLock
+from lakehouse.permission import FilePermission
 from lakehouse.rebuild import LogFold
 from lakehouse.records import PromotionLine
 from lakehouse.segments import has_file
@@ -22,10 +23,12 @@ def record(layout: Layout, make: Make, *, now_ns: int, run_id: str) -> tuple[int
     """Append what `make` returns for the record as it is now; return its number and the line. A line that cannot follow is not
     written. Raises `LockHeld` while a run goes on, whatever `make` raises, and as `command_journal`.
     """
-    with DataDirectoryLock(layout, run_id=run_id), command_journal(layout, now_ns=now_ns, run_id=run_id) as journal:
-        line = make(journal.fold.promotions)
-        journal.fold.apply(line, seq=journal.fold.log_line + 1)
-        return journal.append(line), line
+    with DataDirectoryLock(layout, run_id=run_id):
+        FilePermission(layout).arm_if_new(by=run_id, now_ns=now_ns)  # a first run would find a log, and take it for halted
+        with command_journal(layout, now_ns=now_ns, run_id=run_id) as journal:
+            line = make(journal.fold.promotions)
+            journal.fold.apply(line, seq=journal.fold.log_line + 1)
+            return journal.append(line), line
 
 
 def fold_of(layout: Layout) -> LogFold:

@@ -141,7 +141,16 @@ def test_a_resume_that_raises_needs_two_persons_again(made: Promoting) -> None:
     assert str(made.promotions.live_fraction) == "0.01"
 
 
-def refused(made: Promoting, code: str, exit_code: int, *words: str, key: str | None = "ann", bundle: str | None = None) -> None:
+def test_a_first_promotion_leaves_the_first_run_free_to_send_and_a_halt_before_it_does_not(tmp_path: Path) -> None:
+    free, halted = promoting(tmp_path / "free"), promoting(tmp_path / "halted")
+    free.moved("--to", "candidate")
+    assert free.layout.permission.exists()
+    sluice("halt", "--by", "ops", "--reason", "not yet", "--lakehouse", halted.layout.directory)
+    halted.moved("--to", "candidate")
+    assert not halted.layout.permission.exists()
+
+
+def refused(made: Promoting, code: str, exit_code: int, *words: str, key: str | None = "", bundle: str | None = None) -> None:
     before = lines(made)
     found, said = made.promote(*words, key=key, bundle=bundle)
     assert (found, code in said) == (exit_code, True), said

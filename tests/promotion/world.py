@@ -56,6 +56,8 @@ class Promoting:
     root: Path
     config: Path
     bundle: str
+    first: str = "ann"
+    second: str = "bob"
 
     @property
     def layout(self) -> Layout:
@@ -73,14 +75,27 @@ class Promoting:
     def promotions(self) -> Promotions:
         return examine(self.layout).fold.promotions
 
-    def promote(self, *words: str, key: str | None = "ann", bundle: str | None = None) -> tuple[int, str]:
-        """`sluice promote` of the bundle, by ann."""
-        signed = [] if key is None else ["--key", key]
-        common = ["--config", self.config, "--directory", self.keys, "--gates", self.gates, "--by", "ann", "--reason", "a test"]
+    def promote(self, *words: str, key: str | None = "", bundle: str | None = None) -> tuple[int, str]:
+        """`sluice promote` of the bundle by the first person, whose key signs; `key` None: nobody's does."""
+        signed = [] if key is None else ["--key", key or self.first]
+        common = [
+            "--config",
+            self.config,
+            "--directory",
+            self.keys,
+            "--gates",
+            self.gates,
+            "--by",
+            self.first,
+            "--reason",
+            "a test",
+        ]
         return sluice("promote", bundle or self.bundle, *words, *common, *signed)
 
-    def sign(self, key: str = "bob", *more: object) -> tuple[int, str]:
-        return sluice("promote", "sign", "--config", self.config, "--directory", self.keys, "--key", key, *more)
+    def sign(self, key: str = "", *more: object) -> tuple[int, str]:
+        """`sluice promote sign` by the second person, or another one."""
+        signer = key or self.second
+        return sluice("promote", "sign", "--config", self.config, "--directory", self.keys, "--key", signer, *more)
 
     def moved(self, *words: str) -> None:
         """One move by both persons, recorded."""
@@ -119,10 +134,15 @@ def promoting(root: Path, *, drill: bool = True) -> Promoting:
     config.write_text(config.read_text().replace('alice = "', 'ann = "'))
     text = config.read_text().replace("[live.venues.", f'bob = "{make_key("bob", directory=keys)}"\n[live.venues.', 1)
     config.write_text(text)
+    return furnished(root, config, drill=drill)
+
+
+def furnished(root: Path, config: Path, *, first: str = "ann", drill: bool = True) -> Promoting:
+    """The same around a config with two persons that is there already."""
     (root / "gates.toml").write_text(GATES.format(drills=root / "drills"))
     code, said = sluice("bundle", "create", config, "--json")
     assert code == 0, said
-    made = Promoting(root=root, config=config, bundle=json.loads(said)["sha256"])
+    made = Promoting(root=root, config=config, bundle=json.loads(said)["sha256"], first=first)
     if drill:
         made.drill(passed=True)
     return made
