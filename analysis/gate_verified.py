@@ -1,7 +1,8 @@
 """Whether the record of a source of evidence verifies: all of it, as `sluice verify` does it, and what that was of.
 
-The answer is kept beside the log's Parquet copy and stands while no file of the record has changed by a byte, by its size or by
-its times. `fresh` asks anew whatever is kept: what a promotion rests on is verified then and there.
+The answer is kept beside the log's Parquet copy. It stands while no file of the record has changed by its inode, size or times;
+of a long record that has only grown since, its end then unaltered, it stands for the lines it is of, and how many came after is
+told. `fresh` asks anew whatever is kept: what a promotion rests on is verified then and there.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ import msgspec
 from analysis.log_copy import copy_directory
 from lakehouse.layout import Layout, replace_file
 from lakehouse.ledger_key import keys_directory, trusted_keys
+from lakehouse.plain_file import open_plain
 from lakehouse.segments import Segments, closed_segments
 from lakehouse.verifier import verify
+from orders.canonical import sha256_hex
 from orders.errors import InputError, SluiceError
 from orders.values import Record
 
@@ -26,6 +29,8 @@ PROOF_VERSION: Final = 1
 KEPT: Final = "verified.json"
 LONG_BYTES: Final = 16 << 20  # of a log: from here on a second process is worth its start
 SIZE_MAX: Final = 1 << 20
+END_BYTES: Final = 1 << 20
+GROWN_SHARE: Final = 10  # of a long log: it is verified anew when it has grown by a tenth
 
 
 class Proof(Record, frozen=True, kw_only=True):
@@ -39,9 +44,15 @@ class Proof(Record, frozen=True, kw_only=True):
     problem: str = ""
 
 
+type Stamp = tuple[str, int, int, int, int]  # name, inode, size, time of change, of change of the inode
+
+
 class _Kept(Record, frozen=True, kw_only=True):
+    """`ends`: of log and ledger as they grew then, inode, size and sha256 of the last bytes."""
+
     version: int
-    files: tuple[tuple[str, int, int, int, int], ...]
+    files: tuple[Stamp, ...]
+    ends: tuple[tuple[int, int, str], ...]
     trusted: tuple[str, ...]
     proof: Proof
 
@@ -52,11 +63,12 @@ def proof_of(layout: Layout, *, fresh: bool = False) -> Proof:
     names = tuple(key.hex() for key in trusted)
     before = _files(layout)
     kept = None if fresh else _read(layout)
-    if kept is not None and (kept.files, kept.trusted) == (before, names):
+    if kept is not None and kept.trusted == names and (kept.files == before or _only_grown(layout, kept, before)):
         return kept.proof
+    ends = tuple(_end(path) for path in (layout.log, layout.ledger))
     proof = _verified(layout, trusted)
-    if not proof.problem and _files(layout) == before:
-        _write(layout, _Kept(version=PROOF_VERSION, files=before, trusted=names, proof=proof))
+    if not proof.problem:
+        _write(layout, _Kept(version=PROOF_VERSION, files=before, ends=ends, trusted=names, proof=proof))
     return proof
 
 
@@ -75,7 +87,33 @@ def _verified(layout: Layout, trusted: tuple[bytes, ...]) -> Proof:
     return Proof(ledger_lines=report.ledger_records, ledger_root=report.ledger_root, log_lines=report.log_lines)
 
 
-def _files(layout: Layout) -> tuple[tuple[str, int, int, int, int], ...]:
+def _only_grown(layout: Layout, kept: _Kept, now: tuple[Stamp, ...]) -> bool:
+    """Whether a long log and its ledger have only got some more lines: the same closed segments, the same end as it was then."""
+    closed = {path.name for file in (layout.log, layout.ledger) for path in closed_segments(file)}
+    if [one for one in now if one[0] in closed] != [one for one in kept.files if one[0] in closed]:
+        return False
+    size = kept.ends[0][1]
+    grown = [stamp for stamp in now if stamp[0] == layout.log.name]
+    if size < LONG_BYTES or not grown or not size <= grown[0][2] <= size + size // GROWN_SHARE:
+        return False
+    return kept.ends == tuple(
+        _end(path, size=known) for path, (_, known, _) in zip((layout.log, layout.ledger), kept.ends, strict=True)
+    )
+
+
+def _end(path: Path, *, size: int | None = None) -> tuple[int, int, str]:
+    """Inode, size and hash of the last bytes of a file, as if it had `size`; of one that is not there, or is shorter, none."""
+    try:
+        with open_plain(path) as file:
+            stat = os.fstat(file.fileno())
+            length = stat.st_size if size is None else size
+            data = os.pread(file.fileno(), min(END_BYTES, length), max(0, length - END_BYTES))
+    except OSError:
+        return (0, 0, "")
+    return (stat.st_ino, length, sha256_hex(data)) if stat.st_size >= length else (0, 0, "")
+
+
+def _files(layout: Layout) -> tuple[Stamp, ...]:
     """Every file of the record with inode, size and times; the directory of inputs by itself, whose files never change."""
     found = []
     for path in _paths(layout):
