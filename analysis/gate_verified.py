@@ -57,13 +57,16 @@ class _Kept(Record, frozen=True, kw_only=True):
     proof: Proof
 
 
-def proof_of(layout: Layout, *, fresh: bool = False) -> Proof:
-    """Return whether the record in a data directory verifies. Raises `NotYet`, `InputError` where there is none."""
+def proof_of(layout: Layout, *, fresh: bool = False, long_bytes: int = LONG_BYTES) -> Proof:
+    """Return whether the record in a data directory verifies. `long_bytes`: of a log that counts as long.
+
+    Raises `NotYet`, `InputError` where there is none.
+    """
     trusted = trusted_keys(keys_directory())
     names = tuple(key.hex() for key in trusted)
     before = _files(layout)
     kept = None if fresh else _read(layout)
-    if kept is not None and kept.trusted == names and (kept.files == before or _only_grown(layout, kept, before)):
+    if kept is not None and kept.trusted == names and (kept.files == before or _only_grown(layout, kept, before, long_bytes)):
         return kept.proof
     ends = tuple(_end(path) for path in (layout.log, layout.ledger))
     proof = _verified(layout, trusted)
@@ -87,14 +90,14 @@ def _verified(layout: Layout, trusted: tuple[bytes, ...]) -> Proof:
     return Proof(ledger_lines=report.ledger_records, ledger_root=report.ledger_root, log_lines=report.log_lines)
 
 
-def _only_grown(layout: Layout, kept: _Kept, now: tuple[Stamp, ...]) -> bool:
+def _only_grown(layout: Layout, kept: _Kept, now: tuple[Stamp, ...], long_bytes: int) -> bool:
     """Whether a long log and its ledger have only got some more lines: the same closed segments, the same end as it was then."""
     closed = {path.name for file in (layout.log, layout.ledger) for path in closed_segments(file)}
     if [one for one in now if one[0] in closed] != [one for one in kept.files if one[0] in closed]:
         return False
     size = kept.ends[0][1]
     grown = [stamp for stamp in now if stamp[0] == layout.log.name]
-    if size < LONG_BYTES or not grown or not size <= grown[0][2] <= size + size // GROWN_SHARE:
+    if size < long_bytes or not grown or not size <= grown[0][2] <= size + size // GROWN_SHARE:
         return False
     return kept.ends == tuple(
         _end(path, size=known) for path, (_, known, _) in zip((layout.log, layout.ledger), kept.ends, strict=True)
