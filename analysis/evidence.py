@@ -79,9 +79,9 @@ def gather(
     """Measure and judge every gate before `move`.
 
     `sources`: data directories by source, over those of the file; `canary` is the live one. `since_ns`: when the bundle entered
-    its state and step (None: it has none), from when burn-in counts; `step`: of the ramp, which has a dwell before the next.
-    `proof`: how records are verified (`analysis.gate_source`): FRESH for what is decided, KEPT for what is shown, NONE by a run
-    of itself.
+    its state and step (None: it has none): burn-in, and what `canary` and `twin` show, counts from then; `step`: of the ramp,
+    which has a dwell before the next. `proof`: how records are verified (`analysis.gate_source`): FRESH for what is decided, KEPT
+    for what is shown, NONE by a run of itself.
     """
     directories = {**gates.sources, **sources}
     asked = gates.before(move)

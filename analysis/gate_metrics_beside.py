@@ -90,7 +90,7 @@ def replay_differences(source: Source) -> Measured:
     """How many differences of replays of this bundle's runs nothing explains, and how many manifests were judged otherwise."""
     results = _results(source)
     if not results:
-        return _no_replay(source)
+        return _no_replay()
     count = sum(
         result.causes.get(Cause.UNEXPLAINED, 0)
         + sum(one.stage == "manifest" and one.cause is not Cause.UNEXPLAINED for one in result.differences)
@@ -102,7 +102,7 @@ def replay_differences(source: Source) -> Measured:
 def parity(source: Source) -> Measured:
     """The largest share of a run's orders that its replay did otherwise, for whatever reason."""
     results = _results(source)
-    return _of_replays(results, max(result.orders_share for result in results)) if results else _no_replay(source)
+    return _of_replays(results, max(result.orders_share for result in results)) if results else _no_replay()
 
 
 def _of_replays(results: list[ReplayResult], value: Decimal) -> Measured:
@@ -119,8 +119,8 @@ def _of_replays(results: list[ReplayResult], value: Decimal) -> Measured:
     )
 
 
-def _no_replay(source: Source) -> Measured:
-    return Measured(words=f"no replay of a run of this bundle in {source.layout.reports}: `sluice replay`")
+def _no_replay() -> Measured:
+    return Measured(words="no replay of a run of this bundle: `sluice replay`")
 
 
 def _results(source: Source) -> list[ReplayResult]:

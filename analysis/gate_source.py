@@ -15,11 +15,13 @@ from typing import Any, Final
 from analysis.cost_tree import order_costs
 from analysis.gate_verified import Proof, proof_of
 from analysis.log_columns import TABLES
+from analysis.log_sql import STANDING
 from analysis.log_store import LogStore, open_log
 from lakehouse.layout import Layout
 from orders.errors import SluiceError
 from orders.exact import FLOOR
 from orders.gates import DAY_NS, Measured
+from orders.metrics import CANARY, TWIN
 from orders.values import Record
 
 ZERO: Final = Decimal(0)
@@ -28,6 +30,7 @@ DAYS_PLACES: Final = Decimal("0.000001")
 FRESH: Final = "fresh"  # the record is verified now
 KEPT: Final = "kept"  # a proof that was kept stands while nothing has changed
 NONE: Final = "none"  # by the run itself, which verified it at its start and has folded it since
+OF_A_STEP: Final = (CANARY, TWIN)  # sources of which only what came since the bundle's last move counts
 MARKET: Final = "backtest"  # a source whose days are those of the market, not of the clock
 
 
@@ -102,7 +105,12 @@ class Source:
 
     def serves(self, name: str, directory: Path | None) -> bool:
         """Whether this source is another one too: the same directory, and days of the same clock."""
-        return directory == self.layout.directory and (name == MARKET) is (self.name == MARKET)
+        kinds = ((one == MARKET, one in OF_A_STEP) for one in (name, self.name))
+        return directory == self.layout.directory and next(kinds) == next(kinds)
+
+    @property
+    def _of_a_step(self) -> bool:
+        return self.since_ns is not None and self.name in OF_A_STEP
 
     @cached_property
     def problem(self) -> str:
@@ -112,7 +120,8 @@ class Source:
             if self._proof.problem:
                 self.never = True
                 return f"the record of {self.name} does not verify: {self._proof.problem}"
-            self._store = open_log(self.layout.log, bundle=self.bundle_sha256)
+            since_ns = self.since_ns if self._of_a_step else None
+            self._store = open_log(self.layout.log, bundle=self.bundle_sha256, since_ns=since_ns)
         except SluiceError as error:
             return f"no evidence in {self.name}: {error.expected} was expected, found {error.found}"
         return ""
@@ -141,6 +150,7 @@ class Source:
         each = " UNION ALL ".join(
             f"SELECT run_id, min({clock}) AS a, max({clock}) AS b, min(ts_ns) AS c, max(ts_ns) AS d FROM {one.name} GROUP BY 1"
             for one in TABLES
+            if one.name not in STANDING or not self._of_a_step
         )
         found = self.rows(f"SELECT run_id, min(a), max(b), min(c), max(d) FROM ({each}) GROUP BY run_id ORDER BY 2, 3, 1")
         if not found:
@@ -181,7 +191,8 @@ class Source:
         if self.problem:
             return Measured(words=self.problem, never=self.problem if self.never else "")
         if self.span is None:
-            return Measured(words=f"{self.name} has no run of this bundle yet")
+            step = " since its last move" if self._of_a_step else ""
+            return Measured(words=f"{self.name} has no line of this bundle{step} yet")
         return None
 
     def facts(self) -> SourceFacts:

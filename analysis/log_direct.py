@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from analysis.log_bytes import LogExtent, LogSlices, check_lines
 from analysis.log_columns import TABLES
-from analysis.log_sql import PLAN_LINES_TABLE, json_select, plain_path, plan_lines_select
+from analysis.log_sql import ALL, PLAN_LINES_TABLE, STANDING, json_select, plain_path, plan_lines_select
 from orders.errors import NotYet
 
 QUIET_NS: Final = 10 * 10**9  # a run that works writes more often
@@ -54,6 +54,7 @@ class DirectLog:
         self._connection = connection
         self._extent = extent
         self._condition = condition
+        self._later = ALL
         self._quiet = extent.torn == 0 and plain_path(extent.path) and _is_quiet(extent)
         self._sources = _files(extent) if self._quiet else [slices.log_slice(extent.bytes, end=extent.whole)]
         self._watch: SeqWatch | None = SeqWatch()
@@ -79,18 +80,17 @@ class DirectLog:
             self._watch = None
             self._make_views("true")
 
-    def narrow(self, condition: str) -> None:
-        """Make the views anew, of the lines that `condition` takes; the order of the lines was judged before."""
+    def narrow(self, condition: str, *, later: str) -> None:
+        """Make the views anew, of lines that `condition` takes, and `later` too but for `STANDING`; their order is judged."""
         assert self._watch is None, "a question was asked"
-        self._condition = condition
+        self._condition, self._later = condition, later
         self._make_views("true")
 
     def _make_views(self, watch: str) -> None:
         for table in TABLES:
             select = json_select(table, self._sources, watch=watch)
-            self._connection.execute(
-                f"CREATE OR REPLACE TEMP VIEW {table.name} AS SELECT * FROM ({select}) WHERE {self._condition}"
-            )
+            asked = self._condition if table.name in STANDING else f"{self._condition} AND {self._later}"
+            self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {table.name} AS SELECT * FROM ({select}) WHERE {asked}")
         self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {PLAN_LINES_TABLE} AS {plan_lines_select('plans')}")
 
 

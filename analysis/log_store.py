@@ -19,7 +19,7 @@ from analysis.log_bytes import LogExtent, LogSlices, extent_of, find_fault, slic
 from analysis.log_columns import TABLES
 from analysis.log_copy import CopyUnusable, LogCopy, copy_directory, open_copy
 from analysis.log_direct import DirectLog
-from analysis.log_sql import ALL, PLAN_LINES_TABLE, filter_sql, parquet_select, plain_path, runs_sql
+from analysis.log_sql import ALL, PLAN_LINES_TABLE, STANDING, filter_sql, parquet_select, plain_path, runs_sql
 from orders.errors import InputError, NotYet
 
 MEMORY_MB: Final = 600  # of DuckDB; the process stays below 1 GB with what it holds besides
@@ -86,14 +86,16 @@ class LogStore:
         if self._direct is not None:
             self._direct.judge()
 
-    def narrow(self, condition: str) -> None:
-        """Make the views anew, of the lines that an SQL condition takes; a question was asked before."""
-        self.whole = condition == ALL
+    def narrow(self, condition: str, *, later: str = ALL) -> None:
+        """Make the views anew, of the lines that an SQL condition takes, and `later` too but for `STANDING`; a question was asked
+        before.
+        """
+        self.whole = condition == later == ALL
         if self._direct is not None:
-            self._direct.narrow(condition)
+            self._direct.narrow(condition, later=later)
         elif self._copy is not None:
             with self.named_faults():
-                _copy_views(self.connection, self._copy, condition)
+                _copy_views(self.connection, self._copy, condition, later=later)
 
     def close(self) -> None:
         """Let go of the files and the memory; closing twice is allowed."""
@@ -115,6 +117,7 @@ def open_log(
     *,
     run: str | None = None,
     bundle: str | None = None,
+    since_ns: int | None = None,
     from_ns: int | None = None,
     to_ns: int | None = None,
     copy: bool = True,
@@ -122,7 +125,8 @@ def open_log(
     threads: int = THREADS,
 ) -> LogStore:
     """Return the log at `path` as views, of one run, of the runs under one bundle (its sha256), and of market time `from_ns` <= t
-    < `to_ns`, where given.
+    < `to_ns`, where given. `since_ns`: of a bundle, only what was written from then on, real time; its runs and manifests all the
+    same, because what came later stands on them.
 
     A torn last line is left out and noted. `copy=False` keeps and reads no Parquet copy; where none can be kept, that is noted.
     Raises `NotYet` (VANISHED, EMPTY), `InputError` and `RecordCorrupt`, with the number of the broken line.
@@ -161,7 +165,8 @@ def open_log(
                 _copy_views(connection, kept, condition)
         if bundle is not None:
             runs = store.rows("SELECT DISTINCT run_id FROM runs WHERE bundle_sha256 = ?", [bundle])
-            store.narrow(f"{condition} AND {runs_sql([run_id for (run_id,) in runs])}")
+            later = ALL if since_ns is None else f"ts_ns >= {int(since_ns)}"
+            store.narrow(f"{condition} AND {runs_sql([run_id for (run_id,) in runs])}", later=later)
         return store
     except BaseException:
         connection.close()
@@ -187,11 +192,10 @@ def connect(*, memory_mb: int, threads: int) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _copy_views(connection: duckdb.DuckDBPyConnection, copy: LogCopy, condition: str) -> None:
+def _copy_views(connection: duckdb.DuckDBPyConnection, copy: LogCopy, condition: str, *, later: str = ALL) -> None:
     for name in [*(table.name for table in TABLES), PLAN_LINES_TABLE]:
         files = [
             str(file) if plain_path(file) else slice_name(file, start=0, end=file.stat().st_size) for file in copy.files(name)
         ]
-        connection.execute(
-            f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM ({parquet_select(name, files)}) WHERE {condition}"
-        )
+        asked = condition if name in STANDING else f"{condition} AND {later}"
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM ({parquet_select(name, files)}) WHERE {asked}")

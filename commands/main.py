@@ -29,6 +29,7 @@ from commands.output import Exit, exit_code, print_error
 from commands.override_parser import add_override
 from commands.plain_output import plain_output
 from commands.promote_parser import add_promote, spelled_out
+from commands.promote_status_parser import add_status
 from commands.rehearse_parser import add_rehearse
 from commands.report_parser import add_report
 from commands.sentinel_parser import add_sentinel
@@ -303,7 +304,8 @@ def parser() -> Parser:
     add_ledger(names, command=_command, group=_group, lakehouse=DEFAULT_LAKEHOUSE)
     add_demo(names, command=_command, group=_group)
     add_bundle(names, command=_command, group=_group, lakehouse=DEFAULT_LAKEHOUSE)
-    add_promote(names, command=_command, group=_group, lakehouse=DEFAULT_LAKEHOUSE)
+    promote = add_promote(names, command=_command, group=_group, lakehouse=DEFAULT_LAKEHOUSE)
+    add_status(promote, command=_command, lakehouse=DEFAULT_LAKEHOUSE)
     config_names = _group(names, "config", "look at run configs")
     check = _command(config_names, "check", _check, "report everything that is wrong with a run config at once")
     check.add_argument("file", type=Path, metavar="FILE", help="the run config")

@@ -15,7 +15,7 @@ HOURS_MAX: Final = 24
 TO: Final = ("candidate", "shadow", "canary", "live", "retired")
 GROUP: Final = "promote"
 MOVE: Final = "move"
-NAMES: Final = (MOVE, "sign", "log")  # what a word after `promote` may be that is no bundle
+NAMES: Final = (MOVE, "sign", "log", "status")  # what a word after `promote` may be that is no bundle
 
 type Work = Callable[[argparse.Namespace], int]
 type Command = Callable[[Any, str, Work, str], Any]

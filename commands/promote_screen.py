@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from analysis.gate_source import SourceFacts
 from commands.promote_view import percent, standing_words
+from orders.canonical import decimal_text
 from orders.gates import DAY_NS, GateResult, Verdict, short
 from orders.metrics import METRICS, Metric
 from orders.promotion import Standing
@@ -22,7 +23,7 @@ DIGITS: Final = 16
 NS: Final = 10**9
 HUNDRED: Final = Decimal(100)
 UNITS: Final = {"fraction": " %", "bps": " bp", "ms": " ms", "days": " d", "a day": "/d"}
-COLUMNS: Final = (("gate", -17), ("verdict", -12), ("value", 8), ("95 % interval", 15), ("bound", -10), ("n", 7), ("by", 6))
+COLUMNS: Final = (("gate", -17), ("verdict", -12), ("value", 7), ("95 % interval", 15), ("bound", -10), ("n", 7), ("by", 6))
 YEAR_NS: Final = 300 * DAY_NS  # a date beyond it is told with its year
 
 
@@ -124,13 +125,13 @@ def _gate_row(result: GateResult, now_ns: int) -> str:
     gate, measured, metric = result.gate, result.measured, METRICS[result.gate.metric]
     name = gate.name if len(gate.name) <= -COLUMNS[0][1] else f"{gate.name[: -COLUMNS[0][1] - 1]}…"
     ends = (measured.low, measured.high)
-    interval = "" if ends[0] is None or ends[1] is None else f"{_number(ends[0], metric)} … {_number(ends[1], metric)}"
+    shown = [_number(end, metric, most=3) for end in ends if end is not None]
     return _row(
         [
             name,
             result.verdict.value,
             _value(measured.value, metric),
-            interval,
+            " … ".join(shown) if len(shown) == len(ends) else "",
             _bound(result, metric),
             _seen(result, metric),
             _by(result, now_ns),
@@ -146,22 +147,24 @@ def _value(value: Decimal | None, metric: Metric) -> str:
     return _number(value, metric)
 
 
-def _number(value: Decimal, metric: Metric) -> str:
+def _number(value: Decimal, metric: Metric, *, most: int = 4) -> str:
+    """Three digits that count, with at most so many places."""
     shown = value * HUNDRED if metric.unit == "fraction" else value
     if shown == 0:
         return "0"
-    places = max(0, min(4, 2 - shown.adjusted()))
+    places = max(0, min(most, 2 - shown.adjusted()))
     text = f"{shown:.{places}f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
-    return text if text.strip("-0.") else ("<" if shown > 0 else ">-") + "0.0001"
+    return text if text.strip("-0.") else "0"
 
 
 def _bound(result: GateResult, metric: Metric) -> str:
     gate = result.gate
     if metric.unit == "passed":
         return "passed"
-    bounds = [f">= {_number(gate.at_least, metric)}"] if gate.at_least is not None else []
-    bounds += [f"<= {_number(gate.at_most, metric)}"] if gate.at_most is not None else []
+    times = HUNDRED if metric.unit == "fraction" else Decimal(1)
+    pairs = ((">=", gate.at_least), ("<=", gate.at_most))
+    bounds = [f"{sign} {decimal_text(bound * times)}" for sign, bound in pairs if bound is not None]
     return " ".join(bounds) + UNITS.get(metric.unit, "")
 
 

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from live.promoting import bundle_named
-
 from analysis.evidence import Evidence, gather
 from analysis.gate_source import KEPT
 from analysis.promotion_state import promotions_of
@@ -22,6 +20,7 @@ from engine.gates_file import load_gates
 from engine.run_config import load_config
 from lakehouse.bundles import find_bundle, known_bundles, read_bundle
 from lakehouse.layout import Layout
+from live.promoting import bundle_named
 from orders.errors import ConfigError, InputError
 from orders.gates import GatesFile, Verdict
 from orders.metrics import CANARY

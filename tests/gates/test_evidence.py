@@ -93,7 +93,7 @@ def test_only_lines_of_the_bundle_count(tmp_path: Path) -> None:
     theirs = asked(asks, sources={"shadow": record.directory}, bundle="b2" * 32).results[0]
     assert (theirs.verdict, theirs.measured.orders) == (Verdict.FAIL, 100)
     nobody = asked(asks, sources={"shadow": record.directory}, bundle="b3" * 32).results[0]
-    assert (nobody.verdict, nobody.missing) == (Verdict.INCONCLUSIVE, ("shadow has no run of this bundle yet",))
+    assert (nobody.verdict, nobody.missing) == (Verdict.INCONCLUSIVE, ("shadow has no line of this bundle yet",))
 
 
 def test_a_record_that_does_not_verify_is_no_evidence_and_never_will_be(tmp_path: Path) -> None:
@@ -220,3 +220,26 @@ def test_a_run_asks_of_itself_without_a_proof(tmp_path: Path) -> None:
     evidence = asked(gate("reject_rate", at_most=D("0.02")), sources={"shadow": record.directory}, proof=NONE)
     assert evidence.results[0].verdict is Verdict.PASS
     assert evidence.sources[0].proven_line == 0
+
+
+def test_of_a_step_only_what_came_since_counts(tmp_path: Path) -> None:
+    """A regression before the last move was that step's; the manifest that was accepted before still counts."""
+    record = made_record(tmp_path / "record", replace(GOOD, kind="live", runs=1, plans=5, worse_bps=D(50), days=D(5)))
+    later = replace(GOOD, kind="live", runs=1, plans=5, days=D(5), begin_ns=BEGIN_NS + 5 * DAY_NS)
+    made_record(record.directory, later, first_run=1)
+    asks = gate("shortfall_over_forecast_bps", source="canary", at_most=D(2))
+    approved = gate("manifest_approved", source="canary", at_least=D(1))
+    file = GatesFile(
+        sha256="9a" * 32, gates=(asks, approved), sources={"canary": record.directory}, steps=STEPS, dwell_s=(0, 0, 0)
+    )
+
+    def found(since_ns: int | None) -> Evidence:
+        said = {"bundle_sha256": BUNDLE, "code_sha256": CODE, "move": "canary", "now_ns": NOW}
+        return gather(file, sources={}, since_ns=since_ns, **said)  # type: ignore[arg-type]
+
+    assert [result.verdict.value for result in found(None).results] == ["FAIL", "PASS"]
+    cost, seen = found(BEGIN_NS + 5 * DAY_NS).results
+    assert (cost.verdict, cost.measured.orders, seen.verdict) == (Verdict.PASS, 100, Verdict.PASS)
+    assert cost.measured.first_ns == BEGIN_NS + 5 * DAY_NS
+    (nothing, _) = found(NOW).results
+    assert nothing.missing == ("canary has no line of this bundle since its last move yet",)

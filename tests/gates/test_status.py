@@ -1,0 +1,138 @@
+"""`sluice promote status` as its user has it: one screen of where a bundle stands, what is missing, and when it can be there."""
+
+import io
+import json
+import re
+import time
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.promotion_state import promotions_of
+from commands.main import run
+from lakehouse.examine import examine
+from lakehouse.layout import Layout
+from lakehouse.opening import open_journal
+from lakehouse.promotion_lines import promotion_line
+from orders.promotion import STEPS, Action, Move, State
+from tests.gates.made import BUNDLE, DAY_NS, Made, made_record
+
+D = Decimal
+ROAD = ((State.CANDIDATE, ("ann",), None), (State.SHADOW, ("ann",), "e" * 64), (State.CANARY, ("ann", "bob"), "e" * 64))
+HIGH, WIDE = 31, 80
+
+
+def sluice(*words: object) -> tuple[int, str]:
+    said = io.StringIO()
+    with redirect_stdout(said), redirect_stderr(said):
+        code = run([str(word) for word in words])
+    return code, said.getvalue()
+
+
+def promoted(root: Path, *, states: int, days_ago: int) -> Layout:
+    """A live record in which the bundle came to its state so many days ago."""
+    live = Layout(root / "live")
+    then = time.time_ns() - days_ago * DAY_NS
+    journal = open_journal(live, now_ns=then, run_id="promote", durable=False)
+    for number, (state, signers, evidence) in enumerate(ROAD[:states]):
+        move = Move(bundle_sha256=BUNDLE, action=Action.PROMOTE, to_state=state, to_step=0, steps=STEPS)
+        said: dict[str, Any] = {"environment": "made", "by": "ann", "reason": "a test", "signers": signers}
+        said |= {"evidence_sha256": evidence, "gates_sha256": evidence, "statement_sha256": "5" * 64}
+        line = promotion_line(journal.fold.promotions, move, ts_ns=then + number, run_id="promote", **said)
+        journal.fold.apply(line, seq=journal.append(line))
+    journal.close()
+    return live
+
+
+def shadowed(root: Path, made: Made, days: int) -> Path:
+    begin = time.time_ns() - days * DAY_NS - 10**9
+    return made_record(root / "shadow", replace(made, begin_ns=begin, days=D(days))).directory
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> tuple[Layout, Path]:
+    """A bundle twelve days in shadow, with evidence of all of them."""
+    return promoted(tmp_path, states=2, days_ago=12), shadowed(tmp_path, Made(plans=24, runs=4), days=12)
+
+
+def status(live: Layout, shadow: Path, *more: object) -> tuple[int, str]:
+    where = ("--lakehouse", live.directory, "--source", f"shadow={shadow}", "--source", f"replay={shadow}")
+    return sluice("promote", "status", *where, "--source", f"rehearsal={live.directory.parent}", *more)
+
+
+def test_one_screen_says_state_capital_gates_and_what_is_missing(scene: tuple[Layout, Path]) -> None:
+    code, said = status(*scene)
+    lines = said.splitlines()
+    assert code == 0
+    assert max(map(len, lines)) <= WIDE
+    assert len(lines) <= HIGH
+    assert lines[0] == f"bundle   {BUNDLE[:16]}   environment made"
+    assert re.fullmatch(r"state    shadow since .* UTC, 12.0 days ago", lines[1])
+    assert lines[2] == "capital  0 % of equity; previous none"
+    assert lines[3] == "next     to canary at 1 %: 0 of 15 gates pass, 0 fail, 15 lack evidence"
+    assert re.search(r"^cost +INCONCLUSIVE +0 +-?[0-9.]+ … [0-9.]+ <= 5 bp +480 \d+ \w{3}$", said, re.MULTILINE), said
+    assert re.search(r"^missing  18 more days \(runs_verified, tracking,", said, re.MULTILINE)
+    assert "no halt drill of this code: `sluice halt --drill` (halt_drill)" in said
+
+
+def test_json_is_the_same_facts_and_the_evidence(scene: tuple[Layout, Path]) -> None:
+    code, said = status(*scene, "--json")
+    document = json.loads(said)
+    assert code == 0
+    assert (document["bundle_sha256"], document["move"], document["allows"]) == (BUNDLE, "canary", False)
+    assert document["standing"]["state"] == "shadow"
+    assert len(document["evidence"]["results"]) == 15
+    assert {one["verdict"] for one in document["evidence"]["results"]} == {"INCONCLUSIVE"}
+
+
+def test_when_everything_else_is_there_the_day_is_told(scene: tuple[Layout, Path], tmp_path: Path) -> None:
+    """Only time is missing: the screen names the day, 18 days on."""
+    gates = tmp_path / "gates.toml"
+    text = Path("data/gates/default.toml").read_text()
+    kept = [part for part in text.split("\n\n") if not part.startswith("[gates.") or part.startswith("[gates.burn_in]")]
+    gates.write_text("\n\n".join(kept).replace('min_notional_base = "100000"', 'min_notional_base = "0"') + "\n")
+    _, said = status(*scene, "--gates", gates)
+    day = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 18 * 86_400))
+    assert f"next     to canary at 1 %: 0 of 1 gates pass, 0 fail, by {day}" in said
+    assert "never" not in said
+
+
+def test_a_gate_that_can_never_be_met_is_said_as_such(tmp_path: Path) -> None:
+    live = promoted(tmp_path, states=2, days_ago=12)
+    shadow = shadowed(tmp_path, Made(plans=24, runs=4, unproven=True, breaks=2), days=12)
+    _, said = status(live, shadow)
+    assert re.search(r"^breaks +FAIL +2 +<= 0 +12 d +never$", said, re.MULTILINE), said
+    assert "2 can never be met" in said
+    assert "never    0.75 is below 1, and stays so for this bundle (runs_verified)" in said
+
+
+def test_a_canary_is_shown_at_its_step_with_its_dwell_and_a_failing_gate_asks_for_a_person(tmp_path: Path) -> None:
+    live = promoted(tmp_path, states=3, days_ago=6)
+    begin = time.time_ns() - 6 * DAY_NS + 10**9
+    made_record(live.directory, Made(kind="live", runs=2, plans=12, begin_ns=begin, days=D("5.9"), unknown=60))
+    _, said = status(live, tmp_path / "none")
+    assert "state    canary step 1 of 4 since" in said
+    assert "capital  1 % of equity; previous none" in said
+    assert re.search(r"^next     step up to 5 %: \d of 14 gates pass, 1 fail: a person must look$", said, re.MULTILINE)
+    assert re.search(r"^live_unknowns +FAIL +25 ", said, re.MULTILINE)
+    assert re.search(r"^dwell +PASS +6 +>= 5 d +6 d$", said, re.MULTILINE)
+    assert re.search(r"^live_cost +PASS ", said, re.MULTILINE)
+
+
+def test_a_bundle_that_was_never_promoted_is_shown_by_its_hash_and_none_at_all_is_an_error(tmp_path: Path) -> None:
+    code, said = sluice("promote", "status", "--lakehouse", tmp_path / "nothing")
+    assert (code, "BUNDLE_UNKNOWN" in said) == (2, True)
+    live = promoted(tmp_path, states=1, days_ago=1)
+    code, said = sluice("promote", "status", BUNDLE[:6], "--lakehouse", live.directory)
+    assert code == 0
+    assert "next     to shadow" in said
+
+
+def test_promotions_read_from_the_copy_are_those_of_the_fold(tmp_path: Path) -> None:
+    live = promoted(tmp_path, states=3, days_ago=1)
+    ours, folds = promotions_of(live), examine(live).fold.promotions
+    assert (ours.current, ours.last_sha256, ours.lines) == (folds.current, folds.last_sha256, 3)
