@@ -20,7 +20,8 @@ from sentinel.dsse import NANOSECONDS, canonical_body, countersigned, sealed
 from sentinel.person_signatures import PersonRules, signed_by_persons
 
 PAYLOAD_TYPE: Final = "application/vnd.sluice.promotion+json"
-SPAN_NS_MAX: Final = 24 * 3_600 * 1_000_000_000
+NS_PER_S: Final = 1_000_000_000
+SPAN_NS_MAX: Final = 24 * 3_600 * NS_PER_S
 REASON_LENGTH_MAX: Final = 500
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _NAME: Final = re.compile(r"[\x21-\x7e]{1,64}")
@@ -154,9 +155,9 @@ def require_recordable(statement: PromotionStatement, *, environment: str, follo
     if statement.follows != follows:
         raise _refused("PROMOTION_REPLAYED", f"one that follows the promotion line {follows[:16]}…", f"{statement.follows[:16]}…")
     if now_ns < statement.created_ns:
-        raise _refused("PROMOTION_EARLY", "one that holds already", f"{(statement.created_ns - now_ns) / 1e9:.0f} s to go")
+        raise _refused("PROMOTION_EARLY", "one that holds already", f"{(statement.created_ns - now_ns) // NS_PER_S} s to go")
     if now_ns >= statement.expires_ns:
-        raise _refused("PROMOTION_EXPIRED", "one that still holds", f"expired {(now_ns - statement.expires_ns) / 1e9:.0f} s ago")
+        raise _refused("PROMOTION_EXPIRED", "one that still holds", f"expired {(now_ns - statement.expires_ns) // NS_PER_S} s ago")
 
 
 def _check(body: _Body) -> None:

@@ -147,13 +147,22 @@ def test_a_request_that_is_no_statement_is_refused(change: dict[str, Any]) -> No
     ("change", "code"),
     [
         ({}, ""),
+        ({"now_ns": START_NS}, ""),
         ({"now_ns": START_NS + SPAN_NS_MAX - 1}, ""),
         ({"now_ns": START_NS + SPAN_NS_MAX}, "PROMOTION_EXPIRED"),
         ({"now_ns": START_NS - 1}, "PROMOTION_EARLY"),
         ({"environment": "paper"}, "PROMOTION_FOREIGN"),
         ({"follows": "9" * 64}, "PROMOTION_REPLAYED"),
     ],
-    ids=["now", "a nanosecond before its end", "at its end", "before its beginning", "another environment", "after another move"],
+    ids=[
+        "now",
+        "at its beginning",
+        "a nanosecond before its end",
+        "at its end",
+        "before its beginning",
+        "another environment",
+        "after another move",
+    ],
 )
 def test_a_statement_holds_for_one_record_at_one_point_and_a_day(change: dict[str, Any], code: str) -> None:
     facts: dict[str, Any] = {"environment": "live-btc", "follows": FIRST_FOLLOWS, "now_ns": START_NS + SECOND} | change
@@ -163,6 +172,39 @@ def test_a_statement_holds_for_one_record_at_one_point_and_a_day(change: dict[st
     except InputError as error:
         found = error.code
     assert found == code
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"by": "a"}, {"by": "a" * 64}, {"fraction": "0.5"}, {"fraction": "0.123456789012"}, {"reason": "x" * 500},
+        {"evidence_sha256": None, "gates_sha256": None}, {"expires_ns": str(START_NS + 1)},
+    ],
+    ids=["one letter", "64 letters", "one place", "12 places", "500 letters", "no evidence", "a nanosecond"],
+)  # fmt: skip
+def test_a_request_at_its_bounds_is_a_statement(change: dict[str, Any]) -> None:
+    assert parse_statement(body(**change)).environment == "live-btc"
+
+
+@pytest.mark.parametrize(("name", "value"), [("by", "a" * 65), ("fraction", "0.1234567890123"), ("environment", "e" * 65)])
+def test_a_request_beyond_its_bounds_is_none_and_what_is_shown_of_it_is_cut(name: str, value: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_statement(body(**{name: value}))
+    assert caught.value.found == repr(value)[:100]
+
+
+def test_what_is_shown_of_a_foreign_text_is_cut() -> None:
+    with pytest.raises(InputError) as caught:
+        parse_statement(body(reason="\n" + "x" * 200))
+    assert caught.value.found == repr("\n" + "x" * 200)[:100]
+    with pytest.raises(InputError) as caught:
+        parse_statement(body(action="x" * 300))
+    assert caught.value.found == f"{'x' * 300!r} is not a valid Action"[:160]
+
+
+def test_an_unsound_statement_is_not_even_asked_for() -> None:
+    with pytest.raises(InputError, match="PROMOTION_MALFORMED"):
+        statement_bytes(msgspec.structs.replace(STATEMENT, reason=" "))
 
 
 def test_a_second_signature_by_the_same_person_is_not_taken() -> None:
