@@ -155,9 +155,13 @@ def require_recordable(statement: PromotionStatement, *, environment: str, follo
     if statement.follows != follows:
         raise _refused("PROMOTION_REPLAYED", f"one that follows the promotion line {follows[:16]}…", f"{statement.follows[:16]}…")
     if now_ns < statement.created_ns:
-        raise _refused("PROMOTION_EARLY", "one that holds already", f"{(statement.created_ns - now_ns) // NS_PER_S} s to go")
+        raise _refused("PROMOTION_EARLY", "one that holds already", f"{_seconds(statement.created_ns - now_ns)} to go")
     if now_ns >= statement.expires_ns:
-        raise _refused("PROMOTION_EXPIRED", "one that still holds", f"expired {(now_ns - statement.expires_ns) // NS_PER_S} s ago")
+        raise _refused("PROMOTION_EXPIRED", "one that still holds", f"expired {_seconds(now_ns - statement.expires_ns)} ago")
+
+
+def _seconds(ns: int) -> str:
+    return f"{ns // NS_PER_S} s"
 
 
 def _check(body: _Body) -> None:

@@ -207,6 +207,13 @@ def test_an_unsound_statement_is_not_even_asked_for() -> None:
         statement_bytes(msgspec.structs.replace(STATEMENT, reason=" "))
 
 
+def test_how_long_it_is_too_early_or_too_late_is_said_in_seconds() -> None:
+    for now_ns, words in ((START_NS - 90 * SECOND, "90 s to go"), (STATEMENT.expires_ns + 5 * SECOND, "expired 5 s ago")):
+        with pytest.raises(InputError) as caught:
+            require_recordable(STATEMENT, environment="live-btc", follows=FIRST_FOLLOWS, now_ns=now_ns)
+        assert caught.value.found == words
+
+
 def test_a_second_signature_by_the_same_person_is_not_taken() -> None:
     with pytest.raises(InputError, match="room for a signature by ann"):
         sign_statement_again(signed("ann"), rules=RULES, signer="ann", key=KEYS["ann"])
