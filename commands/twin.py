@@ -22,7 +22,7 @@ def add_twin(names: Any, *, command: Callable[..., Any], seconds: Callable[[str]
 
 def run(given: argparse.Namespace) -> int:
     """Follow until it is stopped; return the exit code."""
-    from sim.twin.run import run_twin
+    from sim.twin.start import run_twin
 
     return run_twin(
         given.config, live=given.of, directory=given.directory, as_json=given.json, for_s=given.for_s, bundle=given.bundle

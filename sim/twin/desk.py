@@ -41,7 +41,11 @@ QUOTES_STALE: Final = "QUOTES_STALE"
 
 
 class TwinDesk:
-    """`from_line`: of the live log; what was sent up to it is not followed. `tell(line)` is called with each comparison."""
+    """`tell(line)` is called with each comparison.
+
+    It reads before it follows: what is sent until `follow` was sent while no twin was ready. `from_line`: of the live log, orders
+    that were sent up to it were never this twin's; None: none are until it follows.
+    """
 
     def __init__(
         self,
@@ -53,7 +57,7 @@ class TwinDesk:
         base_currency: str,
         price_age_max_ns: int,
         own: OwnOrders,
-        from_line: int,
+        from_line: int | None,
         tell: Callable[[records.TwinLine], None],
     ) -> None:
         self.live = LiveOrders()
@@ -68,19 +72,35 @@ class TwinDesk:
         self._price_age_max_ns = price_age_max_ns
         self._own = own
         self._from_line = from_line
+        self._following = False
         self._tell = tell
         self._followed: dict[str, Followed] = {}
         self._stale: set[str] = set()  # symbols whose outage has been told
         self._names = (TraderId(TRADER_ID), StrategyId(made.strategy_id))
         kernel.msgbus.subscribe(topic="events.order.*", handler=self._on_event)  # after the recorder, which has priority
 
+    def sees(self) -> bool:
+        """Whether there is a price that is not stale of everything that may be traded."""
+        now = self._clock_ns()
+        return all(
+            price_fault(self._made.prices.quote_of(symbol), now_ns=now, price_age_max_ns=self._price_age_max_ns) is None
+            for symbol in self._limits
+        )
+
     @property
     def working(self) -> int:
         """How many orders have not been told yet."""
         return len(self._followed)
 
-    def take(self, lines: Iterable[records.AnyLine], *, away_until: int = 0) -> None:
-        """Take lines of the live log in order; what was sent up to line `away_until` was sent while no twin ran."""
+    def follow(self, line: int) -> int:
+        """From now on orders are taken; `line`: the last that was read. Return the line from which this twin has its orders."""
+        self._following = True
+        if self._from_line is None:
+            self._from_line = line
+        return self._from_line
+
+    def take(self, lines: Iterable[records.AnyLine]) -> None:
+        """Take lines of the live log in order."""
         for line in lines:
             happened = self.live.apply(line)
             if happened is None:
@@ -89,7 +109,7 @@ class TwinDesk:
             if isinstance(whose, records.CancelLine):
                 self._end_parent(whose)
             elif what is Happened.SENT:
-                self._sent(whose, away=line.seq <= away_until)
+                self._sent(whose)
             elif what is Happened.CANCEL and (known := self._followed.get(whose.order_id)) is not None:
                 self._cancel(known, whose.cancel_ns)
 
@@ -108,9 +128,9 @@ class TwinDesk:
             elif not works and (over or known.live.end.outcome == "filled" or known.code):
                 self._compare(known, now)
 
-    def _sent(self, order: LiveOrder, *, away: bool) -> None:
+    def _sent(self, order: LiveOrder) -> None:
         order_id = order.order_id
-        if order.sent_line <= self._from_line or order_id in self._own.told:
+        if self._from_line is None or order.sent_line <= self._from_line or order_id in self._own.told:
             self.live.forget(order_id)
             return
         known = self._followed[order_id] = Followed(live=order, twin=OrderEnd(outcome=NONE))
@@ -127,7 +147,7 @@ class TwinDesk:
         now = self._clock_ns()
         late_ns = now - order.sent_ns
         symbol = order.intent.symbol
-        if away:
+        if not self._following:
             known.spoil(Uncompared.TWIN_AWAY, "no twin ran when it was sent")
         elif symbol not in self._limits:
             known.spoil(Uncompared.NOT_TRADABLE, f"the twin's config has no market limits of {symbol}")

@@ -1,4 +1,4 @@
-"""The first look at a live run's log: whose run it is, by which first line it is known again, and how far it goes by now."""
+"""The run that is followed: a first look at its log, by which line that is known again, and what must hold of it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from engine.bundle_carried import BundleDiffers, carried_bundle, differing
+from engine.inputs import Inputs
+from engine.run_config import RunConfig
 from lakehouse import records
+from lakehouse.bundles import Bundle, find_bundle, read_bundle
 from lakehouse.layout import Layout
 from lakehouse.ledger_format import sha256
 from lakehouse.log_tail import LogTail
 from lakehouse.segments import Segments
-from orders.errors import NotYet
+from orders.errors import ConfigError, InputError, NotAsked, NotYet
 from orders.values import Record
 
 WAIT_S: Final = 60.0  # for a live run that is being started at the same time
@@ -21,10 +25,9 @@ FIRST_LINE_MAX: Final = 1 << 20
 
 
 class FollowedRun(Record, frozen=True, kw_only=True):
-    """`run`: the last run that began; `line`: the log's last line by now; `log_sha256`: of the log's first line."""
+    """`run`: the last run that began; `log_sha256`: of the log's first line."""
 
     run: records.RunStart
-    line: int
     log_sha256: str
 
 
@@ -45,7 +48,7 @@ async def first_look(layout: Layout, *, say: Callable[[str], None]) -> FollowedR
                 await asyncio.sleep(0)
                 continue
             if run is not None:
-                return FollowedRun(run=run, line=tail.line, log_sha256=_first_sha256(layout))
+                return FollowedRun(run=run, log_sha256=_first_sha256(layout))
             if time.monotonic() > deadline:
                 raise NotYet(
                     "TWIN_WAITED",
@@ -64,3 +67,40 @@ async def first_look(layout: Layout, *, say: Callable[[str], None]) -> FollowedR
 def _first_sha256(layout: Layout) -> str:
     with Segments(layout.log) as log:
         return sha256(log.pread(FIRST_LINE_MAX, 0).partition(b"\n")[0])
+
+
+def bundle_of_run(run: records.RunStart, *, config: RunConfig, inputs: Inputs, live: Layout, named: str | None) -> Bundle:
+    """Return the bundle of a live run that is followed, which is this config's. `named`: the one both are held to.
+
+    Raises `NotAsked`: TWIN_NOT_LIVE, TWIN_ENVIRONMENT, BUNDLE_DIFFERS (with the parts, where the live directory has its bundle).
+    """
+    if run.kind != "live":
+        raise NotAsked(
+            "TWIN_NOT_LIVE",
+            expected=f"a live run in {live.directory}",
+            found=f"a run of kind {run.kind}",
+            action="Name the data directory of a canary or live run after --of.",
+        )
+    if run.environment != config.environment:
+        raise NotAsked(
+            "TWIN_ENVIRONMENT",
+            expected=f"environment {run.environment}, the live run's",
+            found=config.environment,
+            action="Give the config that the live run was started with.",
+        )
+    bundle = carried_bundle(config, inputs, layout=live, named=named)
+    if run.bundle_sha256 == bundle.sha256:
+        return bundle
+    try:
+        directory, sha256 = find_bundle(live, run.bundle_sha256 or "none")
+        parts = differing(read_bundle(directory, sha256=sha256), config, inputs)
+    except (ConfigError, InputError):  # a run that was held to none leaves no copy
+        parts = []
+    if parts:
+        raise BundleDiffers(run.bundle_sha256 or "", parts)
+    raise NotAsked(
+        "BUNDLE_DIFFERS",
+        expected=f"bundle {(run.bundle_sha256 or 'none')[:16]}, the live run's",
+        found=bundle.sha256[:16],
+        action="Give the config and the code that the live run was started with.",
+    )

@@ -1,4 +1,4 @@
-"""`sluice twin`: beside a live run, its own orders at a simulated venue, on prices of the twin's own.
+"""One process' twin: beside a live run, its own orders at a simulated venue, on prices of the twin's own.
 
 Order of a start: own data-directory lock, the live log read once (whose run, which bundle, how far), own log and ledger verified
 and mended, orders that were cut off ended, then the live log again, from where this twin once began. Of the live run's directory
@@ -8,32 +8,28 @@ it reads the log and takes no lock; it reads no key of a venue, and talks to the
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable, Coroutine
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final
 
 from engine.alarms import Alarms
 from engine.assemble import Parts, write_run_start
-from engine.bundle_carried import BundleDiffers, carried_bundle, differing
 from engine.ccxt_source import CcxtSource, open_ccxt_source
 from engine.clock_watch import ClockWatch
-from engine.inputs import Inputs, read_inputs
+from engine.inputs import Inputs
 from engine.instruments import expiry_sentinel, instrument_of
 from engine.narrator import Narrator
 from engine.node import STOPPED_BY_ITSELF, build, make_node, run_until, take_halt_signal, take_signals
 from engine.node_run import print_line
 from engine.record_checks import refuse_foreign_record
-from engine.run_config import RunConfig, load_config
+from engine.run_config import RunConfig
 from engine.run_faults import RunFaults
 from engine.snapshots_out import SnapshotWriter
 from engine.state_follower import StateFollower
 from lakehouse import records
-from lakehouse.bundles import find_bundle, read_bundle, write_bundle
+from lakehouse.bundles import write_bundle
 from lakehouse.layout import Layout
-from lakehouse.lock import DataDirectoryLock
 from lakehouse.log_tail import LogTail
 from lakehouse.opening import open_journal
 from lakehouse.permission import FilePermission
@@ -41,63 +37,15 @@ from lakehouse.rebuild import LogFold
 from lakehouse.segments import is_recorded
 from lakehouse.state import own_states
 from lakehouse.twins import TWIN
-from orders.errors import ConfigError, InputError, NotAsked, RecordCorrupt, SluiceError, VenueUnavailable
+from orders.errors import NotAsked, RecordCorrupt, SluiceError, VenueUnavailable
 from sim.twin.assembly import TwinAssembly, assemble_twin, simulated_venue
 from sim.twin.desk import INTERRUPTED, TwinDesk
-from sim.twin.followed_run import first_look
+from sim.twin.followed_run import bundle_of_run, first_look
+from sim.twin.following import Following, tell
 from sim.twin.own_orders import OwnOrders, own_orders
-from sim.twin.words import twin_words
 
-POLL_S: Final = 0.005  # how often the live log is looked at: within what the assumptions give an order to reach its venue
 START_S: Final = 60.0
 ALARMS_S: Final = 10.0
-
-
-def run_twin(
-    config_path: Path,
-    *,
-    live: Path,
-    directory: Path | None,
-    as_json: bool,
-    for_s: int | None = None,
-    bundle: str | None = None,
-) -> int:
-    """Follow the live run in `live` until Ctrl-C, SIGTERM or `for_s` seconds; write into `directory` (None: `<live>-twin`).
-
-    `bundle`: the one it is held to, the live run's where none is named. Return 0; 1 when it had to halt itself. Raises
-    `ConfigError` TWIN_DATA, TWIN_DIRECTORY; `NotAsked` BUNDLE_DIFFERS, TWIN_NOT_LIVE; `NotYet`; `RecordCorrupt` of the live log.
-    """
-    config = load_config(config_path)
-    if config.data.kind != "ccxt":
-        raise ConfigError(
-            "TWIN_DATA",
-            expected="prices that can be had without an order line: [data] of kind ccxt",
-            found=f"kind {config.data.kind}",
-            action="Only live runs on such prices have a twin; `sluice report` compares others with their forecast.",
-        )
-    own = live.with_name(f"{live.name}-twin") if directory is None else directory
-    if own.resolve() == live.resolve():
-        raise ConfigError(
-            "TWIN_DIRECTORY",
-            expected="a data directory of the twin's own",
-            found=f"{own}, the live run's",
-            action="Name another one with --directory, or leave it out.",
-        )
-    inputs = read_inputs(config)
-    run_id = time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + f"-{os.getpid()}"
-    layout = Layout(own)
-    with DataDirectoryLock(layout, run_id=run_id):
-        run = TwinRun(
-            config=config,
-            inputs=inputs,
-            layout=layout,
-            live=Layout(live),
-            run_id=run_id,
-            as_json=as_json,
-            for_s=for_s,
-            bundle=bundle,
-        )
-        return asyncio.run(run.run())
 
 
 class TwinRun:
@@ -135,7 +83,7 @@ class TwinRun:
     async def run(self) -> int:
         """Follow until the end. Return 0, or 1 after a halt of its own."""
         self._followed = await first_look(self._live, say=self._say)
-        self._check_run(self._followed.run)
+        self._check(self._followed.run)
         self._loop = asyncio.get_running_loop()
         self._faults = RunFaults(permission=self._permission, layout=self._layout, finished=self._finished, say=self._say)
         take_halt_signal(self._faults.halt_by_signal)
@@ -156,39 +104,6 @@ class TwinRun:
             return await self._with_journal(self._journal.fold)
         finally:
             self._journal.close()
-
-    def _check_run(self, run: records.RunStart) -> None:
-        """The run that is followed is live, of this config's environment and of this bundle."""
-        if run.kind != "live":
-            raise NotAsked(
-                "TWIN_NOT_LIVE",
-                expected=f"a live run in {self._live.directory}",
-                found=f"a run of kind {run.kind}",
-                action="Name the data directory of a canary or live run after --of.",
-            )
-        if run.environment != self._config.environment:
-            raise NotAsked(
-                "TWIN_ENVIRONMENT",
-                expected=f"environment {run.environment}, the live run's",
-                found=self._config.environment,
-                action="Give the config that the live run was started with.",
-            )
-        self._bundle = carried_bundle(self._config, self._inputs, layout=self._live, named=self._named)
-        if run.bundle_sha256 == self._bundle.sha256:
-            return
-        try:
-            directory, sha256 = find_bundle(self._live, run.bundle_sha256 or "none")
-            parts = differing(read_bundle(directory, sha256=sha256), self._config, self._inputs)
-        except (ConfigError, InputError):  # a run that was held to none leaves no copy
-            parts = []
-        if parts:
-            raise BundleDiffers(run.bundle_sha256 or "", parts)
-        raise NotAsked(
-            "BUNDLE_DIFFERS",
-            expected=f"bundle {(run.bundle_sha256 or 'none')[:16]}, the live run's",
-            found=self._bundle.sha256[:16],
-            action="Give the config and the code that the live run was started with.",
-        )
 
     async def _with_journal(self, fold: LogFold) -> int:
         refuse_foreign_record(fold, config=self._config, tradable=self._inputs.market_limits, kind=TWIN)
@@ -224,7 +139,7 @@ class TwinRun:
         cause = await run_until(
             node,
             self._finished,
-            background=lambda: self._background(source, node, made),
+            background=lambda: self._background(source, node, made, fold),
             causes=causes,
             before_stop=_nothing,
         )
@@ -306,8 +221,7 @@ class TwinRun:
         return alarms
 
     def _start_record(self, made: TwinAssembly, source: CcxtSource, fold: LogFold) -> None:
-        """The first lines: of the run, of what it follows, and of orders that an earlier twin's end cut off."""
-        followed, first = self._followed, fold.twins.first
+        """The first lines: of the run, and of orders that an earlier twin's end cut off."""
         write_run_start(
             made,
             self._parts,
@@ -316,16 +230,6 @@ class TwinRun:
             data_source=source.description,
             synthetic=[*self._inputs.synthetic, "the orders are a live run's, the fills are simulated"],
         )
-        self._from_line = followed.line if first is None else first.live_line
-        made.recorder.write(
-            records.TwinStart,
-            live_directory=str(self._live.directory),
-            live_environment=followed.run.environment,
-            live_run_id=followed.run.run_id,
-            live_bundle_sha256=followed.run.bundle_sha256,
-            live_log_sha256=followed.log_sha256,
-            live_line=self._from_line,
-        )
         for order_id, trace in fold.open_orders.items():
             made.recorder.withdraw(order_id, cause=INTERRUPTED, venue=trace.intent.venue, filled=trace.filled)
         self._journal.flush()
@@ -333,16 +237,14 @@ class TwinRun:
             self._state.write()
         went = f"goes on after log line {fold.log_line}" if fold.log_line else "new record"
         self._narrator.line(
-            f"twin · {self._config.environment} · of {self._live.directory} from line {self._from_line}"
-            f" · {source.headline()} · {went}",
+            f"twin · {self._config.environment} · of {self._live.directory} · {source.headline()} · {went}",
             type="start",
             environment=self._config.environment,
             run_id=self._run_id,
             live_directory=str(self._live.directory),
-            live_line=self._from_line,
         )
 
-    async def _background(self, source: CcxtSource, node: Any, made: TwinAssembly) -> None:
+    async def _background(self, source: CcxtSource, node: Any, made: TwinAssembly, fold: LogFold) -> None:
         """Beside the node: the live log, the clock, the permission; until the prices' time is over, or for ever."""
         made.gate.own_thread()
         clock = ClockWatch(wall_ns=time.time_ns, monotonic_ns=time.monotonic_ns, halt=made.halt)
@@ -351,7 +253,7 @@ class TwinRun:
         try:
             await _started(node)
             playing = asyncio.create_task(source.play())
-            following = asyncio.create_task(self._tail(node, made))
+            following = asyncio.create_task(self._following(node, made, fold).run())
             beside += [playing, following]
             await asyncio.wait({playing, following}, return_when=asyncio.FIRST_COMPLETED)
             for task in (playing, following):
@@ -364,8 +266,8 @@ class TwinRun:
                 task.cancel()
         self._finished.set()
 
-    async def _tail(self, node: Any, made: TwinAssembly) -> None:
-        """Read the live log from its first line: what was sent while no twin ran is told as that, what comes is followed."""
+    def _following(self, node: Any, made: TwinAssembly, fold: LogFold) -> Following:
+        first = fold.twins.first
         desk = TwinDesk(
             made=made,
             kernel=node.kernel,
@@ -374,23 +276,21 @@ class TwinRun:
             base_currency=self._config.capital.base_currency,
             price_age_max_ns=self._config.sentinel_limits().price_age_max_ns,
             own=self._own,
-            from_line=self._from_line,
-            tell=lambda line: self._narrator.line(twin_words(line), **_facts(line)),
+            from_line=None if first is None else first.live_line,
+            tell=lambda line: tell(self._narrator, line),
         )
-        tail, ran = LogTail(self._live), self._followed.run
-        try:
-            while True:
-                lines = tail.lines()
-                desk.take(lines, away_until=self._followed.line)
-                if tail.line >= self._followed.line:
-                    if desk.live.run is not None and desk.live.run is not ran and desk.live.run.run_id != ran.run_id:
-                        ran = desk.live.run
-                        self._check_run(ran)
-                        self._narrator.line(f"the live run was started again: {ran.run_id}", type="live_run", run_id=ran.run_id)
-                    desk.look()
-                await asyncio.sleep(0 if lines else POLL_S)
-        finally:
-            tail.close()
+        return Following(
+            desk=desk,
+            tail=LogTail(self._live),
+            write=made.recorder.write,
+            narrator=self._narrator,
+            check=self._check,
+            live_directory=str(self._live.directory),
+            live_log_sha256=self._followed.log_sha256,
+        )
+
+    def _check(self, run: records.RunStart) -> None:
+        self._bundle = bundle_of_run(run, config=self._config, inputs=self._inputs, live=self._live, named=self._named)
 
     def _stop_record(self, cause: str, made: TwinAssembly, node: Any) -> None:
         if self._faults.disk_error is not None:
@@ -421,16 +321,3 @@ async def _started(node: Any) -> None:
                 action="Look at the venue and the network, and start again: a twin sends nothing.",
             )
         await asyncio.sleep(0.01)
-
-
-def _facts(line: records.TwinLine) -> dict[str, Any]:
-    return {
-        "type": "twin",
-        "client_order_id": line.client_order_id,
-        "symbol": line.symbol,
-        "compared": line.compared,
-        "code": line.code,
-        "price_bps": line.price_bps,
-        "last_fill_ms": line.last_fill_ms,
-        "fill_ratio": line.fill_ratio,
-    }

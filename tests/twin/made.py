@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ from orders.values import Side
 from tests.children import child
 from tests.live.world import ROOT, Desk, desk
 
-PRICES_S = 3.0  # until a twin that has begun has its first quotes
 NS = 1_000_000_000
 START_NS = 1_767_693_600 * NS
 
@@ -36,6 +34,7 @@ class Beside:
 
     desk: Desk
     directory: Path
+    starts: int = 0  # of twins that followed before the last one was started
 
     @property
     def lines(self) -> list[dict[str, Any]]:
@@ -52,6 +51,7 @@ class Beside:
         return by_id
 
     def start(self, *options: str, of: Path | None = None, environ: dict[str, str] | None = None) -> subprocess.Popen[str]:
+        self.starts = len(self.of("twin_start"))
         live = self.desk.world.lakehouse if of is None else of
         command = [
             sys.executable, "-m", "commands.main", "twin", str(self.desk.config), "--of", str(live), "--directory",
@@ -62,9 +62,16 @@ class Beside:
         return self.desk.children.enter_context(child(command, cwd=ROOT, env=env))
 
     def follows(self, process: subprocess.Popen[str]) -> None:
-        """Wait until it follows, and has had a moment for prices of its own."""
-        self.desk.until(lambda: bool(self.of("twin_start")), process)
-        time.sleep(PRICES_S)
+        """Wait until it follows, on prices of its own."""
+        self.desk.until(lambda: len(self.of("twin_start")) > self.starts, process)
+
+    def both_without_orders(self) -> tuple[subprocess.Popen[str], subprocess.Popen[str]]:
+        """Start the live run, which waits for a manifest, and a twin that waits for its log and then follows."""
+        self.desk.world.manifest.unlink()
+        twin, live = self.start(), self.desk.start()
+        self.follows(twin)
+        self.desk.until(lambda: bool(self.desk.of("manifest")), live)
+        return live, twin
 
     def sent(self) -> set[str]:
         """Ids of what the live run sent after the line from which the twin follows."""

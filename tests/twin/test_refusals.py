@@ -18,7 +18,7 @@ from lakehouse.layout import Layout
 from lakehouse.rebuild import LogFold
 from live.signing_keys import make_key
 from orders.errors import RecordCorrupt, SluiceError
-from sim.twin.run import run_twin
+from sim.twin.start import run_twin
 from tests.live.config import ib_config, live_config
 from tests.live.ib_world import AAPL
 from tests.report.made import Log

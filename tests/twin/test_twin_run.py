@@ -142,9 +142,8 @@ def test_an_order_that_nobody_knew_of_for_a_while_is_compared_where_it_was_there
 
 def test_a_partial_fill_and_a_cancel_are_told_in_fill_ratio_and_the_price_is_missing(tmp_path: Path) -> None:
     with beside(tmp_path, resting=True) as made:
-        twin = made.start()
-        live = made.desk.start()
-        made.follows(twin)
+        live, twin = made.both_without_orders()
+        made.desk.weigh("0.2")
         made.desk.until(lambda: len(made.desk.working()) == 2 and len(made.of("ack")) == 2, live)
         made.desk.venue.trade_at("BTCUSDT", "100000", "0.05", buyer_is_maker=True)
         made.desk.until(lambda: bool(made.desk.of("fill")), live)
@@ -171,9 +170,8 @@ def test_a_partial_fill_and_a_cancel_are_told_in_fill_ratio_and_the_price_is_mis
 def test_on_stale_quotes_it_says_so_and_compares_nothing(tmp_path: Path) -> None:
     with beside(tmp_path, resting=True) as made:
         made.desk.change("price_age_max_ms = 60000", "price_age_max_ms = 1500")
-        twin = made.start()
-        live = made.desk.start()
-        made.follows(twin)
+        live, twin = made.both_without_orders()
+        made.desk.weigh("0.2")
         made.desk.until(lambda: len(made.desk.working()) == 2 and len(made.of("ack")) == 2, live)
         made.desk.venue.silence("bookTicker")
         made.desk.until(lambda: any(line["code"] == "QUOTES_STALE" for line in made.of("alarm")), twin)
