@@ -25,6 +25,7 @@ from commands.demo_parser import add_demo
 from commands.keys_parser import add_keys
 from commands.ledger_parser import add_key_option, add_ledger, witness_key
 from commands.limits_parser import add_limits
+from commands.live_parser import add_live
 from commands.output import Exit, exit_code, print_error
 from commands.override_parser import add_override
 from commands.plain_output import plain_output
@@ -34,7 +35,6 @@ from commands.rehearse_parser import add_rehearse
 from commands.report_parser import add_report
 from commands.sentinel_parser import add_sentinel
 from commands.twin import add_twin
-from lakehouse.private_file import KEYS
 from orders.errors import ConfigError, SluiceError
 
 DEFAULT_CONFIG: Final = Path("data/configs/shadow.toml")
@@ -67,12 +67,6 @@ def _shadow(given: argparse.Namespace) -> int:
     return shadow.run(
         given.config, as_json=given.json, data=given.data, for_s=given.for_s, bundle=given.bundle, lakehouse=given.lakehouse
     )
-
-
-def _live(given: argparse.Namespace) -> int:
-    from commands import live
-
-    return live.run(given.config, as_json=given.json, for_s=given.for_s, keys=given.keys.expanduser(), bundle=given.bundle)
 
 
 def _report(given: argparse.Namespace) -> int:
@@ -216,14 +210,10 @@ def parser() -> Parser:
     shadow.add_argument(
         "--lakehouse", type=Path, metavar="DIR", help="another data directory than the config's, for record and snapshots"
     )
-    live = _command(names, "live", _live, "run the live loop against a venue, armed; refuses whatever is not proven")
-    live.add_argument("config", type=Path, metavar="CONFIG", help="the run config, with a table [live]")
-    live.add_argument("--for", dest="for_s", type=_seconds, metavar="SECONDS", help="end after so many seconds")
-    live.add_argument("--keys", type=Path, default=KEYS, metavar="DIR", help="where key files lie (%(default)s)")
+    add_live(names, command=_command, seconds=_seconds)
     add_twin(names, command=_command, seconds=_seconds, bundle=add_bundle_option)
     add_backtest(names, command=_command, default=DEFAULT_BACKTEST)
-    for command in (shadow, live):
-        add_bundle_option(command)
+    add_bundle_option(shadow)
     calibrate = _command(names, "calibrate", calibrate_command.run, "fit assumptions from own fills, into a new file")
     calibrate_command.add(calibrate, default=DEFAULT_CONFIG)
 

@@ -26,6 +26,7 @@ from lakehouse.records import Alarm
 from lakehouse.segments import Segments
 from lakehouse.withdrawals import scope_of
 from orders.canonical import decimal_text, plain
+from orders.capital_granted import granted
 from orders.errors import InputError, RecordCorrupt, SluiceError
 from orders.flatten import Scope
 from orders.plan import Reason
@@ -107,6 +108,7 @@ def _facts(layout: Layout, *, now_ns: int) -> dict[str, Any]:
             "reason": None if note is None or not halted else note.reason,
             "s_ago": None if note is None or not halted else _age_s(note.ts_ns, now_ns),
         },
+        "capital": _capital_facts(fold),
         "armed": armed_facts(layout, fold, now_ns=now_ns),
         "twin": twin_facts(fold, now_ns=now_ns),
         "dead_man": _dead_man_facts(layout, now_ns=now_ns),
@@ -131,6 +133,15 @@ def _dead_man_facts(layout: Layout, *, now_ns: int) -> dict[str, Any] | None:
     if note is None:
         return None
     return {"why": note.why, "confirmed": note.confirmed, "detail": note.detail, "s_ago": _age_s(note.ts_ns, now_ns)}
+
+
+def _capital_facts(fold: LogFold) -> dict[str, Any] | None:
+    """What the promotions of the log leave of equity; None: nothing governs what runs here."""
+    capital = granted(fold.promotions)
+    if capital is None:
+        return None
+    fraction = None if capital.fraction is None else decimal_text(capital.fraction)
+    return {"fraction": fraction, "standing": capital.standing, "paused": capital.paused}
 
 
 def _sentinel_facts(fold: LogFold) -> dict[str, Any]:
@@ -252,6 +263,10 @@ def _screen(facts: dict[str, Any]) -> list[str]:
         lines.append(f"halt     HALTED {who}")
     else:
         lines.append("halt     none")
+    if (capital := facts["capital"]) is not None:
+        share = "none of equity" if capital["fraction"] is None else f"{capital['fraction']} of equity"
+        paused = f"   PAUSED, nothing opens: {capital['paused']}" if capital["paused"] else ""
+        lines.append(f"capital  {share}   {capital['standing']}{paused}")
     lines.extend(armed_lines(facts["armed"]))
     lines.extend(twin_lines(facts["twin"], ago=_ago))
     if (dead := facts["dead_man"]) is not None:

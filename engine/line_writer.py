@@ -8,6 +8,7 @@ from typing import Any
 
 from engine.market_time import MarketTime
 from lakehouse import records
+from lakehouse.ramp_marks import RampMarks
 from orders.errors import StorageError
 
 
@@ -18,6 +19,7 @@ class LineWriter:
         self.journal = journal
         self.market_speed = market_time.speed
         self.last_line = 0
+        self.marks: RampMarks | None = None  # what a promoted run has to answer; None: nobody asks
         self.on_alarm: Callable[[str, str], None] = lambda code, message: None  # told of alarms and halts, disk or no disk
         self._run_id = run_id
         self._market_time = market_time
@@ -41,7 +43,15 @@ class LineWriter:
             self.on_alarm(fields["code"], fields["message"])
         elif kind is records.HaltLine:
             self.on_alarm(fields["action"].upper(), f"by {fields['by']}: {fields['reason']}")
-        return self._append(kind(ts_ns=now, market_ns=market, run_id=self._run_id, **fields))
+        line = kind(ts_ns=now, market_ns=market, run_id=self._run_id, **fields)
+        number = self._append(line)
+        if self.marks is not None and isinstance(line, records.HaltLine | records.EquityLine):
+            self.marks.apply(line, number=number, running=True)
+        return number
+
+    def put(self, line: records.Line) -> int:
+        """Append a line that its maker has stamped (`stamp`) and goes on to hold; return its number, which it then has."""
+        return self._append(line)
 
     def _append(self, line: Any) -> int:
         number: int = self.journal.append(line)

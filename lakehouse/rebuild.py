@@ -12,6 +12,7 @@ from typing import Any, Final, assert_never
 import msgspec
 
 from lakehouse.counted import Counted
+from lakehouse.ramp_marks import RampMarks
 from lakehouse.records import (
     LOG_VERSION,
     Ack,
@@ -186,6 +187,7 @@ class LogFold:
         self.flattens = Flattens()
         self.overrides: dict[str, OverrideUsed] = {}
         self.promotions = Promotions()
+        self.ramp_marks = RampMarks()
         self.counted = Counted()
         self.twins = Twins()  # what a twin's log says of the run it follows
         self.bundles: dict[str, str | None] = {}  # by run, in order: what its first line says it depends on
@@ -269,12 +271,14 @@ class LogFold:
                 self._promotion(line)
             case HaltLine():
                 self.halt = None if line.action == "resume" else line
+                self.ramp_marks.apply(line, number=number, running=self.run is not None and not self.run_finished)
             case Recovery():
                 if line.saved_as is not None:
                     self.saved_torn.add(line.saved_as)
             case EquityLine():
                 for text in (line.equity_base, line.day_start_base, line.peak_base):
                     amount(text)
+                self.ramp_marks.apply(line, number=number, running=True)
             case TwinStart():
                 self.twins.begun(line)
             case TwinLine():

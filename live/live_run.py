@@ -15,11 +15,13 @@ import time
 from collections.abc import Coroutine, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 from engine.approvals import Approvals
 from engine.assemble import Assembly, Parts
 from engine.config_live import LiveSection
+from engine.gates_file import DEFAULT_GATES, load_gates
 from engine.inputs import read_inputs
 from engine.node import MakeClient
 from engine.node_run import START_S, NodeRun
@@ -40,16 +42,19 @@ from live.arming import ENVIRONMENT_VARIABLE, Facts, Missing, missing
 from live.dead_man import DeadMan, note_of
 from live.halted import HaltedRun, answer_halts
 from live.promoted import promoted_facts
+from live.ramp import Ramp, RunningGates
 from live.transfer_watch import transfer_watch
 from live.venue_link import LiveAccount, Surroundings, VenueLink, look_at
 from orders.capital import Capital
 from orders.capital_granted import granted
 from orders.errors import ConfigError, SluiceError
+from orders.metrics import CANARY
 from orders.reconcile import tolerances
 from sentinel.armed import Armed
 from sentinel.locks import RECONCILIATION_BREAK
 from venues.secrets import Redactor
 
+NO_SOURCES: Final[Mapping[str, Path]] = MappingProxyType({})
 LAST_LOOK_S: Final = 20.0  # for the comparison at the end
 CONNECT_EXTRA_S: Final = 60.0  # beyond the time after which an unanswered order is proven absent
 
@@ -66,9 +71,19 @@ class NotArmed(SluiceError):
         self.gaps = gaps
 
 
-def run_live(config_path: Path, *, as_json: bool, for_s: int | None = None, keys: Path = KEYS, bundle: str | None = None) -> int:
-    """Run live until Ctrl-C, SIGTERM or a halt that ends it; `for_s`: end after so many seconds; `bundle`: what it is held
-    to; None: the bundle that may trade by the record's promotions, without any its own.
+def run_live(
+    config_path: Path,
+    *,
+    as_json: bool,
+    for_s: int | None = None,
+    keys: Path = KEYS,
+    bundle: str | None = None,
+    gates: Path = DEFAULT_GATES,
+    sources: Mapping[str, Path] = NO_SOURCES,
+) -> int:
+    """Run live until Ctrl-C, SIGTERM or a halt that ends it; `for_s`: end after so many seconds; `bundle`: what it is held to;
+    None: the bundle that may trade by the record's promotions, without any its own. `gates`: the gates file a promoted run is
+    held to while it runs, `sources`: directories of evidence over those it names.
 
     Return 0; 1 when the run had to halt itself; 3 when every manifest it read was refused. Raises `NotArmed`, `ConfigError`,
     `VenueUnavailable`, `LockHeld`, `RecordCorrupt`.
@@ -98,6 +113,8 @@ def run_live(config_path: Path, *, as_json: bool, for_s: int | None = None, keys
             environ=os.environ,
             ledger_problem=problem,
             bundle=bundle or (None if report is None else report.current_bundle),
+            gates=gates,
+            sources=sources,
         )
         return asyncio.run(run.run())
 
@@ -108,9 +125,20 @@ class LiveRun(NodeRun):
     kind: ClassVar[str] = "live"
 
     def __init__(
-        self, *, for_s: int | None, keys: Path, environ: Mapping[str, str], ledger_problem: str = "", **facts: Any
+        self,
+        *,
+        for_s: int | None,
+        keys: Path,
+        environ: Mapping[str, str],
+        ledger_problem: str = "",
+        gates: Path = DEFAULT_GATES,
+        sources: Mapping[str, Path] = NO_SOURCES,
+        **facts: Any,
     ) -> None:
         super().__init__(**facts)
+        self._gates_path = gates
+        self._sources = sources
+        self._gates: RunningGates | None = None
         assert self.config.live is not None
         self.live: LiveSection = self.config.live
         self.redactor = Redactor()
@@ -151,6 +179,8 @@ class LiveRun(NodeRun):
             gaps = missing(self._facts(fold))
             if gaps:
                 raise NotArmed(gaps)
+            if fold.promotions.lines:
+                self._gates = self._running_gates()
             armed = {venue: noted(link.facts) for venue, link in self.links.items()}
             note = note_of(self.config, run_id=self.run_id, keys=self._keys, armed=armed)
             self.dead_man = await DeadMan.start(self.layout, note, lost=self.faults.halt)
@@ -173,6 +203,30 @@ class LiveRun(NodeRun):
     def capital(self, fold: LogFold) -> Capital | None:
         """Return what the promotions of the log leave of equity; a venue that is not a stand-in is governed always."""
         return granted(fold.promotions, always=not all(link.facts.loopback for link in self.links.values()))
+
+    def _running_gates(self) -> RunningGates:
+        """Return what a promoted run is held to while it runs. Raises `ConfigError` for a gates file that cannot be used."""
+        gates = load_gates(self._gates_path)
+        code = self.bundle.parts["code"].document()["source_sha256"]
+        sources = {**self._sources, CANARY: self.layout.directory}
+        return RunningGates(gates, path=self._gates_path, sources=sources, code_sha256=code)
+
+    def _ramp(self) -> tuple[Coroutine[Any, Any, None], ...]:
+        """Return what watches a promoted run; nothing where nothing governs it."""
+        if self._gates is None:
+            return ()
+        ramp = Ramp(
+            promotions=self._parts.fold.promotions,
+            marks=self._parts.fold.ramp_marks,
+            environment=self.config.environment,
+            layout=self.layout,
+            writer=self.assembly.recorder,
+            hold_to=self.assembly.hold_to,
+            tell=self.narrator.line,
+            halt=self.assembly.halt,
+            gates=self._gates,
+        )
+        return ramp.watch(), ramp.watch_gates()
 
     def make_node(self, parts: Parts, *, loop: asyncio.AbstractEventLoop, source: PriceSource) -> MadeNode:
         """Return the node with real execution clients, and every order that may be at a venue put back."""
@@ -305,4 +359,5 @@ class LiveRun(NodeRun):
             *(watch.run(self.live.reconcile_s) for watch in self.watches.values()),
             *self._expiries(),
             *halted.works(),
+            *self._ramp(),
         )
