@@ -1,0 +1,84 @@
+"""A live desk whose config is promoted: its bundle in canary, two persons, gates that a drill meets, and one while it runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from live.signing_keys import make_key
+from tests.live.world import Desk, desk
+from tests.promotion.world import Promoting, sluice
+
+STEPS = ("0.01", "0.05", "1")
+GATES = """\
+schema_version = 1
+[ramp]
+steps = ["0.01", "0.05", "1"]
+dwell_s = [0, 0]
+[sources]
+rehearsal = "{drills}"
+[gates.halt_drill]
+metric = "halt_drill_passed"
+source = "rehearsal"
+at_least = "1"
+min_days = "0"
+min_orders = 0
+min_notional_base = "0"
+moves = ["shadow", "canary", "step_up", "live"]
+dry_run = false
+while_running = false
+[gates.live_cost]
+metric = "shortfall_over_forecast_bps"
+source = "canary"
+at_most = "25"
+min_days = "0"
+min_orders = 20
+min_notional_base = "10"
+moves = []
+dry_run = false
+while_running = true
+"""
+
+
+@dataclass(kw_only=True)
+class Canary:
+    """`desk`: what trades; `promoting`: who may say how much."""
+
+    desk: Desk
+    promoting: Promoting
+
+    def start(self, *options: str) -> Any:
+        return self.desk.start("--gates", str(self.promoting.gates), *options)
+
+    def automatic(self) -> list[tuple[str, str, str]]:
+        """What happened without a person: action, code, the fraction that is left."""
+        return [(line["action"], line["code"], line["fraction"]) for line in self.desk.of("promotion") if line["by"] == "engine"]
+
+    def worth(self) -> Decimal:
+        """What the account holds beside cash, at the first prices."""
+        return sum((self.desk.held(name) * Decimal(name.price) for name in self.desk.names), Decimal(0))
+
+    def traded(self, cycle: int) -> list[str]:
+        return [line["side"] for line in self.desk.of("fill") if line["cycle"] == cycle]
+
+
+@contextmanager
+def canary(root: Path, *, step: int = 1, resting: bool = False) -> Iterator[Canary]:
+    """A desk in canary at a step of `STEPS`, of 100,000 USDT; its manifest wants two fifths of equity."""
+    with desk(root, resting=resting) as made:
+        persons = "".join(f'{name} = "{make_key(name, directory=made.keys)}"\n' for name in ("ann", "bob"))
+        made.change("[live.persons]\n", f"[live.persons]\n{persons}")
+        (root / "gates.toml").write_text(GATES.format(drills=root / "drills"))
+        code, said = sluice("bundle", "create", made.config, "--json")
+        assert code == 0, said
+        promoting = Promoting(root=root, config=made.config, bundle=json.loads(said)["sha256"])
+        promoting.drill(passed=True)
+        promoting.canary()
+        for _ in range(step):
+            promoting.moved("--step-up")
+        yield Canary(desk=made, promoting=promoting)
