@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from commands.bundle_parser import add_bundle_option
+from commands.promote_parser import DEFAULT_GATES, source
 from lakehouse.private_file import KEYS
-from orders.metrics import SOURCES
-
-DEFAULT_GATES = Path("data/gates/default.toml")
-NAMED = re.compile(r"([a-z]+)=(.+)", re.DOTALL)
 
 
 def add_live(names: Any, *, command: Callable[..., argparse.ArgumentParser], seconds: Callable[[str], int]) -> None:
@@ -29,14 +25,6 @@ def add_live(names: Any, *, command: Callable[..., argparse.ArgumentParser], sec
         "--source", action="append", default=[], type=source, metavar="NAME=DIR", help="where evidence lies, such as a twin's"
     )
     add_bundle_option(live)
-
-
-def source(text: str) -> tuple[str, Path]:
-    """NAME=DIR, where a source of evidence lies."""
-    found = NAMED.fullmatch(text)
-    if found is None or found[1] not in SOURCES:
-        raise argparse.ArgumentTypeError(f"NAME=DIR with a name of {', '.join(SOURCES)} was expected, was {text[:80]!r}")
-    return found[1], Path(found[2])
 
 
 def _live(given: argparse.Namespace) -> int:

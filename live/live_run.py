@@ -180,7 +180,7 @@ class LiveRun(NodeRun):
             if gaps:
                 raise NotArmed(gaps)
             if fold.promotions.lines:
-                self._gates = self._running_gates()
+                self._gates = self._running_gates(fold)
             armed = {venue: noted(link.facts) for venue, link in self.links.items()}
             note = note_of(self.config, run_id=self.run_id, keys=self._keys, armed=armed)
             self.dead_man = await DeadMan.start(self.layout, note, lost=self.faults.halt)
@@ -204,9 +204,19 @@ class LiveRun(NodeRun):
         """Return what the promotions of the log leave of equity; a venue that is not a stand-in is governed always."""
         return granted(fold.promotions, always=not all(link.facts.loopback for link in self.links.values()))
 
-    def _running_gates(self) -> RunningGates:
-        """Return what a promoted run is held to while it runs. Raises `ConfigError` for a gates file that cannot be used."""
+    def _running_gates(self, fold: LogFold) -> RunningGates:
+        """Return what a promoted run is held to while it runs, by the file its last evidence was of. Raises `ConfigError` for a
+        gates file that cannot be used, or is another one (GATES_DIFFER).
+        """
         gates = load_gates(self._gates_path)
+        passed = fold.promotions.passed.get(self.bundle.sha256)
+        if passed is not None and passed.gates_sha256 != gates.sha256:
+            raise ConfigError(
+                "GATES_DIFFER",
+                expected=f"the gates file {passed.gates_sha256} that the bundle's last evidence was of",
+                found=f"{self._gates_path}, {gates.sha256}",
+                action="Name that file with --gates, or promote by this one.",
+            )
         code = self.bundle.parts["code"].document()["source_sha256"]
         sources = {**self._sources, CANARY: self.layout.directory}
         return RunningGates(gates, path=self._gates_path, sources=sources, code_sha256=code)

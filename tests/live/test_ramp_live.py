@@ -43,6 +43,15 @@ def test_a_canary_at_five_percent_trades_five_percent_of_equity_and_says_so(tmp_
         whole_record(made)
 
 
+def test_a_run_held_to_other_gates_than_its_evidence_was_of_does_not_start(tmp_path: Path) -> None:
+    with canary(tmp_path, step=0) as made:
+        process = made.desk.start()
+        said = process.communicate(timeout=60)[0]
+        assert process.returncode == 2, said
+        assert "GATES_DIFFER" in said
+        assert made.desk.ids() == []
+
+
 def test_a_halt_takes_a_step_and_the_restart_keeps_it_and_sells_down(tmp_path: Path) -> None:
     with canary(tmp_path) as made:
         process = made.start()
