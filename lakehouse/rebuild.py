@@ -271,14 +271,14 @@ class LogFold:
                 self._promotion(line)
             case HaltLine():
                 self.halt = None if line.action == "resume" else line
-                self.ramp_marks.apply(line, number=number, running=self.run is not None and not self.run_finished)
+                self.ramp_marks.apply(line, number=self.log_line, running=self.run is not None and not self.run_finished)
             case Recovery():
                 if line.saved_as is not None:
                     self.saved_torn.add(line.saved_as)
             case EquityLine():
                 for text in (line.equity_base, line.day_start_base, line.peak_base):
                     amount(text)
-                self.ramp_marks.apply(line, number=number, running=True)
+                self.ramp_marks.apply(line, number=self.log_line, running=True)
             case TwinStart():
                 self.twins.begun(line)
             case TwinLine():
