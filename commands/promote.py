@@ -13,20 +13,17 @@ from analysis.evidence import Evidence
 from commands.halt import require_words
 from commands.output import Exit, print_json
 from commands.promote_record import environment_of, fold_of, no_config, record
+from commands.promote_request import record_request
 from commands.promote_view import change_document, change_lines, evidence_lines, move_words
 from engine.gates_file import load_gates
 from engine.run_config import RunConfig, load_config
-from lakehouse.layout import Layout, storage_error, sync_directory
+from lakehouse.layout import Layout
 from lakehouse.person_file import write_statement
 from lakehouse.promotion_files import keep_promotion_file
 from lakehouse.rebuild import LogFold
 from live.promoting import GATE_FAILED, bundle_named, evidence_for, failed, move_of, same_bundle
 from live.promotion_signing import (
     Request,
-    line_to_record,
-    read_request,
-    require_evidence,
-    require_possible,
     rules_of,
     signed,
     statement_of,
@@ -36,7 +33,7 @@ from live.signing_keys import load_key
 from orders.errors import ConfigError, LockHeld, NotAsked
 from orders.promotion import ENGINE, Action, Change, Move, State, evidence_needed, persons_needed
 from orders.values import Record
-from sentinel.promotion_statement import require_recordable, statement_bytes
+from sentinel.promotion_statement import statement_bytes
 
 HOUR_NS: Final = 3_600 * 1_000_000_000
 
@@ -192,29 +189,11 @@ def _ask_persons(desk: Desk, move: Move, change: Change, evidence: Evidence | No
         key = load_key(said.signer, directory=said.keys)
         request = signed(request, rules=rules, signer=said.signer, key=key)
     if len(request.signers) >= persons_needed(change) and said.output is None:
-        number = _record_request(desk.layout, request, config=config, now_ns=desk.now_ns, run_id=desk.run_id)
+        number = record_request(desk.layout, request, config=config, now_ns=desk.now_ns, run_id=desk.run_id)
         return _tell(desk, change, evidence=evidence, recorded=number, signers=request.signers)
     path = said.output or desk.layout.promotion_request
     write_statement(path, request.data)
     return _tell(desk, change, evidence=evidence, signers=request.signers, request=path)
-
-
-def _record_request(layout: Layout, request: Request, *, config: RunConfig, now_ns: int, run_id: str) -> int:
-    rules = rules_of(config)
-    number, _ = record(
-        layout,
-        lambda known: line_to_record(
-            known, request, rules=rules, layout=layout, environment=config.environment, now_ns=now_ns, run_id=run_id
-        ),
-        now_ns=now_ns,
-        run_id=run_id,
-    )
-    try:
-        layout.promotion_request.unlink(missing_ok=True)
-        sync_directory(layout.directory)
-    except OSError as error:
-        raise storage_error(error, layout.promotion_request) from error
-    return number
 
 
 def _tell(
@@ -241,49 +220,4 @@ def _tell(
     else:
         print(f"request  {request}   nothing has moved yet")
         print(f"next     sluice promote sign {request} --key NAME --config {said.config}")
-    return Exit.DONE
-
-
-def run_sign(
-    file: Path | None,
-    *,
-    config_path: Path,
-    lakehouse: Path | None,
-    signer: str,
-    keys: Path,
-    output: Path | None,
-    now_ns: int,
-    as_json: bool,
-) -> int:
-    """Sign a request, show what is signed, and record the move once enough have; with `output` it is only signed.
-
-    Raises what `line_to_record` and `load_key` raise; `InputError` EVIDENCE_MISSING where what it names does not let it pass.
-    """
-    config = load_config(config_path)
-    layout = Layout(lakehouse or config.lakehouse.directory)
-    path, rules, fold = file or layout.promotion_request, rules_of(config), fold_of(layout)
-    request = read_request(path, rules=rules)
-    statement = request.statement
-    require_recordable(statement, environment=config.environment, follows=fold.promotions.last_sha256, now_ns=now_ns)
-    require_possible(fold.promotions, statement.move)
-    change = fold.promotions.change(statement.move)
-    require_evidence(layout, change, statement)
-    request = signed(request, rules=rules, signer=signer, key=load_key(signer, directory=keys))
-    number, needed = None, persons_needed(change)
-    if len(request.signers) >= needed and output is None:
-        number = _record_request(layout, request, config=config, now_ns=now_ns, run_id=f"promote-{now_ns}")
-    else:
-        write_statement(output or path, request.data)
-    if as_json:
-        facts: dict[str, Any] = {"recorded": number is not None, "log_line": number, "signers": list(request.signers)}
-        file_words = None if number is not None else str(output or path)
-        print_json(change_document(change, evidence=None) | facts | {"request": file_words, "reason": statement.reason})
-        return Exit.DONE
-    print("\n".join(change_lines(change, fold=fold, environment=config.environment)))
-    print(f"asked    by {statement.by}: {statement.reason}")
-    print(f"signed   {', '.join(request.signers)}; {needed} {'person' if needed == 1 else 'different persons'} must")
-    if number is not None:
-        print(f"recorded log line {number} of {layout.log}")
-    else:
-        print(f"request  {output or path}   nothing has moved yet")
     return Exit.DONE

@@ -15,7 +15,7 @@ HOURS_MAX: Final = 24
 TO: Final = ("candidate", "shadow", "canary", "live", "retired")
 GROUP: Final = "promote"
 MOVE: Final = "move"
-NAMES: Final = (MOVE, "sign", "log", "status")  # what a word after `promote` may be that is no bundle
+NAMES: Final = (MOVE, "sign", "show", "record", "log", "status")  # what a word after `promote` may be that is no bundle
 
 type Work = Callable[[argparse.Namespace], int]
 type Command = Callable[[Any, str, Work, str], Any]
@@ -54,9 +54,9 @@ def _move(given: argparse.Namespace) -> int:
 
 
 def _sign(given: argparse.Namespace) -> int:
-    from commands import promote
+    from commands import promote_request
 
-    return promote.run_sign(
+    return promote_request.run_sign(
         given.file,
         config_path=given.config,
         lakehouse=given.lakehouse,
@@ -65,6 +65,22 @@ def _sign(given: argparse.Namespace) -> int:
         output=given.output,
         now_ns=time.time_ns(),
         as_json=given.json,
+    )
+
+
+def _show(given: argparse.Namespace) -> int:
+    from commands import promote_request
+
+    return promote_request.run_show(
+        given.file, config_path=given.config, lakehouse=given.lakehouse, now_ns=time.time_ns(), as_json=given.json
+    )
+
+
+def _record(given: argparse.Namespace) -> int:
+    from commands import promote_request
+
+    return promote_request.run_record(
+        given.file, config_path=given.config, lakehouse=given.lakehouse, now_ns=time.time_ns(), as_json=given.json
     )
 
 
@@ -115,12 +131,16 @@ def add_promote(names: Any, *, command: Command, group: Callable[[Any, str, str]
     move.add_argument("--hours", type=_hours, default=HOURS_MAX, metavar="N", help="how long it may be signed (%(default)s)")
     move.add_argument("--config", type=Path, metavar="CONFIG", help="the run config; not needed for what only takes away")
     sign = command(promote, "sign", _sign, "sign a promotion that was asked for; enough signatures record it")
-    sign.add_argument("file", nargs="?", type=Path, metavar="FILE", help="the request, instead of the lakehouse's")
+    show = command(promote, "show", _show, "print what a request would change, who signed it, and whether it holds now")
+    kept = command(promote, "record", _record, "record a request that enough persons signed elsewhere")
+    for one in (sign, show, kept):
+        one.add_argument("file", nargs="?", type=Path, metavar="FILE", help="the request, instead of the lakehouse's")
+        one.add_argument("--config", required=True, type=Path, metavar="CONFIG", help="the run config")
     sign.add_argument("--key", required=True, metavar="NAME", help="whose key signs, as in [live.persons]")
-    sign.add_argument("--config", required=True, type=Path, metavar="CONFIG", help="the run config")
+    for one in (move, sign, show, kept):
+        one.add_argument("--lakehouse", type=Path, metavar="DIR", help="the live data directory instead of the config's")
     for one in (move, sign):
         one.add_argument("--directory", type=Path, default=KEYS, metavar="DIR", help="where keys lie (%(default)s)")
-        one.add_argument("--lakehouse", type=Path, metavar="DIR", help="the live data directory instead of the config's")
         one.add_argument("--output", type=Path, metavar="FILE", help="write what is signed there, and record nothing")
     log = command(promote, "log", _log, "every promotion of a record, with who, when and why")
     log.add_argument("--lakehouse", type=Path, default=lakehouse, metavar="DIR", help="the data directory (%(default)s)")

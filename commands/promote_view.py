@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import to_builtins
 
-from analysis.evidence import Evidence
 from commands.output import Exit, print_json
 from lakehouse.layout import Layout
 from lakehouse.log_lines import log_lines
@@ -20,6 +19,9 @@ from lakehouse.segments import has_file
 from orders.canonical import decimal_text
 from orders.gates import GateResult
 from orders.promotion import WITH_CAPITAL, Action, Change, Standing, State, persons_needed
+
+if TYPE_CHECKING:
+    from analysis.evidence import Evidence  # imports DuckDB, which `status` must not wait for
 
 DIGITS: Final = 16
 PERCENT: Final = Decimal(100)

@@ -12,6 +12,7 @@ from typing import Any, Final
 from commands.armed_state import armed_facts, armed_lines
 from commands.halt_state import is_halted
 from commands.output import Exit, print_json
+from commands.promoted_state import promoted_facts, promoted_lines
 from commands.twin_state import twin_facts, twin_lines
 from lakehouse.examine import Examination, examine
 from lakehouse.flatten_request import read_request
@@ -110,6 +111,7 @@ def _facts(layout: Layout, *, now_ns: int) -> dict[str, Any]:
         },
         "capital": _capital_facts(fold),
         "armed": armed_facts(layout, fold, now_ns=now_ns),
+        "promoted": promoted_facts(fold, now_ns=now_ns),
         "twin": twin_facts(fold, now_ns=now_ns),
         "dead_man": _dead_man_facts(layout, now_ns=now_ns),
         "alarm": _last_alarm(layout, now_ns=now_ns),
@@ -268,6 +270,7 @@ def _screen(facts: dict[str, Any]) -> list[str]:
         paused = f"   PAUSED, nothing opens: {capital['paused']}" if capital["paused"] else ""
         lines.append(f"capital  {share}   {capital['standing']}{paused}")
     lines.extend(armed_lines(facts["armed"]))
+    lines.extend(promoted_lines(facts["promoted"], ago=_ago))
     lines.extend(twin_lines(facts["twin"], ago=_ago))
     if (dead := facts["dead_man"]) is not None:
         ended = {True: "CONFIRMED", False: "NOT CONFIRMED", None: "AT WORK"}[dead["confirmed"]]

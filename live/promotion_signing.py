@@ -6,11 +6,10 @@ Nothing here writes the log: `commands.promote_record` does, under the data dire
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from analysis.evidence import Evidence
 from engine.override import engine_keys
 from engine.run_config import RunConfig
 from lakehouse.layout import Layout
@@ -34,6 +33,9 @@ from sentinel.promotion_statement import (
     sign_statement,
     sign_statement_again,
 )
+
+if TYPE_CHECKING:
+    from analysis.evidence import Evidence
 
 AGAIN: Final = "Ask for it anew with `sluice promote`."
 

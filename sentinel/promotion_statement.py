@@ -7,7 +7,7 @@ again) and until when it may be recorded. Whether the move is possible and the e
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -66,10 +66,10 @@ class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 STATEMENT_FIELDS: Final = frozenset(_Body.__struct_fields__)
 
 
-def statement_bytes(statement: PromotionStatement) -> bytes:
-    """Return the unsigned request, canonical JSON. Raises `InputError` PROMOTION_MALFORMED where it is none."""
+def statement_document(statement: PromotionStatement) -> dict[str, Any]:
+    """Return what is signed, as plain values."""
     move = statement.move
-    body = {
+    return {
         "action": move.action,
         "bundle_sha256": move.bundle_sha256,
         "by": statement.by,
@@ -85,7 +85,11 @@ def statement_bytes(statement: PromotionStatement) -> bytes:
         "to_state": move.to_state,
         "to_step": move.to_step,
     }
-    data = canonical_bytes(body)
+
+
+def statement_bytes(statement: PromotionStatement) -> bytes:
+    """Return the unsigned request, canonical JSON. Raises `InputError` PROMOTION_MALFORMED where it is none."""
+    data = canonical_bytes(statement_document(statement))
     parse_statement(data)
     return data
 

@@ -75,6 +75,46 @@ def test_a_request_can_be_signed_elsewhere_and_recorded_later(made: Promoting) -
     assert lines(made) == 3
 
 
+def show(made: Promoting, *more: object) -> tuple[int, str]:
+    return sluice("promote", "show", "--config", made.config, *more)
+
+
+def test_a_request_is_shown_with_what_it_changes_who_signed_and_why_it_does_not_hold(made: Promoting) -> None:
+    made.moved("--to", "candidate")
+    made.moved("--to", "shadow")
+    made.promote("--to", "canary")
+    code, said = show(made)
+    assert (code, "capital  0 % -> 1 %" in said, "signed   ann" in said, "PROMOTION_UNSIGNED" in said) == (3, True, True, True)
+    away = made.root / "away.json"
+    made.sign("bob", "--output", away)
+    assert document(show(made, away, "--json")[1])["holds"] is True
+    assert show(made, away)[0] == 0
+    assert sluice("promote", "record", away, "--config", made.config)[0] == 0
+    code, said = show(made, away)
+    assert (code, "PROMOTION_REPLAYED" in said) == (3, True)
+
+
+def test_status_shows_what_may_trade_and_that_it_is_paused(made: Promoting) -> None:
+    made.moved("--to", "candidate")
+    assert "no bundle may trade live" in sluice("status", "--lakehouse", made.layout.directory)[1]
+    made.moved("--to", "shadow")
+    made.moved("--to", "canary")
+    said = sluice("status", "--lakehouse", made.layout.directory)[1]
+    assert f"promoted {made.bundle[:16]}  canary step 1 of 3, 1 % of equity" in said
+    made.moved("--pause")
+    assert "PAUSED  a test" in sluice("status", "--lakehouse", made.layout.directory)[1]
+    facts = document(sluice("status", "--lakehouse", made.layout.directory, "--json")[1])["promoted"]
+    assert (facts["current"]["fraction"], facts["previous"]) == ("0", None)
+
+
+def test_what_too_few_signed_is_not_recorded(made: Promoting) -> None:
+    made.moved("--to", "candidate")
+    made.moved("--to", "shadow")
+    made.promote("--to", "canary")
+    code, said = sluice("promote", "record", "--config", made.config)
+    assert (code, "PROMOTION_UNSIGNED" in said, lines(made)) == (1, True, 2), said
+
+
 def test_a_failing_gate_refuses_and_pauses_what_trades(made: Promoting) -> None:
     made.canary()
     made.drill(passed=False)

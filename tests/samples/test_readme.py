@@ -67,7 +67,7 @@ def test_the_readme_names_every_command() -> None:
     expected |= {"ledger key", "ledger prove", "ledger rotate", "witness", "trace"}
     expected |= {"bundle create", "bundle show", "bundle verify", "bundle diff", "bundle runs"}
     expected |= {"demo promotion"}
-    expected |= {"promote move", "promote sign", "promote log", "promote status"}
+    expected |= {"promote move", "promote sign", "promote show", "promote record", "promote log", "promote status"}
     expected |= {"override request", "override sign", "override show"}
     expected |= {"data import", "data fetch", "data show", "data check"}
     expected |= {"limits hours", "limits fetch", "limits import", "limits show", "limits volumes"}
