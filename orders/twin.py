@@ -1,4 +1,4 @@
-"""What became of one order at its venue and at its twin, and how far the two lie apart. Pure; `docs/twin.md` says it in words.
+"""What became of one order at its venue and at its twin, and how far the two lie apart. Pure.
 
 Signs: a price divergence above 0 is a cost (live paid more, or got less); a time above 0 says that live was later; a fill ratio
 above 0 that live filled more.

@@ -10,31 +10,23 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-import msgspec
-from nautilus_trader.core.uuid import UUID4
-from nautilus_trader.execution.messages import CancelOrder, SubmitOrder
 from nautilus_trader.model.events import OrderCanceled, OrderDenied, OrderExpired, OrderFilled, OrderRejected
-from nautilus_trader.model.identifiers import ClientId, ClientOrderId, InstrumentId, StrategyId, TraderId
 
-from engine.node import TRADER_ID
-from engine.order_context import ManifestFacts, OrderContext, context_of
-from engine.restore import order_of
 from lakehouse import records
-from lakehouse.rebuild import amount
 from orders.exact import EXACT, FRACTION_PLACES, ROUNDED
 from orders.twin import OrderEnd, Uncompared, divergence
 from orders.valuation import price_fault
-from orders.values import Listing, MarketLimits, OrderKind, Side
-from sentinel.followed import approval_of_sent
+from orders.values import Listing, MarketLimits, Side
 from sim.twin.assembly import TwinAssembly
 from sim.twin.followed import Followed, twin_fields
 from sim.twin.live_orders import NONE, Happened, LiveOrder, LiveOrders, wanted
 from sim.twin.own_orders import OwnOrders
+from sim.twin.sender import TwinSender
 
 LATE_MAX_NS: Final = 2_000_000_000  # beyond it the twin would trade in another market than the live run did
 GRACE_NS: Final = 5_000_000_000  # after the live order's end: for the twin's own fills on their way, and for late ones there
 LIVE_ENDED: Final = "live_ended"  # cause of the cancel line: the live order had ended, what was left here goes too
-INTERRUPTED: Final = "twin_interrupted"  # the twin was stopped or killed while it worked
+STUCK_NS: Final = 60_000_000_000  # after that, nothing is waited for any more
 NS_PER_MS: Final = 1_000_000
 PRICE_AGE: Final = "PRICE_AGE"
 QUOTES_STALE: Final = "QUOTES_STALE"
@@ -63,8 +55,6 @@ class TwinDesk:
         self.live = LiveOrders()
         self._made = made
         self._recorder = made.recorder
-        self._cache = kernel.cache
-        self._msgbus = kernel.msgbus
         self._clock_ns = kernel.clock.timestamp_ns
         self._listings = listings
         self._limits = limits
@@ -76,7 +66,7 @@ class TwinDesk:
         self._tell = tell
         self._followed: dict[str, Followed] = {}
         self._stale: set[str] = set()  # symbols whose outage has been told
-        self._names = (TraderId(TRADER_ID), StrategyId(made.strategy_id))
+        self._sender = TwinSender(made=made, kernel=kernel, listings=listings, limits=limits, known=own.known)
         kernel.msgbus.subscribe(topic="events.order.*", handler=self._on_event)  # after the recorder, which has priority
 
     def sees(self) -> bool:
@@ -107,7 +97,7 @@ class TwinDesk:
                 continue
             what, whose = happened
             if isinstance(whose, records.CancelLine):
-                self._end_parent(whose)
+                self._sender.end_parent(whose)
             elif what is Happened.SENT:
                 self._sent(whose)
             elif what is Happened.CANCEL and (known := self._followed.get(whose.order_id)) is not None:
@@ -122,10 +112,13 @@ class TwinDesk:
                 known.spoil(Uncompared.QUOTES_STALE, why)
             if not known.live.ended_ns:
                 continue
-            over = now >= known.live.ended_ns + GRACE_NS
-            if works and over:
+            over_ns = now - known.live.ended_ns - GRACE_NS
+            if works and over_ns >= 0 and now >= known.cancelled_ns + GRACE_NS:
                 self._cancel(known, now, cause=LIVE_ENDED)
-            elif not works and (over or known.live.end.outcome == "filled" or known.code):
+            if works and over_ns >= STUCK_NS:
+                known.twin = known.twin.ended(NONE)
+                known.spoil(Uncompared.TWIN_REJECTED, f"the simulated venue has not ended it within {_ms(STUCK_NS)}")
+            elif not works and (over_ns >= 0 or known.live.end.outcome == "filled" or known.code):
                 self._compare(known, now)
 
     def _sent(self, order: LiveOrder) -> None:
@@ -134,15 +127,9 @@ class TwinDesk:
             self.live.forget(order_id)
             return
         known = self._followed[order_id] = Followed(live=order, twin=OrderEnd(outcome=NONE))
-        before = self._own.orders.get(order_id)
-        if before is not None:
-            known.twin = before.end
-            known.late_ns = before.sent_ns - order.sent_ns if before.sent_ns else None
-            if not before.end.outcome:
-                known.twin = before.end.ended(NONE)
-                known.spoil(Uncompared.TWIN_AWAY, "the twin was started anew while it worked")
-            elif before.end.outcome in ("denied", "rejected"):
-                known.spoil(_refusal(before.end.outcome, before.message), before.message)
+        if (before := self._own.ends.get(order_id)) is not None:
+            known.twin = before.ended(before.outcome or NONE)
+            known.spoil(Uncompared.TWIN_AWAY, "the twin was started anew before it had ended on both sides")
             return
         now = self._clock_ns()
         late_ns = now - order.sent_ns
@@ -160,91 +147,12 @@ class TwinDesk:
         else:
             known.late_ns = late_ns
             known.twin = OrderEnd(outcome="")
-            self._submit(order, rate=rate)
-
-    def _submit(self, order: LiveOrder, *, rate: Decimal) -> None:
-        """Write the intent, approve it, and send it as of the instant of the live run's send line."""
-        if order.parent is not None and order.parent.client_order_id not in self._own.known:
-            self._write_intent(order.parent)
-        intent = self._write_intent(order.intent)
-        side = Side(intent.side)
-        approval = approval_of_sent(
-            client_order_id=intent.client_order_id,
-            environment=self._recorder.facts.environment,
-            manifest_sha256=intent.manifest_sha256,
-            plan_sha256=intent.plan_sha256,
-            cycle=intent.cycle,
-            line=intent.line,
-            symbol=intent.symbol,
-            instrument_id=intent.instrument_id,
-            venue=intent.venue,
-            side=side,
-            quantity=wanted(intent),
-            order_kind=OrderKind(intent.order_kind),
-            limit_price=None if intent.limit_price is None else amount(intent.limit_price),
-            reference_price=amount(intent.arrival_ask if side is Side.BUY else intent.arrival_bid),
-            unit_value_base=EXACT.multiply(rate, self._limits[intent.symbol].multiplier),
-        )
-        self._made.gate.approve([approval], automatic=False)
-        trader, strategy = self._names
-        instrument = self._cache.instrument(InstrumentId.from_str(intent.instrument_id))
-        made = order_of(intent, instrument, trader_id=trader, strategy_id=strategy)
-        client = ClientId(intent.venue)
-        self._cache.add_order(made, None, client)
-        command = SubmitOrder(
-            trader_id=trader, strategy_id=strategy, order=made, command_id=UUID4(), ts_init=order.sent_ns, client_id=client
-        )
-        self._msgbus.send(endpoint="RiskEngine.execute", msg=command)
-
-    def _write_intent(self, intent: records.Intent) -> records.Intent:
-        """Write the live run's intent as our own, and remember its context."""
-        own = msgspec.structs.replace(intent, seq=0, reduce_only=False, **self._recorder.stamp())
-        self._own.known.add(intent.client_order_id)
-        context = self._context(own)
-        self._recorder.contexts[intent.client_order_id] = context
-        self._recorder.counts["orders"] += intent.parent_client_order_id is None
-        self._recorder.last_line = self._recorder.journal.append(own)
-        return own
-
-    def _context(self, intent: records.Intent) -> OrderContext:
-        facts = ManifestFacts(
-            manifest_sha256=intent.manifest_sha256,
-            source_run=intent.source_run,
-            run_ledger_head=None,
-            written_ns=None,
-            read_ns=intent.planned_ns,
-            decision_prices={},
-        )
-        symbol = intent.symbol
-        context = context_of(intent, manifest=facts, listing=self._listings[symbol], multiplier=self._limits[symbol].multiplier)
-        if intent.parent_client_order_id is not None:
-            context.parent = self._recorder.contexts.get(intent.parent_client_order_id)
-        return context
-
-    def _end_parent(self, line: records.CancelLine) -> None:
-        context = self._recorder.contexts.get(line.client_order_id)
-        if context is not None:
-            self._recorder.withdraw(line.client_order_id, cause=line.cause, venue=context.venue, filled=context.filled)
+            self._sender.submit(order, rate=rate)
 
     def _cancel(self, known: Followed, ts_ns: int, *, cause: str = "") -> None:
-        """Ask the simulated venue, once; an order that is not there, or has ended, is left alone."""
-        order = self._cache.order(ClientOrderId(known.live.order_id))
-        if known.cancelled or known.twin.outcome or order is None or order.is_closed:
-            return
-        known.cancelled = True
-        if cause:
-            self._recorder.close_parent(known.live.order_id, cause=cause)
-        trader, strategy = self._names
-        command = CancelOrder(
-            trader_id=trader,
-            strategy_id=strategy,
-            instrument_id=order.instrument_id,
-            client_order_id=order.client_order_id,
-            venue_order_id=order.venue_order_id,
-            command_id=UUID4(),
-            ts_init=ts_ns,
-        )
-        self._msgbus.send(endpoint="ExecEngine.execute", msg=command)
+        """Ask the simulated venue as of `ts_ns`; what has ended here is left alone."""
+        if not known.twin.outcome and self._sender.cancel(known.live.order_id, ts_ns=ts_ns, cause=cause):
+            known.cancelled_ns = self._clock_ns()
 
     def _on_event(self, event: Any) -> None:
         """An order event of the simulated venue, after its line was written."""
@@ -277,7 +185,7 @@ class TwinDesk:
         self._own.told.add(live.order_id)
         del self._followed[live.order_id]
         self.live.forget(live.order_id)
-        self._recorder.contexts.pop(live.order_id, None)
+        self._sender.forget(live.order_id)
         self._made.gate.disarm(keep=self._followed)
         self._tell(records.TwinLine(**self._recorder.stamp(), **fields))
 

@@ -21,7 +21,7 @@ class Followed(msgspec.Struct, kw_only=True):
     late_ns: int | None = None
     code: str = ""
     message: str = ""
-    cancelled: bool = False
+    cancelled_ns: int = 0  # when the simulated venue was last asked to cancel it
 
     def spoil(self, code: str, message: str) -> None:
         """It is not compared; the first reason stands."""

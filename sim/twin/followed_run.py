@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from engine.bundle_carried import BundleDiffers, carried_bundle, differing
-from engine.inputs import Inputs
+from engine.bundle_carried import BundleDiffers
 from engine.run_config import RunConfig
 from lakehouse import records
+from lakehouse.bundle_diff import compared
 from lakehouse.bundles import Bundle, find_bundle, read_bundle
 from lakehouse.layout import Layout
 from lakehouse.ledger_format import sha256
@@ -69,8 +69,8 @@ def _first_sha256(layout: Layout) -> str:
         return sha256(log.pread(FIRST_LINE_MAX, 0).partition(b"\n")[0])
 
 
-def bundle_of_run(run: records.RunStart, *, config: RunConfig, inputs: Inputs, live: Layout, named: str | None) -> Bundle:
-    """Return the bundle of a live run that is followed, which is this config's. `named`: the one both are held to.
+def check_followed(run: records.RunStart, *, config: RunConfig, live: Layout, bundle: Bundle) -> None:
+    """Return when a run may be followed: live, of the config's environment, of `bundle`, which is the twin's own.
 
     Raises `NotAsked`: TWIN_NOT_LIVE, TWIN_ENVIRONMENT, BUNDLE_DIFFERS (with the parts, where the live directory has its bundle).
     """
@@ -88,16 +88,15 @@ def bundle_of_run(run: records.RunStart, *, config: RunConfig, inputs: Inputs, l
             found=config.environment,
             action="Give the config that the live run was started with.",
         )
-    bundle = carried_bundle(config, inputs, layout=live, named=named)
     if run.bundle_sha256 == bundle.sha256:
-        return bundle
+        return
     try:
         directory, sha256 = find_bundle(live, run.bundle_sha256 or "none")
-        parts = differing(read_bundle(directory, sha256=sha256), config, inputs)
+        parts = compared(read_bundle(directory, sha256=sha256).parts, bundle.parts)
     except (ConfigError, InputError):  # a run that was held to none leaves no copy
-        parts = []
-    if parts:
-        raise BundleDiffers(run.bundle_sha256 or "", parts)
+        parts = ()
+    if differing := [part for part in parts if part.state != "same"]:
+        raise BundleDiffers(run.bundle_sha256 or "", differing)
     raise NotAsked(
         "BUNDLE_DIFFERS",
         expected=f"bundle {(run.bundle_sha256 or 'none')[:16]}, the live run's",

@@ -1,66 +1,53 @@
-"""What the twin's own log says of the orders it took before this start: those told already, those that ended, those cut off."""
+"""What the twin's own log says of the orders it took before this start: those that were told, and how far the others came."""
 
 from __future__ import annotations
+
+from typing import Final
 
 from lakehouse import records
 from lakehouse.layout import Layout
 from lakehouse.log_lines import log_lines
 from lakehouse.rebuild import amount
 from orders.twin import OrderEnd
-from orders.values import Record
 
-
-class OwnOrder(Record, frozen=True, kw_only=True):
-    """One order at the twin: what came of it, and when the twin sent it (0: it did not). `end.outcome` "": it has not ended."""
-
-    end: OrderEnd
-    sent_ns: int = 0
-    code: str = ""
-    message: str = ""
+INTERRUPTED: Final = "twin_interrupted"  # cause of a cancel line: the twin was stopped or killed while the order worked
 
 
 class OwnOrders:
-    """By client order id. `told`: those with their twin line; `known`: every id that has an intent, parents too."""
+    """By client order id. `told`: those with their twin line; `known`: every id that has an intent, parents too; `ends`: of those
+    that were not told, what they came to here (`outcome` "": they had not ended).
+
+    What was not told is not compared any more: what spoilt it, stale prices or a stop, was known to a process that is gone.
+    """
 
     def __init__(self) -> None:
         self.told: set[str] = set()
         self.known: set[str] = set()
-        self.orders: dict[str, OwnOrder] = {}
+        self.ends: dict[str, OrderEnd] = {}
 
     def apply(self, line: records.AnyLine) -> None:
         """Take the next line of the twin's log."""
         match line:
             case records.Intent():
                 self.known.add(line.client_order_id)
-                self.orders[line.client_order_id] = OwnOrder(end=OrderEnd(outcome=""))
-            case records.Send() if line.action == "submit" and line.client_order_id in self.orders:
-                self._set(line.client_order_id, sent_ns=line.ts_ns)
-            case records.Fill() if (own := self.orders.get(line.client_order_id)) is not None:
-                end = own.end.with_fill(quantity=amount(line.quantity), price=amount(line.price), event_ns=line.event_ns)
-                done = end.filled >= amount(line.order_quantity)
-                self._set(line.client_order_id, end=end.ended("filled") if done else end)
-            case records.CancelLine() if line.client_order_id in self.orders:
+                self.ends[line.client_order_id] = OrderEnd(outcome="")
+            case records.Fill() if (end := self.ends.get(line.client_order_id)) is not None:
+                end = end.with_fill(quantity=amount(line.quantity), price=amount(line.price), event_ns=line.event_ns)
+                self.ends[line.client_order_id] = end.ended("filled") if end.filled >= amount(line.order_quantity) else end
+            case records.CancelLine() if line.cause != INTERRUPTED:
                 self._end(line.client_order_id, "expired" if line.cause == "expired" else "cancelled")
-            case records.Reject() if line.client_order_id in self.orders:
-                self._end(line.client_order_id, "rejected" if line.by == "venue" else "denied", message=line.message)
+            case records.Reject():
+                self._end(line.client_order_id, "rejected" if line.by == "venue" else "denied")
             case records.TwinLine():
                 self.told.add(line.client_order_id)
-                self.orders.pop(line.client_order_id, None)
+                self.ends.pop(line.client_order_id, None)
             case _:
                 pass
 
-    def _set(self, order_id: str, *, end: OrderEnd | None = None, sent_ns: int | None = None, message: str | None = None) -> None:
-        own = self.orders[order_id]
-        self.orders[order_id] = OwnOrder(
-            end=own.end if end is None else end,
-            sent_ns=own.sent_ns if sent_ns is None else sent_ns,
-            message=own.message if message is None else message,
-        )
-
-    def _end(self, order_id: str, outcome: str, *, message: str = "") -> None:
-        own = self.orders[order_id]
-        if own.end.outcome != "filled":
-            self._set(order_id, end=own.end.ended(outcome), message=message)
+    def _end(self, order_id: str, outcome: str) -> None:
+        end = self.ends.get(order_id)
+        if end is not None and end.outcome != "filled":
+            self.ends[order_id] = end.ended(outcome)
 
 
 def own_orders(layout: Layout) -> OwnOrders:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from importlib.metadata import version
 from typing import Any, Final
 
 from engine.alarms import Alarms
 from engine.assemble import Parts, write_run_start
+from engine.bundle_carried import carried_bundle
 from engine.ccxt_source import CcxtSource, open_ccxt_source
 from engine.clock_watch import ClockWatch
 from engine.inputs import Inputs
@@ -39,10 +41,11 @@ from lakehouse.state import own_states
 from lakehouse.twins import TWIN
 from orders.errors import NotAsked, RecordCorrupt, SluiceError, VenueUnavailable
 from sim.twin.assembly import TwinAssembly, assemble_twin, simulated_venue
-from sim.twin.desk import INTERRUPTED, TwinDesk
-from sim.twin.followed_run import bundle_of_run, first_look
+from sim.twin.desk import TwinDesk
+from sim.twin.followed_run import check_followed, first_look
 from sim.twin.following import Following, tell
-from sim.twin.own_orders import OwnOrders, own_orders
+from sim.twin.own_orders import INTERRUPTED, OwnOrders, own_orders
+from sim.twin.words import farewell_words
 
 START_S: Final = 60.0
 ALARMS_S: Final = 10.0
@@ -77,12 +80,14 @@ class TwinRun:
         self._finished = asyncio.Event()
         self._error: SluiceError | None = None
         self._own = OwnOrders()
+        self._told: Counter[str] = Counter()  # by code, "" of those that were compared
         self._state: StateFollower
         self._narrator: Narrator
 
     async def run(self) -> int:
         """Follow until the end. Return 0, or 1 after a halt of its own."""
         self._followed = await first_look(self._live, say=self._say)
+        self._bundle = carried_bundle(self._config, self._inputs, layout=self._live, named=self._named)
         self._check(self._followed.run)
         self._loop = asyncio.get_running_loop()
         self._faults = RunFaults(permission=self._permission, layout=self._layout, finished=self._finished, say=self._say)
@@ -277,7 +282,7 @@ class TwinRun:
             price_age_max_ns=self._config.sentinel_limits().price_age_max_ns,
             own=self._own,
             from_line=None if first is None else first.live_line,
-            tell=lambda line: tell(self._narrator, line),
+            tell=self._tell,
         )
         return Following(
             desk=desk,
@@ -289,8 +294,13 @@ class TwinRun:
             live_log_sha256=self._followed.log_sha256,
         )
 
+    def _tell(self, line: records.TwinLine) -> None:
+        self._told[line.code] += 1
+        tell(self._narrator, line)
+
     def _check(self, run: records.RunStart) -> None:
-        self._bundle = bundle_of_run(run, config=self._config, inputs=self._inputs, live=self._live, named=self._named)
+        """A live run is followed under the bundle this twin began with: what lies on the disk by now is not what it runs."""
+        check_followed(run, config=self._config, live=self._live, bundle=self._bundle)
 
     def _stop_record(self, cause: str, made: TwinAssembly, node: Any) -> None:
         if self._faults.disk_error is not None:
@@ -303,6 +313,8 @@ class TwinRun:
         )
         self._journal.flush()
         self._state.write()
+        text = farewell_words(self._told, layout=self._layout, lines=made.recorder.last_line)
+        self._narrator.line(text, type="end", told=dict(self._told), counts=made.recorder.counts)
 
 
 async def _nothing() -> None:

@@ -50,14 +50,12 @@ class Beside:
         assert len(by_id) == len(found)
         return by_id
 
-    def start(self, *options: str, of: Path | None = None, environ: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    def start(self, *options: str, hook: str = "") -> subprocess.Popen[str]:
         self.starts = len(self.of("twin_start"))
-        live = self.desk.world.lakehouse if of is None else of
-        command = [
-            sys.executable, "-m", "commands.main", "twin", str(self.desk.config), "--of", str(live), "--directory",
-            str(self.directory), *options,
-        ]  # fmt: skip
-        env = {**os.environ, "PYTHONPATH": str(ROOT), **(environ or {})}
+        words = ["twin", str(self.desk.config), "--of", str(self.desk.world.lakehouse), "--directory", str(self.directory)]
+        code = f"{hook}\nimport sys\nfrom commands.main import run\nsys.exit(run(sys.argv[1:]))"
+        command = [sys.executable, "-c", code, *words, *options]
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
         env.pop("SLUICE_ENV", None)
         return self.desk.children.enter_context(child(command, cwd=ROOT, env=env))
 
@@ -76,14 +74,18 @@ class Beside:
     def sent(self) -> set[str]:
         """Ids of what the live run sent after the line from which the twin follows."""
         start = self.of("twin_start")[0]["live_line"]
-        return {line["client_order_id"] for line in self.desk.of("send") if line["action"] == "submit" and line["seq"] > start}
+        return {
+            line["client_order_id"]
+            for line in lines_in(self.desk.world.lakehouse)
+            if line["type"] == "send" and line["action"] == "submit" and line["seq"] > start
+        }
 
     def whole(self) -> None:
         """Its record verifies, holds nothing but a twin's, and every order of it is one that the live run sent."""
         report = verify(self.directory)
         assert report.ok, report
         assert {line["kind"] for line in self.of("run_start")} == {"twin"}
-        live = {line["client_order_id"] for line in self.desk.of("intent")}
+        live = {line["client_order_id"] for line in lines_in(self.desk.world.lakehouse) if line["type"] == "intent"}
         assert {line["client_order_id"] for line in self.of("intent")} <= live
         assert set(self.told()) <= self.sent()
 

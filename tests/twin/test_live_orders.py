@@ -10,8 +10,9 @@ import pytest
 from lakehouse import records
 from lakehouse.records import AnyLine
 from sim.twin.live_orders import Happened, LiveOrders
-from sim.twin.own_orders import OwnOrders
+from sim.twin.own_orders import INTERRUPTED, OwnOrders
 from tests.report.made import SHA, START_NS, Log
+from tests.twin.made import twin_line
 
 KEY = "1" * 32
 MS = 1_000_000
@@ -176,12 +177,16 @@ def own_of(lines: list[AnyLine]) -> OwnOrders:
     return found
 
 
-def test_the_twins_own_log_says_what_ended_what_was_cut_off_and_what_was_told() -> None:
+def test_the_twins_own_log_says_how_far_each_order_came_and_which_were_told() -> None:
     told = Told()
     told.log.intent(KEY)
     told.send()
-    assert own_of(told.log.lines).orders[KEY].end.outcome == "", "it was cut off while it worked"
+    assert own_of(told.log.lines).ends[KEY].outcome == "", "it was cut off while it worked"
+    told.cancelled(INTERRUPTED)
+    assert own_of(told.log.lines).ends[KEY].outcome == "", "which its withdrawal at the next start does not change"
     told.log.fill(KEY)
-    own = own_of(told.log.lines).orders[KEY]
-    assert (own.end.outcome, own.end.filled, own.sent_ns) == ("filled", Decimal(10), told.log.lines[2].ts_ns)
-    assert own_of(told.log.lines).told == set()
+    own = own_of(told.log.lines)
+    assert (own.ends[KEY].outcome, own.ends[KEY].filled) == ("filled", Decimal(10))
+    assert (own.told, own.known) == (set(), {KEY})
+    own = own_of([*told.log.lines, twin_line(KEY)])
+    assert (own.told, own.ends) == ({KEY}, {})

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,8 +14,8 @@ import pytest
 from lakehouse.verifier import verify
 from tests.children import child, kill
 from tests.live.invariants import at_rest, whole
-from tests.live.world import ROOT
-from tests.twin.made import Beside, beside
+from tests.live.world import ROOT, dice_of
+from tests.twin.made import NS, Beside, beside
 
 
 def test_it_follows_cycle_after_cycle_and_sends_nothing(tmp_path: Path) -> None:
@@ -48,10 +50,10 @@ def test_it_needs_no_key_asks_for_nothing_signed_and_touches_nothing_of_the_live
         live = made.desk.start("--for", "6")
         live.communicate(timeout=60)
         made.desk.end_watchdog()
-        made.desk.keys.rename(tmp_path / "keys-away")
         before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in _files(made.desk.world.lakehouse)}
         counts = made.desk.venue.counts()
-        twin = made.start("--for", "4")
+        opened = tmp_path / "opened.txt"
+        twin = made.start("--for", "4", hook=AUDIT.format(path=str(opened)))
         said = twin.communicate(timeout=60)[0]
         assert twin.returncode == 0, said
         asked = made.desk.venue.counts() - counts
@@ -60,26 +62,49 @@ def test_it_needs_no_key_asks_for_nothing_signed_and_touches_nothing_of_the_live
         assert [name for name in asked if any(word in name for word in signed)] == [], asked
         after = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in _files(made.desk.world.lakehouse)}
         assert after == before
+        words = opened.read_text()
+        assert str(made.directory / "execution_logs.jsonl") in words, "the hook hears"
+        assert str(made.desk.keys) not in words, "no key of the venue was opened"
+        assert "PRIVATE False" in words, "what could submit is not even loaded"
+
+
+AUDIT = """
+import atexit, os, sys
+heard = open({path!r}, "w")
+def hear(event, given):
+    if event == "open" and not heard.closed:
+        heard.write(str(given[0]) + "\\n")
+sys.addaudithook(hear)
+private = ("venues.ccxt.private_api", "venues.ccxt.execution_client", "venues.ccxt.sender", "live")
+@atexit.register
+def told():
+    loaded = [name for name in sys.modules if name in private or name.startswith("live.")]
+    heard.write(f"PRIVATE {{bool(loaded)}} {{loaded}}\\n")
+    heard.close()
+"""
 
 
 def _files(directory: Path) -> list[Path]:
     return [path for path in sorted(directory.rglob("*")) if path.is_file()]
 
 
-def test_it_follows_a_live_run_that_is_killed_and_started_again(tmp_path: Path) -> None:
+def test_it_follows_a_live_run_that_is_killed_rotated_and_started_again(tmp_path: Path) -> None:
     with beside(tmp_path) as made:
         live = made.desk.start()
         made.desk.until(lambda: at_rest(made.desk), live)
         twin = made.start()
         made.follows(twin)
         kill(live)
+        rotation = made.desk.command("ledger", "rotate")
+        assert "execution_logs.000001.jsonl" in rotation.communicate(timeout=60)[0]
         made.desk.weigh("0.3")
         live = made.desk.start()
-        made.desk.until(lambda: len(made.desk.of("cycle_end")) == 2, live)
+        made.desk.until(lambda: len(made.desk.of("cycle_end")) == 1, live)  # of the new segment
         made.desk.until(lambda: set(made.told()) == made.sent(), twin)
         made.desk.end(live)
         said = made.desk.end(twin)
         assert "the live run was started again" in said
+        assert "2 orders compared" in said
         told = made.told()
         assert len(told) == 2
         assert all(line["compared"] for line in told.values()), told
@@ -115,6 +140,69 @@ def test_a_twin_that_is_killed_goes_on_and_tells_nothing_twice(tmp_path: Path) -
         assert again.returncode == 0, said
         assert len(made.told()) == 6
         assert verify(made.directory).positions == book
+        made.whole()
+
+
+def test_a_live_run_that_goes_on_under_another_bundle_is_followed_no_further(tmp_path: Path) -> None:
+    with beside(tmp_path) as made:
+        live = made.desk.start()
+        made.desk.until(lambda: at_rest(made.desk), live)
+        twin = made.start()
+        made.follows(twin)
+        kill(live)
+        made.desk.change("price_age_max_ms = 60000", "price_age_max_ms = 50000")
+        live = made.desk.start()
+        said = twin.communicate(timeout=90)[0]
+        assert twin.returncode == 3, said
+        assert said.count("BUNDLE_DIFFERS") == 1
+        assert made.of("run_stop")[-1]["cause"] == "bundle_differs"
+        made.desk.end(live)
+        made.whole()
+
+
+def test_a_twin_that_was_held_up_says_that_it_was_late_and_the_live_run_waits_for_nobody(tmp_path: Path) -> None:
+    with beside(tmp_path) as made:
+        live = made.desk.start()
+        made.desk.until(lambda: at_rest(made.desk), live)
+        twin = made.start()
+        made.follows(twin)
+        twin.send_signal(signal.SIGSTOP)
+        made.desk.weigh("0.3")
+        made.desk.until(lambda: len(made.desk.of("cycle_end")) == 2, live)
+        sent = made.desk.of("send")[-1]["ts_ns"]
+        made.desk.until(lambda: time.time_ns() > sent + 3 * NS, live)
+        twin.send_signal(signal.SIGCONT)
+        made.desk.until(lambda: len(made.told()) == 2, twin)
+        assert {line["code"] for line in made.told().values()} == {"TWIN_LATE"}
+        assert all(line["twin_outcome"] == "none" for line in made.told().values())
+        assert not made.of("intent"), "nothing is simulated in a market that is another one by now"
+        made.desk.end(twin)
+        made.desk.end(live)
+        made.whole()
+
+
+@pytest.mark.slow
+def test_a_twin_killed_again_and_again_tells_every_order_once(tmp_path: Path) -> None:
+    dice = dice_of("a twin killed again and again")
+    with beside(tmp_path) as made:
+        live = made.desk.start()
+        made.desk.until(lambda: at_rest(made.desk), live)
+        twin = made.start()
+        made.follows(twin)
+        for number in range(1, 6):
+            made.desk.weigh(f"0.{number}")
+            wanted = len(made.lines) + dice.randint(1, 14)
+            made.desk.until(lambda wanted=wanted: len(made.lines) >= wanted, twin)  # type: ignore[misc]
+            kill(twin)
+            assert verify(made.directory).ok
+            made.told()
+            twin = made.start()
+            made.follows(twin)
+        made.desk.until(lambda: at_rest(made.desk), live)
+        made.desk.until(lambda: set(made.told()) == made.sent(), twin)
+        made.desk.end(twin)
+        made.desk.end(live)
+        assert {line["code"] for line in made.told().values()} <= {"", "TWIN_AWAY"}
         made.whole()
 
 
