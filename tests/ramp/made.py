@@ -14,7 +14,7 @@ from lakehouse import records
 from lakehouse.journal import number_line
 from lakehouse.layout import Layout
 from lakehouse.rebuild import LogFold, decode_line
-from live.ramp import Ramp
+from live.ramp import Ramp, RunningGates
 from orders.capital import Capital, tighter
 from orders.capital_granted import granted
 from orders.errors import StorageError
@@ -50,7 +50,8 @@ class Memory:
 class Ramped:
     """One run after the other on one log. `held`: what the run may use now; `told`: what was put on the screen."""
 
-    def __init__(self, *moves: Move, root: Path = Path("/nonexistent")) -> None:
+    def __init__(self, *moves: Move, root: Path = Path("/nonexistent"), gates: RunningGates | None = None) -> None:
+        self.gates = gates
         self.journal = Memory()
         self.now = START_NS
         self.held: Capital | None = None
@@ -75,7 +76,7 @@ class Ramped:
         self.held = granted(fold.promotions)
         self.ramp = Ramp(
             promotions=fold.promotions, marks=fold.ramp_marks, environment="live-btc", layout=self.layout, writer=self.writer,
-            hold_to=self.hold, tell=lambda text, **facts: self.told.append(text), halt=self.halts.append,
+            hold_to=self.hold, tell=lambda text, **facts: self.told.append(text), halt=self.halts.append, gates=self.gates,
         )  # fmt: skip
         self.run_start(first=fold.run is None)
 
