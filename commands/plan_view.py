@@ -47,6 +47,8 @@ def print_plan(
     """Print a plan and the guard's answer to stdout. `drift`: cells of one more column by symbol; `notes`: lines below."""
     origin = f"run {plan.source_run}, {grade}, {age_text(manifest_age_ns)}"
     worth = f"equity {money(plan.equity_base)} {plan.base_currency}   cash {money(plan.cash_base)}"
+    if plan.capital_fraction is not None:
+        worth += f"   capital {decimal_text(plan.capital_fraction)} of equity"
     print(f"plan #{plan.cycle} of manifest {plan.manifest_sha256[:4]}… ({origin})   {worth}")
     columns = [("winners", winners_of(plan)), ("drift list", drift)]
     for text in (*_table(plan.lines, more=columns), *sums(plan), *guard(judgement), *notes):

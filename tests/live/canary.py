@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -68,9 +68,11 @@ class Canary:
 
 
 @contextmanager
-def canary(root: Path, *, step: int = 1, resting: bool = False) -> Iterator[Canary]:
-    """A desk in canary at a step of `STEPS`, of 100,000 USDT; its manifest wants two fifths of equity."""
-    with desk(root, resting=resting) as made:
+def canary(root: Path, *, step: int = 1, kind: type[Desk] = Desk, changes: Sequence[tuple[str, str]] = ()) -> Iterator[Canary]:
+    """A desk in canary at a step of `STEPS`, of 100,000 USDT; its manifest wants two fifths of it. `changes`: of its config."""
+    with desk(root, kind=kind) as made:
+        for old, new in changes:
+            made.change(old, new)
         persons = "".join(f'{name} = "{make_key(name, directory=made.keys)}"\n' for name in ("ann", "bob"))
         made.change("[live.persons]\n", f"[live.persons]\n{persons}")
         (root / "gates.toml").write_text(GATES.format(drills=root / "drills"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from lakehouse.layout import Layout
 from lakehouse.verifier import verify
 from tests.children import kill
 from tests.live.canary import Canary, canary
+from tests.live.world import Desk
+from tests.promotion.world import sluice
 
 EQUITY = Decimal(100_000)
 
@@ -41,6 +44,13 @@ def test_a_canary_at_five_percent_trades_five_percent_of_equity_and_says_so(tmp_
         assert told["CAPITAL_FRACTION"]["observed"] == "0.05 of equity (canary, step 2 of 3)"
         assert told["MAX_ASSET_EXPOSURE"]["limit"] == "0.025 of equity"
         whole_record(made)
+        explained = made.desk.command("sentinel", "explain", made.desk.ids()[0]).communicate(timeout=60)[0]
+        assert "CAPITAL_FRACTION" in explained
+        assert "0.05 of equity (canary, step 2 of 3)" in explained
+        planned = sluice("plan", "--config", made.desk.config)[1]
+        assert "capital 0.05 of equity" in planned
+        asked = sluice("sentinel", "what-if", "--config", made.desk.config)[1]
+        assert "0.05 of equity (canary, step 2 of 3)" in asked
 
 
 def test_a_run_held_to_other_gates_than_its_evidence_was_of_does_not_start(tmp_path: Path) -> None:
@@ -90,6 +100,39 @@ def test_costs_that_get_worse_take_a_step_while_it_runs_and_it_sells_down(tmp_pa
         assert "live_cost" in line["reason"]
         assert (Layout(made.desk.world.lakehouse).promotions / f"{line['evidence_sha256']}.json").is_file()
         assert "steps down to canary at 0.01 of equity" in said
+        whole_record(made)
+
+
+@dataclass
+class Falling(Desk):
+    """A market at a part of its first prices."""
+
+    level: Decimal = Decimal(1)
+
+    def move(self, tick: int, wide: int) -> None:
+        for symbol, ticks in (("BTCUSDT", 10_000_000), ("ETHUSDT", 400_000)):
+            bid = int(ticks * self.level) + tick
+            self.venue.quote(symbol, str(Decimal(bid) / 100), str(Decimal(bid + wide) / 100))
+
+
+LOSSES = [
+    ("equity_interval_s = 3600", "equity_interval_s = 1"),
+    ('day_loss_max_fraction = "0.5"', 'day_loss_max_fraction = "0.001"'),
+]
+
+
+def test_a_loss_of_the_day_takes_a_step_and_what_is_left_is_sold_down_though_only_reductions_pass(tmp_path: Path) -> None:
+    with canary(tmp_path, kind=Falling, changes=LOSSES) as made:
+        process = made.start()
+        made.desk.until(lambda: carried_out(made), process)
+        made.desk.level = Decimal("0.9")  # a tenth of a fiftieth of equity is two thousandths
+        made.desk.until(lambda: bool(made.automatic()), process)
+        made.desk.until(lambda: sold_down(made, "0.0046"), process)
+        said = made.desk.end(process)
+        assert process.returncode == 0, said
+        assert made.automatic() == [("step_down", "LOSS_LIMIT", "0.01")]
+        assert {line["mode"] for line in made.desk.of("equity")} == {"OPEN", "CLOSE_ONLY"}
+        assert made.traded(2) == ["SELL", "SELL"]
         whole_record(made)
 
 
