@@ -21,7 +21,7 @@ ROOMS = ("orders", "lakehouse", "sentinel", "strategies", "venues", "engine", "s
 MAKES_APPROVAL = re.compile(r"(?<![A-Za-z_])Approval\(")
 
 
-def test_approvals_are_made_in_the_guard_and_nowhere_else() -> None:
+def test_approvals_are_made_in_the_guard_and_for_a_twin_and_nowhere_else() -> None:
     found = {
         path.relative_to(ROOT).as_posix()
         for room in ROOMS
@@ -29,7 +29,21 @@ def test_approvals_are_made_in_the_guard_and_nowhere_else() -> None:
         for text in path.read_text(encoding="utf-8").splitlines()
         if MAKES_APPROVAL.search(text) and not text.startswith("class ")
     }
-    assert found == {"sentinel/guard.py"}
+    assert found == {"sentinel/guard.py", "sentinel/followed.py"}
+
+
+def test_what_approves_orders_that_went_out_elsewhere_serves_a_twin_which_cannot_send() -> None:
+    users = {
+        path.parent.relative_to(ROOT).as_posix()
+        for room in ROOMS
+        for path in (ROOT / room).rglob("*.py")
+        if re.search(
+            r"^\s*(from sentinel\.followed import|from sentinel import .*followed|import sentinel\.followed)",
+            path.read_text("utf-8"),
+            re.M,
+        )
+    }
+    assert users == {"sim/twin"}
 
 
 @pytest.mark.parametrize("room", ["orders", "sentinel"])
