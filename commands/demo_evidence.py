@@ -40,11 +40,8 @@ def research(story: Story) -> None:
         desk.live,
         show=["changed", "winners"],
     )
-    first, *later = desk.manifests
-    approve = ("--config", desk.config(FIRST), "--key", PERSONS[0], "--directory", desk.keys)
-    stage.run("approve", first, *approve, says=["VERIFIED"])
-    for manifest in later:
-        stage.run("approve", manifest, *approve, show=())
+    words = ("--config", desk.config(FIRST), "--key", PERSONS[0], "--directory", desk.keys)
+    stage.run("approve", desk.manifests[0], *words, says=["VERIFIED"])
     stage.say(f"  (accelerated: sixteen days of research, {SAMPLE}, which is a sample; each is a source run with its own ledger)")
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from commands.demo_capital import canary, candidates, drills, ramp, report, rollback, twin
 from commands.demo_desk import FIRST, SECOND, DemoDesk, new_desk
 from commands.demo_evidence import backtest, research, shadow
 from commands.demo_parser import CHAPTERS
@@ -28,6 +29,12 @@ TOLD: Final[Sequence[tuple[str, Chapter]]] = (
     ("research", research),
     ("backtest", backtest),
     ("shadow", shadow),
+    ("drills", drills),
+    ("canary", canary),
+    ("twin", twin),
+    ("ramp", ramp),
+    ("rollback", rollback),
+    ("report", report),
 )
 
 
@@ -46,6 +53,8 @@ def run(*, directory: Path | None, until: str, as_json: bool) -> int:
     try:
         for name, chapter in TOLD:
             chapter(story)
+            if name == "backtest":
+                candidates(story)
             told.append(name)
             if name == until:
                 break

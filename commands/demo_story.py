@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ PERSONS: Final = ("ann", "bob")  # two people, because two must sign for capital
 START_S: Final = 90.0  # for a process that imports its venue's client, on a machine that is busy
 CYCLE_S: Final = 60.0
 FUNDS: Final = "USDT=100000"
+PAUSE_S: Final = 5.0  # between manifests: the gates ask for nine seconds of each run, where a month would be right
 
 
 class Going(Record, frozen=True, kw_only=True):
@@ -36,6 +38,7 @@ class Story:
         self.desk = desk
         self.bundles: dict[str, str] = {}
         self.published = 0
+        self.start_s = START_S
         self.hello: dict[str, str] = {}
 
     def open_exchange(self) -> None:
@@ -69,15 +72,39 @@ class Story:
         what = f"a first cycle in {going.directory}"
         self.stage.until(what, lambda: ended_cycles(going.directory) > 0, of=going.process, within_s=START_S)
 
-    def publish(self, *runs: Going) -> None:
-        """Let research put out its next manifest, and wait until each run has traded it."""
+    @property
+    def left(self) -> int:
+        """How many manifests research has still to put out."""
+        return len(self.desk.manifests) - self.published
+
+    def approve(self, name: str) -> None:
+        """Let a person approve the manifest that lies where a run looks."""
+        words = ("--config", self.desk.config(name), "--key", PERSONS[0], "--directory", self.desk.keys)
+        self.stage.run("approve", self.desk.manifest, *words, show=["approved", "signed"])
+
+    def promote(self, name: str, *move: str, reason: str, signatures: int = 1) -> None:
+        """Move a bundle: ann asks and signs, bob signs where two must."""
+        desk, stage = self.desk, self.stage
+        common = ("--config", desk.config(name), "--directory", desk.keys)
+        asked = ("--gates", desk.gates(name), "--by", PERSONS[0], "--reason", reason, "--key", PERSONS[0])
+        stage.run("promote", self.bundles[name][:16], *move, *common, *asked, says=["signed"])
+        if signatures == 2:
+            stage.run("promote", "sign", "--key", PERSONS[1], *common, says=["recorded"])
+
+    def publish(self, *runs: Going, approved_by: str | None = None) -> None:
+        """Let research put out its next manifest, a person approve it where it is for money (`approved_by`: under which config),
+        and wait until each run has traded it.
+        """
         before = [ended_cycles(going.directory) for going in runs]
         source = self.desk.publish(self.published)
         self.published += 1
+        if approved_by is not None:
+            self.approve(approved_by)
         self.stage.say(f"  research puts out {source.name}")
         for going, count in zip(runs, before, strict=True):
             what = f"a cycle on {source.name} in {going.directory}"
             self.stage.until(what, partial(_more, going, count), of=going.process, within_s=CYCLE_S)
+        time.sleep(PAUSE_S)
 
 
 def _more(going: Going, count: int) -> bool:

@@ -33,6 +33,7 @@ from commands.promote_parser import add_promote, spelled_out
 from commands.promote_status_parser import add_status
 from commands.rehearse_parser import add_rehearse
 from commands.report_parser import add_report
+from commands.rollback_parser import add_rollback
 from commands.sentinel_parser import add_sentinel
 from commands.twin import add_twin
 from orders.errors import ConfigError, SluiceError
@@ -292,6 +293,7 @@ def parser() -> Parser:
     add_keys(names, command=_command, group=_group)
     add_override(names, command=_command, group=_group)
     add_ledger(names, command=_command, group=_group, lakehouse=DEFAULT_LAKEHOUSE)
+    add_rollback(names, command=_command)
     add_demo(names, command=_command, group=_group)
     add_bundle(names, command=_command, group=_group, lakehouse=DEFAULT_LAKEHOUSE)
     promote = add_promote(names, command=_command, group=_group, lakehouse=DEFAULT_LAKEHOUSE)

@@ -24,6 +24,7 @@ from lakehouse.layout import Layout
 from lakehouse.manifest import AuditedManifest, ManifestHeld, ManifestRefused
 from lakehouse.newest_manifest import read_newest
 from lakehouse.snapshots import BookSnapshot, MarketLimitsSnapshot, read_book, read_market_limits, read_quotes
+from orders.capital import Capital
 from orders.capital_granted import granted
 from orders.errors import ConfigError, InputError
 from orders.flatten import without_withdrawn
@@ -94,9 +95,16 @@ def manifest_of(config: RunConfig, manifest: Path | None, *, now_ns: int) -> Aud
     )
 
 
-def preview_of(config: RunConfig, manifest: AuditedManifest, snapshots: Snapshots, *, now_ns: int) -> Preview:
-    """Return the plan of a manifest as of the snapshots, and the facts that judge it."""
+def preview_of(
+    config: RunConfig, manifest: AuditedManifest, snapshots: Snapshots, *, now_ns: int, capital: Capital | None = None
+) -> Preview:
+    """Return the plan of a manifest as of the snapshots, and the facts that judge it.
+
+    `capital`: in place of what the promotions of the config's log leave.
+    """
     inputs = _manifest_inputs(config, manifest, snapshots, now_ns=now_ns)
+    if capital is not None:
+        inputs = msgspec.structs.replace(inputs, capital=capital)
     try:
         made = plan(inputs)
     except InputError as error:  # held like in the engine: numbers that no exact arithmetic holds

@@ -51,7 +51,7 @@ def print_plan(
         worth += f"   capital {decimal_text(plan.capital_fraction)} of equity"
     print(f"plan #{plan.cycle} of manifest {plan.manifest_sha256[:4]}… ({origin})   {worth}")
     columns = [("winners", winners_of(plan)), ("drift list", drift)]
-    for text in (*_table(plan.lines, more=columns), *sums(plan), *guard(judgement), *notes):
+    for text in (*table(plan.lines, more=columns), *sums(plan), *guard(judgement), *notes):
         print(text)
     print(f"sha256 {plan_sha256}  nothing was sent")
 
@@ -60,14 +60,14 @@ def print_flatten(plan: Plan, judgement: Judgement, *, what: str, plan_sha256: s
     """Print what a flatten would sell and buy back, and the guard's answer, to stdout."""
     worth = f"equity {money(plan.equity_base)} {plan.base_currency}   cash {money(plan.cash_base)}"
     print(f"flatten {what} of {plan.environment}   {worth}")
-    for text in (*_table(plan.lines), *sums(plan), *guard(judgement)):
+    for text in (*table(plan.lines), *sums(plan), *guard(judgement)):
         print(text)
     if plan.cancels:
         print(f"{len(plan.cancels)} open orders are cancelled first")
     print(f"sha256 {plan_sha256}  nothing was sent yet")
 
 
-def _table(lines: Sequence[PlanLine], *, more: Sequence[tuple[str, Mapping[str, str]]] = ()) -> list[str]:
+def table(lines: Sequence[PlanLine], *, more: Sequence[tuple[str, Mapping[str, str]]] = ()) -> list[str]:
     """Return head and rows, numbers to the right; every character used is one cell wide. `more`: further columns, a head and
     its cells by symbol each; one without cells is left out.
     """

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from analysis.evidence import Evidence
@@ -35,6 +36,7 @@ from orders.promotion import ENGINE, Action, Change, Move, State, evidence_neede
 from orders.values import Record
 from sentinel.promotion_statement import statement_bytes
 
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 HOUR_NS: Final = 3_600 * 1_000_000_000
 
 
@@ -58,7 +60,7 @@ class Said(Record, frozen=True, kw_only=True):
 
 
 class Desk(Record, frozen=True, kw_only=True):
-    """What a move is done with."""
+    """What a move is done with. `told`: what changes was shown before, and `more` belongs to its document."""
 
     said: Said
     config: RunConfig | None
@@ -66,6 +68,8 @@ class Desk(Record, frozen=True, kw_only=True):
     fold: LogFold
     environment: str
     now_ns: int
+    told: bool = False
+    more: Mapping[str, Any] = NOTHING
 
     @property
     def run_id(self) -> str:
@@ -93,15 +97,7 @@ def run_move(said: Said, *, otherwise: Path, now_ns: int) -> int:
     move = move_of(promotions, bundle_sha256=bundle_sha256, action=said.action, to=said.to, gates=gates)
     change = promotions.change(move, paused=said.reason)
     if not persons_needed(change):
-        number, _ = record(
-            layout,
-            lambda known: unsigned_line(
-                known, move, ts_ns=now_ns, run_id=desk.run_id, environment=environment, by=said.by, reason=said.reason
-            ),
-            now_ns=now_ns,
-            run_id=desk.run_id,
-        )
-        return _tell(desk, change, evidence=None, recorded=number)
+        return _record_unsigned(desk, move, change)
     if config is None:
         raise no_config("persons who sign")
     _refuse_mixed(fold, layout)
@@ -114,6 +110,34 @@ def run_move(said: Said, *, otherwise: Path, now_ns: int) -> int:
         if not evidence.allows:
             return _not_passed(desk, change, evidence)
     return _ask_persons(desk, move, change, evidence)
+
+
+def carry_out(desk: Desk, move: Move) -> int:
+    """Record a possible move that no gate stands before, or write what persons have to sign. Raises as `run_move`."""
+    change = desk.fold.promotions.change(move)
+    if not persons_needed(change):
+        return _record_unsigned(desk, move, change)
+    _refuse_mixed(desk.fold, desk.layout)
+    return _ask_persons(desk, move, change, None)
+
+
+def _record_unsigned(desk: Desk, move: Move, change: Change) -> int:
+    said = desk.said
+    number, _ = record(
+        desk.layout,
+        lambda known: unsigned_line(
+            known,
+            move,
+            ts_ns=desk.now_ns,
+            run_id=desk.run_id,
+            environment=desk.environment,
+            by=said.by,
+            reason=said.reason,
+        ),
+        now_ns=desk.now_ns,
+        run_id=desk.run_id,
+    )
+    return _tell(desk, change, evidence=None, recorded=number)
 
 
 def _refuse_mixed(fold: LogFold, layout: Layout) -> None:
@@ -208,9 +232,15 @@ def _tell(
     said, needed = desk.said, persons_needed(change)
     if said.as_json:
         facts: dict[str, Any] = {"recorded": recorded is not None, "log_line": recorded, "signers": list(signers)}
-        print_json(change_document(change, evidence=evidence) | facts | {"request": None if request is None else str(request)})
+        print_json(
+            change_document(change, evidence=evidence)
+            | dict(desk.more)
+            | facts
+            | {"request": None if request is None else str(request)}
+        )
         return Exit.DONE
-    print("\n".join(change_lines(change, fold=desk.fold, environment=desk.environment)))
+    if not desk.told:
+        print("\n".join(change_lines(change, fold=desk.fold, environment=desk.environment)))
     if evidence is not None:
         print("\n".join(evidence_lines(evidence)))
     if needed:

@@ -90,7 +90,7 @@ def _log(given: argparse.Namespace) -> int:
     return promote_view.run_log(given.lakehouse, as_json=given.json)
 
 
-def _hours(text: str) -> int:
+def hours(text: str) -> int:
     """A whole number of hours from 1 to 24."""
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= HOURS_MAX:
         raise argparse.ArgumentTypeError(f"a whole number of hours from 1 to {HOURS_MAX} was expected, was {text[:40]!r}")
@@ -128,7 +128,7 @@ def add_promote(names: Any, *, command: Command, group: Callable[[Any, str, str]
     move.add_argument(
         "--source", action="append", default=[], type=source, metavar="NAME=DIR", help="where evidence lies; again for more"
     )
-    move.add_argument("--hours", type=_hours, default=HOURS_MAX, metavar="N", help="how long it may be signed (%(default)s)")
+    move.add_argument("--hours", type=hours, default=HOURS_MAX, metavar="N", help="how long it may be signed (%(default)s)")
     move.add_argument("--config", type=Path, metavar="CONFIG", help="the run config; not needed for what only takes away")
     sign = command(promote, "sign", _sign, "sign a promotion that was asked for; enough signatures record it")
     show = command(promote, "show", _show, "print what a request would change, who signed it, and whether it holds now")

@@ -1,0 +1,140 @@
+"""The later chapters of a promotion demo: capital in steps, what takes it away again, and the way back."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Final
+
+from commands.demo_desk import FIRST, SECOND, VENUE
+from commands.demo_log import count, lines
+from commands.demo_stage import Backstage
+from commands.demo_story import PERSONS, Going, Story
+
+NOTIONAL: Final = "900000"  # armed a day: far more than a canary trades here
+ARMED_H: Final = "1"
+LIVE_S: Final = "300"  # it is ended earlier
+WORSE: Final = {"do": "fees", "maker": "0.03", "taker": "0.03"}  # thirty times what is assumed
+BETTER: Final = {"do": "fees", "maker": "0.001", "taker": "0.001"}
+STEP_DOWN_S: Final = 90.0
+ENVIRONMENT: Final = "SLUICE_ENV=live"
+
+
+def candidates(story: Story) -> None:
+    """Both bundles become candidates, and shadows by what their backtests show."""
+    for name in (FIRST, SECOND):
+        story.promote(name, "--to", "candidate", reason="begin")
+        story.promote(name, "--to", "shadow", reason="its backtest holds")
+
+
+def drills(story: Story) -> None:
+    """This very code halts, and is killed, on a rehearsal venue of its own."""
+    stage, desk = story.stage, story.desk
+    stage.chapter("drills", "a halt of this very code, measured at an exchange of its own: evidence by code, not by bundle")
+    stage.run("halt", "--drill", "--by", PERSONS[0], "--directory", desk.drills / "halt", says=["passed"])
+
+
+def canary(story: Story) -> None:
+    """The first bundle gets one percent, on two persons' word, and trades it."""
+    stage, desk = story.stage, story.desk
+    stage.chapter("canary", "the first bundle: one percent of capital, on two persons' signatures, traded for an account's money")
+    story.promote(FIRST, "--to", "canary", reason="shadow and drills hold", signatures=2)
+    arming = ("--venue", VENUE, "--notional", NOTIONAL, "--hours", ARMED_H, "--by", PERSONS[0], "--directory", desk.keys)
+    stage.run("arm", desk.config(FIRST), *arming)
+    story.approve(FIRST)
+    going = start_live(story, FIRST)
+    story.publish(going, approved_by=FIRST)
+    end_live(story, going)
+
+
+def twin(story: Story) -> None:
+    """The second bundle takes its place, with a twin beside it."""
+    stage = story.stage
+    stage.chapter("twin", "the second bundle takes its place at one percent; a twin trades the same orders at a simulated venue")
+    story.promote(SECOND, "--to", "canary", reason="three quarters of the weights", signatures=2)
+    going = start_live(story, SECOND)
+    beside = start_twin(story)
+    for _ in range(3):
+        story.publish(going, approved_by=SECOND)
+    end_live(story, going)
+    stage.ended(beside, show=["twin  ", "compared", "orders"])
+
+
+def ramp(story: Story) -> None:
+    """A step up by evidence and two signatures, traded at once."""
+    stage = story.stage
+    stage.chapter("ramp", "the canary's own orders and the twin's let it step up, from one percent to five")
+    story.promote(SECOND, "--step-up", reason="canary and twin hold", signatures=2)
+
+
+def regression(story: Story) -> None:
+    """The exchange becomes dear: the run steps itself down."""
+    stage, desk = story.stage, story.desk
+    stage.chapter("regression", "at five percent the exchange begins to charge thirty times the fee; nobody tells the run")
+    going = start_live(story, SECOND)
+    beside = start_twin(story)
+    story.tell_exchange(WORSE)
+    before = count(desk.live, "promotion", _by_engine)
+    deadline = time.monotonic() + STEP_DOWN_S
+    while count(desk.live, "promotion", _by_engine) == before and time.monotonic() < deadline and story.left:
+        story.publish(going, approved_by=SECOND)
+    stage.until(
+        "a step down by the engine", lambda: count(desk.live, "promotion", _by_engine) > before, of=going.process, within_s=60
+    )
+    line = [line for line in lines(desk.live) if line["type"] == "promotion"][-1]
+    stage.say(f"  engine   {line['action']} to {line['fraction']} of equity: {line['code']}  {line['reason']}")
+    stage.check("the engine took it down a step by itself", line["action"] == "step_down" and line["by"] == "engine", str(line))
+    end_live(story, going)
+    stage.ended(beside, show=())
+    story.tell_exchange(BETTER)
+
+
+def rollback(story: Story) -> None:
+    """Back to the first bundle in one command, and its targets traded through the gate."""
+    stage, desk = story.stage, story.desk
+    stage.chapter("rollback", "one command: the first bundle comes back, after what that will trade was shown")
+    words = ("--config", desk.config(FIRST), "--by", PERSONS[1], "--reason", "the second costs too much", "--yes")
+    stage.run("rollback", *words, says=["rollback", "forecast cost"])
+    going = start_live(story, FIRST)
+    end_live(story, going)
+
+
+def report(story: Story) -> None:
+    """What is left: promotions, a report, a trace, a record that verifies."""
+    stage, desk = story.stage, story.desk
+    stage.chapter("report", "what is left of it, for whoever was not there")
+    stage.run("promote", "log", "--lakehouse", desk.live)
+    stage.run("report", "--lakehouse", desk.live, "--html", desk.directory / "report.html", says=["report.html"])
+    fill = [line for line in lines(desk.live) if line["type"] == "fill"][-1]
+    stage.run("trace", fill["client_order_id"], "--config", desk.config(FIRST))
+    stage.run("verify", desk.live)
+
+
+def start_live(story: Story, name: str) -> Going:
+    """Start a live run and wait until it has traded what it found."""
+    desk, stage = story.desk, story.stage
+    before = count(desk.live, "cycle_end")
+    process = stage.start("live", desk.config(name), "--keys", desk.keys, "--for", LIVE_S, env=ENVIRONMENT)
+    going = Going(process=process, directory=desk.live)
+    what = f"orders under the {name} bundle"
+    stage.until(what, lambda: count(desk.live, "cycle_end") > before, of=process, within_s=story.start_s)
+    return going
+
+
+def start_twin(story: Story) -> Backstage:
+    """Start a twin beside the live run."""
+    desk, stage = story.desk, story.stage
+    place: Path = desk.evidence(SECOND, "twin")
+    before = count(place, "run_start")
+    process = stage.start("twin", desk.config(SECOND), "--of", desk.live, "--directory", place, "--for", LIVE_S)
+    stage.until("a twin that follows", lambda: count(place, "run_start") > before, of=process, within_s=story.start_s)
+    return process
+
+
+def end_live(story: Story, going: Going) -> None:
+    """End a live run in order, and show what it did."""
+    story.stage.ended(going.process, show=["plan #", "orders ", "agree", "step"])
+
+
+def _by_engine(line: dict[str, object]) -> bool:
+    return line["by"] == "engine"
