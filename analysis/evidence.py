@@ -17,7 +17,7 @@ from analysis.gate_source import FRESH, NONE, Source, SourceFacts
 from orders.canonical import canonical_bytes, plain, sha256_hex
 from orders.exact import FLOOR
 from orders.gates import DAY_NS, Gate, GateResult, GatesFile, Measured, judge
-from orders.metrics import LEDGER
+from orders.metrics import CANARY, LEDGER, TWIN
 from orders.values import Record
 
 EVIDENCE_VERSION: Final = 1
@@ -99,6 +99,8 @@ def gather(
                 )  # fmt: skip
                 stack.callback(source.close)
                 opened[name] = source
+        if CANARY in opened and TWIN in opened:
+            opened[CANARY].twin = opened[TWIN]
         known: dict[tuple[str, str], Measured] = {}
         for gate in asked:
             key = (gate.metric, gate.source)

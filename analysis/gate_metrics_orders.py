@@ -7,11 +7,12 @@ Wilson's (1927), which holds for few events and for none.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from math import sqrt
 from typing import Any, Final
 
+from analysis.gate_metrics_twin import PRICES, TIMES
 from analysis.gate_source import Source
 from analysis.intervals import Interval, median_interval, ratio_interval, rounded, too_small
 from orders.exact import fraction
@@ -24,7 +25,7 @@ MS_NS: Final = 1_000_000
 BPS: Final = 10_000.0
 
 COSTS: Final = """
-SELECT CAST(o.fees + o.spread + o.impact + o.timing + o.unsplit AS DOUBLE),
+SELECT o.order_id, CAST(o.fees AS DOUBLE), CAST(o.fees + o.spread + o.impact + o.timing + o.unsplit AS DOUBLE),
   CAST(l.fee_base AS DOUBLE) * f, CAST(o.planned * o.unit AS DOUBLE) * f * CAST(abs(coalesce(l.limit_price,
     CASE WHEN o.side = 'BUY' THEN l.ask ELSE l.bid END) - l.mid) AS DOUBLE),
   CASE WHEN l.limit_price IS NOT NULL OR l.forecast_price IS NULL THEN 0
@@ -36,7 +37,7 @@ JOIN cost_planned l ON l.cycle = o.cycle AND l.line = o.line AND l.run_id = o.ru
 WHERE o.order_id IS NOT NULL AND o.fills > 0 AND o.fees IS NOT NULL AND o.delay IS NOT NULL AND f IS NOT NULL
 ORDER BY o.seq
 """
-"""Of each filled order in base currency: realised cost, forecast fees, spread and impact of what was filled, traded notional."""
+"""Of each filled order, base currency: fees, realised cost, forecast fees, spread and impact of what was filled, notional."""
 
 
 LATENCIES: Final = """
@@ -50,29 +51,61 @@ def shortfall_over_forecast(source: Source) -> Measured:
     """What trading cost beyond the plan's forecast for what was filled, bps of traded notional; above 0 is worse than forecast.
 
     Realised: fees, spread, impact, timing. Forecast: fees, spread and impact of the plan line, as `analysis.execution_ratios`
-    has them, for the filled part.
+    has them, for the filled part. Where a twin has compared enough of the same orders it is the baseline instead: what the same
+    order cost at the same time in the same market, fees against their forecast.
     """
     assert source.costs_made
     rows = source.rows(COSTS)
     if not rows:
         return source.measured(None, words="no order with a forecast was filled yet", orders=0)
-    gaps = [real - fees - spread - impact for real, fees, spread, impact, _ in rows]
-    bases = [row[4] for row in rows]
+    words = "against the forecast"
+    gaps = [real - fees - spread - impact for _, _, real, fees, spread, impact, _ in rows]
+    bases = [row[-1] for row in rows]
+    beside = _beside_twin(source, {order: paid - fees for order, paid, _, fees, *_ in rows})
+    if not too_small(len(beside)):
+        gaps, bases = [gap for gap, _ in beside], [base for _, base in beside]
+        words = "against the same-time twin"
     traded = sum(bases)
     value = rounded(BPS * sum(gaps) / traded) if traded else None
-    return _sample(source, value, ratio_interval(gaps, bases, seed=SEED, name="shortfall"), len(rows), "against the forecast")
+    return _sample(source, value, ratio_interval(gaps, bases, seed=SEED, name="shortfall"), len(bases), words)
+
+
+def _beside_twin(source: Source, fees: Mapping[str, float]) -> list[tuple[float, float]]:
+    """Return of each order that a twin compared too what it cost beyond the twin, and its notional, in base currency.
+
+    `fees`: beyond their forecast, by order. A schedule's children count as the order they are of.
+    """
+    if source.twin is None or source.twin.nothing() is not None:
+        return []
+    found: dict[str, list[float]] = {}
+    for order, bps, notional in source.twin.rows(PRICES):
+        if order in fees:
+            sums = found.setdefault(order, [fees[order], 0.0])
+            sums[0] += bps * notional / BPS
+            sums[1] += notional
+    return [(gap, base) for gap, base in found.values()]
 
 
 def latency_over_forecast(source: Source) -> Measured:
-    """The median time from sent to acknowledged beyond what the run assumed, ms: latency and the middle of its jitter."""
+    """The median time from sent to acknowledged beyond what the run assumed, ms: latency and the middle of its jitter.
+
+    Where a twin has compared enough of the same orders: how much later than the twin they were filled first.
+    """
+    if source.twin is not None and source.twin.nothing() is None:
+        late = [late_ms for _, late_ms in source.twin.rows(TIMES)]
+        if not too_small(len(late)):
+            return _median(source, late, words="against the same-time twin")
     assumed = _assumed_ns(source)
     rows = source.rows(LATENCIES)
     beyond = [(took - assumed.get(venue, assumed[""])) / MS_NS for venue, took in rows]
     if not beyond:
         return source.measured(None, words="no order was acknowledged and filled yet", orders=0)
-    middle = sorted(beyond)[(len(beyond) - 1) // 2]
-    interval = median_interval(beyond, seed=SEED, name="latency")
-    return _sample(source, rounded(middle), interval, len(beyond), "against the assumed")
+    return _median(source, beyond, words="against the assumed")
+
+
+def _median(source: Source, values: Sequence[float], *, words: str) -> Measured:
+    middle = sorted(values)[(len(values) - 1) // 2]
+    return _sample(source, rounded(middle), median_interval(values, seed=SEED, name="latency"), len(values), words)
 
 
 def _assumed_ns(source: Source) -> dict[str, float]:

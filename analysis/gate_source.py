@@ -99,6 +99,7 @@ class Source:
         self.now_ns = now_ns
         self.since_ns = since_ns
         self.never = False
+        self.twin: Source | None = None  # that followed it, the baseline of its costs and latencies
         self._how = proof
         self._store: LogStore | None = None
         self._proof: Proof | None = None

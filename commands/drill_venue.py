@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from commands.rehearsal_desk import TWS, RehearsalDesk
+from commands.rehearsal_truth import VenueTruth, binance_truth, tws_truth
 from orders.errors import ConfigError, VenueUnavailable
 from orders.values import Listing, Record
 from sim.rehearsal.feeds import FIRST_PRICES
@@ -49,6 +50,10 @@ class DrillVenue(ABC):
         """Return what it has seen. Raises `VenueUnavailable`."""
 
     @abstractmethod
+    def truth(self, listings: Mapping[str, Listing], *, venue: str) -> VenueTruth:
+        """Return all it knows of the account. `venue`: its name in the config. Raises `VenueUnavailable`."""
+
+    @abstractmethod
     def stop(self) -> None:
         """End it."""
 
@@ -73,6 +78,9 @@ class DrillExchange(DrillVenue):
         truth, counts = self._venue.truth(), self._venue.counts()
         return Seen(orders=len(truth.orders), working=len(truth.open_orders()), cancels=counts["DELETE order"])
 
+    def truth(self, listings: Mapping[str, Listing], *, venue: str) -> VenueTruth:
+        return binance_truth(self._venue.truth(), venue=venue)
+
     def stop(self) -> None:
         self._venue.stop()
 
@@ -96,6 +104,9 @@ class DrillTws(DrillVenue):
     def seen(self) -> Seen:
         orders, counts = self._tws.truth().orders, self._tws.counts()
         return Seen(orders=len(orders), working=sum(order.works for order in orders), cancels=counts["cancel"])
+
+    def truth(self, listings: Mapping[str, Listing], *, venue: str) -> VenueTruth:
+        return tws_truth(self._tws.truth().state, listings=listings, venue=venue)
 
     def stop(self) -> None:
         self._tws.stop()

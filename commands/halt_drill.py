@@ -6,12 +6,9 @@ directory is its own. What is tripped is the real thing: `sluice halt` as a proc
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,23 +16,21 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from commands.append_line import append_line
+from commands.drill_run import drill_desk, drilled_live, require_loopback, said_file
 from commands.drill_trip import TAIL, tripped
 from commands.drill_venue import DrillVenue, Seen, drill_venue, market
 from commands.drill_view import print_drill, print_start
 from commands.halt import require_words
 from commands.output import Exit, print_json
-from commands.rehearsal_desk import RehearsalDesk, furnish, new_desk, own_place
+from commands.rehearsal_desk import RehearsalDesk, furnish
 from engine.code_version import CodeVersion, code_version
 from engine.inputs import read_inputs
-from engine.run_config import RunConfig
 from lakehouse.examine import examine
 from lakehouse.layout import Layout
-from lakehouse.live_note import read_live_note
 from lakehouse.records import DrillLine
 from lakehouse.verifier import verify
-from live.arming import ENVIRONMENT_VARIABLE, LIVE
 from orders.canonical import sha256_hex
-from orders.errors import ConfigError, InputError, VenueUnavailable
+from orders.errors import VenueUnavailable
 from orders.halt_drill import HaltFigures, drill_problems
 
 CONFIG: Final = Path("data/configs/crypto_rehearsal.toml")
@@ -56,15 +51,15 @@ def run(
     where no order could be brought to work: then nothing was tripped, and nothing is recorded.
     """
     require_words(by=by, reason=reason)
-    desk, code = _desk(config or CONFIG, directory), code_version()
+    desk, code = drill_desk(config or CONFIG, directory, label="-halt-drill"), code_version()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started here is ended by either
     venue = drill_venue(desk)
     try:
         loaded = furnish(desk, venue.hello, change=_rest)
-        _require_loopback(loaded)
+        require_loopback(loaded)
         print_start(desk, venue, as_json=as_json)
         inputs, layout = read_inputs(loaded), Layout(loaded.lakehouse.directory)
-        with market(venue, [inputs.listings[symbol] for symbol in inputs.market_limits]), _live(desk) as process:
+        with market(venue, [inputs.listings[symbol] for symbol in inputs.market_limits]), drilled_live(desk) as process:
             before, said_by = _ready(venue, process, desk), ("--by", by, "--reason", reason)
             figures, words = tripped(layout, venue, process, before=before, words=said_by, hang=hang, within_s=within_s)
     finally:
@@ -80,63 +75,12 @@ def run(
     return Exit.DONE if line.outcome == "passed" else Exit.FAILED
 
 
-def _desk(source: Path, directory: Path | None) -> RehearsalDesk:
-    place = directory or own_place("-halt-drill")
-    desk = new_desk(source, directory=place)
-    desk.make()
-    return desk
-
-
 def _rest(document: dict[str, Any]) -> None:
     """Let every order of the run rest: else nothing works when it is halted."""
     document["policy"] |= {"schedule": SCHEDULE}
     document["policy"].pop("schedule_by_venue", None)
     document.setdefault("schedules", {})[SCHEDULE] = {"kind": "passive_then_cross", "timeout_s": RESTS_S}
     document.pop("alarms", None)  # a drill pages nobody
-
-
-def _require_loopback(config: RunConfig) -> None:
-    """Whatever a config says: a drill reaches nothing but the venue it has started itself."""
-    assert config.live is not None
-    foreign = [name for name, section in config.live.venues.items() if not section.rehearses]
-    if foreign:
-        raise ConfigError(
-            "DRILL_NOT_REHEARSED",
-            expected="every venue of the drill's config on this machine",
-            found=", ".join(foreign),
-            action="data/configs/crypto_rehearsal.toml and ib_rehearsal.toml can be drilled.",
-        )
-
-
-@contextmanager
-def _live(desk: RehearsalDesk) -> Iterator[subprocess.Popen[bytes]]:
-    """`sluice live` on the desk; it and its watchdog are ended with the drill."""
-    environ = {**os.environ, ENVIRONMENT_VARIABLE: LIVE}
-    with (
-        _said(desk).open("wb") as said,
-        subprocess.Popen(
-            desk.live_words, env=environ, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
-        ) as process,  # our own program  # nosec B603
-    ):
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
-            _end_watchdog(desk)
-
-
-def _said(desk: RehearsalDesk) -> Path:
-    return desk.directory / "live.log"
-
-
-def _end_watchdog(desk: RehearsalDesk) -> None:
-    """Nothing of a drill is left behind; a watchdog would go on asking a venue that is gone."""
-    with suppress(InputError, ProcessLookupError):
-        note = read_live_note(Layout(desk.directory / "lakehouse"))
-        if note is not None and note.watchdog is not None:
-            os.kill(note.watchdog, signal.SIGKILL)
 
 
 def _ready(venue: DrillVenue, process: subprocess.Popen[bytes], desk: RehearsalDesk) -> Seen:
@@ -149,12 +93,12 @@ def _ready(venue: DrillVenue, process: subprocess.Popen[bytes], desk: RehearsalD
             seen, since = now, time.monotonic()
         elif seen.working and time.monotonic() - since >= SETTLED_S:
             return seen
-    tail = _said(desk).read_text("utf-8", errors="replace").strip()[-TAIL:] or "nothing"
+    tail = said_file(desk).read_text("utf-8", errors="replace").strip()[-TAIL:] or "nothing"
     raise VenueUnavailable(
         "DRILL_NOT_READY",
         expected=f"orders of the run to work at the rehearsal venue within {READY_S:g} s",
         found=f"{seen.working} of {seen.orders}, and the run said last: {tail}",
-        action=f"{_said(desk)} has all it said; nothing was tripped, nothing is recorded.",
+        action=f"{said_file(desk)} has all it said; nothing was tripped, nothing is recorded.",
     )
 
 

@@ -28,6 +28,13 @@ def run(given: argparse.Namespace) -> int:
 
     Raises `InputError`, `ConfigError`.
     """
+    if given.crash_drill:
+        from commands import crash_drill
+
+        kills = given.kills or crash_drill.KILLS
+        return crash_drill.run(given.config, directory=given.directory, kills=kills, seed=given.seed, as_json=given.json)
+    if given.kills is not None:
+        raise ConfigError("USAGE", expected="--crash-drill beside --kills", found="none", action="Give both, or neither.")
     if given.config is not None:
         from commands import rehearse_live
 

@@ -63,6 +63,10 @@ def add_rehearse(names: Any, *, command: Any, work: Any) -> None:
     rehearse.add_argument(
         "--fault-fraction", type=fraction, default="0.1", metavar="FRACTION", help="how often it does (%(default)s)"
     )
+    rehearse.add_argument(
+        "--crash-drill", action="store_true", help="kill the live run of CONFIG again and again, and record what that left"
+    )
+    rehearse.add_argument("--kills", type=seconds, metavar="N", help="how often a crash drill kills (5); --seed chooses when")
     rehearse.add_argument("--bundle", metavar="BUNDLE", help="of the live run: it goes only as this bundle says")
     rehearse.add_argument("--for", dest="for_s", type=seconds, metavar="SECONDS", help="end after so many seconds")
 

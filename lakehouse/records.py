@@ -402,9 +402,10 @@ class DrillLine(Line, frozen=True, kw_only=True, gc=False, tag="drill"):
 
     `late`: orders that reached the venue after the block; `worked`, `left`: orders that worked there before and after. A time
     that was not reached is null. `flat_ms`: no order works, by the venue's own record; `confirmed_ms`: `sluice halt` has said so.
+    Of a crash drill `worked` and `left` are the orders that were at the venue and those that work at its end, without times.
     """
 
-    kind: str  # halt
+    kind: str  # halt, crash
     outcome: str  # passed, failed
     problems: Sequence[str]
     venue: str
@@ -423,6 +424,7 @@ class DrillLine(Line, frozen=True, kw_only=True, gc=False, tag="drill"):
     flat_ms: int | None
     confirmed_ms: int | None
     bound_ms: int | None  # confirmed_ms may be at most so much; None: no bound was given
+    kills: int | None = None  # of a crash drill: how often the engine was killed
 
 
 class PromotionLine(Line, frozen=True, kw_only=True, gc=False, tag="promotion"):

@@ -168,7 +168,7 @@ def _order(
     made: Made, at: Any, row: dict[str, Any], *, manifest: str, plan_sha256: str, cycle: int, now: int
 ) -> Iterator[records.AnyLine]:
     number = made.number * made.orders + row["line"] - 1
-    key = f"{cycle:08x}{row['line']:08x}{made.number:016x}"
+    key = order_id(cycle=cycle, line=row["line"], plan=made.number)
     side = Side(row["side"])
     shared = {
         "cycle": cycle, "line": row["line"], "client_order_id": key, "symbol": row["symbol"],
@@ -221,3 +221,47 @@ def _order(
         fill_ask="100.5", manifest_written_ns=now, manifest_read_ns=now, intent_durable_ns=sent - 1, sent_ns=sent,
         acked_ns=acked, event_ns=event, attribution={},
     )  # fmt: skip
+
+
+def order_id(*, cycle: int, line: int, plan: int) -> str:
+    """The client order id of one order of a record."""
+    return f"{cycle:08x}{line:08x}{plan:016x}"
+
+
+def made_twin(directory: Path, made: Made, *, price_bps: Decimal, late_ms: int, filled: str = "1") -> Layout:
+    """A twin that compared every order of one run: live paid `price_bps` more, was `late_ms` later, and filled so much."""
+    layout = Layout(directory)
+    journal = open_journal(layout, now_ns=made.begin_ns, run_id="twin-0", durable=False)
+    base = {"ts_ns": made.begin_ns, "market_ns": made.begin_ns, "run_id": "twin-0"}
+    start = records.RunStart(
+        **base, sluice_version="0.1.0", environment=made.environment, kind="twin", config_sha256="c" * 64,
+        limits_sha256="d" * 64, market_limits_sha256="e" * 64, assumptions_sha256="f" * 64, assumptions=ASSUMED,
+        data_source="made", synthetic=["everything"], real_epoch_ns=made.begin_ns, market_epoch_ns=made.begin_ns, market_speed=1,
+        starting_cash={"BINANCE": {"USDT": "1000"}}, durable=True, base_currency="USDT", bundle_sha256=made.bundle,
+    )  # fmt: skip
+    follows = records.TwinStart(
+        **base, live_directory="live", live_environment=made.environment, live_run_id="run-0", live_bundle_sha256=made.bundle,
+        live_log_sha256="a" * 64, live_line=0,
+    )  # fmt: skip
+    for line in (start, follows):
+        _append(journal, line)
+    step_ns, at = made.span_ns // made.plans, 1
+    for plan in range(made.plans):
+        for number in range(1, made.orders + 1):
+            now, at = made.begin_ns + plan * step_ns + 10**9, at + 1
+            turn = Decimal(number % 5 - 2) / 10
+            compared = records.TwinLine(
+                ts_ns=now, market_ns=now, run_id="twin-0", client_order_id=order_id(cycle=plan + 1, line=number, plan=plan),
+                parent_client_order_id=None, symbol=_symbol(number - 1), venue="BINANCE", side=Side.BUY, quantity="1",
+                order_kind="MARKET", live_run_id="run-0", live_line=at, planned_ns=now, sent_ns=now, late_ms="1",
+                live_outcome="filled", twin_outcome="filled", live_filled_quantity=filled, twin_filled_quantity="1",
+                live_average_price="100", twin_average_price="100", live_first_fill_ns=now, live_last_fill_ns=now,
+                twin_first_fill_ns=now, twin_last_fill_ns=now, live_fill_ratio=filled, twin_fill_ratio="1",
+                price_bps=decimal_text(price_bps + turn), first_fill_ms=str(late_ms + number % 3), last_fill_ms="1",
+                fill_ratio="0", notional_base="100", live_unknown=False, compared=True, code="", message="", missing=(),
+            )  # fmt: skip
+            _append(journal, compared)
+    end = made.begin_ns + made.span_ns
+    _append(journal, records.RunStop(ts_ns=end, market_ns=end, run_id="twin-0", cause="finished", open_orders=0))
+    journal.close()
+    return layout
