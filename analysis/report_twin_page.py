@@ -94,7 +94,7 @@ def twin_figures(report: Report) -> str:
 
 
 WHY: Final[Mapping[str, str]] = {
-    "TWIN_AWAY": "the twin did not run when it was sent, or was started anew while it worked",
+    "TWIN_AWAY": "the twin did not run when it was sent, or was started anew before it had ended on both sides",
     "TWIN_LATE": "the twin read of it more than two seconds after it was sent",
     "QUOTES_STALE": "the twin's own prices were missing or too old when it was sent, or while it worked",
     "TWIN_DENIED": "the twin's gate did not let it pass",

@@ -238,10 +238,11 @@ def _screen(facts: dict[str, Any]) -> list[str]:
         lines.append(f"         started {_ago(run['started_s_ago'])}   last line {_ago(run['last_line_s_ago'])}")
     if run["bundle_sha256"] is not None:
         lines.append(f"         bundle {run['bundle_sha256']}")
-    lines.append(
-        f"plan     #{plan['cycle']}  {plan['done']} of {plan['orders']} orders done"
-        f"   {plan['open']} working   {plan['unknown']} unknown"
-    )
+    if facts["twin"] is None:  # which plans nothing
+        lines.append(
+            f"plan     #{plan['cycle']}  {plan['done']} of {plan['orders']} orders done"
+            f"   {plan['open']} working   {plan['unknown']} unknown"
+        )
     if plan["wait_for_market"]:
         symbols = list(plan["wait_for_market"])
         more = f" and {len(symbols) - 1} more wait" if len(symbols) > 1 else " waits"

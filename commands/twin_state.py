@@ -19,6 +19,7 @@ def twin_facts(fold: LogFold, *, now_ns: int) -> dict[str, Any] | None:
         "live_directory": twins.start.live_directory,
         "live_run_id": twins.start.live_run_id,
         "live_line": twins.start.live_line,
+        "working": len(fold.open_orders),
         "compared": twins.compared,
         "price_bps": twins.price_bps,
         "uncompared": dict(sorted(twins.uncompared.items())),
@@ -43,7 +44,8 @@ def twin_lines(facts: dict[str, Any] | None, *, ago: Callable[[int | None], str]
     lines = [f"twin     of {facts['live_directory']} from line {facts['live_line']} on"]
     mean = "" if facts["price_bps"] is None else f", live {Decimal(facts['price_bps']):+.2f} bp on average"
     left = ", ".join(f"{code} {count}" for code, count in facts["uncompared"].items())
-    lines.append(f"         {facts['compared']} orders compared{mean}" + (f"   not compared: {left}" if left else ""))
+    left = f"   not compared: {left}" if left else ""
+    lines.append(f"         {facts['compared']} orders compared{mean}   {facts['working']} working{left}")
     if (last := facts["last"]) is not None:
         price = "no price" if last["price_bps"] is None else f"{Decimal(last['price_bps']):+.2f} bp"
         time = "" if last["last_fill_ms"] is None else f" · {Decimal(last['last_fill_ms']):+.0f} ms"

@@ -497,8 +497,9 @@ class TwinLine(Line, frozen=True, kw_only=True, gc=False, tag="twin"):
     """An order of the live run has ended there and at its twin: how far the two lie apart (`orders.twin`), once for each id.
 
     `compared` false: `code` says why not, `message` in words, and every divergence is null. `missing`: what of a compared order
-    could not be compared, by code. `live_line`: of the live log, where the order ended. `late_ms`: from the live run's send line
-    to the twin's; null where the twin sent nothing. `live_unknown`: nobody knew for a while what had become of it at the venue.
+    could not be compared, by code. `live_line`: of the live log, where the order ended. `late_ms`: how long after it was due
+    there the order came to the simulated venue; null where it did not. `live_unknown`: nobody knew for a while what had become of
+    it at the venue.
     """
 
     client_order_id: str

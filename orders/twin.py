@@ -23,7 +23,7 @@ PRICE_STEP: Final = Decimal("1e-15")  # of an average price
 class Uncompared(StrEnum):
     """Why an order is not compared at all."""
 
-    TWIN_AWAY = "TWIN_AWAY"  # the twin did not run when it was sent, or was started anew while it worked
+    TWIN_AWAY = "TWIN_AWAY"  # the twin did not run when it was sent, or was started anew before it had ended
     TWIN_LATE = "TWIN_LATE"  # the twin read of it too late: the market was another one by then
     QUOTES_STALE = "QUOTES_STALE"  # the twin's own prices were missing or too old when it was sent, or while it worked
     TWIN_DENIED = "TWIN_DENIED"  # the twin's gate did not let it pass, as the live run's did
@@ -80,6 +80,17 @@ class OrderEnd(Record, frozen=True, kw_only=True):
             notional=self.notional,
             first_fill_ns=self.first_fill_ns,
             last_fill_ns=self.last_fill_ns,
+        )
+
+    def earlier(self, ns: int) -> OrderEnd:
+        """Return the same as if it had been filled so much earlier; `ns` >= 0."""
+        assert ns >= 0
+        return OrderEnd(
+            outcome=self.outcome,
+            filled=self.filled,
+            notional=self.notional,
+            first_fill_ns=None if self.first_fill_ns is None else self.first_fill_ns - ns,
+            last_fill_ns=None if self.last_fill_ns is None else self.last_fill_ns - ns,
         )
 
     def ratio(self, wanted: Decimal) -> Decimal:

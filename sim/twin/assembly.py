@@ -30,12 +30,37 @@ from venues.simulated.shadow import ShadowExecutionClient
 LENT: Final = Decimal(1_000_000_000_000)  # of each currency, to every simulated account: see `simulated_venue`
 
 
+class TwinTap:
+    """Writes what the simulated venue says, as the recorder does, and remembers when each order is due there."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.due_ns: dict[str, int] = {}
+        self._recorder = recorder
+
+    def sending(self, order: Any, *, action: str) -> None:
+        self._recorder.sending(order, action=action)
+
+    def received(self, client_order_id: str, *, venue: str, due_ns: int) -> None:
+        self.due_ns[client_order_id] = due_ns
+        self._recorder.received(client_order_id, venue=venue, due_ns=due_ns)
+
+    def refused(self, order: Any, *, code: str) -> None:
+        self._recorder.refused(order, code=code)
+
+    def unknown(self, order: Any, *, message: str) -> None:
+        self._recorder.unknown(order, message=message)
+
+    def when_durable(self, callback: Callable[[], None], *, meanwhile: Callable[[], None] | None = None) -> None:
+        self._recorder.when_durable(callback, meanwhile=meanwhile)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TwinAssembly:
     """The wired parts of a twin's kernel. `strategy_id`: of the live run's orders, which are these."""
 
     gate: Gate
     recorder: Recorder
+    tap: TwinTap
     prices: Prices
     strategy_id: str
     rates: Mapping[str, Rate]
@@ -101,6 +126,7 @@ def assemble_twin(kernel: Any, parts: Parts) -> TwinAssembly:
     return TwinAssembly(
         gate=gate,
         recorder=recorder,
+        tap=TwinTap(recorder),
         prices=prices,
         strategy_id=strategy_id,
         rates=config.rates(),
@@ -135,7 +161,7 @@ def simulated_venue(parts: Parts, venue: str, made: TwinAssembly, *, portfolio: 
             balances=lent_balances(parts, venue),
             assumptions=config.assumptions(),
             lock=made.gate,
-            tap=made.recorder,
+            tap=made.tap,
             halt=made.halt,
             symbols={listing.instrument_id: symbol for symbol, listing in parts.listings.items()},
         )

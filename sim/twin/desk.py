@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from nautilus_trader.model.events import OrderCanceled, OrderDenied, OrderExpired, OrderFilled, OrderRejected
+from nautilus_trader.model.events import OrderAccepted, OrderCanceled, OrderDenied, OrderExpired, OrderFilled, OrderRejected
 
 from lakehouse import records
 from orders.exact import EXACT, FRACTION_PLACES, ROUNDED
@@ -145,7 +145,6 @@ class TwinDesk:
         elif (rate := self._rate(self._listings[symbol].quote_currency, now)) is None:
             known.spoil(Uncompared.TWIN_DENIED, f"no rate of {self._listings[symbol].quote_currency} holds now")
         else:
-            known.late_ns = late_ns
             known.twin = OrderEnd(outcome="")
             self._sender.submit(order, rate=rate)
 
@@ -160,6 +159,8 @@ class TwinDesk:
         if known is None:
             return
         match event:
+            case OrderAccepted():
+                known.late_ns = max(0, event.ts_event - self._made.tap.due_ns.pop(known.live.order_id, event.ts_event))
             case OrderFilled():
                 end = known.twin.with_fill(
                     quantity=event.last_qty.as_decimal(), price=event.last_px.as_decimal(), event_ns=event.ts_event
@@ -179,13 +180,14 @@ class TwinDesk:
     def _compare(self, known: Followed, now_ns: int) -> None:
         live, intent = known.live, known.live.intent
         code, message = (known.code, known.message) if known.code else (live.code, live.message)
-        apart = None if code else divergence(Side(intent.side), wanted=wanted(intent), live=live.end, twin=known.twin)
+        apart = None if code else divergence(Side(intent.side), wanted=wanted(intent), live=live.end, twin=known.twin_in_time)
         fields = twin_fields(known, apart, notional_base=self._notional(live, now_ns), code=code, message=message)
         self._recorder.write(records.TwinLine, **fields)
         self._own.told.add(live.order_id)
         del self._followed[live.order_id]
         self.live.forget(live.order_id)
         self._sender.forget(live.order_id)
+        self._made.tap.due_ns.pop(live.order_id, None)
         self._made.gate.disarm(keep=self._followed)
         self._tell(records.TwinLine(**self._recorder.stamp(), **fields))
 

@@ -10,6 +10,7 @@ import msgspec
 from orders.canonical import decimal_text
 from orders.schedule import AT_ONCE
 from orders.twin import Divergence, OrderEnd, milliseconds
+from orders.values import OrderKind
 from sim.twin.live_orders import LiveOrder, wanted
 
 
@@ -18,10 +19,20 @@ class Followed(msgspec.Struct, kw_only=True):
 
     live: LiveOrder
     twin: OrderEnd
-    late_ns: int | None = None
+    late_ns: int | None = None  # how long after it was due there it came to the simulated venue
     code: str = ""
     message: str = ""
     cancelled_ns: int = 0  # when the simulated venue was last asked to cancel it
+
+    @property
+    def twin_in_time(self) -> OrderEnd:
+        """The twin's end, of a market order as if it had come when it was due: the twin's own reading is no venue's delay.
+
+        What rested was filled by the market, whenever it had come.
+        """
+        if self.live.intent.order_kind != OrderKind.MARKET or self.late_ns is None:
+            return self.twin
+        return self.twin.earlier(self.late_ns)
 
     def spoil(self, code: str, message: str) -> None:
         """It is not compared; the first reason stands."""

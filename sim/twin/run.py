@@ -128,7 +128,7 @@ class TwinRun:
             listings=self._inputs.listings,
             symbols=self._inputs.market_limits,
             for_s=self._for_s,
-            say=lambda text: self._narrator.line(text, type="alarm", message=text),
+            say=lambda text: None,  # its alarms are written, and said as they are
         )
         try:
             return await self._follow(source, fold)

@@ -91,5 +91,12 @@ def test_who_is_live_and_who_is_twin_only_turns_the_sign_of_times_and_ratio(live
     assert (there.price_bps > 0) is not (back.price_bps > 0) or there.price_bps == back.price_bps == 0
 
 
+def test_a_twin_that_was_late_is_compared_as_if_it_had_been_in_time() -> None:
+    live, twin = end(("1", "100", 10)), end(("1", "100", 25), ("1", "100", 30))
+    apart = divergence(Side.BUY, wanted=Decimal(2), live=live, twin=twin.earlier(20 * MS))
+    assert (apart.first_fill_ms, apart.last_fill_ms) == (Decimal(5), Decimal(0))
+    assert OrderEnd(outcome="cancelled").earlier(MS) == OrderEnd(outcome="cancelled")
+
+
 def test_nanoseconds_are_milliseconds_without_loss() -> None:
     assert milliseconds(1_234_567_891) == Decimal("1234.567891")

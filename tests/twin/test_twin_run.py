@@ -34,6 +34,9 @@ def test_it_follows_cycle_after_cycle_and_sends_nothing(tmp_path: Path) -> None:
         assert len(told) == 4
         assert all(line["compared"] and not line["missing"] for line in told.values()), told
         assert all(abs(Decimal(line["price_bps"])) < 1 for line in told.values())
+        for line in told.values():
+            raw = line["live_first_fill_ns"] - line["twin_first_fill_ns"]
+            assert Decimal(line["first_fill_ms"]) == (raw + Decimal(line["late_ms"]) * 1_000_000) / 1_000_000
         assert all(Decimal(line["notional_base"]) > 9_000 for line in told.values())
         orders = {line["client_order_id"]: line for line in made.desk.of("intent")}
         for line in made.of("intent"):
