@@ -173,3 +173,20 @@ def test_a_plan_without_counts_denies_whatever_its_fraction_is() -> None:
     judgement = judged(f={"standing": None})
     assert judgement.approvals == ()
     assert facts().standing is not None
+
+
+def test_a_paused_plan_of_reductions_alone_still_says_that_it_is_paused() -> None:
+    (told,) = [one for one in at("1", paused="by ann", **ONLY_SELLS).verdicts if one.control == "CAPITAL_FRACTION"]
+    assert (told.outcome, told.observed) == (Outcome.ALLOW, "by ann; only reducing lines")
+
+
+@pytest.mark.parametrize(
+    ("whole", "seen", "limit"),
+    [("0.6", "opened 0.4 of equity", "turnover 0.3 of equity"), ("0.599", "turnover 0.6 of equity", "turnover 0.599 of equity")],
+    ids=["the whole is enough, the part is not", "neither is"],
+)
+def test_a_turnover_names_the_limit_that_it_is_above(whole: str, seen: str, limit: str) -> None:
+    """0.4 opened, 0.6 traded."""
+    judgement = at("0.5", lim={"turnover_max": D(whole)})
+    (told,) = [one for one in judgement.verdicts if one.outcome is Outcome.DENY]
+    assert (told.control, told.observed, told.limit) == ("MANIFEST_BOUNDS", seen, limit)

@@ -72,6 +72,18 @@ def test_the_verdict_names_what_was_approved_and_what_holds_now() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("fraction", "seen"),
+    [(None, "capital fraction missing"), ("2", "capital fraction 2, not above 0 and at most 1")],
+)
+def test_a_fraction_that_is_none_is_told_beside_the_limits_that_nothing_fits(fraction: str | None, seen: str) -> None:
+    made = stand(fraction)
+    made.send(BUY_APPROVAL)
+    assert made.last is not None
+    (told,) = [one for one in made.last.verdicts if one.control == "CAPITAL_FRACTION"]
+    assert (told.outcome, told.observed, told.limit) == (Outcome.DENY, seen, "only reducing orders")
+
+
 def test_a_fraction_is_lowered_and_never_raised() -> None:
     made = stand("0.25")
     made.running.hold_to(Capital(fraction=D("1")))
