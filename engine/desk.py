@@ -277,6 +277,7 @@ class ManifestDesk(IntakeDesk):
         inputs = self._work_inputs(work, cycle=self._recorder.last_cycle + 1)
         jumped = self._drift.jumped(inputs.quotes, most=self._limits.jump_max_fraction)
         if jumped is None:
+            self._drift.ramp_soon(inputs.now_ns)
             return False
         made, audited = made_plan(inputs), self._intake.audited
         foretold: Judgement | Held | None = None
@@ -286,6 +287,7 @@ class ManifestDesk(IntakeDesk):
             )
         elif isinstance(made, Held):
             foretold = made
+            self._drift.ramp_soon(inputs.now_ns)
         elif audited is not None and any(line.trades for line in made.lines):
             foretold = self.foretold(made, inputs=inputs, audited=audited)
         held = foretold if isinstance(foretold, Held) else None

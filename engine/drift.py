@@ -64,6 +64,11 @@ class DriftWatch:
         """Less capital may be used, or what is held may be more than it: look, until nothing is left to do."""
         self._ramp_ns = 0
 
+    def ramp_soon(self, now_ns: int) -> None:
+        """Such a look had no price to go by: the next one need not wait for a minute. Nothing where none is to come."""
+        if self._ramp_ns is not None:
+            self._ramp_ns = now_ns + NS // self._grid.market_time.speed
+
     def settled(self) -> None:
         """A look because of the capital found nothing that could come down."""
         self._ramp_ns = None

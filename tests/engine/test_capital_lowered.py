@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from engine.assemble import Assembly
+from engine.drift import DriftGrid, DriftWatch
+from engine.market_time import IDENTITY
 from lakehouse.rebuild import LogFold
 from orders.capital import Capital
 from sim.shadow_run import ShadowRun
 from tests.engine.test_drift import A, B, causes, drifting, installed
-from tests.gate.world import DAY_NS, MS, Ran, World, manifest_text, run_backtest, run_shadow
+from tests.gate.world import DAY_NS, MS, SECOND, Ran, World, manifest_text, run_backtest, run_shadow
 
 BOTH = manifest_text({A.symbol: "0.4", B.symbol: "0.4"})
 QUIET = manifest_text({A.symbol: "0.02", B.symbol: "0.02"})
@@ -108,9 +111,9 @@ def resting(root: Path) -> World:
     return world
 
 
-def test_resting_orders_that_add_are_cancelled_at_once_and_planned_anew_at_the_lower_fraction(tmp_path: Path) -> None:
+def test_resting_orders_that_add_are_cancelled_at_once_and_planned_anew_at_the_lower_fraction(run: Run, tmp_path: Path) -> None:
     world = resting(tmp_path)
-    ran = run_backtest(world, [installed(world)], prepare=lowering((1_000, of("0.25")), start=of("1")))
+    ran = run(world, [installed(world)], prepare=lowering((1_000, of("0.25")), start=of("1")))
     first = {line["client_order_id"] for line in ran.of("intent") if line["cycle"] == 1 and not line.get("parent")}
     ended = {line["client_order_id"] for line in ran.of("cancel")}
     assert first <= ended
@@ -143,3 +146,21 @@ def test_a_start_at_a_lower_fraction_than_the_last_plan_was_made_at_brings_the_p
     assert {line["side"] for line in second.of("fill") if line["cycle"] == 2} == {"SELL"}
     third = run_shadow(world.write_quotes(120_000), kind=Quarter)  # a price that rose is no lower step
     assert causes(third) == ["new_manifest", "ramp"]
+
+
+def test_a_look_without_prices_is_made_again_soon_and_one_that_could_not_act_in_a_minute() -> None:
+    grid = DriftGrid(every_s=0, market_time=IDENTITY, age_max_ns=1)
+    nothing_read: Any = SimpleNamespace(standing=None)
+    unused: Any = None
+    watch = DriftWatch(grid, intake=nothing_read, keeper=unused, waiting=unused)
+    assert watch.check_ns is None
+    watch.ramp_soon(5 * SECOND)
+    assert watch.check_ns is None
+    watch.ramp()
+    assert watch.check_ns == 0
+    assert watch.due(5 * SECOND, may_send=True) is None
+    assert watch.check_ns == 65 * SECOND
+    watch.ramp_soon(5 * SECOND)
+    assert watch.check_ns == 6 * SECOND
+    watch.settled()
+    assert watch.check_ns is None

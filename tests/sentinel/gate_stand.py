@@ -43,10 +43,10 @@ class StandState:
         return self.running.ask(approval, market_ns=asked["now_ns"], **asked)
 
     def undo(self, order_id: str) -> None:
-        self.running.reservations.undo(order_id)
+        self.running.undo(order_id)
 
     def ended(self, order_id: str) -> None:
-        self.running.reservations.end(order_id)
+        self.running.ended(order_id)
 
 
 class Stand:

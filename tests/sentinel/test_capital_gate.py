@@ -108,6 +108,25 @@ def test_an_opening_order_that_passed_and_was_not_sent_is_void_at_a_lower_fracti
     assert not made.running.voids(BUY_APPROVAL.client_order_id)
 
 
+def test_what_ends_or_is_not_sent_after_all_gives_its_reservation_back_and_is_void_no_more() -> None:
+    """The line has its units back, and the order counts neither as open nor as one that must not be sent."""
+    for over in (RunningState.ended, RunningState.undo):
+        made = stand("1")
+        assert made.send(BUY_APPROVAL) == ("", False)
+        assert made.running.reservations.exposure(BUY) == (40, 40)
+        with exact_operators():
+            over(made.running, BUY_APPROVAL.client_order_id)
+        made.running.hold_to(Capital(fraction=D("0.5")))
+        assert made.running.reservations.exposure(BUY)[0] == 0
+        assert not made.running.voids(BUY_APPROVAL.client_order_id)
+
+
+def test_a_run_that_nothing_governs_voids_nothing() -> None:
+    made = Stand(lim=WIDE, approvals=(BUY_APPROVAL,))
+    assert made.send(BUY_APPROVAL) == ("", False)
+    assert not made.running.voids(BUY_APPROVAL.client_order_id)
+
+
 def test_a_gate_that_nothing_governs_says_nothing_of_a_fraction() -> None:
     made = Stand(lim=WIDE)
     made.send(BUY_APPROVAL)
