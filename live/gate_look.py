@@ -1,22 +1,18 @@
-"""One look at the gates of a running run, in a process of its own (`python -m live.gate_look`): a request in, evidence out.
+"""One look at the gates of a running run: what is asked of the process that judges them (`live.gate_judge`), and its answer.
 
-The loop that trades shares neither memory, threads nor faults with it. It reads logs and writes nothing but their Parquet copies.
+The loop that trades shares neither memory, threads nor faults with it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from analysis.evidence import NONE, RUNNING, gather
-from engine.gates_file import load_gates
 from lakehouse.strict_json import parse
 from orders.errors import InputError, SluiceError
 from orders.gates import Verdict
@@ -25,7 +21,6 @@ from orders.values import Record
 TIMEOUT_S: Final = 120.0  # of one look; a log of a million lines takes a tenth of it
 SIZE_MAX: Final = 4 << 20  # of an answer
 DEPTH_MAX: Final = 12
-NICE: Final = 10  # below the run that trades
 
 
 class GateRequest(Record, frozen=True, kw_only=True):
@@ -58,7 +53,7 @@ async def look_at_gates(request: GateRequest) -> GateLook:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "live.gate_look",
+        "live.gate_judge",
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -68,14 +63,14 @@ async def look_at_gates(request: GateRequest) -> GateLook:
         async with asyncio.timeout(TIMEOUT_S):
             evidence, told = await process.communicate(msgspec.json.encode(request))
     except TimeoutError as error:
-        raise _not_judged(f"no answer within {TIMEOUT_S:g} s") from error
+        raise not_judged(f"no answer within {TIMEOUT_S:g} s") from error
     finally:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
     if process.returncode:
-        raise _not_judged(told.decode(errors="replace").strip().rpartition("\n")[2][:300] or f"exit {process.returncode}")
+        raise not_judged(told.decode(errors="replace").strip().rpartition("\n")[2][:300] or f"exit {process.returncode}")
     return GateLook(evidence=evidence, failed=failed_gates(evidence))
 
 
@@ -89,43 +84,13 @@ def failed_gates(evidence: bytes) -> dict[str, str]:
             if one["verdict"] == Verdict.FAIL and not one["gate"]["dry_run"]
         }
     except (InputError, KeyError, TypeError, IndexError) as error:
-        raise _not_judged(f"an answer that is no evidence: {error}"[:300]) from error
+        raise not_judged(f"an answer that is no evidence: {error}"[:300]) from error
 
 
-def _not_judged(found: str) -> NotJudged:
+def not_judged(found: str) -> NotJudged:
     return NotJudged(
         "GATES_NOT_JUDGED",
         expected="the gates of the running run to be looked at",
         found=found,
         action="The run goes on at its step; `sluice promote status` looks at the same gates.",
     )
-
-
-def main() -> int:
-    """Answer one request; exit 1 with one line of what is the matter."""
-    with contextlib.suppress(OSError):
-        os.nice(NICE)
-    try:
-        request = msgspec.json.decode(sys.stdin.buffer.read(SIZE_MAX), type=GateRequest)
-        gates = load_gates(Path(request.gates))
-        if gates.sha256 != request.gates_sha256:
-            raise _not_judged(f"{request.gates} has changed since the run began")
-        evidence = gather(
-            gates,
-            bundle_sha256=request.bundle_sha256,
-            code_sha256=request.code_sha256,
-            sources={name: Path(directory) for name, directory in request.sources.items()},
-            move=RUNNING,
-            now_ns=request.now_ns,
-            since_ns=request.since_ns,
-            proof=NONE,
-        )
-    except (SluiceError, msgspec.DecodeError, msgspec.ValidationError) as error:
-        sys.stderr.write(str(error).replace("\n", " ") + "\n")
-        return 1
-    sys.stdout.buffer.write(evidence.data())
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
