@@ -25,7 +25,7 @@ from live.gate_look import GateLook, GateRequest, NotJudged, look_at_gates
 from orders.canonical import decimal_text, sha256_hex
 from orders.capital import Capital
 from orders.capital_granted import capital_of
-from orders.errors import StorageError
+from orders.errors import InputError, StorageError
 from orders.gates import GatesFile
 from orders.promotion import ENGINE, Promotions, Standing
 from orders.way_down import GATE_FAILED, HALTED, LOSS_LIMIT, Asked, unanswered, way_down
@@ -93,13 +93,14 @@ class Ramp:
         self._tell = tell
         self._halt = halt
         self._gates = gates
+        self._broken = False  # a line could not be written: the run is halted, and nothing is tried again
         self._untold = ""  # why gates could not be judged, as it was told last
         writer.marks = marks
 
     def look(self) -> None:
         """Answer the first thing that asks for a step down and was not answered. Never raises: a line that fails halts."""
         standing = self._promotions.current
-        if standing is None:
+        if standing is None or self._broken:
             return
         marks = self._marks
         asked = (
@@ -112,14 +113,14 @@ class Ramp:
 
     def judged(self, standing: Standing, look: GateLook) -> None:
         """Take what a look at the gates found, of the step it was a look at. Never raises."""
-        if not look.failed or self._promotions.current != standing or way_down(standing) is None:
+        if self._broken or not look.failed or self._promotions.current != standing or way_down(standing) is None:
             return
         words = "; ".join(f"{name}: {why}" for name, why in sorted(look.failed.items()))
         assert self._gates is not None
         try:
             evidence = keep_promotion_file(self._layout, look.evidence)
-        except StorageError as error:
-            self._halt(str(error))
+        except (StorageError, InputError) as error:  # a file of that name that is another one is not overwritten
+            self._break(str(error))
             return
         self._down(
             standing, code=GATE_FAILED, reason=words[:400], evidence_sha256=evidence, gates_sha256=self._gates.gates.sha256
@@ -186,12 +187,16 @@ class Ramp:
             words = _words(standing, change.after)
             self._writer.write(records.Alarm, code=CODE_OF_ALARM, message=f"{words}; {code}: {reason}")
         except StorageError as error:
-            self._halt(str(error))
+            self._break(str(error))
             return
         facts: dict[str, Any] = {
             "action": move.action.value, "code": code, "reason": reason, "fraction": decimal_text(change.after.fraction),
         }  # fmt: skip
         self._tell(f"ramp     {words}\n         {code}: {reason}", type="ramp", **facts)
+
+    def _break(self, why: str) -> None:
+        self._broken = True
+        self._halt(why)
 
 
 def _words(before: Standing, after: Standing) -> str:
