@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from decimal import Decimal
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +26,7 @@ ORDER_COLUMNS: Final = (
     "price_bps", "first_fill_ms", "last_fill_ms", "late_ms", "live_fill_ratio", "twin_fill_ratio", "live_outcome",
     "twin_outcome", "compared", "code", "message",
 )  # fmt: skip
+SAME_BPS: Final = Decimal("0.005")  # below it both prices are the same as far as the page shows
 ORDERS: Final = """
 SELECT seq, sent_ns, client_order_id, symbol, side, quantity, live_average_price, twin_average_price, price_bps, first_fill_ms,
   last_fill_ms, late_ms, live_fill_ratio, twin_fill_ratio, live_outcome, twin_outcome, compared, code, message
@@ -72,7 +74,11 @@ def twin_sentence(report: Report) -> str | None:
     if not compared:
         return f"No order of the live run was compared with its twin yet{without}."
     price, time = told[PRICE]["value"], told[TIME]["value"]
-    more = "" if price is None else "more" if price >= 0 else "less"
-    paid = "no price was compared" if price is None else f"live paid {bps(abs(price))} {more}"
+    if price is None:
+        paid = "no price was compared"
+    elif abs(price) < SAME_BPS:
+        paid = "live paid the same"
+    else:
+        paid = f"live paid {bps(abs(price))} {'more' if price > 0 else 'less'}"
     late = "" if time is None else f" and began to fill {abs(time):,.0f} ms {'later' if time >= 0 else 'earlier'} (median)"
     return f"Against its twin, over {counted(compared, 'order')}, {paid}{late}{without}."

@@ -38,11 +38,12 @@ MEANT: Final = {  # of the largest leaf, which is not left to be looked up
 def sentences(report: Report) -> tuple[str, ...]:
     """Return five sentences: what was paid, where that came from, how late we were, what was not done, how near the targets.
 
-    A twin's stands before them.
+    Of a twin, which has no plan and pays nothing: how far the live run lies apart from it, and what became of its orders.
     """
-    told = (_paid(report), _where(report), _late(report), _undone(report), _near(report))
     twin = twin_sentence(report)
-    return told if twin is None else (twin, *told)
+    if twin is not None:
+        return twin, _undone(report)
+    return (_paid(report), _where(report), _late(report), _undone(report), _near(report))
 
 
 def _paid(report: Report) -> str:

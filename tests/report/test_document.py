@@ -158,7 +158,9 @@ def test_every_table_is_documented_with_its_columns(made: Report, tmp_path: Path
         store.connection.execute(QUOTE_EACH_FILL)
         quoted = build_report(store, title="", source="", quotes=True, replays={})
         both = compare_reports(("a", store, quoted), ("b", store, quoted), filters={})
+    twin = reported(Log(kind="twin"), tmp_path / "twin")
     tables = dict(made.tables) | dict(quoted.tables) | {"compared": both.tables["compared"]}
+    tables |= {name: table for name, table in twin.tables.items() if name.startswith("twin_")}
     tables = {name: table for name, table in tables.items() if name != "costs_by_winner"}
     assert {name: [c for c in table.columns if c not in leaves] for name, table in tables.items()} == told
 

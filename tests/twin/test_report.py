@@ -48,6 +48,14 @@ def test_the_first_sentence_says_how_far_apart_they_are(tmp_path: Path) -> None:
     )
 
 
+def test_prices_that_are_the_same_are_called_so(tmp_path: Path) -> None:
+    report = reported(twin_log([twin_line("1" * 32, price_bps="0", first_fill_ms="-4")]), tmp_path)
+    assert report.sentences == (
+        "Against its twin, over 1 order, live paid the same and began to fill 4 ms earlier (median).",
+        "29 of 29 orders filled in full.",
+    )
+
+
 def test_where_nothing_was_compared_it_says_so_and_draws_nothing(tmp_path: Path) -> None:
     report = reported(twin_log([spoilt_line("1" * 32, "QUOTES_STALE")]), tmp_path)
     assert report.sentences[0] == "No order of the live run was compared with its twin yet; 1 order could not be compared."
