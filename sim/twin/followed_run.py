@@ -11,12 +11,12 @@ from engine.bundle_carried import BundleDiffers
 from engine.run_config import RunConfig
 from lakehouse import records
 from lakehouse.bundle_diff import compared
-from lakehouse.bundles import Bundle, find_bundle, read_bundle
+from lakehouse.bundles import Bundle, known_bundles, read_bundle
 from lakehouse.layout import Layout
 from lakehouse.ledger_format import sha256
 from lakehouse.log_tail import LogTail
 from lakehouse.segments import Segments
-from orders.errors import ConfigError, InputError, NotAsked, NotYet
+from orders.errors import NotAsked, NotYet
 from orders.values import Record
 
 WAIT_S: Final = 60.0  # for a live run that is being started at the same time
@@ -69,6 +69,12 @@ def _first_sha256(layout: Layout) -> str:
         return sha256(log.pread(FIRST_LINE_MAX, 0).partition(b"\n")[0])
 
 
+def kept_bundle(run: records.RunStart, *, live: Layout) -> str | None:
+    """Return the hash of the live run's bundle where its directory keeps it, with the days it is of; None: the config says it."""
+    sha256 = run.bundle_sha256
+    return sha256 if sha256 is not None and sha256 in known_bundles(live) else None
+
+
 def check_followed(run: records.RunStart, *, config: RunConfig, live: Layout, bundle: Bundle) -> None:
     """Return when a run may be followed: live, of the config's environment, of `bundle`, which is the twin's own.
 
@@ -90,13 +96,10 @@ def check_followed(run: records.RunStart, *, config: RunConfig, live: Layout, bu
         )
     if run.bundle_sha256 == bundle.sha256:
         return
-    try:
-        directory, sha256 = find_bundle(live, run.bundle_sha256 or "none")
-        parts = compared(read_bundle(directory, sha256=sha256).parts, bundle.parts)
-    except (ConfigError, InputError):  # a run that was held to none leaves no copy
-        parts = ()
-    if differing := [part for part in parts if part.state != "same"]:
-        raise BundleDiffers(run.bundle_sha256 or "", differing)
+    kept = kept_bundle(run, live=live)
+    if kept is not None:
+        parts = compared(read_bundle(live.bundles / kept, sha256=kept).parts, bundle.parts)
+        raise BundleDiffers(kept, [part for part in parts if part.state != "same"])
     raise NotAsked(
         "BUNDLE_DIFFERS",
         expected=f"bundle {(run.bundle_sha256 or 'none')[:16]}, the live run's",

@@ -42,7 +42,7 @@ from lakehouse.twins import TWIN
 from orders.errors import NotAsked, RecordCorrupt, SluiceError, VenueUnavailable
 from sim.twin.assembly import TwinAssembly, assemble_twin, simulated_venue
 from sim.twin.desk import TwinDesk
-from sim.twin.followed_run import check_followed, first_look
+from sim.twin.followed_run import check_followed, first_look, kept_bundle
 from sim.twin.following import Following, tell
 from sim.twin.own_orders import INTERRUPTED, OwnOrders, own_orders
 from sim.twin.words import farewell_words
@@ -87,7 +87,8 @@ class TwinRun:
     async def run(self) -> int:
         """Follow until the end. Return 0, or 1 after a halt of its own."""
         self._followed = await first_look(self._live, say=self._say)
-        self._bundle = carried_bundle(self._config, self._inputs, layout=self._live, named=self._named)
+        named = kept_bundle(self._followed.run, live=self._live) if self._named is None else self._named
+        self._bundle = carried_bundle(self._config, self._inputs, layout=self._live, named=named)
         self._check(self._followed.run)
         self._loop = asyncio.get_running_loop()
         self._faults = RunFaults(permission=self._permission, layout=self._layout, finished=self._finished, say=self._say)

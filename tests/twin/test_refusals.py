@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from engine.bundle_parts import bundle_of
+from engine.bundle_parts import Window, bundle_of
 from engine.inputs import read_inputs
 from engine.run_config import load_config
 from lakehouse import records
@@ -81,6 +82,18 @@ def test_the_part_that_differs_is_named_where_the_live_run_keeps_its_bundle(plac
     assert error.code == "BUNDLE_DIFFERS"
     assert "limits" in error.found
     assert "price_age_max_ns" in error.found
+
+
+def test_a_live_run_under_a_bundle_of_some_days_is_followed_under_it(place: Place) -> None:
+    config = load_config(place.config)
+    days = Window(first=date(2025, 1, 6), last=date(2025, 1, 7))
+    bundle = bundle_of(config, read_inputs(config), window=days)
+    assert bundle.sha256 != place.bundle
+    place.began(bundle_sha256=bundle.sha256)
+    assert place.run().code == "BUNDLE_DIFFERS", "which nothing here says the days of"
+    write_bundle(Layout(place.live), bundle)
+    assert place.run().code == "VENUE_UNREACHABLE", "it got as far as the network"
+    assert place.run(bundle=bundle.sha256[:12]).code == "VENUE_UNREACHABLE"
 
 
 def test_a_bundle_that_is_named_must_be_the_live_runs(place: Place) -> None:
