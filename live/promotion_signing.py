@@ -19,7 +19,7 @@ from lakehouse.records import PromotionLine
 from lakehouse.strict_json import read_bounded
 from live.promoted import evidence_problem
 from orders.canonical import decimal_text
-from orders.errors import ConfigError, InputError, NotAsked
+from orders.errors import ConfigError, InputError, NotAsked, NotYet
 from orders.promotion import Change, Move, Promotions, evidence_needed, gated_move, persons_needed
 from orders.values import Record
 from sentinel.dsse import ENVELOPE_SIZE_MAX, public_text
@@ -88,8 +88,18 @@ def rules_of(config: RunConfig) -> PersonRules:
 
 
 def read_request(path: Path, *, rules: PersonRules) -> Request:
-    """Return a request, signed or not. Raises `NotYet`, `InputError`: neither a request nor an envelope with good signatures."""
-    data = read_bounded(path, ENVELOPE_SIZE_MAX)
+    """Return a request, signed or not. Raises `InputError`: PROMOTION_NOTHING where there is none, what reading raises, and that
+    it is neither a request nor an envelope with good signatures.
+    """
+    try:
+        data = read_bounded(path, ENVELOPE_SIZE_MAX)
+    except NotYet as error:
+        raise NotAsked(
+            "PROMOTION_NOTHING",
+            expected=f"a promotion that was asked for at {path}",
+            found=error.found,
+            action="`sluice promote BUNDLE --to STATE` asks for one; `sluice promote log` shows what was recorded.",
+        ) from error
     if b'"payloadType"' in data[:64]:
         statement, signers = open_statement(data, rules=rules)
         return Request(data=data, statement=statement, signers=signers)
