@@ -11,12 +11,12 @@ line the quote currency must be the base currency, or `rates` say what it is wor
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
 import duckdb
-import pyarrow as pa
 
 from analysis import cost_groups, cost_rows_sql, cost_sql
 from analysis.cost_sql import Places
@@ -27,6 +27,7 @@ from orders.exact import ROUNDED, exact_arithmetic
 
 ZERO: Final = Decimal(0)
 RATE_PLACES: Final = Decimal("1e-18")
+NUMBER: Final = ""  # the type of a column that its values decide
 
 
 def order_costs(
@@ -126,27 +127,28 @@ def _make_units(store: LogStore, rates: Mapping[str, Decimal]) -> None:
             value = unit if unit is not None else None if rate is None or multiplier is None else rate * multiplier
         units.append((unit, multiplier, currency, value, rate, multiplier))
     names = ("unit_value_base", "multiplier", "quote_currency", "unit", "rate", "times")
-    kinds = (pa.decimal128(38, 18), pa.decimal128(38, 10), pa.string(), None, None, None)
+    kinds = ("DECIMAL(38,18)", "DECIMAL(38,10)", "VARCHAR", NUMBER, NUMBER, NUMBER)
     _register(store, "cost_units", names, kinds, units)
-    _register(store, "cost_rates", ("currency", "rate"), (pa.string(), None), list(by_currency.items()))
+    _register(store, "cost_rates", ("currency", "rate"), ("VARCHAR", NUMBER), list(by_currency.items()))
 
 
-def _register(store: LogStore, name: str, names: Sequence[str], kinds: Sequence[Any], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Make a table of a few rows; a number's type (None) has the places its values need and no more."""
-    columns = []
+def _register(store: LogStore, name: str, names: Sequence[str], kinds: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Make a table of a few rows; the type of a number (NUMBER) has the places its values need and no more.
+
+    They go in as one JSON text: pyarrow would import pandas to look at a list, which takes longer than all of this.
+    """
+    types = []
     for number, kind in enumerate(kinds):
-        values = [row[number] for row in rows]
-        chosen = kind
-        if kind is None:
-            places = max((-int(value.normalize().as_tuple().exponent) for value in values if value is not None), default=0)
-            chosen = pa.decimal128(38, max(places, 0))
-            values = [
-                None if value is None else value.quantize(Decimal(1).scaleb(-max(places, 0)), context=ROUNDED) for value in values
-            ]
-        columns.append(pa.array(values, chosen))
-    store.connection.register("cost_arrow", pa.table(columns, names=list(names)))
-    store.connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM cost_arrow")
-    store.connection.unregister("cost_arrow")
+        values = [row[number] for row in rows if row[number] is not None]
+        places = max((-int(value.normalize().as_tuple().exponent) for value in values), default=0) if kind == NUMBER else 0
+        types.append(f"DECIMAL(38,{max(places, 0)})" if kind == NUMBER else kind)
+    told = [[None if value is None else str(value) if isinstance(value, str) else f"{value:f}" for value in row] for row in rows]
+    columns = ", ".join(
+        f"CAST(json_extract_string(one, '$[{number}]') AS {kind}) AS {column}"
+        for number, (column, kind) in enumerate(zip(names, types, strict=True))
+    )
+    select = f"SELECT {columns} FROM (SELECT unnest(CAST(? AS JSON[])) AS one)"
+    store.connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {select}", [json.dumps(told)])
 
 
 def _quotient(unit: Decimal, multiplier: Decimal) -> Decimal:

@@ -15,6 +15,7 @@ from typing import Any, Final
 from analysis.gate_metrics import measure
 from analysis.gate_source import FRESH, NONE, Source, SourceFacts
 from orders.canonical import canonical_bytes, plain, sha256_hex
+from orders.errors import SluiceError
 from orders.exact import FLOOR
 from orders.gates import DAY_NS, Gate, GateResult, GatesFile, Measured, judge
 from orders.metrics import CANARY, LEDGER, TWIN
@@ -125,7 +126,10 @@ def _measured(gate: Gate, source: Source | None) -> Measured:
     if source is None:
         words = f"no directory of source {gate.source}: name it in [sources] or with --source {gate.source}=DIR"
         return Measured(words=words, never=words)
-    return measure(gate.metric, source)
+    try:
+        return measure(gate.metric, source)
+    except SluiceError as error:
+        return Measured(words=f"{gate.metric} of {source.name}: {error.code}, found {error.found}")
 
 
 def _dwell(gates: GatesFile, *, step: int, since_ns: int, move: str, now_ns: int) -> GateResult:

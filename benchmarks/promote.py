@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -116,17 +117,26 @@ def measure(root: Path, *, lines: int, rounds: int) -> dict[str, float]:
 
 def pairs(root: Path, shadow: Path, *, rounds: int) -> float:
     """Return the median over rounds of what the status and the grouping took in the same round."""
-    ratios, both = [], ([], [])
+    ratios, both, processor = [], ([], []), {"status": 0.0, "grouping": 0.0}
     for number in range(rounds):
         took: dict[str, float] = {}
         for name in ("grouping", "status") if number % 2 == 0 else ("status", "grouping"):
+            before = used_s()
             took[name] = timed_status(root, shadow) if name == "status" else timed_grouping(shadow)
+            processor[name] += used_s() - before
         ratios.append(took["status"] / took["grouping"])
         for seconds, name in zip(both, ("status", "grouping"), strict=True):
             seconds.append(took[name])
     for seconds, name in zip(both, ("status", "grouping"), strict=True):
         print(f"{name}: {', '.join(f'{one:.2f}' for one in seconds)} s", flush=True)
+    print(f"status over grouping: processor {processor['status'] / processor['grouping']:.3f}, imports of both in it (no bound)")
     return median(ratios)
+
+
+def used_s() -> float:
+    """Seconds of the processor that processes which have ended took."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def timed_status(root: Path, shadow: Path) -> float:

@@ -18,10 +18,8 @@ from commands.output import Exit, print_json
 from commands.promote_screen import screen
 from engine.code_version import code_version
 from engine.gates_file import load_gates
-from engine.run_config import load_config
 from lakehouse.bundles import find_bundle, known_bundles, read_bundle
 from lakehouse.layout import Layout
-from live.promoting import bundle_named
 from orders.errors import ConfigError, InputError
 from orders.gates import GatesFile, Verdict
 from orders.metrics import CANARY
@@ -71,7 +69,7 @@ def run(
     `otherwise`: the data directory where neither `lakehouse` nor `config` names one. Raises `ConfigError` BUNDLE_UNKNOWN,
     BUNDLE_AMBIGUOUS and of the gates file, `RecordCorrupt` of promotions that do not follow from one another.
     """
-    layout = Layout(lakehouse or (otherwise if config is None else load_config(config).lakehouse.directory))
+    layout = Layout(lakehouse or (otherwise if config is None else _directory(config)))
     file = load_gates(gates)
     promotions = promotions_of(layout)
     bundle_sha256 = _chosen(layout, promotions) if named is None else _named(layout, promotions, named)
@@ -120,7 +118,17 @@ def next_move(standing: Standing | None) -> str:
 
 def _named(layout: Layout, promotions: Promotions, named: str) -> str:
     """A whole hash is taken at its word: evidence of it may lie elsewhere before the bundle itself is here."""
-    return named if WHOLE.fullmatch(named) else bundle_named(layout, promotions, named)
+    if WHOLE.fullmatch(named):
+        return named
+    from live.promoting import bundle_named  # here: it reads run configs, and takes a third of a second to import
+
+    return bundle_named(layout, promotions, named)
+
+
+def _directory(config: Path) -> Path:
+    from engine.run_config import load_config  # likewise
+
+    return load_config(config).lakehouse.directory
 
 
 def _chosen(layout: Layout, promotions: Promotions) -> str:

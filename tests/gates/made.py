@@ -10,6 +10,7 @@ from lakehouse import records
 from lakehouse.journal import SyncJournal
 from lakehouse.layout import Layout
 from lakehouse.opening import open_journal
+from lakehouse.run_inputs import InputsWriter
 from lakehouse.state import ActualState, Asset, write_actual_state
 from orders.canonical import decimal_text
 from orders.values import Side
@@ -52,6 +53,8 @@ class Made:
     approved: bool = True
     symbols: int = 20
     equities: int = 1  # lines a plan
+    base_currency: str = "USDT"
+    limits: bytes | None = None  # a snapshot of market limits that each run keeps among its inputs
     number: int = field(default=0, init=False)
 
     @property
@@ -70,10 +73,20 @@ def made_record(directory: Path, made: Made, *, first_run: int = 0, ends: bool =
         journal = open_journal(layout, now_ns=begin, run_id=run_id, durable=False)
         cash = {"BINANCE": {"USDT": "1000000000"}} if journal.fold.run is None else None
         end = begin + plans * step_ns
-        for line in _lines(made, run_id=run_id, cash=cash, begin=begin, step_ns=step_ns, plans=plans, cycle=journal.fold.cycle):
+        kept = _kept(made, layout, run_id)
+        for line in _lines(
+            made, kept=kept, run_id=run_id, cash=cash, begin=begin, step_ns=step_ns, plans=plans, cycle=journal.fold.cycle
+        ):
             _append(journal, line)
         if ends:
-            stop = {"ts_ns": end, "market_ns": end, "run_id": run_id, "cause": "finished", "open_orders": 0}
+            stop = {
+                "ts_ns": end,
+                "market_ns": end,
+                "run_id": run_id,
+                "cause": "finished",
+                "open_orders": 0,
+                "inputs_sha256": kept,
+            }
             _append(journal, records.RunStop(**stop))  # type: ignore[arg-type]
         journal.close()
         _save_state(layout, journal, now_ns=end)
@@ -98,7 +111,19 @@ def _save_state(layout: Layout, journal: SyncJournal, *, now_ns: int) -> None:
     write_actual_state(layout.state, state)
 
 
-def _lines(made: Made, *, run_id: str, cash: Any, begin: int, step_ns: int, plans: int, cycle: int) -> Iterator[records.AnyLine]:
+def _kept(made: Made, layout: Layout, run_id: str) -> str | None:
+    """The hash of a run's list of inputs, where it keeps any."""
+    if made.limits is None:
+        return None
+    writer = InputsWriter(layout, run_id=run_id)
+    writer.file(made.limits, kind="market_limits", name="BINANCE", path="limits.json")
+    writer.close()
+    return writer.sha256
+
+
+def _lines(
+    made: Made, *, kept: str | None, run_id: str, cash: Any, begin: int, step_ns: int, plans: int, cycle: int
+) -> Iterator[records.AnyLine]:
     def at(ns: int) -> dict[str, Any]:
         return {"ts_ns": ns, "market_ns": ns, "run_id": run_id}
 
@@ -106,7 +131,7 @@ def _lines(made: Made, *, run_id: str, cash: Any, begin: int, step_ns: int, plan
         **at(begin), sluice_version="0.1.0", environment=made.environment, kind=made.kind, config_sha256="c" * 64,
         limits_sha256="d" * 64, market_limits_sha256="e" * 64, assumptions_sha256="f" * 64, assumptions=ASSUMED,
         data_source="made", synthetic=["everything"], real_epoch_ns=begin, market_epoch_ns=begin, market_speed=1,
-        starting_cash=cash, durable=True, base_currency="USDT", bundle_sha256=made.bundle,
+        starting_cash=cash, durable=True, base_currency=made.base_currency, bundle_sha256=made.bundle, inputs_sha256=kept,
     )  # fmt: skip
     manifest = f"{made.number:02x}" * 32
     last = made.number + plans >= made.plans
