@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orders.capital import WHOLE, Capital, tighter
+from orders.exact import exact_operators
 from orders.plan import Decision, Judgement, Outcome
+from sentinel import controls
 from sentinel.capital import SCALED, limits_at
 from tests.planner.world import D
 from tests.sentinel.cases import BUY, SELL, denials, facts, judged, limits, made_plan, standing
@@ -190,3 +192,16 @@ def test_a_turnover_names_the_limit_that_it_is_above(whole: str, seen: str, limi
     judgement = at("0.5", lim={"turnover_max": D(whole)})
     (told,) = [one for one in judgement.verdicts if one.outcome is Outcome.DENY]
     assert (told.control, told.observed, told.limit) == ("MANIFEST_BOUNDS", seen, limit)
+
+
+@pytest.mark.parametrize(
+    ("whole", "most", "passes"), [(None, "200", True), (None, "199", False), ("200", "1", True), ("199", "1", False)]
+)
+def test_a_reduction_is_valued_by_the_limits_of_the_whole_where_there_are_such(
+    whole: str | None, most: str, passes: bool
+) -> None:
+    line = next(one for one in made_plan().lines if one.symbol == SELL)
+    other = None if whole is None else limits(max_order_value_base=D(whole))
+    with exact_operators():
+        told = controls.max_order_value([line], base_currency="USD", limits=limits(max_order_value_base=D(most)), whole=other)
+    assert [one.outcome for one in told] == [Outcome.ALLOW if passes else Outcome.DENY]
