@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Final
 
@@ -13,10 +12,12 @@ from commands.demo_story import PERSONS, Going, Story
 
 NOTIONAL: Final = "900000"  # armed a day: far more than a canary trades here
 ARMED_H: Final = "1"
+KILLS: Final = "2"  # a campaign kills for hours: docs/crash_campaign.md
 LIVE_S: Final = "300"  # it is ended earlier
 WORSE: Final = {"do": "fees", "maker": "0.03", "taker": "0.03"}  # thirty times what is assumed
 BETTER: Final = {"do": "fees", "maker": "0.001", "taker": "0.001"}
 STEP_DOWN_S: Final = 90.0
+WORSE_MANIFESTS: Final = 3
 ENVIRONMENT: Final = "SLUICE_ENV=live"
 
 
@@ -30,8 +31,9 @@ def candidates(story: Story) -> None:
 def drills(story: Story) -> None:
     """This very code halts, and is killed, on a rehearsal venue of its own."""
     stage, desk = story.stage, story.desk
-    stage.chapter("drills", "a halt of this very code, measured at an exchange of its own: evidence by code, not by bundle")
+    stage.chapter("drills", "this very code is halted and killed, each at an exchange of its own; evidence is of the code")
     stage.run("halt", "--drill", "--by", PERSONS[0], "--directory", desk.drills / "halt", says=["passed"])
+    stage.run("rehearse", "--crash-drill", "--kills", KILLS, "--directory", desk.drills / "crash", says=["passed"])
 
 
 def canary(story: Story) -> None:
@@ -49,7 +51,7 @@ def canary(story: Story) -> None:
 
 def twin(story: Story) -> None:
     """The second bundle takes its place, with a twin beside it."""
-    stage = story.stage
+    stage, desk = story.stage, story.desk
     stage.chapter("twin", "the second bundle takes its place at one percent; a twin trades the same orders at a simulated venue")
     story.promote(SECOND, "--to", "canary", reason="three quarters of the weights", signatures=2)
     going = start_live(story, SECOND)
@@ -58,6 +60,8 @@ def twin(story: Story) -> None:
         story.publish(going, approved_by=SECOND)
     end_live(story, going)
     stage.ended(beside, show=["twin  ", "compared", "orders"])
+    held = ("--lakehouse", desk.live, "--gates", desk.gates(SECOND))
+    stage.run("promote", "status", *held)
 
 
 def ramp(story: Story) -> None:
@@ -68,23 +72,26 @@ def ramp(story: Story) -> None:
 
 
 def regression(story: Story) -> None:
-    """The exchange becomes dear: the run steps itself down."""
+    """The exchange becomes dear: the run steps itself down, and sells what is above its part by itself."""
     stage, desk = story.stage, story.desk
     stage.chapter("regression", "at five percent the exchange begins to charge thirty times the fee; nobody tells the run")
-    going = start_live(story, SECOND)
+    story.going = going = start_live(story, SECOND)
     beside = start_twin(story)
     story.tell_exchange(WORSE)
     before = count(desk.live, "promotion", _by_engine)
-    deadline = time.monotonic() + STEP_DOWN_S
-    while count(desk.live, "promotion", _by_engine) == before and time.monotonic() < deadline and story.left:
-        story.publish(going, approved_by=SECOND)
-    stage.until(
-        "a step down by the engine", lambda: count(desk.live, "promotion", _by_engine) > before, of=going.process, within_s=60
-    )
+
+    def stepped() -> bool:
+        return count(desk.live, "promotion", _by_engine) > before
+
+    for _ in range(WORSE_MANIFESTS):
+        if not stepped():
+            story.publish(going, approved_by=SECOND)
+    stage.until("a step down by the engine", stepped, of=going.process, within_s=STEP_DOWN_S)
     line = [line for line in lines(desk.live) if line["type"] == "promotion"][-1]
     stage.say(f"  engine   {line['action']} to {line['fraction']} of equity: {line['code']}  {line['reason']}")
-    stage.check("the engine took it down a step by itself", line["action"] == "step_down" and line["by"] == "engine", str(line))
-    end_live(story, going)
+    stage.check("the engine took it down a step by itself", (line["action"], line["by"]) == ("step_down", "engine"), str(line))
+    ramp = "a cycle that sells what is above the step"
+    stage.until(ramp, lambda: count(desk.live, "cycle", _of_ramp) > 0, of=going.process, within_s=STEP_DOWN_S)
     stage.ended(beside, show=())
     story.tell_exchange(BETTER)
 
@@ -92,9 +99,11 @@ def regression(story: Story) -> None:
 def rollback(story: Story) -> None:
     """Back to the first bundle in one command, and its targets traded through the gate."""
     stage, desk = story.stage, story.desk
-    stage.chapter("rollback", "one command: the first bundle comes back, after what that will trade was shown")
+    stage.chapter("rollback", "one command: it shows what that trades, ends the run that goes on, and moves the alias back")
     words = ("--config", desk.config(FIRST), "--by", PERSONS[1], "--reason", "the second costs too much", "--yes")
     stage.run("rollback", *words, says=["rollback", "forecast cost"])
+    if story.going is not None:
+        end_live(story, story.going, ask=False)
     going = start_live(story, FIRST)
     end_live(story, going)
 
@@ -114,7 +123,8 @@ def start_live(story: Story, name: str) -> Going:
     """Start a live run and wait until it has traded what it found."""
     desk, stage = story.desk, story.stage
     before = count(desk.live, "cycle_end")
-    process = stage.start("live", desk.config(name), "--keys", desk.keys, "--for", LIVE_S, env=ENVIRONMENT)
+    held = ("--keys", desk.keys, "--gates", desk.gates(name), "--for", LIVE_S)
+    process = stage.start("live", desk.config(name), *held, env=ENVIRONMENT)
     going = Going(process=process, directory=desk.live)
     what = f"orders under the {name} bundle"
     stage.until(what, lambda: count(desk.live, "cycle_end") > before, of=process, within_s=story.start_s)
@@ -131,9 +141,13 @@ def start_twin(story: Story) -> Backstage:
     return process
 
 
-def end_live(story: Story, going: Going) -> None:
-    """End a live run in order, and show what it did."""
-    story.stage.ended(going.process, show=["plan #", "orders ", "agree", "step"])
+def end_live(story: Story, going: Going, *, ask: bool = True) -> None:
+    """End a live run in order, and show what it did. `ask` False: a command has ended it."""
+    story.stage.ended(going.process, ask=ask, show=["plan #", "orders ", "ramp ", "GATE_FAILED"])
+
+
+def _of_ramp(line: dict[str, object]) -> bool:
+    return line["cause"] == "ramp"
 
 
 def _by_engine(line: dict[str, object]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-CHAPTERS: Final = ("research", "backtest", "shadow", "drills", "canary", "twin", "ramp", "rollback", "report")
+CHAPTERS: Final = ("research", "backtest", "shadow", "drills", "canary", "twin", "ramp", "regression", "rollback", "report")
 
 type Work = Callable[[argparse.Namespace], int]
 type Command = Callable[[Any, str, Work, str], Any]

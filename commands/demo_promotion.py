@@ -7,16 +7,14 @@ within minutes, and the backtest's market, which is recorded. The live market is
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from commands.demo_capital import canary, candidates, drills, ramp, report, rollback, twin
+from commands.demo_capital import canary, candidates, drills, ramp, regression, report, rollback, twin
 from commands.demo_desk import FIRST, SECOND, DemoDesk, new_desk
 from commands.demo_evidence import backtest, research, shadow
-from commands.demo_parser import CHAPTERS
-from commands.demo_stage import DemoFailed, Stage, say
+from commands.demo_stage import Stage, say
 from commands.demo_story import Story
 from commands.output import Exit, print_json
 from orders.errors import SluiceError
@@ -33,6 +31,7 @@ TOLD: Final[Sequence[tuple[str, Chapter]]] = (
     ("canary", canary),
     ("twin", twin),
     ("ramp", ramp),
+    ("regression", regression),
     ("rollback", rollback),
     ("report", report),
 )
@@ -91,6 +90,3 @@ def _verdict(desk: DemoDesk, stage: Stage, told: Sequence[str], failed: SluiceEr
         f"lies in  {desk.directory}: {FIRST}.toml, {SECOND}.toml, gates, keys, evidence, live (record and promotions), outputs"
     )
     return lines
-
-
-__all__ = ["CHAPTERS", "DemoFailed", "json", "run"]

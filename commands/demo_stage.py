@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 from commands.rehearsal_desk import SLUICE
 from orders.errors import SluiceError
@@ -32,23 +32,23 @@ class DemoFailed(SluiceError):
 class Backstage:
     """A process that goes on while the story does; its output is a file."""
 
-    def __init__(self, name: str, process: subprocess.Popen[Any], output: Path, *, log: TextIO) -> None:
+    def __init__(self, name: str, process: subprocess.Popen[Any], output: Path) -> None:
         self.name = name
         self.process = process
         self.output = output
-        self._log = log
 
-    def end(self, *, number: signal.Signals = signal.SIGTERM) -> int:
-        """Ask it to end, and wait; return its exit code. One that does not end is killed."""
-        if self.process.poll() is None:
+    def end(self, *, ask: bool = True) -> int:
+        """Ask it to end, and wait; return its exit code. One that does not end is killed. `ask` False: somebody else did."""
+        if ask and self.process.poll() is None:
             with suppress(ProcessLookupError):
-                self.process.send_signal(number)
+                self.process.send_signal(signal.SIGTERM)
         try:
             code = self.process.wait(END_S)
         except subprocess.TimeoutExpired:
             self.kill()
             code = self.process.wait(END_S)
-        self._log.close()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
         return code
 
     def kill(self) -> None:
@@ -107,11 +107,16 @@ class Stage:
         command = [str(word) for word in words]
         path = self._path(command)
         self.say(f"$ {shown(command, env=env)} &")
-        log = path.open("w", encoding="utf-8")
-        process = subprocess.Popen(  # as above  # nosec B603
-            [*SLUICE, *command], stdout=log, stderr=subprocess.STDOUT, stdin=stdin, start_new_session=True, env=self._env(env)
-        )
-        made = Backstage(words_of(command), process, path, log=log)
+        with path.open("w", encoding="utf-8") as log:
+            process = subprocess.Popen(  # as above  # nosec B603
+                [*SLUICE, *command],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=stdin,
+                start_new_session=True,
+                env=self._env(env),
+            )
+        made = Backstage(words_of(command), process, path)
         self._going.append(made)
         return made
 
@@ -126,13 +131,16 @@ class Stage:
             time.sleep(LOOK_S)
         self.checked += 1
 
-    def ended(self, process: Backstage, *, expect: int = 0, show: Sequence[str] | None = None) -> str:
-        """End a process that goes on, show what it printed, and return that."""
-        code = process.end()
+    def ended(self, process: Backstage, *, ask: bool = True, show: Sequence[str] | None = None) -> str:
+        """End a process that goes on (`ask` False: wait for it, as somebody else did), show what it printed, and return that.
+
+        Raises `DemoFailed` where it did not end well.
+        """
+        code = process.end(ask=ask)
         text = process.text()
         self.say(f"  {process.name} ended, exit {code}")
         self._show(text, path=process.output, show=show)
-        self._hold(code == expect, f"exit {expect} of `{process.name}`", f"exit {code}: {_last(text)}")
+        self._hold(code == 0, f"exit 0 of `{process.name}`", f"exit {code}: {_last(text)}")
         return text
 
     def check(self, claim: str, holds: bool, found: str) -> None:

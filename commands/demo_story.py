@@ -39,6 +39,7 @@ class Story:
         self.bundles: dict[str, str] = {}
         self.published = 0
         self.start_s = START_S
+        self.going: Going | None = None  # a live run from one chapter into the next
         self.hello: dict[str, str] = {}
 
     def open_exchange(self) -> None:
