@@ -1,12 +1,14 @@
-"""What `sluice status` says of promotions: which bundle may trade how much of equity, since when, and what came before it."""
+"""What `sluice status` says of promotions: which bundle stands where, since when, and what a rollback brings back.
+
+How much of equity that is, and why it is paused, is the line of its capital.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
-from commands.promote_view import percent, standing_words
+from commands.promote_view import standing_words
 from lakehouse.rebuild import LogFold
 from orders.canonical import decimal_text
 
@@ -39,12 +41,5 @@ def promoted_lines(facts: dict[str, Any] | None, *, ago: Callable[[int | None], 
     current = facts["current"]
     if current is None:
         return ["promoted no bundle may trade live   `sluice promote status` says what is missing"]
-    lines = [
-        f"promoted {current['bundle_sha256'][:16]}  {current['standing']}, {percent(Decimal(current['fraction']))} of equity"
-        f"   since {ago(current['since_s_ago'])}"
-    ]
-    if current["paused"]:
-        lines.append(f"         PAUSED  {current['paused']}")
-    if facts["previous"] is not None:
-        lines.append(f"         previous {facts['previous'][:16]}: `sluice rollback` brings it back")
-    return lines
+    previous = "" if facts["previous"] is None else f"   previous {facts['previous'][:16]}: `sluice rollback` brings it back"
+    return [f"promoted {current['bundle_sha256'][:16]}  {current['standing']} since {ago(current['since_s_ago'])}{previous}"]
