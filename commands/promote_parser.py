@@ -15,7 +15,15 @@ HOURS_MAX: Final = 24
 TO: Final = ("candidate", "shadow", "canary", "live", "retired")
 GROUP: Final = "promote"
 MOVE: Final = "move"
-NAMES: Final = (MOVE, "sign", "show", "record", "log", "status")  # what a word after `promote` may be that is no bundle
+NAMES: Final = (
+    MOVE,
+    "handoff",
+    "sign",
+    "show",
+    "record",
+    "log",
+    "status",
+)  # what a word after `promote` may be that is no bundle
 
 type Work = Callable[[argparse.Namespace], int]
 type Command = Callable[[Any, str, Work, str], Any]
@@ -84,6 +92,20 @@ def _record(given: argparse.Namespace) -> int:
     )
 
 
+def _handoff(given: argparse.Namespace) -> int:
+    from commands import handoff
+
+    return handoff.run(
+        given.config,
+        shadow=given.shadow,
+        by=given.by,
+        reason=given.reason,
+        keys=given.keys.expanduser(),
+        yes=given.yes,
+        as_json=given.json,
+    )
+
+
 def _log(given: argparse.Namespace) -> int:
     from commands import promote_view
 
@@ -142,6 +164,13 @@ def add_promote(names: Any, *, command: Command, group: Callable[[Any, str, str]
     for one in (move, sign):
         one.add_argument("--directory", type=Path, default=KEYS, metavar="DIR", help="where keys lie (%(default)s)")
         one.add_argument("--output", type=Path, metavar="FILE", help="write what is signed there, and record nothing")
+    handoff = command(promote, "handoff", _handoff, "take a shadow's book over into an account that holds something")
+    handoff.add_argument("config", type=Path, metavar="CONFIG", help="the run config, whose live record begins with it")
+    handoff.add_argument("--shadow", required=True, type=Path, metavar="DIR", help="the shadow's data directory")
+    handoff.add_argument("--by", required=True, metavar="NAME", help="who says so; goes into the log")
+    handoff.add_argument("--reason", required=True, metavar="TEXT", help="why; goes into the log")
+    handoff.add_argument("--keys", type=Path, default=KEYS, metavar="DIR", help="where key files lie (%(default)s)")
+    handoff.add_argument("--yes", action="store_true", help="do not ask; needed where nobody can be asked")
     log = command(promote, "log", _log, "every promotion of a record, with who, when and why")
     log.add_argument("--lakehouse", type=Path, default=lakehouse, metavar="DIR", help="the data directory (%(default)s)")
     return promote

@@ -122,6 +122,11 @@ class Layout:
         return self.directory / "promotion_request.json"
 
     @property
+    def handoff(self) -> Path:
+        """What an account held when a person handed it over, until a live run has booked it (`lakehouse.handoff_file`)."""
+        return self.directory / "handoff.json"
+
+    @property
     def live_note(self) -> Path:
         """Where the last live run trades and under which names its keys are found (`lakehouse.live_note`)."""
         return self.directory / "live.json"

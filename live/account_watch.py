@@ -13,6 +13,8 @@ from decimal import Decimal
 from typing import Final
 
 from engine.config_live import ExternalOrders
+from lakehouse.handoff_file import Handoff
+from live.handoff import booking
 from live.transfer_watch import TransferWatch
 from live.venue_link import LiveAccount
 from orders.reconcile import Difference, differences
@@ -26,7 +28,7 @@ SETTLE_S: Final = 5.0  # for what the venue has told to reach the book: fills an
 class AccountWatch:
     """One venue of a live run. `account`: as its client knows it; `book()`: what it should hold; `tolerance`: how far each may
     be off; `transfers`: what came and went by no order. `written(outcome, detail)` writes a line, `lock(why)` locks instruments
-    by id, `halt(reason)` stops trading.
+    by id, `halt(reason)` stops trading. `handed`: what a person handed over to a record that begins.
     """
 
     def __init__(
@@ -42,8 +44,10 @@ class AccountWatch:
         written: Callable[[str, str], None],
         lock: Callable[[str, Mapping[str, str]], None],
         halt: Callable[[str], None],
+        handed: Handoff | None = None,
     ) -> None:
         self.venue = venue
+        self._handed = handed
         self._account = account
         self._book = book
         self._tolerance = tolerance
@@ -63,11 +67,27 @@ class AccountWatch:
         foreign = (*await self._strangers(), *await self._account.objections())
         while (parted := await self._settled()) is None:
             pass  # the run's own time to start bounds this
+        if parted and not foreign and self._handed is not None:
+            parted, foreign = await self._take_over(parted, self._handed)
         words = (*foreign, *self._told(parted))
         self._written("break" if words else "clean", "; ".join(words) or "at the start")
         if not words:
             await self._account.conclude()
         return words
+
+    async def _take_over(
+        self, parted: tuple[Difference, ...], handoff: Handoff
+    ) -> tuple[tuple[Difference, ...], tuple[str, ...]]:
+        """Book what an account holds beyond the book of a record that begins; return what parts then, and what forbids it."""
+        items = [booking(handoff, one) for one in parted]
+        if against := tuple(one for one in items if isinstance(one, str)):
+            return parted, against
+        problem = await self._transfers.hand_over(one for one in items if not isinstance(one, str))
+        while (left := await self._settled()) is None:
+            pass
+        if not left and not problem:
+            self._written("handoff", f"{len(items)} amounts booked on the word of {handoff.by}: {handoff.reason}")
+        return left, (problem,) if problem else ()
 
     async def run(self, every_s: float) -> None:
         """Compare every so many seconds until cancelled."""

@@ -171,6 +171,18 @@ class CcxtLink:
 
         return make
 
+    async def holdings(self) -> Mapping[str, Decimal] | str:
+        """Ask what the account holds, free and locked, before a node trades; in words why that is not known."""
+        if self._client is None or self._profile is None:
+            return self.facts.credentials or self.facts.unproven
+        api = PrivateApi(
+            self._client, profile=self._profile, quotes={}, redact=self._redactor, quarantine=lambda what, reason: None
+        )
+        answer = await api.balances()
+        if isinstance(answer, NoAnswer):
+            return answer.why
+        return {one.currency: one.free + one.locked for one in answer}
+
     async def close(self) -> None:
         """See `VenueLink`."""
         if self._client is not None:

@@ -30,6 +30,7 @@ from engine.restore import holdings_of
 from engine.run_config import load_config
 from engine.trading_node import MadeNode, make_trading_node
 from lakehouse import records
+from lakehouse.handoff_file import Handoff
 from lakehouse.layout import Layout
 from lakehouse.lock import DataDirectoryLock
 from lakehouse.private_file import KEYS
@@ -41,6 +42,7 @@ from live.armed_now import noted, permit_of, tell_expiry
 from live.arming import ENVIRONMENT_VARIABLE, Facts, Missing, missing
 from live.dead_man import DeadMan, note_of
 from live.halted import HaltedRun, answer_halts
+from live.handoff import offered, used_up
 from live.promoted import promoted_facts
 from live.ramp import Ramp, RunningGates
 from live.transfer_watch import transfer_watch
@@ -328,7 +330,22 @@ class LiveRun(NodeRun):
             written=lambda outcome, detail: self._reconciled(assembly, venue, outcome, detail),
             lock=assembly.gate.locks.lock,
             halt=assembly.halt,
+            handed=self._handed(venue),
         )
+
+    def _handed(self, venue: str) -> Handoff | None:
+        """What a person handed over to this record, where it may be used; why not is an alarm."""
+        found = offered(
+            self.layout,
+            self._parts.fold,
+            config=self.config,
+            bundle_sha256=self.bundle.sha256,
+            venue=venue,
+            now_ns=time.time_ns(),
+        )
+        if found.problem:
+            self._alarm("HANDOFF_REFUSED", f"{venue}: {found.problem}")
+        return found.handoff
 
     def _reconciled(self, assembly: Assembly, venue: str, outcome: str, detail: str) -> None:
         assembly.recorder.write_quietly(records.Reconcile, outcome=outcome, detail=f"{venue}: {detail}")
@@ -339,6 +356,7 @@ class LiveRun(NodeRun):
         """Return when every order that was sent is known and the account holds what the book says; else halt and end the run."""
         words = await self.watches[venue].at_start()
         if not words:
+            used_up(self.layout)
             return
         self.assembly.halt(f"{RECONCILIATION_BREAK}: {venue}: {'; '.join(words)}")
         self.finished.set()

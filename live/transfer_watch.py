@@ -73,6 +73,10 @@ class TransferWatch:
         notes += [note for one in sorted(told.items, key=lambda one: one.done_ns or 0) if (note := await self._take(one))]
         self._words = "; ".join(notes)
 
+    async def hand_over(self, items: Iterable[VenueTransfer]) -> str:
+        """Book what a person has handed over; return why one was not, "" where all were."""
+        return "; ".join([note for one in items if (note := await self._take(one))])
+
     async def _take(self, one: VenueTransfer) -> str:
         """Book one where it is to be booked; return why not, "" for what needs no word."""
         key = (self._venue, one.kind, one.transfer_id)

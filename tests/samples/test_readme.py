@@ -66,7 +66,7 @@ def test_the_readme_names_every_command() -> None:
     expected |= {"sentinel explain", "sentinel what-if", "sentinel coverage"}
     expected |= {"ledger key", "ledger prove", "ledger rotate", "witness", "trace"}
     expected |= {"bundle create", "bundle show", "bundle verify", "bundle diff", "bundle runs"}
-    expected |= {"demo promotion", "rollback"}
+    expected |= {"demo promotion", "rollback", "promote handoff"}
     expected |= {"promote move", "promote sign", "promote show", "promote record", "promote log", "promote status"}
     expected |= {"override request", "override sign", "override show"}
     expected |= {"data import", "data fetch", "data show", "data check"}

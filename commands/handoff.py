@@ -1,0 +1,189 @@
+"""`sluice promote handoff CONFIG --shadow DIR`: a shadow's book, taken over into an account that already holds something.
+
+It shows what the shadow holds, what the account holds, and the transition: what the bundle would trade of what the account holds,
+at its part of capital. On a person's word it leaves a handoff; the first `sluice live` on that record books what the account has,
+as it was seen, begins from it, and plans to the shadow's targets through the same guard and gate. Nothing is traded here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from commands.halt import require_words
+from commands.output import Exit, print_json
+from commands.plan_preview import Snapshots, read_snapshots
+from commands.promote_record import fold_of
+from commands.transition import Transition, transition_document, transition_lines, transition_of
+from engine.inputs import Inputs, read_inputs
+from engine.run_config import RunConfig, load_config
+from lakehouse.handoff_file import LIFE_NS, Handoff, write_handoff
+from lakehouse.layout import Layout
+from lakehouse.lock import DataDirectoryLock
+from lakehouse.rebuild import LogFold
+from live.ccxt_link import CcxtLink
+from live.handoff import book_has_moved, traded_codes
+from live.venue_link import look_at
+from orders.book import Book
+from orders.canonical import decimal_text
+from orders.capital import WHOLE
+from orders.capital_granted import granted
+from orders.errors import ConfigError, InputError, NotAsked, VenueUnavailable
+from orders.reconcile import asset_code, tolerances
+from venues.secrets import Redactor
+
+WORD: Final = "handoff"
+ZERO: Final = Decimal(0)
+
+
+def run(config_path: Path, *, shadow: Path, by: str, reason: str, keys: Path, yes: bool, as_json: bool) -> int:
+    """Show, ask, and leave the handoff. Exit 0: left; 3: refused, or the person said no.
+
+    Raises `NotAsked` HANDOFF_LATE, HANDOFF_SHADOW, HANDOFF_VENUE, ACCOUNT_MISMATCH; `LockHeld` while a run goes on here;
+    `VenueUnavailable`, `ConfigError`, and what reading the records raises.
+    """
+    require_words(by=by, reason=reason)
+    config = load_config(config_path)
+    layout, venue = Layout(config.lakehouse.directory), _venue(config)
+    with DataDirectoryLock(layout, run_id=f"handoff-{os.getpid()}"):
+        fold, of_shadow = fold_of(layout), fold_of(Layout(shadow))
+        if late := book_has_moved(fold):
+            raise _no("HANDOFF_LATE", "a live record that begins", late, "Deposits and withdrawals are booked by themselves.")
+        bundle = _shadow_bundle(config, fold, of_shadow, shadow=shadow)
+        inputs = read_inputs(config)
+        held = asyncio.run(_holdings(config, inputs, venue=venue, keys=keys))
+        snapshots = _as_if(read_snapshots(config.recorded_in(shadow)), held, inputs, venue=venue)
+        transition = transition_of(config, granted(fold.promotions) or WHOLE, snapshots=snapshots)
+        if not as_json:
+            print("\n".join(_books(of_shadow, held, inputs, venue=venue)))
+            print("\n".join(transition_lines(transition, drift_check_s=1)), flush=True)
+        if not yes and not _confirmed(as_json=as_json):
+            print("refused  NOT_CONFIRMED  nothing was left for the next start", file=sys.stderr)
+            return Exit.REFUSED
+        assert config.live is not None
+        now_ns = time.time_ns()
+        handoff = Handoff(
+            environment=config.environment,
+            venue=venue,
+            account_id=config.live.venues[venue].account_id,
+            bundle_sha256=bundle,
+            shadow=str(shadow),
+            shadow_lines=of_shadow.log_line,
+            by=by,
+            reason=reason,
+            created_ns=now_ns,
+            expires_ns=now_ns + LIFE_NS,
+            holdings=held,
+        )
+        write_handoff(layout, handoff)
+    return _tell(handoff, transition, layout, as_json=as_json)
+
+
+def _tell(handoff: Handoff, transition: Transition, layout: Layout, *, as_json: bool) -> int:
+    if as_json:
+        document: dict[str, Any] = {"handoff": str(layout.handoff), "holdings": dict(handoff.holdings)}
+        print_json(document | {"bundle_sha256": handoff.bundle_sha256, "transition": transition_document(transition)})
+    else:
+        print(f"handoff  {layout.handoff}   for an hour: the next `sluice live` books what was seen, and begins from it")
+    return Exit.DONE
+
+
+def _venue(config: RunConfig) -> str:
+    """Return the one venue of a live config. Raises `ConfigError` CONFIG_NOT_LIVE, `NotAsked` HANDOFF_VENUE."""
+    if config.live is None:
+        raise ConfigError("CONFIG_NOT_LIVE", expected="a config with [live]", found=str(config.path), action="Name another.")
+    names = [name for name, section in config.live.venues.items() if section.adapter == "ccxt"]
+    if len(names) != 1 or len(config.live.venues) != 1:
+        raise _no(
+            "HANDOFF_VENUE",
+            "one venue, through adapter ccxt",
+            ", ".join(f"{name} {section.adapter}" for name, section in config.live.venues.items()),
+            "Bring the account to cash there, and begin with capital.starting_cash.",
+        )
+    return names[0]
+
+
+def _shadow_bundle(config: RunConfig, fold: LogFold, of_shadow: LogFold, *, shadow: Path) -> str:
+    """Return the bundle of the shadow's last run, which the live record must trade. Raises `NotAsked` HANDOFF_SHADOW."""
+    run_id, bundle = next(reversed(of_shadow.bundles.items()), ("", None))
+    current = fold.promotions.current
+    if bundle is None or of_shadow.run is None or of_shadow.run.kind != "shadow":
+        raise _no(
+            "HANDOFF_SHADOW", f"a shadow run under a bundle in {shadow}", run_id or "no run", "Name the shadow's directory."
+        )
+    if of_shadow.environment != config.environment:
+        raise _no("HANDOFF_SHADOW", f"environment {config.environment}", str(of_shadow.environment), "Name its own config.")
+    if fold.promotions.lines and (current is None or current.bundle_sha256 != bundle):
+        found = "none" if current is None else current.bundle_sha256[:16]
+        raise _no("HANDOFF_SHADOW", f"the shadow's bundle {bundle[:16]} in canary or live", found, "`sluice promote` it first.")
+    return bundle
+
+
+async def _holdings(config: RunConfig, inputs: Inputs, *, venue: str, keys: Path) -> dict[str, Decimal]:
+    assert config.live is not None
+    link = await look_at(venue, config.live, inputs=inputs, environ=os.environ, keys=keys, redactor=Redactor())
+    try:
+        assert isinstance(link, CcxtLink)
+        if link.facts.account_id != link.facts.account_expected:
+            was = link.facts.account_id or link.facts.credentials or link.facts.unproven or "not known"
+            raise _no("ACCOUNT_MISMATCH", f"account {link.facts.account_expected} at {venue}", was, "Look at the key in use.")
+        found = await link.holdings()
+    finally:
+        await link.close()
+    if isinstance(found, str):
+        raise VenueUnavailable(
+            "VENUE_UNREACHABLE", expected=f"what the account at {venue} holds", found=found, action="Try again."
+        )
+    return traded_codes(found, tolerances(venue, listings=inputs.listings, limits=inputs.market_limits))
+
+
+def _symbols(inputs: Inputs, *, venue: str) -> dict[str, str]:
+    """Return the symbol whose position is held under a code; two of one coin cannot be told apart and are refused."""
+    found: dict[str, str] = {}
+    for symbol, limit in inputs.market_limits.items():
+        code = asset_code(inputs.listings[symbol])
+        if limit.venue == venue and found.setdefault(code, symbol) != symbol:
+            raise InputError("HANDOFF_VENUE", expected=f"one symbol of {code}", found="two", action="Allow one of them alone.")
+    return found
+
+
+def _as_if(snapshots: Snapshots, held: Mapping[str, Decimal], inputs: Inputs, *, venue: str) -> Snapshots:
+    """The shadow's prices, and the account's book in place of its own."""
+    symbols = _symbols(inputs, venue=venue)
+    cash = {code: amount for code, amount in held.items() if code not in symbols}
+    positions = {symbols[code]: amount for code, amount in held.items() if code in symbols and amount}
+    book = replace(snapshots.book, book=Book(cash={venue: cash}, positions=positions), open_orders=(), withdrawn=())
+    return replace(snapshots, book=book)
+
+
+def _books(of_shadow: LogFold, held: Mapping[str, Decimal], inputs: Inputs, *, venue: str) -> list[str]:
+    symbols = _symbols(inputs, venue=venue)
+    keeper = of_shadow.keeper
+    rows = [("held", "shadow", "account")]
+    for code, amount in held.items():
+        ours = keeper.positions.get(symbols[code], ZERO) if code in symbols else keeper.cash.get(venue, {}).get(code, ZERO)
+        rows.append((symbols.get(code, code), decimal_text(ours), decimal_text(amount)))
+    widths = [max(len(row[place]) for row in rows) for place in range(3)]
+    return ["  ".join((f"{a:<{widths[0]}}", f"{b:>{widths[1]}}", f"{c:>{widths[2]}}")) for a, b, c in rows]
+
+
+def _no(code: str, expected: str, found: str, action: str) -> NotAsked:
+    return NotAsked(code, expected=expected, found=found, action=action)
+
+
+def _confirmed(*, as_json: bool) -> bool:
+    """Ask the person at the terminal. Raises `ConfigError` USAGE where there is none."""
+    if as_json or not sys.stdin.isatty():
+        found = "--json" if as_json else "no terminal"
+        raise ConfigError("USAGE", expected="a person at a terminal, or --yes", found=found, action="Add --yes to mean it.")
+    sys.stderr.write(f"type {WORD} to do this, anything else to leave it: ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip() == WORD
