@@ -90,8 +90,12 @@ def regression(story: Story) -> None:
     line = [line for line in lines(desk.live) if line["type"] == "promotion"][-1]
     stage.say(f"  engine   {line['action']} to {line['fraction']} of equity: {line['code']}  {line['reason']}")
     stage.check("the engine took it down a step by itself", (line["action"], line["by"]) == ("step_down", "engine"), str(line))
-    ramp = "a cycle that sells what is above the step"
-    stage.until(ramp, lambda: count(desk.live, "cycle", _of_ramp) > 0, of=going.process, within_s=STEP_DOWN_S)
+    number = line["seq"]  # by a cycle of cause ramp, or by that of a manifest which came in the same second
+
+    def sold() -> bool:
+        return count(desk.live, "cycle_end", lambda ended: ended["seq"] > number and ended["outcome"] == "done") > 0
+
+    stage.until("a cycle that sells what is above the step", sold, of=going.process, within_s=STEP_DOWN_S)
     stage.ended(beside, show=())
     story.tell_exchange(BETTER)
 
@@ -144,10 +148,6 @@ def start_twin(story: Story) -> Backstage:
 def end_live(story: Story, going: Going, *, ask: bool = True) -> None:
     """End a live run in order, and show what it did. `ask` False: a command has ended it."""
     story.stage.ended(going.process, ask=ask, show=["plan #", "orders ", "ramp ", "GATE_FAILED"])
-
-
-def _of_ramp(line: dict[str, object]) -> bool:
-    return line["cause"] == "ramp"
 
 
 def _by_engine(line: dict[str, object]) -> bool:
