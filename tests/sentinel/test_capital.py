@@ -14,6 +14,7 @@ from orders.exact import exact_operators
 from orders.plan import Decision, Judgement, Outcome
 from sentinel import controls
 from sentinel.capital import SCALED, limits_at
+from sentinel.regime_now import regime_parity_now
 from tests.planner.world import D
 from tests.sentinel.cases import BUY, SELL, denials, facts, judged, limits, made_plan, standing
 
@@ -205,3 +206,12 @@ def test_a_reduction_is_valued_by_the_limits_of_the_whole_where_there_are_such(
     with exact_operators():
         told = controls.max_order_value([line], base_currency="USD", limits=limits(max_order_value_base=D(most)), whole=other)
     assert [one.outcome for one in told] == [Outcome.ALLOW if passes else Outcome.DENY]
+
+
+@pytest.mark.parametrize(("most", "outcome"), [("2.4", Outcome.ALLOW), ("2.399", Outcome.NEEDS_OVERRIDE)])
+def test_the_regime_of_now_is_asked_at_the_fraction_the_plan_was_judged_at(most: str, outcome: Outcome) -> None:
+    """Gross 600 of 1000, at half of half of the leverage."""
+    known = facts(regime_name="TURBULENT", standing=standing(capital=Capital(fraction=D("0.5"))))
+    made = made_plan()
+    told = regime_parity_now(made, at("1").approvals, facts=known, limits=limits(max_leverage=D(most)))
+    assert told.outcome is outcome
