@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from analysis.gate_source import SourceFacts
 from commands.promote_view import percent, standing_words
-from orders.canonical import decimal_text
-from orders.gates import DAY_NS, GateResult, Verdict, short
+from orders.gates import DAY_NS, GateResult, Verdict, bound_text, short
 from orders.metrics import METRICS, Metric
 from orders.promotion import Standing
 
@@ -164,7 +163,7 @@ def _bound(result: GateResult, metric: Metric) -> str:
         return "passed"
     times = HUNDRED if metric.unit == "fraction" else Decimal(1)
     pairs = ((">=", gate.at_least), ("<=", gate.at_most))
-    bounds = [f"{sign} {decimal_text(bound * times)}" for sign, bound in pairs if bound is not None]
+    bounds = [f"{sign} {bound_text(bound * times)}" for sign, bound in pairs if bound is not None]
     return " ".join(bounds) + UNITS.get(metric.unit, "")
 
 

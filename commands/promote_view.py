@@ -17,7 +17,7 @@ from lakehouse.rebuild import LogFold
 from lakehouse.records import PromotionLine
 from lakehouse.segments import has_file
 from orders.canonical import decimal_text
-from orders.gates import GateResult
+from orders.gates import GateResult, bound_text
 from orders.promotion import WITH_CAPITAL, Action, Change, Standing, State, persons_needed
 
 if TYPE_CHECKING:
@@ -83,8 +83,8 @@ def evidence_lines(evidence: Evidence) -> list[str]:
 def _seen(result: GateResult) -> str:
     gate, measured = result.gate, result.measured
     value = "nothing measured" if measured.value is None else decimal_text(round(measured.value, PLACES))
-    bounds = [f"at most {decimal_text(gate.at_most)}"] if gate.at_most is not None else []
-    bounds += [f"at least {decimal_text(gate.at_least)}"] if gate.at_least is not None else []
+    bounds = [f"at most {bound_text(gate.at_most)}"] if gate.at_most is not None else []
+    bounds += [f"at least {bound_text(gate.at_least)}"] if gate.at_least is not None else []
     more = [*result.missing, *([f"never: {result.never}"] if result.never else []), *(["dry run"] if gate.dry_run else [])]
     return f"{value}, {' and '.join(bounds)}{': ' if more else ''}{'; '.join(more)}"
 

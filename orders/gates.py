@@ -22,6 +22,7 @@ ZERO: Final = Decimal(0)
 MOVES: Final = ("shadow", "canary", "step_up", "live")
 DAY_D: Final = Decimal(DAY_NS)
 READY_MAX_NS: Final = 3_650 * DAY_NS  # a date beyond it is no plan
+BOUND_DIGITS_MAX: Final = 12
 ORDERS_MIN: Final = 20  # of a sample: fewer have no interval (`analysis.intervals`)
 
 
@@ -131,7 +132,13 @@ def judge(gate: Gate, measured: Measured, *, now_ns: int) -> GateResult:
 def bound_words(gate: Gate) -> str:
     """Return the bounds of a gate: `>= 30`, `<= 0.02`, both of a range."""
     bounds = (">=", gate.at_least), ("<=", gate.at_most)
-    return " ".join(f"{sign} {decimal_text(bound)}" for sign, bound in bounds if bound is not None)
+    return " ".join(f"{sign} {bound_text(bound)}" for sign, bound in bounds if bound is not None)
+
+
+def bound_text(bound: Decimal) -> str:
+    """Return a bound as it was given; one that was reckoned, such as seconds in days, no longer than a person reads."""
+    text = decimal_text(bound)
+    return text if len(text) <= BOUND_DIGITS_MAX else short(bound)
 
 
 def short(value: Decimal) -> str:

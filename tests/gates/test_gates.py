@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders.gates import DAY_NS, Gate, Measured, Verdict, bound_words, judge, short
+from orders.gates import DAY_NS, Gate, Measured, Verdict, bound_text, bound_words, judge, short
 from orders.metrics import METRICS
 
 D = Decimal
@@ -206,3 +206,11 @@ def test_bounds_and_numbers_are_told_short() -> None:
         "-2.346",
         "1200",
     ]
+
+
+@pytest.mark.parametrize(
+    ("bound", "words"),
+    [("0.02", "0.02"), ("3650", "3650"), ("0.0000000001", "0.0000000001"), ("0.00011574074074074", "0.000116"), ("0", "0")],
+)
+def test_a_bound_stands_as_it_was_given_and_a_reckoned_one_is_cut(bound: str, words: str) -> None:
+    assert bound_text(D(bound)) == words
