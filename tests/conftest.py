@@ -17,6 +17,7 @@ settings.load_profile("sluice")
 # Rooms whose tests wait for a real clock or kill processes. They begin first: a process that had one of their files last would
 # end alone.
 FIRST = (
+    "twin",
     "lakehouse_out",
     "crash",
     "schedules",
@@ -27,6 +28,7 @@ FIRST = (
     "ccxt_public",
     "gate",
     "conformance",
+    "live",
 )
 
 
