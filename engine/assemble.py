@@ -133,6 +133,20 @@ class Assembly:
             self.override.poll()
 
 
+def run_facts(parts: Parts) -> RunFacts:
+    """Return what every line of a run names of it."""
+    config = parts.config
+    return RunFacts(
+        run_id=parts.run_id,
+        environment=config.environment,
+        config_sha256=config.sha256,
+        limits_sha256=limits_sha256(config.sentinel_limits()),
+        market_limits_sha256=parts.market_limits_sha256,
+        assumptions_sha256=canonical_sha256(config.assumptions()),
+        base_currency=config.plan_policy().base_currency,
+    )
+
+
 def assemble(kernel: Any, parts: Parts) -> Assembly:
     """Wire everything and take the execution endpoint. The kernel's clients are added by the caller, before or after."""
     config = parts.config
@@ -173,15 +187,7 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
 
     recorder = Recorder(
         journal=parts.journal,
-        facts=RunFacts(
-            run_id=parts.run_id,
-            environment=config.environment,
-            config_sha256=config.sha256,
-            limits_sha256=limits_sha256(limits),
-            market_limits_sha256=parts.market_limits_sha256,
-            assumptions_sha256=canonical_sha256(config.assumptions()),
-            base_currency=policy.base_currency,
-        ),
+        facts=run_facts(parts),
         market_time=parts.market_time,
         clock_ns=kernel.clock.timestamp_ns,
         keeper=keeper,

@@ -12,18 +12,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from engine.assemble import RECORDER_PRIORITY, STRATEGY_NAME, Parts
+from engine.assemble import RECORDER_PRIORITY, STRATEGY_NAME, Parts, run_facts
 from engine.gate import Gate
 from engine.hours import Hours, load_calendars
 from engine.node import MakeClient
-from engine.order_context import RunFacts
 from engine.prices import Prices
 from engine.recorder import Recorder
 from lakehouse import records
 from orders.book import BookKeeper
-from orders.canonical import canonical_sha256
 from orders.values import Rate
-from sentinel.limits import limits_sha256
 from sim.twin.counts import TwinCounts
 from venues.simulated.shadow import ShadowExecutionClient
 
@@ -84,15 +81,7 @@ def assemble_twin(kernel: Any, parts: Parts) -> TwinAssembly:
 
     recorder = Recorder(
         journal=parts.journal,
-        facts=RunFacts(
-            run_id=parts.run_id,
-            environment=config.environment,
-            config_sha256=config.sha256,
-            limits_sha256=limits_sha256(limits),
-            market_limits_sha256=parts.market_limits_sha256,
-            assumptions_sha256=canonical_sha256(config.assumptions()),
-            base_currency=config.plan_policy().base_currency,
-        ),
+        facts=run_facts(parts),
         market_time=parts.market_time,
         clock_ns=kernel.clock.timestamp_ns,
         keeper=keeper,

@@ -12,26 +12,13 @@ from typing import Any
 
 from live.signing_keys import make_key
 from tests.live.world import Desk, desk
+from tests.promotion.world import GATES as ONE_GATE
 from tests.promotion.world import Promoting, sluice
 
 STEPS = ("0.01", "0.05", "1")
-GATES = """\
-schema_version = 1
-[ramp]
-steps = ["0.01", "0.05", "1"]
-dwell_s = [0, 0]
-[sources]
-rehearsal = "{drills}"
-[gates.halt_drill]
-metric = "halt_drill_passed"
-source = "rehearsal"
-at_least = "1"
-min_days = "0"
-min_orders = 0
-min_notional_base = "0"
-moves = ["shadow", "canary", "step_up", "live"]
-dry_run = false
-while_running = false
+GATES = (
+    ONE_GATE
+    + """\
 [gates.live_cost]
 metric = "shortfall_over_forecast_bps"
 source = "canary"
@@ -43,6 +30,7 @@ moves = []
 dry_run = false
 while_running = true
 """
+)
 
 
 @dataclass(kw_only=True)
