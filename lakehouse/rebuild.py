@@ -142,7 +142,7 @@ class LogFold:
 
     def __init__(self, *, counts: bool = True) -> None:
         """`counts` False, for whoever does not go on: `counted`, `day`, `day_traded`, `venues`, `marks`, `last_marks`
-        are not to be read.
+        and `fill_kinds` are not to be read.
         """
         self._counts = counts
         self.log_line = 0
@@ -413,8 +413,6 @@ class LogFold:
             base_currency=line.base_currency,
         )
         self.fill_count += 1
-        if self.run is not None:
-            self.fill_kinds.add(self.run.kind)
         self.last_booked_line = self.log_line
         self.last_fill_market_ns = line.market_ns
         if self._counts:
@@ -437,6 +435,8 @@ class LogFold:
             self._finish(line.client_order_id, "filled")
 
     def _count_fill(self, line: Fill, price: Decimal, *, notional: Decimal) -> None:
+        if self.run is not None:
+            self.fill_kinds.add(self.run.kind)
         self.venues[line.symbol] = line.venue
         self.marks[line.symbol] = (price, line.ts_ns)
         self.last_marks[line.symbol] = price
