@@ -301,7 +301,7 @@ def _pair_log(lines: SegmentReader, ledger: _Ledger, found: Examination, *, pass
                     continue
                 try:
                     line = decode_line(raw)
-                    held = check_passed(line, number=number, held=held) if passed else None
+                    held = check_passed(line, raw, number=number, held=held) if passed else None
                 except RecordCorrupt as error:
                     raise BadLine(error.code, file=name, line=number, expected=error.expected, found=error.found) from error
                 if begins or type(line) is SegmentLine:

@@ -500,10 +500,12 @@ _OF_AN_ORDER: Final[dict[type, Callable[[LogFold, Any], None]]] = {
 }
 
 
-def check_passed(line: AnyLine, *, number: int, held: str | None) -> str | None:
+def check_passed(line: AnyLine, raw: bytes, *, number: int, held: str | None) -> str | None:
     """Hold a line of `PASSED_OVER` against its number and its run, or note a run that begins; return the run that is held to a
-    bundle. Raises `RecordCorrupt` LOG_SEQ, RUN_MIXED.
+    bundle. Raises `RecordCorrupt` LOG_SEQ, RUN_MIXED, and LOG_LINE of a denial that is not spelled as `DENIES`.
     """
+    if isinstance(line, VerdictLine) and line.outcome == "DENY" and DENIES not in raw:
+        raise _corrupt("LOG_LINE", f"a denial spelled {DENIES.decode()}", "another spelling of it")
     if line.seq != number:
         raise _corrupt("LOG_SEQ", f"seq {number}", f"seq {line.seq}")
     if isinstance(line, RunStart):

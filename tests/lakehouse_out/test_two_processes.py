@@ -19,6 +19,7 @@ from lakehouse.examine_halves import _halves, examine_halves
 from lakehouse.layout import Layout, segment_path
 from lakehouse.ledger_format import LEDGERED, BadLine
 from lakehouse.ledger_key import keys_directory, trusted_keys
+from lakehouse.records import VerdictLine
 from lakehouse.verifier import VerifyReport, verify
 from tests.lakehouse_out.mutations import MUTATORS, Long, Mutated, put, read_long, write_long
 from tests.lakehouse_out.rotated import write_rotated
@@ -112,6 +113,26 @@ def test_a_fill_that_is_spelled_otherwise_is_one_for_both_even_without_its_recor
     assert halves(killed) is not None
     assert by(2, killed) == by(1, killed)
     assert by(2, killed).first_bad is None
+
+
+@pytest.mark.parametrize("spelled", [b'"DENY"', b'"D\\u0045NY"'], ids=["as written here", "otherwise"])
+def test_an_order_that_was_denied_is_open_for_neither_however_that_is_spelled(
+    layout: Layout, lines: Any, open_sync: Any, spelled: bytes
+) -> None:
+    key = "c" * 32
+    denied = VerdictLine(
+        **lines.base(), client_order_id=key, symbol="BINANCE:BTCUSDT", outcome="DENY", code="HALT", verdicts=[],
+        limits_sha256="d" * 64,
+    )  # fmt: skip
+    journal = open_sync(layout)
+    for line in [*lines.small_run(), lines.intent(key), denied]:
+        journal.append(line)
+    journal.flush()
+    journal._files.close()
+    layout.log.write_bytes(layout.log.read_bytes().replace(b'"DENY"', spelled))
+    assert (halves(layout) is None) is (b"u0045" in spelled)
+    assert by(2, layout) == by(1, layout)
+    assert by(2, layout).open_orders == 1  # that of the small run alone
 
 
 @pytest.mark.parametrize("touch", [
