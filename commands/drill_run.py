@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from commands.rehearsal_desk import RehearsalDesk, new_desk, own_place
 from engine.run_config import RunConfig
-from lakehouse.layout import Layout
-from lakehouse.live_note import read_live_note
 from live.arming import ENVIRONMENT_VARIABLE, LIVE
-from orders.errors import ConfigError, InputError
+from orders.errors import ConfigError
 
 
 def drill_desk(source: Path, directory: Path | None, *, label: str) -> RehearsalDesk:
@@ -54,17 +51,9 @@ def drilled_live(desk: RehearsalDesk, *, watchdog: bool = True) -> Iterator[subp
                 process.kill()
             process.wait()
             if watchdog:
-                end_watchdog(desk)
+                desk.end_watchdog()
 
 
 def said_file(desk: RehearsalDesk) -> Path:
     """Return the file that has what the run says."""
     return desk.directory / "live.log"
-
-
-def end_watchdog(desk: RehearsalDesk) -> None:
-    """Nothing of a drill is left behind; a watchdog would go on asking a venue that is gone."""
-    with suppress(InputError, ProcessLookupError):
-        note = read_live_note(Layout(desk.directory / "lakehouse"))
-        if note is not None and note.watchdog is not None:
-            os.kill(note.watchdog, signal.SIGKILL)

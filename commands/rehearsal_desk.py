@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 import tomllib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,10 +18,11 @@ from typing import Any, Final
 from engine.run_config import RunConfig, load_config
 from lakehouse.bundles import find_bundle
 from lakehouse.layout import Layout, storage_error
+from lakehouse.live_note import read_live_note
 from live.approving import approve
 from live.arming_file import SPAN_NS_MAX, Arming, armed_bytes
 from live.signing_keys import load_key, make_key
-from orders.errors import ConfigError
+from orders.errors import ConfigError, InputError
 from orders.values import Record
 from sim.rehearsal.wording import ACCOUNT_UID
 from venues.ccxt.endpoint import parse_endpoint
@@ -68,6 +71,15 @@ class RehearsalDesk(Record, frozen=True, kw_only=True):
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise storage_error(error, self.directory) from error
+
+    def end_watchdog(self) -> None:
+        """End the watchdog that a killed run left, if it is one still: it would go on asking a venue that is gone."""
+        with suppress(InputError, OSError):
+            note = read_live_note(Layout(self.directory / "lakehouse"))
+            if note is not None and note.watchdog is not None:
+                words = Path(f"/proc/{note.watchdog}/cmdline").read_bytes().split(b"\0")
+                if b"live.watchdog" in words:
+                    os.kill(note.watchdog, signal.SIGKILL)
 
 
 def new_desk(source: Path, *, directory: Path | None) -> RehearsalDesk:

@@ -66,6 +66,7 @@ def run(given: argparse.Namespace) -> int:
             print("\n".join(_welcome(desk, hello)), flush=True)
         code = _live(desk, for_s=given.for_s, as_json=given.json, bundle=given.bundle)
         seen = exchange.end()
+    desk.end_watchdog()
     inputs = read_inputs(config)
     books = compared(_truth(desk, seen["truth"], inputs), config=config, inputs=inputs, venue=desk.venue)
     if given.json:

@@ -24,6 +24,7 @@ from commands.rehearsal_truth import binance_truth, tws_truth
 from engine.inputs import read_inputs
 from engine.run_config import load_config
 from lakehouse.layout import Layout
+from lakehouse.live_note import read_live_note
 from lakehouse.lock import current_holder
 from sim.rehearsal.hand import Truth
 from sim.rehearsal.tws.values import State
@@ -64,6 +65,14 @@ def test_a_rehearsal_at_interactive_brokers_trades_through_faults_and_shows_both
     assert f"sluice rehearse --tws --state {place}/tws.json" in done.stdout
 
 
+def gone(pid: int) -> None:
+    """Wait until no such process runs; nobody may have reaped it yet."""
+    deadline = time.monotonic() + END_S
+    while Path(f"/proc/{pid}").exists() and " Z " not in Path(f"/proc/{pid}/stat").read_text():
+        assert time.monotonic() < deadline, f"process {pid} was left"
+        time.sleep(0.05)
+
+
 def test_a_live_run_that_is_killed_is_told_with_both_books_and_exits_with_1(tmp_path: Path) -> None:
     place = tmp_path / "r"
     command = [sys.executable, "-m", "commands.main", "rehearse", CONFIG, "--directory", str(place), "--for", "60"]
@@ -76,9 +85,14 @@ def test_a_live_run_that_is_killed_is_told_with_both_books_and_exits_with_1(tmp_
         found = current_holder(layout)
         assert found is not None
         assert found.pid is not None
+        note = read_live_note(layout)
+        assert note is not None
+        assert note.watchdog is not None
+        assert Path(f"/proc/{note.watchdog}").exists()
         os.kill(found.pid, signal.SIGKILL)
         said = process.communicate(timeout=END_S)[0]
         assert process.returncode == 1, said
+        gone(note.watchdog)
         assert "killed     the live run, by SIGKILL" in said
         assert "agree      both sides" in said
 
