@@ -70,7 +70,8 @@ def main() -> None:
 def run_one(variant: str, *, assets: int, root: Path) -> dict[str, Any]:
     """Run one variant over its made market."""
     market = make_market(assets=assets, days=SHAPES[assets], every=EVERY_DAYS)
-    return run_full(market, root) if variant == "full" else run_bare(market, root, cash=BARE_CASH)
+    result: dict[str, Any] = run_full(market, root) if variant == "full" else run_bare(market, root, cash=BARE_CASH)
+    return result
 
 
 if __name__ == "__main__":

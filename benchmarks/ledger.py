@@ -104,6 +104,7 @@ def main() -> None:
         met = "" if bound is None else f"   {side} {bound:g}: {'met' if (value >= bound) is (side == 'at least') else 'not met'}"
         print(f"ratio {name} {value:.3f}{met}")
     most = BOUNDS["group_over_one_sync_each"][0]
+    assert most is not None
     group, single = (median(row[name] for row in rows) for name in ("group_ms", "one_sync_each_ms"))
     print(
         f"a line costs {group / GROUP:.4f} ms in a group and {single / GROUP:.4f} ms with a sync of its own;"

@@ -117,7 +117,9 @@ def measure(root: Path, *, lines: int, rounds: int) -> dict[str, float]:
 
 def pairs(root: Path, shadow: Path, *, rounds: int) -> float:
     """Return the median over rounds of what the status and the grouping took in the same round."""
-    ratios, both, processor = [], ([], []), {"status": 0.0, "grouping": 0.0}
+    ratios: list[float] = []
+    both: tuple[list[float], list[float]] = ([], [])
+    processor = {"status": 0.0, "grouping": 0.0}
     for number in range(rounds):
         took: dict[str, float] = {}
         for name in ("grouping", "status") if number % 2 == 0 else ("status", "grouping"):

@@ -161,7 +161,7 @@ def recover(root: Path) -> dict[str, float]:
         times.append(time.perf_counter())
         restored = Restorer(
             cache=engine.kernel.cache, trader_id="SLUICE-001", strategy_id="SLUICE-001", listings=inputs.listings,
-            limits=inputs.market_limits, recorder=SimpleNamespace(contexts=contexts), outliving=["BINANCE"],
+            limits=inputs.market_limits, contexts=contexts, outliving=["BINANCE"],
         ).restore(journal.fold)  # fmt: skip
         times.append(time.perf_counter())
         journal.close()

@@ -7,7 +7,7 @@ figures begin anew; ours come from the log.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, MutableMapping
 from decimal import Decimal
 from typing import Any
 
@@ -30,7 +30,7 @@ from nautilus_trader.model.orders import LimitOrder, MarketOrder
 from nautilus_trader.model.position import Position
 
 from engine.instruments import currency
-from engine.order_context import ManifestFacts, context_of
+from engine.order_context import ManifestFacts, OrderContext, context_of
 from engine.recorder import Recorder
 from lakehouse.rebuild import LogFold, OrderTrace
 from lakehouse.records import Fill, Intent
@@ -110,7 +110,7 @@ def holdings_of(
 
 
 class Restorer:
-    """Puts a fold into the cache of a kernel that does not run yet, and the contexts of open orders into the recorder."""
+    """Puts a fold into the cache of a kernel that does not run yet, and into `contexts`, the recorder's, those of open orders."""
 
     def __init__(
         self,
@@ -120,13 +120,13 @@ class Restorer:
         strategy_id: str,
         listings: Mapping[str, Listing],
         limits: Mapping[str, MarketLimits],
-        recorder: Recorder,
+        contexts: MutableMapping[str, OrderContext],
         outliving: Collection[str] = (),
     ) -> None:
         """`outliving`: real venues, which keep their orders while we are away; a simulated one has what its own lines say."""
         self._outliving = frozenset(outliving)
         self._limits = limits
-        self._recorder = recorder
+        self._contexts = contexts
         self._cache = cache
         self._trader_id = TraderId(trader_id)
         self._strategy_id = StrategyId(strategy_id)
@@ -193,7 +193,7 @@ class Restorer:
             context.sent_ns = trace.send.ts_ns
         if trace.ack is not None:
             context.acked_ns = trace.ack.event_ns
-        self._recorder.contexts[intent.client_order_id] = context
+        self._contexts[intent.client_order_id] = context
 
     def _carry(self, symbol: str, quantity: Decimal, mark: tuple[Decimal, int]) -> tuple[Decimal, Decimal] | None:
         """One filled order that brings the position to what the log says, at the price of its last fill; return both.

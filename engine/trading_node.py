@@ -66,7 +66,7 @@ def make_trading_node(
         strategy_id=assembly.strategy.id.value,
         listings=parts.listings,
         limits=parts.market_limits,
-        recorder=assembly.recorder,
+        contexts=assembly.recorder.contexts,
         outliving=outliving,
     )
     data_makers: dict[str, MakeClient] = {venue: source.maker(venue) for venue in config.venues}

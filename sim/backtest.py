@@ -113,7 +113,7 @@ class Backtest:
             strategy_id=self.assembly.strategy.id.value,
             listings=parts.listings,
             limits=parts.market_limits,
-            recorder=self.assembly.recorder,
+            contexts=self.assembly.recorder.contexts,
         )
         found = restorer.restore(parts.fold)
         self.assembly.gate.restore_passed(order for order, _ in found.requeue)

@@ -115,7 +115,8 @@ class Engine(OneOrder):
             node.kernel.cache.add_instrument(instrument_of(inputs.listings[symbol], limits))
         restored = Restorer(
             cache=node.kernel.cache, trader_id="SLUICE-001", strategy_id=self.assembly.strategy.id.value,
-            listings=inputs.listings, limits=inputs.market_limits, recorder=self.assembly.recorder, outliving=["BINANCE"],
+            listings=inputs.listings, limits=inputs.market_limits, outliving=["BINANCE"],
+            contexts=self.assembly.recorder.contexts,
         ).restore(fold)  # fmt: skip
         self.assembly.gate.restore_passed(order for order in node.kernel.cache.orders() if not order.is_closed)
         for order in restored.unanswered:

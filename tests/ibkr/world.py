@@ -96,7 +96,7 @@ class Engine(OneOrder):
             node.kernel.cache.add_instrument(instrument_of(inputs.listings[symbol], limits))
         self.restored = Restorer(
             cache=node.kernel.cache, trader_id="SLUICE-001", strategy_id=self.assembly.strategy.id.value,
-            listings=inputs.listings, limits=inputs.market_limits, recorder=self.assembly.recorder, outliving=["IBKR"],
+            listings=inputs.listings, limits=inputs.market_limits, contexts=self.assembly.recorder.contexts, outliving=["IBKR"],
         ).restore(fold)  # fmt: skip
         self.assembly.gate.restore_passed(node.kernel.cache.orders_open() + list(self.restored.unanswered))
         for order in self.restored.unanswered:
