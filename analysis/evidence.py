@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from analysis.gate_metrics import measure
 from analysis.gate_source import FRESH, NONE, Source, SourceFacts
+from lakehouse.layout import Layout
 from orders.canonical import canonical_bytes, plain, sha256_hex
 from orders.errors import SluiceError
 from orders.exact import FLOOR
@@ -86,10 +87,13 @@ def gather(
     """
     directories = {**gates.sources, **sources}
     asked = gates.before(move)
+    names = dict.fromkeys(gate.source for gate in asked)
+    if CANARY in names and TWIN in directories:
+        names[TWIN] = None  # the baseline of what a canary cost, though no gate asks for the twin itself
     opened: dict[str, Source] = {}
     results = []
     with ExitStack() as stack:
-        for name in dict.fromkeys(gate.source for gate in asked):
+        for name in names:
             same = next((one for one in opened.values() if one.serves(name, directories.get(name))), None)
             if same is not None:
                 opened[name] = same
@@ -100,8 +104,10 @@ def gather(
                 )  # fmt: skip
                 stack.callback(source.close)
                 opened[name] = source
-        if CANARY in opened and TWIN in opened:
-            opened[CANARY].twin = opened[TWIN]
+        if TWIN in opened and CANARY in directories:
+            opened[TWIN].follows = Layout(directories[CANARY])
+        if CANARY in opened:
+            opened[CANARY].twin = opened.get(TWIN)
         known: dict[tuple[str, str], Measured] = {}
         for gate in asked:
             key = (gate.metric, gate.source)

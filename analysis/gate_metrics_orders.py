@@ -12,9 +12,9 @@ from decimal import Decimal
 from math import sqrt
 from typing import Any, Final
 
-from analysis.gate_metrics_twin import PRICES, TIMES
+from analysis.gate_metrics_twin import BESIDE, TIMES
 from analysis.gate_source import Source
-from analysis.intervals import Interval, median_interval, ratio_interval, rounded, too_small
+from analysis.intervals import GROUP_MIN, Interval, median_interval, ratio_interval, rounded, too_small
 from orders.exact import fraction
 from orders.gates import Measured
 
@@ -41,66 +41,79 @@ ORDER BY o.seq
 
 
 LATENCIES: Final = """
-SELECT any_value(venue), any_value(acked_ns - sent_ns) FROM fills WHERE acked_ns IS NOT NULL
+SELECT client_order_id, any_value(venue), any_value(acked_ns - sent_ns) FROM fills WHERE acked_ns IS NOT NULL
 GROUP BY client_order_id ORDER BY min(seq)
 """
-"""Of each filled order: its venue, and from sent to acknowledged."""
+"""Of each filled order: its id, its venue, and from sent to acknowledged."""
+COVERED: Final = 0.99  # of what an order traded; where its twin compared less of it (children it missed) its forecast stands
 
 
 def shortfall_over_forecast(source: Source) -> Measured:
     """What trading cost beyond the plan's forecast for what was filled, bps of traded notional; above 0 is worse than forecast.
 
     Realised: fees, spread, impact, timing. Forecast: fees, spread and impact of the plan line, as `analysis.execution_ratios`
-    has them, for the filled part. Where a twin has compared enough of the same orders it is the baseline instead: what the same
-    order cost at the same time in the same market, fees against their forecast.
+    has them, for the filled part. Where a twin has compared enough of the same orders, each that it compared is held against it
+    instead: what the same order cost at the same time in the same market, fees against their forecast. Those it missed keep
+    their forecast: a twin that was away hides nothing.
     """
     assert source.costs_made
     rows = source.rows(COSTS)
     if not rows:
         return source.measured(None, words="no order with a forecast was filled yet", orders=0)
-    words = "against the forecast"
-    gaps = [real - fees - spread - impact for _, _, real, fees, spread, impact, _ in rows]
-    bases = [row[-1] for row in rows]
-    beside = _beside_twin(source, {order: paid - fees for order, paid, _, fees, *_ in rows})
+    gaps = {order: real - fees - spread - impact for order, _, real, fees, spread, impact, _ in rows}
+    traded_by = {row[0]: row[-1] for row in rows}
+    beside = _beside_twin(source, fees={order: paid - fees for order, paid, _, fees, *_ in rows}, traded=traded_by)
+    words = _against(source, len(beside), of=len(rows), otherwise="the forecast")
     if not too_small(len(beside)):
-        gaps, bases = [gap for gap, _ in beside], [base for _, base in beside]
-        words = "against the same-time twin"
+        gaps |= beside
+    return _cost(source, list(gaps.values()), list(traded_by.values()), words=words)
+
+
+def _cost(source: Source, gaps: Sequence[float], bases: Sequence[float], *, words: str) -> Measured:
     traded = sum(bases)
     value = rounded(BPS * sum(gaps) / traded) if traded else None
     return _sample(source, value, ratio_interval(gaps, bases, seed=SEED, name="shortfall"), len(bases), words)
 
 
-def _beside_twin(source: Source, fees: Mapping[str, float]) -> list[tuple[float, float]]:
-    """Return of each order that a twin compared too what it cost beyond the twin, and its notional, in base currency.
+def _against(source: Source, count: int, *, of: int, otherwise: str) -> str:
+    """Return in words what `of` orders were held against, of which a twin compared `count`; why not the twin, if named."""
+    if too_small(count):
+        missing = None if source.twin is None else source.twin.nothing()
+        why = f"{count:,} orders compared by the twin, at least {GROUP_MIN} are needed" if missing is None else missing.words
+        return f"against {otherwise}" if source.twin is None else f"against {otherwise}: {why}"
+    if count >= of:
+        return "against the same-time twin"
+    return f"{count:,} orders against the same-time twin, {of - count:,} that it missed against {otherwise}"
+
+
+def _beside_twin(source: Source, *, fees: Mapping[str, float], traded: Mapping[str, float]) -> dict[str, float]:
+    """Return by order what it cost beyond the twin, of those that a twin compared whole, in base currency.
 
     `fees`: beyond their forecast, by order. A schedule's children count as the order they are of.
     """
     if source.twin is None or source.twin.nothing() is not None:
-        return []
-    found: dict[str, list[float]] = {}
-    for order, bps, notional in source.twin.rows(PRICES):
-        if order in fees:
-            sums = found.setdefault(order, [fees[order], 0.0])
-            sums[0] += bps * notional / BPS
-            sums[1] += notional
-    return [(gap, base) for gap, base in found.values()]
+        return {}
+    return {
+        order: fees[order] + bps_notional / BPS
+        for order, bps_notional, notional in source.twin.rows(BESIDE)
+        if order in fees and notional >= COVERED * traded[order]
+    }
 
 
 def latency_over_forecast(source: Source) -> Measured:
     """The median time from sent to acknowledged beyond what the run assumed, ms: latency and the middle of its jitter.
 
-    Where a twin has compared enough of the same orders: how much later than the twin they were filled first.
+    Where a twin has compared enough of the same orders: of each of these how much later than the twin it was filled first.
     """
+    assumed, rows = _assumed_ns(source), source.rows(LATENCIES)
+    beyond = {order: (took - assumed.get(venue, assumed[""])) / MS_NS for order, venue, took in rows}
+    late: dict[str, float] = {}
     if source.twin is not None and source.twin.nothing() is None:
-        late = [late_ms for _, late_ms in source.twin.rows(TIMES)]
-        if not too_small(len(late)):
-            return _median(source, late, words="against the same-time twin")
-    assumed = _assumed_ns(source)
-    rows = source.rows(LATENCIES)
-    beyond = [(took - assumed.get(venue, assumed[""])) / MS_NS for venue, took in rows]
-    if not beyond:
+        late = dict(source.twin.rows(TIMES))
+    if not beyond and too_small(len(late)):
         return source.measured(None, words="no order was acknowledged and filled yet", orders=0)
-    return _median(source, beyond, words="against the assumed")
+    values = beyond if too_small(len(late)) else beyond | late
+    return _median(source, list(values.values()), words=_against(source, len(late), of=len(values), otherwise="the assumed"))
 
 
 def _median(source: Source, values: Sequence[float], *, words: str) -> Measured:
@@ -119,6 +132,22 @@ def _assumed_ns(source: Source) -> dict[str, float]:
         said = {name: common[name] if own.get(name) is None else own[name] for name in common}
         found[venue] = said["latency_ns"] + said["jitter_ns"] / 2
     return found
+
+
+def twin_compared(source: Source) -> Measured:
+    """The share of sent orders that a twin compared: what it was away for, or could not compare, it says nothing of."""
+    if source.twin is None:
+        return source.measured(None, words="no directory of source twin", orders=0)
+    missing = source.twin.nothing()
+    if missing is not None:
+        return source.measured(None, words=missing.words, orders=0)
+    sent = {row[0] for row in source.rows("SELECT DISTINCT client_order_id FROM sends WHERE action = 'submit'")}
+    told = {row[0] for row in source.twin.rows("SELECT client_order_id FROM twins WHERE compared")}
+    if not sent:
+        return source.measured(None, words="no order yet", orders=0)
+    count, seen = len(sent), len(sent & told)
+    interval = None if too_small(count) else wilson(seen, count)
+    return _sample(source, fraction(Decimal(seen), Decimal(count)), interval, count, f"{seen:,} compared by its twin")
 
 
 def reject_rate(source: Source) -> Measured:
@@ -164,6 +193,7 @@ MEASURES: Final = {
     "shortfall_over_forecast_bps": shortfall_over_forecast,
     "latency_over_forecast_ms": latency_over_forecast,
     "reject_rate": reject_rate,
+    "twin_compared": twin_compared,
     "denial_rate": denial_rate,
     "unknown_rate": unknown_rate,
 }

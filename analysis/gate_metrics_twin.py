@@ -20,8 +20,14 @@ SELECT coalesce(parent_client_order_id, client_order_id), CAST(price_bps AS DOUB
 WHERE compared AND price_bps IS NOT NULL AND notional_base > 0 ORDER BY seq
 """
 """Of each compared order that both filled: whose it is, how much more live paid, what it filled."""
+BESIDE: Final = """
+SELECT coalesce(parent_client_order_id, client_order_id), sum(CAST(price_bps AS DOUBLE) * CAST(notional_base AS DOUBLE)),
+  sum(CAST(notional_base AS DOUBLE)) FROM twins
+WHERE compared AND price_bps IS NOT NULL AND notional_base > 0 GROUP BY 1 ORDER BY min(seq)
+"""
+"""Of each order, its children together, that was compared and both filled: bps x notional, and notional."""
 TIMES: Final = """
-SELECT coalesce(parent_client_order_id, client_order_id), CAST(first_fill_ms AS DOUBLE) FROM twins
+SELECT client_order_id, CAST(first_fill_ms AS DOUBLE) FROM twins
 WHERE compared AND first_fill_ms IS NOT NULL ORDER BY seq
 """
 RATIOS: Final = """

@@ -18,6 +18,8 @@ from analysis.log_columns import TABLES
 from analysis.log_sql import STANDING
 from analysis.log_store import LogStore, open_log
 from lakehouse.layout import Layout
+from lakehouse.segments import has_file
+from lakehouse.twins import first_sha256
 from orders.errors import SluiceError
 from orders.exact import FLOOR
 from orders.gates import DAY_NS, Measured
@@ -100,6 +102,7 @@ class Source:
         self.since_ns = since_ns
         self.never = False
         self.twin: Source | None = None  # that followed it, the baseline of its costs and latencies
+        self.follows: Layout | None = None  # the live record a twin must be of
         self._how = proof
         self._store: LogStore | None = None
         self._proof: Proof | None = None
@@ -191,10 +194,21 @@ class Source:
         """Return what is measured where there is nothing to measure of; None where there is."""
         if self.problem:
             return Measured(words=self.problem, never=self.problem if self.never else "")
+        if other := self._of_another:
+            return Measured(words=other, never=other)
         if self.span is None:
             step = " since its last move" if self._of_a_step else ""
             return Measured(words=f"{self.name} has no line of this bundle{step} yet")
         return None
+
+    @cached_property
+    def _of_another(self) -> str:
+        """Return in words that a twin followed another log than the one it is asked of, "" where it followed that one."""
+        if self.follows is None or not has_file(self.follows.log):
+            return ""
+        told = {str(row[0]) for row in self.rows("SELECT DISTINCT live_log_sha256 FROM twin_starts")}
+        meant = first_sha256(self.follows)
+        return "" if told <= {meant} else f"the twin in {self.layout.directory} followed another log than {self.follows.log}"
 
     def facts(self) -> SourceFacts:
         """Return what was read, for the evidence; of a source that nobody asked nothing."""

@@ -15,7 +15,7 @@ from analysis.log_columns import PLAN_LINE_COLUMNS, TABLES, Column, Kind, Table
 from lakehouse.records import LOG_VERSION
 
 PLAN_LINES_TABLE: Final = "plan_lines"
-STANDING: Final = frozenset({"runs", "manifests"})  # what later lines stand on
+STANDING: Final = frozenset({"runs", "manifests", "twin_starts"})  # what later lines stand on
 ALL: Final = "true"  # the condition of a filter that asks for nothing
 _PLAN_KEYS: Final = ("run_id", "seq", "ts_ns", "market_ns", "cycle", "plan_sha256", "manifest_sha256", "planned_ns")
 

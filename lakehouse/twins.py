@@ -6,13 +6,17 @@ from collections import Counter
 from decimal import Decimal
 from typing import Final
 
+from lakehouse.layout import Layout
+from lakehouse.ledger_format import sha256
 from lakehouse.records import TwinLine, TwinStart
+from lakehouse.segments import Segments
 from orders.canonical import decimal_text
 from orders.errors import RecordCorrupt
 from orders.exact import FLOOR, ROUNDED, exact_arithmetic
 
 STEP: Final = Decimal("0.000001")
 TWIN: Final = "twin"  # kind of a run that follows a live one
+FIRST_LINE_MAX: Final = 1 << 20
 
 
 class Twins:
@@ -57,6 +61,15 @@ class Twins:
                     self._notional += notional
         else:
             self.uncompared[line.code] += 1
+
+
+def first_sha256(layout: Layout) -> str:
+    """Return the sha256 of a log's first line, over all its segments: by it a twin's `live_log_sha256` knows the log again.
+
+    Raises `StorageError`.
+    """
+    with Segments(layout.log) as log:
+        return sha256(log.pread(FIRST_LINE_MAX, 0).partition(b"\n")[0])
 
 
 def amounts_of(line: TwinLine) -> tuple[str, ...]:

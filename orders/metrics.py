@@ -90,6 +90,7 @@ METRICS: Final[Mapping[str, Metric]] = {
         _metric("twin_price_bps", "fills against the twin's, cost is above 0", "bps", None, None, (TWIN,), interval=True),
         _metric("twin_fill_ratio", "filled over what the twin filled", "fraction", ZERO, None, (TWIN,), interval=True),
         _metric("twin_time_ms", "filled later than the twin, median", "ms", None, None, (TWIN,), interval=True),
+        _metric("twin_compared", "sent orders that a twin compared", "fraction", ZERO, ONE, (CANARY,), interval=True),
         _metric("dwell", "time at this step of the ramp", "days", sources=(LEDGER,), grows=True),
     )
 }

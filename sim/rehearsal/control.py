@@ -91,6 +91,8 @@ class Control:
             case "fees":
                 maker, taker = (_fraction(step[name]) for name in ("maker", "taker"))
                 venue.charge(FeeRates(maker=maker, taker=taker))
+            case "slip":
+                venue.slip(_fraction(step["fraction"]))
             case "skew":
                 venue.skew_ms = int(step["ms"])
             case "play":

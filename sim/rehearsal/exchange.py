@@ -37,6 +37,7 @@ class Exchange:
     listings: dict[str, Listing]
     fees: FeeRates
     state: State
+    slip: Decimal = NONE  # see `plan_takes`
     books: dict[str, Book] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -66,7 +67,9 @@ class Exchange:
         if asked.kind == "LIMIT_MAKER" and next(book.offers(asked.side, limit=asked.price), None) is not None:
             return WOULD_MATCH
         own = {order.order_id for order in mine}
-        takes = plan_takes(book, asked, step_size=listing.step_size, is_own=own.__contains__)
+        takes = plan_takes(
+            book, asked, step_size=listing.step_size, tick_size=listing.tick_size, slip=self.slip, is_own=own.__contains__
+        )
         locked = needed(asked, takes)
         asset = listing.quote if asked.side is Side.BUY else listing.base
         if locked > self.state.balances.free(asked.account, asset):
@@ -193,7 +196,7 @@ class Exchange:
                 if order.self_trade in PREVENTS_TAKER:
                     self._end(order_id, "EXPIRED_IN_MATCH", events, now_ms=now_ms)
                 continue
-            self.books[order.symbol].take(order.side, price=take.price, quantity=take.quantity, order_id=take.order_id)
+            self.books[order.symbol].take(order.side, price=take.level, quantity=take.quantity, order_id=take.order_id)
             maker = () if take.order_id is None else (Leg(order_id=take.order_id, is_maker=True),)
             legs = (Leg(order_id=order_id, is_maker=False), *maker)
             buyer_is_maker = order.side is Side.SELL

@@ -109,6 +109,10 @@ class Hand(ABC):
         """Charge other fees, fractions of what is received, from the next trade on; nobody is told."""
         self.do("fees", maker=maker, taker=taker)
 
+    def slip(self, fraction: str) -> None:
+        """Fill what takes so much worse than the book shows, from the next order on; nobody is told."""
+        self.do("slip", fraction=fraction)
+
     def outage(self, ms: int) -> None:
         """Take the venue off its port for so long, every connection cut; it comes back from its memory. The process lives on."""
         self.do("outage", ms=ms)

@@ -37,6 +37,7 @@ class Venue:
         self._store = store
         self._listings = {each.name: each for each in listings}
         self._fees = fees
+        self._slip = NONE
         self.public = BinancePublic(symbols=listings, now_ms=self.now_ms)
         self._made_ids = itertools.count(1)
         self.reload()
@@ -44,7 +45,7 @@ class Venue:
     def reload(self) -> None:
         """Begin with what the memory has, as after a restart: books have no feed until it speaks, and what rests is in front."""
         state = self._store.load()
-        self.exchange = Exchange(listings={**self._listings, **state.listings}, fees=self._fees, state=state)
+        self.exchange = Exchange(listings={**self._listings, **state.listings}, fees=self._fees, state=state, slip=self._slip)
         for name, listing in self.exchange.listings.items():
             market = self.public.markets[name] = PublicMarket(listing)
             market.update_id = self.now_ms()  # never back: clients drop what is older
@@ -57,7 +58,7 @@ class Venue:
     def reset(self, balances: Mapping[str, Decimal]) -> None:
         """Begin anew: no order, no trade, no fault, no skew; the main account has these balances. Sockets stay open."""
         self._store.wipe()
-        self.skew_ms = 0
+        self.skew_ms, self._slip = 0, NONE
         self.public.faults.clear()
         self.public.faults.done.clear()
         self.public.gate.posts.clear()
@@ -71,6 +72,10 @@ class Venue:
         """Charge other fees from the next trade on, over restarts of its port too; nobody is told."""
         self._fees = fees
         self.exchange.charge(fees)
+
+    def slip(self, fraction: Decimal) -> None:
+        """Fill what takes so much worse than the book shows, from the next order on; nobody is told."""
+        self._slip = self.exchange.slip = fraction
 
     def relist(self, symbol: str, changes: Mapping[str, str]) -> None:
         """Change a pair's filters or its status, as happens overnight; nobody is told but by exchangeInfo.

@@ -13,15 +13,13 @@ from lakehouse import records
 from lakehouse.bundle_diff import compared
 from lakehouse.bundles import Bundle, known_bundles, read_bundle
 from lakehouse.layout import Layout
-from lakehouse.ledger_format import sha256
 from lakehouse.log_tail import LogTail
-from lakehouse.segments import Segments
+from lakehouse.twins import first_sha256
 from orders.errors import NotAsked, NotYet
 from orders.values import Record
 
 WAIT_S: Final = 60.0  # for a live run that is being started at the same time
 LOOK_S: Final = 0.1
-FIRST_LINE_MAX: Final = 1 << 20
 
 
 class FollowedRun(Record, frozen=True, kw_only=True):
@@ -48,7 +46,7 @@ async def first_look(layout: Layout, *, say: Callable[[str], None]) -> FollowedR
                 await asyncio.sleep(0)
                 continue
             if run is not None:
-                return FollowedRun(run=run, log_sha256=_first_sha256(layout))
+                return FollowedRun(run=run, log_sha256=first_sha256(layout))
             if time.monotonic() > deadline:
                 raise NotYet(
                     "TWIN_WAITED",
@@ -62,11 +60,6 @@ async def first_look(layout: Layout, *, say: Callable[[str], None]) -> FollowedR
             await asyncio.sleep(LOOK_S)
     finally:
         tail.close()
-
-
-def _first_sha256(layout: Layout) -> str:
-    with Segments(layout.log) as log:
-        return sha256(log.pread(FIRST_LINE_MAX, 0).partition(b"\n")[0])
 
 
 def kept_bundle(run: records.RunStart, *, live: Layout) -> str | None:

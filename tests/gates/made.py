@@ -12,6 +12,7 @@ from lakehouse.layout import Layout
 from lakehouse.opening import open_journal
 from lakehouse.run_inputs import InputsWriter
 from lakehouse.state import ActualState, Asset, write_actual_state
+from lakehouse.twins import first_sha256
 from orders.canonical import decimal_text
 from orders.values import Side
 
@@ -253,8 +254,20 @@ def order_id(*, cycle: int, line: int, plan: int) -> str:
     return f"{cycle:08x}{line:08x}{plan:016x}"
 
 
-def made_twin(directory: Path, made: Made, *, price_bps: Decimal, late_ms: int, filled: str = "1") -> Layout:
-    """A twin that compared every order of one run: live paid `price_bps` more, was `late_ms` later, and filled so much."""
+def made_twin(
+    directory: Path,
+    made: Made,
+    *,
+    price_bps: Decimal,
+    late_ms: int,
+    filled: str = "1",
+    live: Layout | None = None,
+    plans: int = 999,
+) -> Layout:
+    """A twin that compared every order of one run: live paid `price_bps` more, was `late_ms` later, and filled so much.
+
+    `live`: the record it followed, another one where there is none; `plans`: it ran for so many of them and no longer.
+    """
     layout = Layout(directory)
     journal = open_journal(layout, now_ns=made.begin_ns, run_id="twin-0", durable=False)
     base = {"ts_ns": made.begin_ns, "market_ns": made.begin_ns, "run_id": "twin-0"}
@@ -266,12 +279,12 @@ def made_twin(directory: Path, made: Made, *, price_bps: Decimal, late_ms: int, 
     )  # fmt: skip
     follows = records.TwinStart(
         **base, live_directory="live", live_environment=made.environment, live_run_id="run-0", live_bundle_sha256=made.bundle,
-        live_log_sha256="a" * 64, live_line=0,
+        live_log_sha256="a" * 64 if live is None else first_sha256(live), live_line=0,
     )  # fmt: skip
     for line in (start, follows):
         _append(journal, line)
     step_ns, at = made.span_ns // made.plans, 1
-    for plan in range(made.plans):
+    for plan in range(min(plans, made.plans)):
         for number in range(1, made.orders + 1):
             now, at = made.begin_ns + plan * step_ns + 10**9, at + 1
             turn = Decimal(number % 5 - 2) / 10

@@ -117,7 +117,7 @@ def test_a_canary_is_shown_at_its_step_with_its_dwell_and_a_failing_gate_asks_fo
     _, said = status(live, tmp_path / "none")
     assert "state    canary step 1 of 4 since" in said
     assert "capital  1 % of equity; previous none" in said
-    assert re.search(r"^next     step up to 5 %: \d of 14 gates pass, 1 fail: a person must look$", said, re.MULTILINE)
+    assert re.search(r"^next     step up to 5 %: \d of 15 gates pass, 1 fail: a person must look$", said, re.MULTILINE)
     assert re.search(r"^live_unknowns +FAIL +25 ", said, re.MULTILINE)
     assert re.search(r"^dwell +PASS +6 +>= 5 d +6 d$", said, re.MULTILINE)
     assert re.search(r"^live_cost +PASS ", said, re.MULTILINE)

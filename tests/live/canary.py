@@ -56,14 +56,18 @@ class Canary:
 
 
 @contextmanager
-def canary(root: Path, *, step: int = 1, kind: type[Desk] = Desk, changes: Sequence[tuple[str, str]] = ()) -> Iterator[Canary]:
-    """A desk in canary at a step of `STEPS`, of 100,000 USDT; its manifest wants two fifths of it. `changes`: of its config."""
+def canary(
+    root: Path, *, step: int = 1, kind: type[Desk] = Desk, changes: Sequence[tuple[str, str]] = (), gates: str = GATES
+) -> Iterator[Canary]:
+    """A desk in canary at a step of `STEPS`, of 100,000 USDT; its manifest wants two fifths of it. `changes`: of its config;
+    `gates`: the gates file, in which `{root}` is this place and `{drills}` that of the drills.
+    """
     with desk(root, kind=kind) as made:
         for old, new in changes:
             made.change(old, new)
         persons = "".join(f'{name} = "{make_key(name, directory=made.keys)}"\n' for name in ("ann", "bob"))
         made.change("[live.persons]\n", f"[live.persons]\n{persons}")
-        (root / "gates.toml").write_text(GATES.format(drills=root / "drills"))
+        (root / "gates.toml").write_text(gates.format(root=root, drills=root / "drills"))
         code, said = sluice("bundle", "create", made.config, "--json")
         assert code == 0, said
         promoting = Promoting(root=root, config=made.config, bundle=json.loads(said)["sha256"])

@@ -128,6 +128,7 @@ WRONG = {
     "fees of all": {"do": "fees", "maker": "0", "taker": "1"},
     "fees below nothing": {"do": "fees", "maker": "-0.001", "taker": "0"},
     "a fee that is not said": {"do": "fees", "maker": "0.001"},
+    "a slip of all": {"do": "slip", "fraction": "1"},
     "changes that are a list": {"do": "relist", "symbol": "BTCUSDT", "changes": ["tick_size"]},
     "a list": [],
     "a number": 5,

@@ -127,6 +127,32 @@ def test_fees_come_off_what_is_received_maker_and_taker_each_at_their_rate(excha
     assert sold.trade_id == bought.trade_id
 
 
+SLIPPED = {
+    "a buy pays a worse tick": (("BUY", "1"), "100.5", "101.5"),
+    "a sale gets a worse tick": (("SELL", "1"), "99.5", "98.5"),
+    "never past a limit": (("BUY", "1", "101"), "100.5", "101"),
+}
+
+
+@pytest.mark.parametrize(("given", "level", "price"), SLIPPED.values(), ids=SLIPPED)
+def test_a_slip_makes_what_takes_worse_and_the_book_loses_what_was_taken(exchange, given, level, price):
+    book = levels((level, "5"))
+    exchange.set_book(PAIR.name, bids=book if given[0] == "SELL" else {}, asks=book if given[0] == "BUY" else {}, now_ms=2)
+    exchange.slip = Decimal("0.0055")
+    (trade,) = exchange.state.trades_for(placed(exchange, *given).order_id)
+    assert trade.price == Decimal(price)
+    far = "BUY" if given[0] == "SELL" else "SELL"
+    assert exchange.books[PAIR.name].levels[far] == levels((level, "4"))
+
+
+def test_what_a_client_offers_is_taken_at_its_own_price_whatever_the_slip(exchange):
+    exchange.set_book(PAIR.name, bids={}, asks={}, now_ms=2)
+    placed(exchange, "SELL", "1", "100.5", account="two")
+    exchange.slip = Decimal("0.1")
+    (trade,) = exchange.state.trades_for(placed(exchange, "BUY", "1").order_id)
+    assert trade.price == Decimal("100.5")
+
+
 def test_an_order_that_fills_at_better_prices_gives_back_what_it_locked_too_much(exchange):
     placed(exchange, "BUY", "2", "400")
     assert exchange.state.balances.free("one", "BBB") == 9_800

@@ -118,6 +118,20 @@ def test_other_fees_are_charged_from_the_next_trade_on_and_booked_to_the_unit(ve
     assert charged == [Decimal("0.001"), Decimal("0.03")]
 
 
+def test_what_takes_is_filled_worse_than_the_book_shows_from_the_next_order_on_and_over_a_restart_of_its_port(venue):
+    async def work(made: Any) -> None:
+        await made.create_order(PAIR, "market", "buy", "0.001")
+        venue.slip("0.01")
+        venue.outage(50)
+        await asyncio.sleep(0.2)
+        venue.quote("BTCUSDT", "97000.00", "97000.01")
+        await made.create_order(PAIR, "market", "buy", "0.001")
+        await made.create_order(PAIR, "market", "sell", "0.001")
+
+    drive(venue, work)
+    assert [trade["price"].rstrip("0").rstrip(".") for trade in venue.truth().trades] == ["97000.01", "97970.02", "96030"]
+
+
 def test_a_suspended_pair_takes_no_order(venue):
     async def work(made: Any) -> None:
         venue.relist("BTCUSDT", status="BREAK")
