@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from analysis.gate_approvals import Approvers
 from analysis.gate_metrics import measure
 from analysis.gate_source import FRESH, NONE, Source, SourceFacts
 from lakehouse.layout import Layout
@@ -77,13 +78,14 @@ def gather(
     since_ns: int | None = None,
     step: int | None = None,
     proof: str = FRESH,
+    approvers: Approvers | None = None,
 ) -> Evidence:
     """Measure and judge every gate before `move`.
 
     `sources`: data directories by source, over those of the file; `canary` is the live one. `since_ns`: when the bundle entered
     its state and step (None: it has none): burn-in, and what `canary` and `twin` show, counts from then; `step`: of the ramp,
     which has a dwell before the next. `proof`: how records are verified (`analysis.gate_source`): FRESH for what is decided, KEPT
-    for what is shown, NONE by a run of itself.
+    for what is shown, NONE by a run of itself. `approvers`: whose approvals count of what a shadow traded; None: not known.
     """
     directories = {**gates.sources, **sources}
     asked = gates.before(move)
@@ -108,6 +110,8 @@ def gather(
             opened[TWIN].follows = Layout(directories[CANARY])
         if CANARY in opened:
             opened[CANARY].twin = opened.get(TWIN)
+        for source in opened.values():
+            source.approvers, source.approvals_in = approvers, Layout(directories[CANARY]) if CANARY in directories else None
         known: dict[tuple[str, str], Measured] = {}
         for gate in asked:
             key = (gate.metric, gate.source)

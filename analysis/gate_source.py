@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from analysis.cost_tree import order_costs
+from analysis.gate_approvals import Approved, Approvers, SeenApproval, approved
 from analysis.gate_verified import Proof, proof_of
 from analysis.log_columns import TABLES
 from analysis.log_sql import STANDING
@@ -66,6 +67,8 @@ def covered_ns(runs: Sequence[tuple[int, int]], *, from_ns: int = 0) -> int:
 class SourceFacts(Record, frozen=True, kw_only=True):
     """What was read. `ledger_lines`, `ledger_root`: of the ledger that was verified; `log_lines`: of the log; `proven_line`: the
     log was verified up to here. `problem`: why it counts for nothing, "" where it does. `runs`: how many are of the bundle.
+    `approvals`: of the manifests it accepted, those that hold, the newest; `approvals_sha256`: over all of them. Of a source that
+    was not asked for them, none.
     """
 
     name: str
@@ -78,6 +81,8 @@ class SourceFacts(Record, frozen=True, kw_only=True):
     first_ns: int | None = None
     last_ns: int | None = None
     problem: str = ""
+    approvals: tuple[SeenApproval, ...] = ()
+    approvals_sha256: str = ""
 
 
 class Source:
@@ -103,6 +108,8 @@ class Source:
         self.never = False
         self.twin: Source | None = None  # that followed it, the baseline of its costs and latencies
         self.follows: Layout | None = None  # the live record a twin must be of
+        self.approvers: Approvers | None = None  # whose approvals count of what it traded; None: not known
+        self.approvals_in: Layout | None = None  # the live data directory
         self._how = proof
         self._store: LogStore | None = None
         self._proof: Proof | None = None
@@ -169,6 +176,17 @@ class Source:
         )
 
     @cached_property
+    def approved(self) -> Approved | None:
+        """What there is of approvals for the manifests its runs accepted; None: nobody said whose count, or where they lie."""
+        if self.approvers is None or self.approvals_in is None:
+            return None
+        manifests = self.rows(
+            """SELECT DISTINCT manifest_sha256, source_run, generated_ns FROM manifests WHERE decision = 'ACCEPTED'
+               ORDER BY generated_ns, manifest_sha256"""
+        )
+        return approved(manifests, layout=self.approvals_in, approvers=self.approvers, now_ns=self.now_ns)
+
+    @cached_property
     def costs_made(self) -> bool:
         """Make the tables of what each order cost, once."""
         order_costs(self.store)
@@ -216,6 +234,7 @@ class Source:
             return SourceFacts(name=self.name, directory=str(self.layout.directory))
         proof, span = self._proof, None if self.problem else self.span
         lines = 0 if self._store is None or self._store.extent is None else self._store.extent.lines
+        approvals = self.__dict__.get("approved")  # if it was asked for
         return SourceFacts(
             name=self.name,
             directory=str(self.layout.directory),
@@ -227,4 +246,6 @@ class Source:
             first_ns=None if span is None else span.first_ns,
             last_ns=None if span is None else span.last_ns,
             problem=self.problem,
+            approvals=() if approvals is None else approvals.named,
+            approvals_sha256="" if approvals is None else approvals.sha256,
         )

@@ -43,7 +43,6 @@ def canary(story: Story) -> None:
     story.promote(FIRST, "--to", "canary", reason="shadow and drills hold", signatures=2)
     arming = ("--venue", VENUE, "--notional", NOTIONAL, "--hours", ARMED_H, "--by", PERSONS[0], "--directory", desk.keys)
     stage.run("arm", desk.config(FIRST), *arming)
-    story.approve(FIRST)
     going = start_live(story, FIRST)
     story.publish(going, approved_by=FIRST)
     end_live(story, going)

@@ -57,7 +57,9 @@ def backtest(story: Story) -> None:
 
 
 def shadow(story: Story) -> None:
-    """Both bundles beside each other on the live market, with simulated fills; each run is replayed."""
+    """Both bundles beside each other on the live market, with simulated fills; a person approves what they traded, and each run
+    is replayed.
+    """
     stage, desk = story.stage, story.desk
     stage.chapter("shadow", "both bundles on the live market of a rehearsal exchange, fills simulated, a data directory each")
     story.open_exchange()
@@ -71,6 +73,7 @@ def shadow(story: Story) -> None:
         story.first_cycle(going)
     for _ in range(SHADOWED - 1):
         story.publish(*runs)
+        story.approve(FIRST)
     for going, name in zip(runs, NAMES, strict=True):
         stage.ended(going.process, show=["orders ", "plan #"])
         words: list[str | Path] = ["replay", last_run(going.directory) or "", "--lakehouse", going.directory]

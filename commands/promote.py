@@ -104,7 +104,9 @@ def run_move(said: Said, *, otherwise: Path, now_ns: int) -> int:
     bundle = same_bundle(config, layout=layout, bundle_sha256=bundle_sha256)
     evidence = None
     if gates is not None and evidence_needed(change):
-        evidence = evidence_for(change, bundle=bundle, gates=gates, layout=layout, sources=said.sources, now_ns=now_ns)
+        evidence = evidence_for(
+            change, config=config, bundle=bundle, gates=gates, layout=layout, sources=said.sources, now_ns=now_ns
+        )
         layout.create()
         keep_promotion_file(layout, evidence.data())
         if not evidence.allows:

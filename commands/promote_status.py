@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from analysis.evidence import Evidence, gather
 from analysis.gate_source import KEPT
@@ -25,6 +25,10 @@ from orders.gates import GatesFile, Verdict
 from orders.metrics import CANARY
 from orders.promotion import Promotions, Standing, State
 from orders.values import Record
+
+if TYPE_CHECKING:
+    from analysis.gate_approvals import Approvers
+    from engine.run_config import RunConfig
 
 WHILE_RUNNING: Final = "while_running"
 WHOLE: Final = re.compile(r"[0-9a-f]{64}")
@@ -69,7 +73,8 @@ def run(
     `otherwise`: the data directory where neither `lakehouse` nor `config` names one. Raises `ConfigError` BUNDLE_UNKNOWN,
     BUNDLE_AMBIGUOUS and of the gates file, `RecordCorrupt` of promotions that do not follow from one another.
     """
-    layout = Layout(lakehouse or (otherwise if config is None else _directory(config)))
+    loaded = None if config is None else _loaded(config)
+    layout = Layout(lakehouse or (otherwise if loaded is None else loaded.lakehouse.directory))
     file = load_gates(gates)
     promotions = promotions_of(layout)
     bundle_sha256 = _chosen(layout, promotions) if named is None else _named(layout, promotions, named)
@@ -85,6 +90,7 @@ def run(
         since_ns=None if standing is None else standing.since_ns,
         step=None if standing is None else standing.step,
         proof=KEPT,
+        approvers=None if loaded is None else _approvers(loaded),
     )
     status = Status(
         directory=str(layout.directory),
@@ -125,10 +131,16 @@ def _named(layout: Layout, promotions: Promotions, named: str) -> str:
     return bundle_named(layout, promotions, named)
 
 
-def _directory(config: Path) -> Path:
+def _loaded(config: Path) -> RunConfig:
     from engine.run_config import load_config  # likewise
 
-    return load_config(config).lakehouse.directory
+    return load_config(config)
+
+
+def _approvers(config: RunConfig) -> Approvers | None:
+    from live.promoting import approvers_of  # likewise
+
+    return approvers_of(config)
 
 
 def _chosen(layout: Layout, promotions: Promotions) -> str:

@@ -34,7 +34,9 @@ def add_status(promote: Any, *, command: Command, lakehouse: Path) -> None:
     """Add `status` to the group `promote`."""
     status = command(promote, "status", _status, "where a bundle stands, each gate before its next move, and what is missing")
     status.add_argument("bundle", nargs="?", metavar="BUNDLE", help="as of `promote`; the current one, or the last promoted")
-    status.add_argument("--config", type=Path, metavar="CONFIG", help="the run config whose data directory it is")
+    status.add_argument(
+        "--config", type=Path, metavar="CONFIG", help="the run config: its data directory, and who may approve a manifest"
+    )
     status.add_argument("--lakehouse", type=Path, metavar="DIR", help=f"the live data directory ({lakehouse})")
     status.add_argument("--gates", type=Path, default=DEFAULT_GATES, metavar="FILE", help="the gates file (%(default)s)")
     status.add_argument(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from analysis.evidence import Evidence, gather
+from analysis.gate_approvals import Approvers
 from engine.bundle_carried import BundleDiffers, differing
 from engine.inputs import read_inputs
 from engine.run_config import RunConfig
@@ -121,7 +122,14 @@ def same_bundle(config: RunConfig, *, layout: Layout, bundle_sha256: str) -> Bun
 
 
 def evidence_for(
-    change: Change, *, bundle: Bundle, gates: GatesFile, layout: Layout, sources: Mapping[str, Path], now_ns: int
+    change: Change,
+    *,
+    config: RunConfig,
+    bundle: Bundle,
+    gates: GatesFile,
+    layout: Layout,
+    sources: Mapping[str, Path],
+    now_ns: int,
 ) -> Evidence:
     """Measure and judge every gate that stands before a change. `sources`: over those of the gates file."""
     code = bundle.parts["code"].document()
@@ -135,6 +143,19 @@ def evidence_for(
         now_ns=now_ns,
         since_ns=None if before is None else before.since_ns,
         step=None if before is None else before.step,
+        approvers=approvers_of(config),
+    )
+
+
+def approvers_of(config: RunConfig) -> Approvers | None:
+    """Return whose approvals of manifests count by a config; None: it has no [live], and nobody's do."""
+    if config.live is None:
+        return None
+    return Approvers(
+        environment=config.environment,
+        persons=config.live.persons,
+        revoked=frozenset(config.live.revoked_keys),
+        age_max_ns=config.manifest_policy().age_max_ns,
     )
 
 

@@ -74,7 +74,8 @@ class Measured(Record, frozen=True, kw_only=True):
 
     `low`, `high`: ends of its 95 % interval, None where it has none. `days`, `orders`, `notional_base`: what it was seen on.
     `first_ns`, `last_ns`: real time of the first and last such line. `words`: of what, or what is the matter. `never`: why
-    waiting gives no value, "" where it may.
+    waiting gives no value, "" where it may. `mend`: what of it is to be mended, and how, "" where nothing is; `reach`: the
+    highest that the value can then become, None: not known.
     """
 
     value: Decimal | None = None
@@ -85,6 +86,8 @@ class Measured(Record, frozen=True, kw_only=True):
     notional_base: Decimal = ZERO
     words: str = ""
     never: str = ""
+    mend: str = ""
+    reach: Decimal | None = None
     first_ns: int | None = None
     last_ns: int | None = None
 
@@ -125,7 +128,8 @@ def judge(gate: Gate, measured: Measured, *, now_ns: int) -> GateResult:
     ready_ns = None
     if not never and verdict is Verdict.INCONCLUSIVE:
         ready_ns, never = _ready(gate, metric, measured, now_ns)
-    missing = () if verdict is Verdict.PASS else few or (_told(gate, metric, measured),)
+    beyond = () if few and not (measured.mend and side is Verdict.FAIL) else (_told(gate, metric, measured),)
+    missing = () if verdict is Verdict.PASS else (*few, *beyond)
     return GateResult(gate=gate, measured=measured, verdict=verdict, missing=missing, ready_ns=ready_ns, never=never)
 
 
@@ -166,7 +170,9 @@ def _impossible(gate: Gate, metric: Metric) -> str:
 def _lost(gate: Gate, metric: Metric, measured: Measured) -> str:
     """Why what was seen of this bundle cannot be made good by more of it."""
     value, at_least, at_most = measured.value, gate.at_least, gate.at_most
-    if value is None or not metric.final:
+    if at_least is not None and measured.reach is not None and measured.reach < at_least:
+        return f"{short(measured.reach)} is the most it can still be, {decimal_text(at_least)} is asked: {measured.mend}"
+    if value is None or not metric.final or gate.source in metric.mended:
         return ""
     if at_most is not None and value > at_most and metric.highest is None:
         return f"{short(value)} is over {decimal_text(at_most)}, and does not go down again for this bundle"
@@ -221,7 +227,7 @@ def _told(gate: Gate, metric: Metric, measured: Measured) -> str:
     """What stands between enough evidence and a PASS."""
     low, high = _ends(metric, measured)
     seen = short(low) if low == high else f"{short(low)} to {short(high)}"
-    return f"{seen} is not {bound_words(gate)}"
+    return f"{seen} is not {bound_words(gate)}" + (f": {measured.mend}" if measured.mend else "")
 
 
 # --- when ---

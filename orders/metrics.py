@@ -31,8 +31,8 @@ class Metric(Record, frozen=True, kw_only=True):
 
     `lowest`, `highest`: the range; None: no end. `sources`: where it can be measured. `interval`: it is a sample of orders, and
     judged by its 95 % interval, never by its value alone. `final`: it is of everything that was ever seen of a bundle, so that
-    what is beyond a bound (a break too many, a share below all) stays beyond it. `grows`: it is a time that passes, so that below
-    its lower bound only waiting is missing.
+    what is beyond a bound (a break too many, a share below all) stays beyond it; `mended`: but not in these sources, where it may
+    be made good later. `grows`: it is a time that passes, so that below its lower bound only waiting is missing.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Metric(Record, frozen=True, kw_only=True):
     sources: tuple[str, ...]
     interval: bool = False
     final: bool = False
+    mended: tuple[str, ...] = ()
     grows: bool = False
 
 
@@ -56,11 +57,12 @@ def _metric(
     *,
     interval: bool = False,
     final: bool = False,
+    mended: tuple[str, ...] = (),
     grows: bool = False,
 ) -> Metric:
     return Metric(
         name=name, words=words, unit=unit, lowest=lowest, highest=highest, sources=sources, interval=interval, final=final,
-        grows=grows,
+        mended=mended, grows=grows,
     )  # fmt: skip
 
 
@@ -70,7 +72,9 @@ METRICS: Final[Mapping[str, Metric]] = {
         _metric(
             "source_run_verified", "accepted manifests of a VERIFIED source run", "fraction", ZERO, ONE, _ALL_RUNS, final=True
         ),
-        _metric("manifest_approved", "accepted manifests that a person approved", "fraction", ZERO, ONE, (CANARY,), final=True),
+        _metric(
+            "manifest_approved", "accepted manifests that a person approved", "fraction", ZERO, ONE, final=True, mended=(SHADOW,)
+        ),
         _metric("replay_differences", "differences of replays that nothing explains", "count", sources=(REPLAY,)),
         _metric("parity", "orders that differ in a replay, at most", "fraction", ZERO, ONE, (REPLAY,)),
         _metric("tracking_error", "gap between planned and target weights, mean of plans", "bps", sources=_ALL_RUNS),

@@ -23,7 +23,7 @@ from tests.gates.made import BUNDLE, DAY_NS, Made, made_record
 
 D = Decimal
 ROAD = ((State.CANDIDATE, ("ann",), None), (State.SHADOW, ("ann",), "e" * 64), (State.CANARY, ("ann", "bob"), "e" * 64))
-HIGH, WIDE = 31, 80
+HIGH, WIDE = 34, 80
 
 
 def sluice(*words: object) -> tuple[int, str]:
@@ -73,7 +73,7 @@ def test_one_screen_says_state_capital_gates_and_what_is_missing(scene: tuple[La
     assert lines[0] == f"bundle   {BUNDLE[:16]}   environment made"
     assert re.fullmatch(r"state    shadow since .* UTC, 12.0 days ago", lines[1])
     assert lines[2] == "capital  0 % of equity; previous none"
-    assert lines[3] == "next     to canary at 1 %: 0 of 15 gates pass, 0 fail, 15 lack evidence"
+    assert lines[3] == "next     to canary at 1 %: 0 of 16 gates pass, 0 fail, 16 lack evidence"
     assert re.search(r"^cost +INCONCLUSIVE +0 +-?[0-9.]+ … [0-9.]+ <= 5 bp +480 \d+ \w{3}$", said, re.MULTILINE), said
     assert re.search(r"^missing  18 more days \(runs_verified, tracking,", said, re.MULTILINE)
     assert "no halt drill of this code: `sluice halt --drill` (halt_drill)" in said
@@ -85,7 +85,7 @@ def test_json_is_the_same_facts_and_the_evidence(scene: tuple[Layout, Path]) -> 
     assert code == 0
     assert (document["bundle_sha256"], document["move"], document["allows"]) == (BUNDLE, "canary", False)
     assert document["standing"]["state"] == "shadow"
-    assert len(document["evidence"]["results"]) == 15
+    assert len(document["evidence"]["results"]) == 16
     assert {one["verdict"] for one in document["evidence"]["results"]} == {"INCONCLUSIVE"}
 
 
