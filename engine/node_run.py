@@ -35,7 +35,7 @@ from engine.snapshots_out import SnapshotWriter
 from engine.state_follower import StateFollower
 from engine.trading_node import MadeNode
 from lakehouse import records
-from lakehouse.bundles import write_bundle
+from lakehouse.bundles import Bundle, write_bundle
 from lakehouse.layout import Layout
 from lakehouse.manifest import AuditedManifest, ManifestRefused
 from lakehouse.opening import open_journal
@@ -107,6 +107,10 @@ class NodeRun(ABC):
     def make_node(self, parts: Parts, *, loop: asyncio.AbstractEventLoop, source: PriceSource) -> MadeNode:
         """Return the node with its clients."""
 
+    def carried(self) -> Bundle:
+        """Return the bundle the run goes by. Raises what `carried_bundle` raises where it is not what it is held to."""
+        return carried_bundle(self.config, self.inputs, layout=self.layout, named=self._named)
+
     def armed(self) -> Armed | None:
         """Return what a person armed; None where nothing is."""
         return None
@@ -126,7 +130,7 @@ class NodeRun(ABC):
 
     async def run(self) -> int:
         """Start, trade until the end, stop. Return 0; 1 after a halt of its own; 3 when every manifest was refused."""
-        self.bundle = carried_bundle(self.config, self.inputs, layout=self.layout, named=self._named)
+        self.bundle = self.carried()
         self._loop = asyncio.get_running_loop()
         self.faults = RunFaults(
             permission=self.permission,

@@ -25,6 +25,9 @@ class Condition(StrEnum):
 
     ENV_NOT_LIVE = "ENV_NOT_LIVE"
     VENUE_NOT_PROVEN = "VENUE_NOT_PROVEN"
+    BUNDLE_MISSING = "BUNDLE_MISSING"
+    BUNDLE_ALTERED = "BUNDLE_ALTERED"
+    BUNDLE_DIFFERS = "BUNDLE_DIFFERS"
     NOT_PROMOTED = "NOT_PROMOTED"
     STATE_NOT_LIVE = "STATE_NOT_LIVE"
     PROMOTION_PAUSED = "PROMOTION_PAUSED"
@@ -32,6 +35,7 @@ class Condition(StrEnum):
     PROMOTION_UNSIGNED = "PROMOTION_UNSIGNED"
     PROMOTION_KEY_REVOKED = "PROMOTION_KEY_REVOKED"
     EVIDENCE_MISSING = "EVIDENCE_MISSING"
+    GATES_DIFFER = "GATES_DIFFER"
     KIND_MIXED = "KIND_MIXED"
     CREDENTIALS_REFUSED = "CREDENTIALS_REFUSED"
     KEY_CAN_WITHDRAW = "KEY_CAN_WITHDRAW"
@@ -75,7 +79,8 @@ class Promoted(Record, frozen=True, kw_only=True):
     `governed`: the log has a promotion line, so that nothing trades here but by one. `state` None: this bundle was never promoted
     here; `current`: the bundle that may trade here; `environment`: of the promotions. `unsigned`: of the statement by which it
     has its capital; `revoked`: of its signers' keys; `evidence`: of what it passed its gates on; `mixed`: fills that are of no
-    live run.
+    live run; `gates`: of the gates file it is to be held to. Of the bundle on disk: `gone`, `altered`, `differs` (from the run,
+    each part named).
     """
 
     bundle_sha256: str
@@ -88,6 +93,10 @@ class Promoted(Record, frozen=True, kw_only=True):
     revoked: str = ""
     evidence: str = ""
     mixed: str = ""
+    gates: str = ""
+    gone: str = ""
+    altered: str = ""
+    differs: str = ""
 
 
 class Facts(Record, frozen=True, kw_only=True):
@@ -132,6 +141,23 @@ def _mode(facts: Facts) -> Iterator[Missing]:
         )
     if facts.ledger_problem:
         yield _no(Condition.LEDGER_BROKEN, facts.ledger_problem, "`sluice verify` names the first line that does not agree.")
+
+
+def _bundle(facts: Facts) -> Iterator[Missing]:
+    """The bundle itself, wherever a run is held to one."""
+    known = facts.promoted
+    named = known.bundle_sha256[:DIGITS]
+    anew = "`sluice bundle create CONFIG` makes it anew where config and code are what they were"
+    if known.gone:
+        yield _no(Condition.BUNDLE_MISSING, known.gone, f"Put its directory back from a copy; {anew}.")
+    if known.altered:
+        yield _no(Condition.BUNDLE_ALTERED, known.altered, f"Move its directory away for whoever looks who did it; then {anew}.")
+    if known.differs:
+        yield _no(
+            Condition.BUNDLE_DIFFERS,
+            known.differs,
+            f"Put the part back: `sluice bundle verify {named} --config CONFIG` shows it all; or promote the bundle it is now.",
+        )
 
 
 def _promotion(facts: Facts) -> Iterator[Missing]:
@@ -183,6 +209,8 @@ def _promotion(facts: Facts) -> Iterator[Missing]:
     if known.evidence:
         action = f"Put the file back from a copy, or begin anew: `sluice promote {named} --to retired`, then candidate."
         yield _no(Condition.EVIDENCE_MISSING, known.evidence, action)
+    if known.gates:
+        yield _no(Condition.GATES_DIFFER, known.gates, "Start with that file as --gates, or promote by this one.")
 
 
 def _next(state: State) -> State:
@@ -266,7 +294,7 @@ def _no(condition: Condition, found: str, action: str, venue: VenueFacts | None 
     return Missing(condition=condition, venue=None if venue is None else venue.venue, found=found, action=action)
 
 
-RUN_CHECKS: Final[tuple[Callable[[Facts], Iterator[Missing]], ...]] = (_mode, _promotion)
+RUN_CHECKS: Final[tuple[Callable[[Facts], Iterator[Missing]], ...]] = (_mode, _bundle, _promotion)
 VENUE_CHECKS: Final[tuple[Callable[[Facts, VenueFacts], Iterator[Missing]], ...]] = (
     _promoted_venue,
     _credentials,

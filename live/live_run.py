@@ -18,6 +18,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
+from msgspec.structs import replace
+
 from engine.approvals import Approvals
 from engine.assemble import Assembly, Parts
 from engine.config_live import LiveSection
@@ -30,6 +32,7 @@ from engine.restore import holdings_of
 from engine.run_config import load_config
 from engine.trading_node import MadeNode, make_trading_node
 from lakehouse import records
+from lakehouse.bundles import Bundle
 from lakehouse.handoff_file import Handoff
 from lakehouse.layout import Layout
 from lakehouse.lock import DataDirectoryLock
@@ -39,11 +42,12 @@ from lakehouse.segments import has_file
 from lakehouse.verifier import verify
 from live.account_watch import AccountWatch
 from live.armed_now import noted, permit_of, tell_expiry
-from live.arming import ENVIRONMENT_VARIABLE, Facts, Missing, missing
+from live.arming import ENVIRONMENT_VARIABLE, Facts, Missing, Promoted, missing
 from live.dead_man import DeadMan, note_of
 from live.halted import HaltedRun, answer_halts
 from live.handoff import offered, used_up
-from live.promoted import promoted_facts
+from live.held_bundle import HeldBundle, held_bundle
+from live.promoted import other_gates, promoted_facts
 from live.ramp import Ramp, RunningGates
 from live.transfer_watch import transfer_watch
 from live.venue_link import LiveAccount, Surroundings, VenueLink, look_at
@@ -115,6 +119,7 @@ def run_live(
             environ=os.environ,
             ledger_problem=problem,
             bundle=bundle or (None if report is None else report.current_bundle),
+            current=None if report is None else report.current_bundle,
             gates=gates,
             sources=sources,
         )
@@ -135,12 +140,15 @@ class LiveRun(NodeRun):
         ledger_problem: str = "",
         gates: Path = DEFAULT_GATES,
         sources: Mapping[str, Path] = NO_SOURCES,
+        current: str | None = None,
         **facts: Any,
     ) -> None:
         super().__init__(**facts)
         self._gates_path = gates
         self._sources = sources
         self._gates: RunningGates | None = None
+        self._current = current  # the bundle that may trade by the record
+        self._held: HeldBundle
         assert self.config.live is not None
         self.live: LiveSection = self.config.live
         self.redactor = Redactor()
@@ -178,11 +186,12 @@ class LiveRun(NodeRun):
                 self.links[venue] = await look_at(
                     venue, self.live, inputs=self.inputs, environ=self._environ, keys=self._keys, redactor=self.redactor
                 )
+            if fold.promotions.lines:
+                self._gates = self._running_gates()
             gaps = missing(self._facts(fold))
             if gaps:
                 raise NotArmed(gaps)
-            if fold.promotions.lines:
-                self._gates = self._running_gates(fold)
+            assert self._held.bundle.sha256 == self._held.sha256
             armed = {venue: noted(link.facts) for venue, link in self.links.items()}
             note = note_of(self.config, run_id=self.run_id, keys=self._keys, armed=armed)
             self.dead_man = await DeadMan.start(self.layout, note, lost=self.faults.halt)
@@ -206,19 +215,9 @@ class LiveRun(NodeRun):
         """Return what the promotions of the log leave of equity; a venue that is not a stand-in is governed always."""
         return granted(fold.promotions, always=not all(link.facts.loopback for link in self.links.values()))
 
-    def _running_gates(self, fold: LogFold) -> RunningGates:
-        """Return what a promoted run is held to while it runs, by the file its last evidence was of. Raises `ConfigError` for a
-        gates file that cannot be used, or is another one (GATES_DIFFER).
-        """
+    def _running_gates(self) -> RunningGates:
+        """Return what a promoted run is held to while it runs. Raises `ConfigError` for a gates file that cannot be used."""
         gates = load_gates(self._gates_path)
-        passed = fold.promotions.passed.get(self.bundle.sha256)
-        if passed is not None and passed.gates_sha256 != gates.sha256:
-            raise ConfigError(
-                "GATES_DIFFER",
-                expected=f"the gates file {passed.gates_sha256} that the bundle's last evidence was of",
-                found=f"{self._gates_path}, {gates.sha256}",
-                action="Name that file with --gates, or promote by this one.",
-            )
         code = self.bundle.parts["code"].document()["source_sha256"]
         sources = {**self._sources, CANARY: self.layout.directory}
         return RunningGates(gates, path=self._gates_path, sources=sources, code_sha256=code)
@@ -290,16 +289,28 @@ class LiveRun(NodeRun):
             revoked=frozenset(self.live.revoked_keys),
         )
 
+    def carried(self) -> Bundle:
+        """Return the bundle the run goes by; where that it is held to is not sound its own, and the arming refuses."""
+        self._held = held_bundle(self.config, self.inputs, layout=self.layout, named=self._named, current=self._current)
+        return self._held.bundle
+
     def _facts(self, fold: LogFold) -> Facts:
         return Facts(
             environment=self.config.environment,
             environment_variable=self._environ.get(ENVIRONMENT_VARIABLE),
             ledger_problem=self._ledger_problem,
-            promoted=promoted_facts(fold, bundle_sha256=self.bundle.sha256, layout=self.layout, live=self.live),
+            promoted=self._promoted(fold),
             clock_offset_max_ms=self.live.clock_offset_max_ms,
             now_ns=time.time_ns(),
             venues=tuple(link.facts for link in self.links.values()),
         )
+
+    def _promoted(self, fold: LogFold) -> Promoted:
+        held, gates = self._held, self._gates
+        known = promoted_facts(fold, bundle_sha256=held.sha256, layout=self.layout, live=self.live)
+        passed = fold.promotions.passed.get(held.sha256)
+        other = "" if gates is None else other_gates(passed, gates_sha256=gates.gates.sha256, path=self._gates_path)
+        return replace(known, gone=held.gone, altered=held.altered, differs=held.differs, gates=other)
 
     async def _close_links(self) -> None:
         for link in self.links.values():

@@ -7,6 +7,7 @@ line, so that a record written by somebody who has no person's key trades nothin
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 from engine.config_live import LiveSection
@@ -90,6 +91,13 @@ def _differences(statement: PromotionStatement, line: PromotionFacts) -> Iterato
             yield f"{name} {str(signed)[:80]} was signed, and {str(logged)[:80]} is in the log"
     if not statement.created_ns <= line.ts_ns < statement.expires_ns:
         yield "it was recorded outside the time it was signed for"
+
+
+def other_gates(passed: PromotionFacts | None, *, gates_sha256: str, path: Path) -> str:
+    """Return, in words, that a gates file is not the one a bundle's last evidence was of; "" where it is, or there was none."""
+    if passed is None or passed.gates_sha256 == gates_sha256:
+        return ""
+    return f"{path} is {gates_sha256}, and the bundle's last evidence was of a gates file {passed.gates_sha256}"
 
 
 def line_evidence_problem(layout: Layout, line: PromotionFacts) -> str:

@@ -143,14 +143,17 @@ def test_a_run_under_a_bundle_nobody_has_does_not_start(
     assert not (tmp_path / "lake/execution_logs.jsonl").exists()
 
 
-def test_a_live_run_that_differs_is_refused_before_its_venue_is_asked(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """No exchange listens here: a start that asked it would say so."""
+def test_a_live_run_that_differs_is_refused_with_all_else_that_is_missing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """No exchange listens here, nothing is armed, and a shell without SLUICE_ENV."""
     sha256 = made(shipped(tmp_path, "crypto_rehearsal.toml"), capfd)
     config = shipped(tmp_path, "crypto_rehearsal.toml", day_notional_max='"999"')
     assert run(["live", str(config), "--bundle", sha256[:16]]) == 3
-    told = capfd.readouterr().err
-    assert told.startswith("refused  BUNDLE_DIFFERS")
-    assert "live.venues.BINANCE.day_notional_max" in told
+    told = capfd.readouterr().err.splitlines()
+    assert [line.split()[1] for line in told][:2] == ["ENV_NOT_LIVE", "BUNDLE_DIFFERS"]
+    assert "live.venues.BINANCE.day_notional_max" in told[1]
+    assert any("ARMING_REFUSED" in line for line in told)
 
 
 def test_rehearse_wants_a_config_beside_a_bundle(capfd: pytest.CaptureFixture[str]) -> None:

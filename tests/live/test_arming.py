@@ -89,6 +89,15 @@ OF_PROMOTION: list[tuple[Condition, dict[str, Any], str, str]] = [
     (Condition.PROMOTION_UNSIGNED, {"unsigned": "signed by ann"}, "signed by ann", "--resume"),
     (Condition.PROMOTION_KEY_REVOKED, {"revoked": "of bob"}, "of bob", "--resume"),
     (Condition.EVIDENCE_MISSING, {"evidence": "PROMOTION_FILE_MISSING"}, "PROMOTION_FILE_MISSING", "from a copy"),
+    (Condition.GATES_DIFFER, {"gates": "x.toml is 77"}, "x.toml is 77", "--gates"),
+    (Condition.BUNDLE_MISSING, {"gone": "aaaa is not in"}, "aaaa is not in", "sluice bundle create CONFIG"),
+    (Condition.BUNDLE_ALTERED, {"altered": "BUNDLE_PART_ALTERED"}, "BUNDLE_PART_ALTERED", "sluice bundle create CONFIG"),
+    (
+        Condition.BUNDLE_DIFFERS,
+        {"differs": "part limits"},
+        "part limits",
+        "sluice bundle verify aaaaaaaaaaaaaaaa --config CONFIG",
+    ),
     (Condition.KIND_MIXED, {"mixed": "fills of shadow runs"}, "fills of shadow runs", "data directory of its own"),
 ]
 

@@ -68,8 +68,8 @@ def test_a_run_held_to_other_gates_than_its_evidence_was_of_does_not_start(tmp_p
     with canary(tmp_path, step=0) as made:
         process = made.desk.start()
         said = process.communicate(timeout=60)[0]
-        assert process.returncode == 2, said
-        assert "GATES_DIFFER" in said
+        assert process.returncode == 3, said
+        assert "refused  GATES_DIFFER" in said
         assert made.desk.ids() == []
 
 
