@@ -78,7 +78,10 @@ class DriftWatch:
         intake, grid = self._intake, self._grid
         self._ramp_ns = now_ns + RAMP_LOOK_NS // grid.market_time.speed
         standing = intake.standing
-        if standing is None or not may_send or self._bygone(standing, now_ns):
+        if standing is None:  # prices of a start may come before its manifest is read
+            self.ramp_soon(now_ns)
+            return None
+        if not may_send or self._bygone(standing, now_ns):
             return None
         symbols = tuple(sorted({*standing.targets, *self._keeper.positions}))
         return Work(

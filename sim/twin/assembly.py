@@ -20,7 +20,7 @@ from engine.prices import Prices
 from engine.recorder import Recorder
 from lakehouse import records
 from orders.book import BookKeeper
-from orders.values import Rate
+from orders.values import AccountKind, Rate
 from sim.twin.counts import TwinCounts
 from venues.simulated.shadow import ShadowExecutionClient
 
@@ -130,6 +130,15 @@ def lent_balances(parts: Parts, venue: str) -> dict[str, Decimal]:
     return {code: LENT for one in listings for code in (one.quote_currency, one.base_currency) if code is not None}
 
 
+def lent_account(parts: Parts, venue: str) -> AccountKind:
+    """Return the kind of a simulated account: margin where shares are traded, which a cash account cannot be lent: what the live
+    run held before this twin began may be sold.
+    """
+    listings = [parts.listings[symbol] for symbol, limits in parts.market_limits.items() if limits.venue == venue]
+    kind = parts.config.venues[venue].account
+    return kind if all(one.base_currency is not None for one in listings) else AccountKind.MARGIN
+
+
 def simulated_venue(parts: Parts, venue: str, made: TwinAssembly, *, portfolio: Any) -> MakeClient:
     """Return the factory of a simulated client, as a shadow's, but for its account.
 
@@ -146,7 +155,7 @@ def simulated_venue(parts: Parts, venue: str, made: TwinAssembly, *, portfolio: 
             clock=clock,
             portfolio=portfolio,
             venue=venue,
-            account=config.venues[venue].account,
+            account=lent_account(parts, venue),
             balances=lent_balances(parts, venue),
             assumptions=config.assumptions(),
             lock=made.gate,

@@ -17,7 +17,6 @@ from typing import Any, Final
 from engine.alarms import Alarms
 from engine.assemble import Parts, write_run_start
 from engine.bundle_carried import carried_bundle
-from engine.ccxt_source import CcxtSource, open_ccxt_source
 from engine.clock_watch import ClockWatch
 from engine.inputs import Inputs
 from engine.instruments import expiry_sentinel, instrument_of
@@ -45,6 +44,7 @@ from sim.twin.desk import TwinDesk
 from sim.twin.followed_run import check_followed, first_look, kept_bundle
 from sim.twin.following import Following, tell
 from sim.twin.own_orders import INTERRUPTED, OwnOrders, own_orders
+from sim.twin.quotes import TwinQuotes, open_quotes
 from sim.twin.words import farewell_words
 
 START_S: Final = 60.0
@@ -124,19 +124,13 @@ class TwinRun:
         if is_recorded(self._layout.log):
             self._own = own_orders(self._layout)
         write_bundle(self._layout, self._bundle)
-        source = await open_ccxt_source(
-            config=self._config,
-            listings=self._inputs.listings,
-            symbols=self._inputs.market_limits,
-            for_s=self._for_s,
-            say=lambda text: None,  # its alarms are written, and said as they are
-        )
+        source = await open_quotes(self._config, self._inputs, for_s=self._for_s)
         try:
             return await self._follow(source, fold)
         finally:
             await source.close()
 
-    async def _follow(self, source: CcxtSource, fold: LogFold) -> int:
+    async def _follow(self, source: TwinQuotes, fold: LogFold) -> int:
         made, node = self._assembled(source, fold)
         causes = take_signals(self._loop, self._finished)
         alarms = self._alarms(made)
@@ -159,7 +153,7 @@ class TwinRun:
             raise self._error
         return 1 if self._faults.failures else 0
 
-    def _assembled(self, source: CcxtSource, fold: LogFold) -> tuple[TwinAssembly, Any]:
+    def _assembled(self, source: TwinQuotes, fold: LogFold) -> tuple[TwinAssembly, Any]:
         """The node: prices of its own, simulated venues, and nothing else."""
         config, inputs = self._config, self._inputs
         self._parts = Parts(
@@ -226,7 +220,7 @@ class TwinRun:
         made.recorder.on_alarm = on_alarm
         return alarms
 
-    def _start_record(self, made: TwinAssembly, source: CcxtSource, fold: LogFold) -> None:
+    def _start_record(self, made: TwinAssembly, source: TwinQuotes, fold: LogFold) -> None:
         """The first lines: of the run, and of orders that an earlier twin's end cut off."""
         write_run_start(
             made,
@@ -250,7 +244,7 @@ class TwinRun:
             live_directory=str(self._live.directory),
         )
 
-    async def _background(self, source: CcxtSource, node: Any, made: TwinAssembly, fold: LogFold) -> None:
+    async def _background(self, source: TwinQuotes, node: Any, made: TwinAssembly, fold: LogFold) -> None:
         """Beside the node: the live log, the clock, the permission; until the prices' time is over, or for ever."""
         made.gate.own_thread()
         clock = ClockWatch(wall_ns=time.time_ns, monotonic_ns=time.monotonic_ns, halt=made.halt)

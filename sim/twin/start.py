@@ -12,6 +12,7 @@ from engine.run_config import load_config
 from lakehouse.layout import Layout
 from lakehouse.lock import DataDirectoryLock
 from orders.errors import ConfigError
+from sim.twin.quotes import refuse_other_data
 from sim.twin.run import TwinRun
 
 
@@ -30,13 +31,7 @@ def run_twin(
     `ConfigError` TWIN_DATA, TWIN_DIRECTORY; `NotAsked` BUNDLE_DIFFERS, TWIN_NOT_LIVE; `NotYet`; `RecordCorrupt` of the live log.
     """
     config = load_config(config_path)
-    if config.data.kind != "ccxt":
-        raise ConfigError(
-            "TWIN_DATA",
-            expected="prices that can be had without an order line: [data] of kind ccxt",
-            found=f"kind {config.data.kind}",
-            action="Only live runs on such prices have a twin; `sluice report` compares others with their forecast.",
-        )
+    refuse_other_data(config)
     own = live.with_name(f"{live.name}-twin") if directory is None else directory
     if own.resolve() == live.resolve():
         raise ConfigError(

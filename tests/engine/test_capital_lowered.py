@@ -148,18 +148,21 @@ def test_a_start_at_a_lower_fraction_than_the_last_plan_was_made_at_brings_the_p
     assert causes(third) == ["new_manifest", "ramp"]
 
 
-def test_a_look_without_prices_is_made_again_soon_and_one_that_could_not_act_in_a_minute() -> None:
+def test_a_look_without_prices_or_manifest_is_made_again_soon_and_one_that_could_not_act_in_a_minute() -> None:
     grid = DriftGrid(every_s=0, market_time=IDENTITY, age_max_ns=1)
-    nothing_read: Any = SimpleNamespace(standing=None)
+    intake: Any = SimpleNamespace(standing=None)
     unused: Any = None
-    watch = DriftWatch(grid, intake=nothing_read, keeper=unused, waiting=unused)
+    watch = DriftWatch(grid, intake=intake, keeper=unused, waiting=unused)
     assert watch.check_ns is None
     watch.ramp_soon(5 * SECOND)
     assert watch.check_ns is None
     watch.ramp()
     assert watch.check_ns == 0
-    assert watch.due(5 * SECOND, may_send=True) is None
-    assert watch.check_ns == 65 * SECOND
+    assert watch.due(5 * SECOND, may_send=True) is None, "prices of a start may come before its manifest is read"
+    assert watch.check_ns == 6 * SECOND
+    intake.standing = SimpleNamespace(targets={}, generated_ns=0)
+    assert watch.due(6 * SECOND, may_send=False) is None
+    assert watch.check_ns == 66 * SECOND
     watch.ramp_soon(5 * SECOND)
     assert watch.check_ns == 6 * SECOND
     watch.settled()

@@ -55,24 +55,30 @@ class Canary:
         return [line["side"] for line in self.desk.of("fill") if line["cycle"] == cycle]
 
 
+def governed(made: Desk, *, step: int, changes: Sequence[tuple[str, str]] = (), gates: str = GATES) -> Canary:
+    """Put a desk in canary at a step of `STEPS`, by ann and bob. `changes`: of its config; `gates`: the gates file, in which
+    `{root}` is its place and `{drills}` that of the drills.
+    """
+    root = made.root
+    for old, new in changes:
+        made.change(old, new)
+    persons = "".join(f'{name} = "{make_key(name, directory=made.keys)}"\n' for name in ("ann", "bob"))
+    made.change("[live.persons]\n", f"[live.persons]\n{persons}")
+    (root / "gates.toml").write_text(gates.format(root=root, drills=root / "drills"))
+    code, said = sluice("bundle", "create", made.config, "--json")
+    assert code == 0, said
+    promoting = Promoting(root=root, config=made.config, bundle=json.loads(said)["sha256"])
+    promoting.drill(passed=True)
+    promoting.canary()
+    for _ in range(step):
+        promoting.moved("--step-up")
+    return Canary(desk=made, promoting=promoting)
+
+
 @contextmanager
 def canary(
     root: Path, *, step: int = 1, kind: type[Desk] = Desk, changes: Sequence[tuple[str, str]] = (), gates: str = GATES
 ) -> Iterator[Canary]:
-    """A desk in canary at a step of `STEPS`, of 100,000 USDT; its manifest wants two fifths of it. `changes`: of its config;
-    `gates`: the gates file, in which `{root}` is this place and `{drills}` that of the drills.
-    """
+    """A desk of 100,000 USDT, governed; its manifest wants two fifths of it."""
     with desk(root, kind=kind) as made:
-        for old, new in changes:
-            made.change(old, new)
-        persons = "".join(f'{name} = "{make_key(name, directory=made.keys)}"\n' for name in ("ann", "bob"))
-        made.change("[live.persons]\n", f"[live.persons]\n{persons}")
-        (root / "gates.toml").write_text(gates.format(root=root, drills=root / "drills"))
-        code, said = sluice("bundle", "create", made.config, "--json")
-        assert code == 0, said
-        promoting = Promoting(root=root, config=made.config, bundle=json.loads(said)["sha256"])
-        promoting.drill(passed=True)
-        promoting.canary()
-        for _ in range(step):
-            promoting.moved("--step-up")
-        yield Canary(desk=made, promoting=promoting)
+        yield governed(made, step=step, changes=changes, gates=gates)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from datetime import date
 from pathlib import Path
@@ -20,6 +21,7 @@ from lakehouse.rebuild import LogFold
 from live.signing_keys import make_key
 from orders.errors import RecordCorrupt, SluiceError
 from sim.twin.start import run_twin
+from tests.gate.world import World
 from tests.live.config import ib_config, live_config
 from tests.live.ib_world import AAPL
 from tests.report.made import Log
@@ -29,9 +31,10 @@ from tests.twin.made import spoilt_line, twin_line
 class Place:
     """A config, and a live directory whose log has one line, a run's first."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, config: Path | None = None) -> None:
         self.root = root
-        self.config = live_config(root, make_key("alice", directory=root / "keys"))
+        root.mkdir(exist_ok=True)
+        self.config = live_config(root, make_key("alice", directory=root / "keys")) if config is None else config
         config = load_config(self.config)
         self.bundle = bundle_of(config, read_inputs(config)).sha256
         self.environment = config.environment
@@ -107,10 +110,18 @@ def test_the_live_directory_itself_is_no_place_for_a_twin(place: Place) -> None:
     assert [path.name for path in place.live.iterdir()] == ["execution_logs.jsonl"], "not even a lock"
 
 
-def test_prices_that_come_on_the_line_of_the_orders_have_no_twin(tmp_path: Path) -> None:
-    world = ib_config(tmp_path, make_key("alice", directory=tmp_path / "keys"), names=(AAPL,))
+def test_prices_that_are_replayed_have_no_twin(tmp_path: Path) -> None:
+    config = World(tmp_path).write().config_path
     with pytest.raises(SluiceError, match="TWIN_DATA"):
-        run_twin(world.config_path, live=tmp_path / "live", directory=tmp_path / "twin", as_json=False)
+        run_twin(config, live=tmp_path / "live", directory=tmp_path / "twin", as_json=False)
+
+
+def test_without_a_tws_to_read_prices_from_a_twin_of_interactive_brokers_does_not_begin(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    world = ib_config(tmp_path, make_key("alice", directory=tmp_path / "keys"), names=(AAPL,), port=port)
+    assert Place(tmp_path / "at", config=world.config_path).run().code == "VENUE_UNREACHABLE"
 
 
 def _record(directory: Path, kind: str, *lines: Any) -> None:
