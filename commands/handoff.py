@@ -16,6 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
 from commands.halt import require_words
@@ -25,45 +26,52 @@ from commands.promote_record import fold_of
 from commands.transition import Transition, transition_document, transition_lines, transition_of
 from engine.inputs import Inputs, read_inputs
 from engine.run_config import RunConfig, load_config
-from lakehouse.handoff_file import LIFE_NS, Handoff, write_handoff
+from lakehouse.examine import Examination, examine
 from lakehouse.layout import Layout
 from lakehouse.lock import DataDirectoryLock
+from lakehouse.person_file import write_statement
 from lakehouse.rebuild import LogFold
-from live.ccxt_link import CcxtLink
+from lakehouse.segments import has_file
 from live.handoff import book_has_moved, traded_codes
+from live.promotion_signing import require_person, rules_of
+from live.signing_keys import load_key
 from live.venue_link import look_at
 from orders.book import Book
 from orders.canonical import decimal_text
 from orders.capital import WHOLE
 from orders.capital_granted import granted
-from orders.errors import ConfigError, InputError, NotAsked, VenueUnavailable
+from orders.errors import ConfigError, NotAsked
 from orders.reconcile import asset_code, tolerances
+from sentinel.handoff_statement import LIFE_NS, Handoff, handoff_bytes, sign_handoff
 from venues.secrets import Redactor
 
 WORD: Final = "handoff"
 ZERO: Final = Decimal(0)
 
 
-def run(config_path: Path, *, shadow: Path, by: str, reason: str, keys: Path, yes: bool, as_json: bool) -> int:
-    """Show, ask, and leave the handoff. Exit 0: left; 3: refused, or the person said no.
+def run(
+    config_path: Path, *, shadow: Path, by: str, reason: str, signer: str | None, keys: Path, yes: bool, as_json: bool
+) -> int:
+    """Show, ask, and leave the handoff, signed where a key is named. Exit 0: left; 3: refused, or the person said no.
 
-    Raises `NotAsked` HANDOFF_LATE, HANDOFF_SHADOW, HANDOFF_VENUE, ACCOUNT_MISMATCH; `LockHeld` while a run goes on here;
-    `VenueUnavailable`, `ConfigError`, and what reading the records raises.
+    `keys`: where the venue's key lies, and the signer's. Raises `NotAsked` HANDOFF_LATE, HANDOFF_SHADOW, HANDOFF_ACCOUNT,
+    HANDOFF_UNSIGNED, PROMOTION_PAUSED, ACCOUNT_MISMATCH; `LockHeld` while a run goes on here; `VenueUnavailable`; `ConfigError`
+    and what reading the records raises.
     """
     require_words(by=by, reason=reason)
     config = load_config(config_path)
     layout, venue = Layout(config.lakehouse.directory), _venue(config)
+    key = None if signer is None else _signing(config, signer, keys=keys)
     with DataDirectoryLock(layout, run_id=f"handoff-{os.getpid()}"):
-        fold, of_shadow = fold_of(layout), fold_of(Layout(shadow))
-        if late := book_has_moved(fold):
-            raise _no("HANDOFF_LATE", "a live record that begins", late, "Deposits and withdrawals are booked by themselves.")
-        bundle = _shadow_bundle(config, fold, of_shadow, shadow=shadow)
+        fold, of_shadow = fold_of(layout), _examined(shadow)
+        _require_early(fold, signed=key is not None)
+        bundle = _shadow_bundle(config, fold, of_shadow.fold, shadow=shadow)
         inputs = read_inputs(config)
         held = asyncio.run(_holdings(config, inputs, venue=venue, keys=keys))
         snapshots = _as_if(read_snapshots(config.recorded_in(shadow)), held, inputs, venue=venue)
         transition = transition_of(config, granted(fold.promotions) or WHOLE, snapshots=snapshots)
         if not as_json:
-            print("\n".join(_books(of_shadow, held, inputs, venue=venue)))
+            print("\n".join(_books(of_shadow.fold, held, inputs, venue=venue)))
             print("\n".join(transition_lines(transition, drift_check_s=1)), flush=True)
         if not yes and not _confirmed(as_json=as_json):
             print("refused  NOT_CONFIRMED  nothing was left for the next start", file=sys.stderr)
@@ -76,39 +84,72 @@ def run(config_path: Path, *, shadow: Path, by: str, reason: str, keys: Path, ye
             account_id=config.live.venues[venue].account_id,
             bundle_sha256=bundle,
             shadow=str(shadow),
-            shadow_lines=of_shadow.log_line,
+            shadow_lines=of_shadow.fold.log_line,
+            shadow_head=of_shadow.ledger_head,
+            follows=fold.promotions.last_sha256,
             by=by,
             reason=reason,
             created_ns=now_ns,
             expires_ns=now_ns + LIFE_NS,
             holdings=held,
         )
-        write_handoff(layout, handoff)
-    return _tell(handoff, transition, layout, as_json=as_json)
+        data = handoff_bytes(handoff) if signer is None or key is None else sign_handoff(handoff, signer=signer, key=key)
+        write_statement(layout.handoff, data)
+    return _tell(handoff, transition, layout, signer=signer, as_json=as_json)
 
 
-def _tell(handoff: Handoff, transition: Transition, layout: Layout, *, as_json: bool) -> int:
+def _tell(handoff: Handoff, transition: Transition, layout: Layout, *, signer: str | None, as_json: bool) -> int:
     if as_json:
-        document: dict[str, Any] = {"handoff": str(layout.handoff), "holdings": dict(handoff.holdings)}
+        document: dict[str, Any] = {"handoff": str(layout.handoff), "holdings": dict(handoff.holdings), "signer": signer}
         print_json(document | {"bundle_sha256": handoff.bundle_sha256, "transition": transition_document(transition)})
     else:
-        print(f"handoff  {layout.handoff}   for an hour: the next `sluice live` books what was seen, and begins from it")
+        signed = "unsigned: for a rehearsal without promotions" if signer is None else f"signed by {signer}"
+        print(f"handoff  {layout.handoff}, {signed}; for an hour: the next `sluice live` books what was seen, and begins from it")
     return Exit.DONE
 
 
+def _signing(config: RunConfig, signer: str, *, keys: Path) -> Ed25519PrivateKey:
+    """Return a person's key. Raises `ConfigError` PROMOTE_NOBODY, PROMOTE_PERSON and as `load_key`."""
+    rules, key = rules_of(config), load_key(signer, directory=keys)
+    require_person(rules, signer=signer, key=key)
+    return key
+
+
+def _examined(shadow: Path) -> Examination:
+    """Return what is in the shadow's record. Raises `NotAsked` HANDOFF_SHADOW where there is none, `RecordCorrupt`."""
+    layout = Layout(shadow)
+    if not has_file(layout.log):
+        raise _no("HANDOFF_SHADOW", f"a shadow run under a bundle in {shadow}", "no log", "Name the shadow's directory.")
+    return examine(layout)
+
+
+def _require_early(fold: LogFold, *, signed: bool) -> None:
+    """Return when the record has traded nothing, and may trade something by who signs."""
+    if late := book_has_moved(fold):
+        raise _no("HANDOFF_LATE", "a live record that begins", late, "Deposits and withdrawals are booked by themselves.")
+    if fold.promotions.lines and not signed:
+        raise _no(
+            "HANDOFF_UNSIGNED",
+            "a signature by a person of [live.persons]: this record is governed by promotions",
+            "no --key",
+            "Add --key NAME; it lies in --keys.",
+        )
+    current = fold.promotions.current
+    if current is not None and current.paused:
+        raise _no(
+            "PROMOTION_PAUSED",
+            "a bundle that may trade",
+            f"bundle {current.bundle_sha256[:16]} is paused: {current.paused}",
+            "Resume it first: `sluice promote current --resume`. A handoff is of the record as it is when it is signed.",
+        )
+
+
 def _venue(config: RunConfig) -> str:
-    """Return the one venue of a live config. Raises `ConfigError` CONFIG_NOT_LIVE, `NotAsked` HANDOFF_VENUE."""
+    """Return the one venue of a live config. Raises `ConfigError` CONFIG_NOT_LIVE."""
     if config.live is None:
         raise ConfigError("CONFIG_NOT_LIVE", expected="a config with [live]", found=str(config.path), action="Name another.")
-    names = [name for name, section in config.live.venues.items() if section.adapter == "ccxt"]
-    if len(names) != 1 or len(config.live.venues) != 1:
-        raise _no(
-            "HANDOFF_VENUE",
-            "one venue, through adapter ccxt",
-            ", ".join(f"{name} {section.adapter}" for name, section in config.live.venues.items()),
-            "Bring the account to cash there, and begin with capital.starting_cash.",
-        )
-    return names[0]
+    (venue,) = config.live.venues  # prices of one venue: the config's check has seen to it
+    return venue
 
 
 def _shadow_bundle(config: RunConfig, fold: LogFold, of_shadow: LogFold, *, shadow: Path) -> str:
@@ -131,18 +172,17 @@ async def _holdings(config: RunConfig, inputs: Inputs, *, venue: str, keys: Path
     assert config.live is not None
     link = await look_at(venue, config.live, inputs=inputs, environ=os.environ, keys=keys, redactor=Redactor())
     try:
-        assert isinstance(link, CcxtLink)
         if link.facts.account_id != link.facts.account_expected:
             was = link.facts.account_id or link.facts.credentials or link.facts.unproven or "not known"
             raise _no("ACCOUNT_MISMATCH", f"account {link.facts.account_expected} at {venue}", was, "Look at the key in use.")
         found = await link.holdings()
     finally:
         await link.close()
-    if isinstance(found, str):
-        raise VenueUnavailable(
-            "VENUE_UNREACHABLE", expected=f"what the account at {venue} holds", found=found, action="Try again."
-        )
-    return traded_codes(found, tolerances(venue, listings=inputs.listings, limits=inputs.market_limits))
+    held = traded_codes(found, tolerances(venue, listings=inputs.listings, limits=inputs.market_limits))
+    if owed := {code: amount for code, amount in held.items() if amount < 0}:
+        words = ", ".join(f"{decimal_text(amount)} {code}" for code, amount in owed.items())
+        raise _no("HANDOFF_ACCOUNT", "an account that owes nothing", words, "Cover it at the venue, then ask again.")
+    return held
 
 
 def _symbols(inputs: Inputs, *, venue: str) -> dict[str, str]:
@@ -151,7 +191,7 @@ def _symbols(inputs: Inputs, *, venue: str) -> dict[str, str]:
     for symbol, limit in inputs.market_limits.items():
         code = asset_code(inputs.listings[symbol])
         if limit.venue == venue and found.setdefault(code, symbol) != symbol:
-            raise InputError("HANDOFF_VENUE", expected=f"one symbol of {code}", found="two", action="Allow one of them alone.")
+            raise _no("HANDOFF_ACCOUNT", f"one symbol of {code}", "two: whose position it is, is not known", "Allow one alone.")
     return found
 
 

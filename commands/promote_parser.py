@@ -100,6 +100,7 @@ def _handoff(given: argparse.Namespace) -> int:
         shadow=given.shadow,
         by=given.by,
         reason=given.reason,
+        signer=given.key,
         keys=given.keys.expanduser(),
         yes=given.yes,
         as_json=given.json,
@@ -169,6 +170,7 @@ def add_promote(names: Any, *, command: Command, group: Callable[[Any, str, str]
     handoff.add_argument("--shadow", required=True, type=Path, metavar="DIR", help="the shadow's data directory")
     handoff.add_argument("--by", required=True, metavar="NAME", help="who says so; goes into the log")
     handoff.add_argument("--reason", required=True, metavar="TEXT", help="why; goes into the log")
+    handoff.add_argument("--key", metavar="NAME", help="whose key signs, as in [live.persons]; needed under a promotion")
     handoff.add_argument("--keys", type=Path, default=KEYS, metavar="DIR", help="where key files lie (%(default)s)")
     handoff.add_argument("--yes", action="store_true", help="do not ask; needed where nobody can be asked")
     log = command(promote, "log", _log, "every promotion of a record, with who, when and why")

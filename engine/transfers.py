@@ -15,6 +15,7 @@ from engine.sentinel_state import SentinelState
 from lakehouse import records
 from orders.canonical import decimal_text
 from orders.exact import EXACT, FRACTION_PLACES, ROUNDED
+from orders.reconcile import asset_code
 from orders.values import Listing
 from venues.answers import VenueTransfer
 
@@ -42,7 +43,7 @@ class Transfers:
         return next(iter(self._symbols(venue, currency)), None)
 
     def _symbols(self, venue: str, currency: str) -> list[str]:
-        return sorted(name for name, one in self._listings.items() if (one.venue, one.base_currency) == (venue, currency))
+        return sorted(name for name, one in self._listings.items() if (one.venue, asset_code(one)) == (venue, currency))
 
     def why_not(self, venue: str, transfer: VenueTransfer) -> str:
         """Return in words why a transfer cannot be booked, "" where it can."""
@@ -55,9 +56,10 @@ class Transfers:
             return f"the book holds {decimal_text(held)} {currency}"
         return "" if self._state.rate(valued_in) is not None else f"no rate of {valued_in} holds"
 
-    def book(self, venue: str, transfer: VenueTransfer, *, price: Decimal | None) -> None:
+    def book(self, venue: str, transfer: VenueTransfer, *, price: Decimal | None, statement_sha256: str | None = None) -> None:
         """Book one that is confirmed and was not booked before; `price` of a unit in the quote currency of `symbol_of`, None for
-        cash. Raises `StorageError`, and has booked nothing then.
+        cash; `statement_sha256`: of the handoff it is booked by, None where the venue confirmed it. Raises `StorageError`, and
+        has booked nothing then.
         """
         symbol = self.symbol_of(venue, transfer.currency)
         rate = self._state.rate(transfer.currency if symbol is None else self._listings[symbol].quote_currency)
@@ -79,6 +81,7 @@ class Transfers:
             event_ns=transfer.done_ns,
             symbol=symbol,
             price=None if price is None else decimal_text(price),
+            statement_sha256=statement_sha256,
         )
         self._recorder.keeper.apply_transfer(venue=venue, currency=transfer.currency, amount=transfer.amount, symbol=symbol)
         self._state.transferred(worth, symbol=symbol, units=transfer.amount)

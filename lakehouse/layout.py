@@ -123,7 +123,7 @@ class Layout:
 
     @property
     def handoff(self) -> Path:
-        """What an account held when a person handed it over, until a live run has booked it (`lakehouse.handoff_file`)."""
+        """What an account held when a person handed it over, until a live run has booked it (`sentinel.handoff_statement`)."""
         return self.directory / "handoff.json"
 
     @property

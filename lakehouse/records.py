@@ -322,8 +322,8 @@ class Financing(Line, frozen=True, kw_only=True, gc=False, tag="financing"):
 
 
 class Transfer(Line, frozen=True, kw_only=True, gc=False, tag="transfer"):
-    """A deposit or withdrawal that the venue has confirmed, keyed by (venue, kind, transfer_id): cash moves by `amount`, once;
-    of a traded coin the position in `symbol` does, valued at `price`.
+    """A deposit or withdrawal that the venue has confirmed or a person handed over, keyed by (venue, kind, transfer_id): cash
+    moves by `amount`, once; of a traded coin or share the position in `symbol` does, valued at `price`.
 
     It is capital, neither cost nor result: what equity is held against moves by `amount_base` with it.
     """
@@ -339,6 +339,7 @@ class Transfer(Line, frozen=True, kw_only=True, gc=False, tag="transfer"):
     event_ns: int  # when the venue says it was done
     symbol: str | None = None  # whose position it is; None: cash
     price: str | None = None  # of one unit in the symbol's quote currency, the middle of the venue's touch when it was booked
+    statement_sha256: str | None = None  # of the handoff in `Layout.promotions` it was booked by; None: the venue confirmed it
 
 
 class FlattenLine(Line, frozen=True, kw_only=True, gc=False, tag="flatten"):

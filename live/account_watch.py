@@ -13,8 +13,7 @@ from decimal import Decimal
 from typing import Final
 
 from engine.config_live import ExternalOrders
-from lakehouse.handoff_file import Handoff
-from live.handoff import booking
+from live.handoff import HandedOver, booking
 from live.transfer_watch import TransferWatch
 from live.venue_link import LiveAccount
 from orders.reconcile import Difference, differences
@@ -44,7 +43,7 @@ class AccountWatch:
         written: Callable[[str, str], None],
         lock: Callable[[str, Mapping[str, str]], None],
         halt: Callable[[str], None],
-        handed: Handoff | None = None,
+        handed: HandedOver | None = None,
     ) -> None:
         self.venue = venue
         self._handed = handed
@@ -76,17 +75,18 @@ class AccountWatch:
         return words
 
     async def _take_over(
-        self, parted: tuple[Difference, ...], handoff: Handoff
+        self, parted: tuple[Difference, ...], handed: HandedOver
     ) -> tuple[tuple[Difference, ...], tuple[str, ...]]:
         """Book what an account holds beyond the book of a record that begins; return what parts then, and what forbids it."""
-        items = [booking(handoff, one) for one in parted]
+        items = [booking(handed, one) for one in parted]
         if against := tuple(one for one in items if isinstance(one, str)):
             return parted, against
-        problem = await self._transfers.hand_over(one for one in items if not isinstance(one, str))
+        booked = [one for one in items if not isinstance(one, str)]
+        problem = await self._transfers.hand_over(booked, statement_sha256=handed.sha256)
         while (left := await self._settled()) is None:
             pass
         if not left and not problem:
-            self._written("handoff", f"{len(items)} amounts booked on the word of {handoff.by}: {handoff.reason}")
+            self._written("handoff", f"{len(items)} amounts booked on the word of {handed.words}")
         return left, (problem,) if problem else ()
 
     async def run(self, every_s: float) -> None:

@@ -18,7 +18,7 @@ from engine.price_source import PriceSource
 from engine.run_config import RunConfig
 from lakehouse.rebuild import LogFold
 from live.arming import VenueFacts
-from live.venue_link import LiveAccount, Surroundings, facts_before, words_of
+from live.venue_link import LiveAccount, Surroundings, facts_before, holdings_unread, words_of
 from orders.errors import ConfigError, VenueUnavailable
 from venues.answers import ToldTransfers, VenueOrder
 from venues.ccxt.account_checks import require_harmless_key
@@ -171,16 +171,16 @@ class CcxtLink:
 
         return make
 
-    async def holdings(self) -> Mapping[str, Decimal] | str:
-        """Ask what the account holds, free and locked, before a node trades; in words why that is not known."""
+    async def holdings(self) -> Mapping[str, Decimal]:
+        """See `VenueLink`: free and locked."""
         if self._client is None or self._profile is None:
-            return self.facts.credentials or self.facts.unproven
+            raise holdings_unread(self.facts.venue, self.facts.credentials or self.facts.unproven)
         api = PrivateApi(
             self._client, profile=self._profile, quotes={}, redact=self._redactor, quarantine=lambda what, reason: None
         )
         answer = await api.balances()
         if isinstance(answer, NoAnswer):
-            return answer.why
+            raise holdings_unread(self.facts.venue, answer.why)
         return {one.currency: one.free + one.locked for one in answer}
 
     async def close(self) -> None:

@@ -26,6 +26,7 @@ from venues.answers import ToldTransfers
 from venues.ibkr.assembly import IbkrLine
 from venues.ibkr.execution_client import IbkrExecutionClient
 from venues.ibkr.gateway import HOST, IbkrGateway, IbkrTiming, gateway
+from venues.ibkr.holdings import held_at_tws
 from venues.ibkr.lookups import Look
 from venues.ibkr.reach import first_look
 from venues.ibkr.sweep import LOOK_S, SETTLE_S
@@ -138,6 +139,7 @@ class IbkrLink:
     def __init__(self, facts: VenueFacts, *, live: LiveSection, address: IbkrGateway, inputs: Inputs) -> None:
         self.facts = facts
         self._address = address
+        self._inputs = inputs
         self._line = IbkrLine(
             address,
             listings=inputs.listings,
@@ -155,6 +157,11 @@ class IbkrLink:
             assert self._line.client is not None, "the node's client is made first"
             self._account = IbkrAccount(self._line.client)
         return self._account
+
+    async def holdings(self) -> Mapping[str, Decimal]:
+        """See `VenueLink`."""
+        ours = {symbol: limits for symbol, limits in self._inputs.market_limits.items() if limits.venue == self.facts.venue}
+        return await held_at_tws(self._address, listings=self._inputs.listings, approved=ours)
 
     async def open_source(
         self, *, config: RunConfig, inputs: Inputs, for_s: int | None, say: Callable[[str], None]

@@ -33,10 +33,10 @@ from engine.run_config import load_config
 from engine.trading_node import MadeNode, make_trading_node
 from lakehouse import records
 from lakehouse.bundles import Bundle
-from lakehouse.handoff_file import Handoff
 from lakehouse.layout import Layout
 from lakehouse.lock import DataDirectoryLock
 from lakehouse.private_file import KEYS
+from lakehouse.promotion_files import keep_promotion_file
 from lakehouse.rebuild import LogFold
 from lakehouse.segments import has_file
 from lakehouse.verifier import verify
@@ -45,9 +45,10 @@ from live.armed_now import noted, permit_of, tell_expiry
 from live.arming import ENVIRONMENT_VARIABLE, Facts, Missing, Promoted, missing
 from live.dead_man import DeadMan, note_of
 from live.halted import HaltedRun, answer_halts
-from live.handoff import offered, used_up
+from live.handoff import HandedOver, offered, require_as_seen, used_up
 from live.held_bundle import HeldBundle, held_bundle
 from live.promoted import other_gates, promoted_facts
+from live.promotion_signing import rules_of
 from live.ramp import Ramp, RunningGates
 from live.transfer_watch import transfer_watch
 from live.venue_link import LiveAccount, Surroundings, VenueLink, look_at
@@ -149,6 +150,7 @@ class LiveRun(NodeRun):
         self._gates: RunningGates | None = None
         self._current = current  # the bundle that may trade by the record
         self._held: HeldBundle
+        self._handed: HandedOver | None = None
         assert self.config.live is not None
         self.live: LiveSection = self.config.live
         self.redactor = Redactor()
@@ -192,6 +194,7 @@ class LiveRun(NodeRun):
             if gaps:
                 raise NotArmed(gaps)
             assert self._held.bundle.sha256 == self._held.sha256
+            self._handed = await self._handed_over(fold)
             armed = {venue: noted(link.facts) for venue, link in self.links.items()}
             note = note_of(self.config, run_id=self.run_id, keys=self._keys, armed=armed)
             self.dead_man = await DeadMan.start(self.layout, note, lost=self.faults.halt)
@@ -341,22 +344,23 @@ class LiveRun(NodeRun):
             written=lambda outcome, detail: self._reconciled(assembly, venue, outcome, detail),
             lock=assembly.gate.locks.lock,
             halt=assembly.halt,
-            handed=self._handed(venue),
+            handed=self._handed,
         )
 
-    def _handed(self, venue: str) -> Handoff | None:
-        """What a person handed over to this record, where it may be used; why not is an alarm."""
-        found = offered(
-            self.layout,
-            self._parts.fold,
-            config=self.config,
-            bundle_sha256=self.bundle.sha256,
-            venue=venue,
-            now_ns=time.time_ns(),
-        )
-        if found.problem:
-            self._alarm("HANDOFF_REFUSED", f"{venue}: {found.problem}")
-        return found.handoff
+    async def _handed_over(self, fold: LogFold) -> HandedOver | None:
+        """Return what a person handed over to this record, kept where its transfers' lines name it.
+
+        Raises `NotAsked` HANDOFF_REFUSED where it may not be used, or the account holds something else; `VenueUnavailable`.
+        """
+        if not os.path.lexists(self.layout.handoff):
+            return None
+        rules, now_ns = rules_of(self.config), time.time_ns()
+        found = offered(self.layout, fold, config=self.config, bundle_sha256=self.bundle.sha256, rules=rules, now_ns=now_ns)
+        if found is not None:
+            link = self.links[found.handoff.venue]
+            require_as_seen(self.layout, found, await link.holdings(), inputs=self.inputs)
+            keep_promotion_file(self.layout, found.data)
+        return found
 
     def _reconciled(self, assembly: Assembly, venue: str, outcome: str, detail: str) -> None:
         assembly.recorder.write_quietly(records.Reconcile, outcome=outcome, detail=f"{venue}: {detail}")
@@ -367,7 +371,8 @@ class LiveRun(NodeRun):
         """Return when every order that was sent is known and the account holds what the book says; else halt and end the run."""
         words = await self.watches[venue].at_start()
         if not words:
-            used_up(self.layout)
+            if self._handed is not None:
+                used_up(self.layout)
             return
         self.assembly.halt(f"{RECONCILIATION_BREAK}: {venue}: {'; '.join(words)}")
         self.finished.set()

@@ -106,9 +106,9 @@ def read_request(path: Path, *, rules: PersonRules) -> Request:
     return Request(data=data, statement=parse_statement(data.removesuffix(b"\n")), signers=())
 
 
-def signed(request: Request, *, rules: PersonRules, signer: str, key: Ed25519PrivateKey) -> Request:
-    """Return it with one more signature. Raises `ConfigError` PROMOTE_PERSON: nobody of the config, another key, a revoked one;
-    `InputError` as `open_statement`, and ENVELOPE_MALFORMED of a second one by the same person.
+def require_person(rules: PersonRules, *, signer: str, key: Ed25519PrivateKey) -> None:
+    """Return when a key is that of a person whose word counts. Raises `ConfigError` PROMOTE_PERSON: nobody of the config, another
+    key, a revoked one.
     """
     public = public_text(key.public_key())
     if rules.persons.get(signer) != public or public in rules.revoked or public in rules.engine:
@@ -118,6 +118,13 @@ def signed(request: Request, *, rules: PersonRules, signer: str, key: Ed25519Pri
             found="nobody of that name, another key, a revoked one, or the engine's",
             action="Add it to the config, which is reviewed.",
         )
+
+
+def signed(request: Request, *, rules: PersonRules, signer: str, key: Ed25519PrivateKey) -> Request:
+    """Return it with one more signature. Raises `ConfigError` PROMOTE_PERSON as `require_person`; `InputError` as
+    `open_statement`, and ENVELOPE_MALFORMED of a second one by the same person.
+    """
+    require_person(rules, signer=signer, key=key)
     if request.signers:
         data = sign_statement_again(request.data, rules=rules, signer=signer, key=key)
     else:

@@ -28,8 +28,8 @@ LEAST_S: Final = 6.5  # between two requests, whatever parts
 class TransferWatch:
     """One venue of a live run. `ask(since_ns)`: what its account tells; `since_ns`: when the record began; `known`: what was
     booked before, added to here. `why_not` says why one cannot be booked; `symbol_of` whose position its coins are, None for
-    cash, and `mid` what a unit of that is worth now, or why nobody says; `book` books one at that, `halt` stops trading where
-    that cannot be written.
+    cash, and `mid` what a unit of that is worth now, or why nobody says; `book` books one at that, by a person's statement or the
+    venue's word (None), `halt` stops trading where that cannot be written.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class TransferWatch:
         why_not: Callable[[str, VenueTransfer], str],
         symbol_of: Callable[[str, str], str | None],
         mid: Callable[[str], Awaitable[Decimal | str]],
-        book: Callable[[str, VenueTransfer, Decimal | None], None],
+        book: Callable[[str, VenueTransfer, Decimal | None, str | None], None],
         halt: Callable[[str], None],
     ) -> None:
         self._venue = venue
@@ -73,11 +73,11 @@ class TransferWatch:
         notes += [note for one in sorted(told.items, key=lambda one: one.done_ns or 0) if (note := await self._take(one))]
         self._words = "; ".join(notes)
 
-    async def hand_over(self, items: Iterable[VenueTransfer]) -> str:
-        """Book what a person has handed over; return why one was not, "" where all were."""
-        return "; ".join([note for one in items if (note := await self._take(one))])
+    async def hand_over(self, items: Iterable[VenueTransfer], *, statement_sha256: str) -> str:
+        """Book what a person has handed over by a statement; return why one was not, "" where all were."""
+        return "; ".join([note for one in items if (note := await self._take(one, statement_sha256))])
 
-    async def _take(self, one: VenueTransfer) -> str:
+    async def _take(self, one: VenueTransfer, statement_sha256: str | None = None) -> str:
         """Book one where it is to be booked; return why not, "" for what needs no word."""
         key = (self._venue, one.kind, one.transfer_id)
         if key in self._known or (one.done_ns is not None and one.done_ns < self._since_ns):
@@ -91,7 +91,7 @@ class TransferWatch:
             return f"{name} is confirmed and not booked: {why}"
         assert not isinstance(price, str)
         try:
-            self._book(self._venue, one, price)
+            self._book(self._venue, one, price, statement_sha256)
         except StorageError as error:
             self._halt(str(error))
             return f"{name} could not be written"
@@ -117,8 +117,8 @@ def transfer_watch(
     """
     transfers = Transfers(recorder=assembly.recorder, state=assembly.sentinel, listings=traded, on_cash=assembly.accruals.on_cash)
 
-    def book(where: str, one: VenueTransfer, price: Decimal | None) -> None:
-        transfers.book(where, one, price=price)
+    def book(where: str, one: VenueTransfer, price: Decimal | None, statement_sha256: str | None) -> None:
+        transfers.book(where, one, price=price, statement_sha256=statement_sha256)
         facts = {"venue": where, "currency": one.currency, "amount": str(one.amount), "transfer_id": one.transfer_id}
         tell(f"{one.kind}  {where}  {_signed(one)}, {one.transfer_id}", type=one.kind, **facts)
 

@@ -20,7 +20,7 @@ from engine.run_config import RunConfig
 from engine.trading_node import MadeNode
 from live.arming import VenueFacts
 from live.arming_file import Arming, read_arming
-from orders.errors import InputError, SluiceError
+from orders.errors import InputError, SluiceError, VenueUnavailable
 from venues.answers import ToldTransfers
 from venues.order_tracks import OrderTracks
 from venues.secrets import Redactor
@@ -93,6 +93,10 @@ class VenueLink(Protocol):
         """The account, of which the run's client is the only one that trades."""
         ...
 
+    async def holdings(self) -> Mapping[str, Decimal]:
+        """Ask what the account holds before a node trades, as `LiveAccount.holdings` says it. Raises `VenueUnavailable`."""
+        ...
+
     async def open_source(
         self, *, config: RunConfig, inputs: Inputs, for_s: int | None, say: Callable[[str], None]
     ) -> PriceSource:
@@ -150,6 +154,11 @@ def _arming(section: LiveVenueSection, live: LiveSection) -> tuple[Arming | None
         return read_arming(section.arming, trusted=live.persons, revoked=frozenset(live.revoked_keys)), ""
     except InputError as error:
         return None, words_of(error)
+
+
+def holdings_unread(venue: str, why: str) -> VenueUnavailable:
+    """What to raise where a venue does not say what an account holds."""
+    return VenueUnavailable("VENUE_UNREACHABLE", expected=f"what the account at {venue} holds", found=why, action="Try again.")
 
 
 def words_of(error: SluiceError) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -77,8 +77,14 @@ def governed(made: Desk, *, step: int, changes: Sequence[tuple[str, str]] = (), 
 
 @contextmanager
 def canary(
-    root: Path, *, step: int = 1, kind: type[Desk] = Desk, changes: Sequence[tuple[str, str]] = (), gates: str = GATES
+    root: Path,
+    *,
+    step: int = 1,
+    kind: type[Desk] = Desk,
+    changes: Sequence[tuple[str, str]] = (),
+    gates: str = GATES,
+    balances: Mapping[str, str] | None = None,
 ) -> Iterator[Canary]:
-    """A desk of 100,000 USDT, governed; its manifest wants two fifths of it."""
-    with desk(root, kind=kind) as made:
+    """A desk of 100,000 USDT or other `balances`, governed; its manifest wants two fifths of equity."""
+    with desk(root, kind=kind, balances=balances) as made:
         yield governed(made, step=step, changes=changes, gates=gates)

@@ -50,7 +50,8 @@ def looked(
     halts: list[str] = []
     prices: list[Decimal | None] = []
 
-    def book(venue: str, one: VenueTransfer, price: Decimal | None) -> None:
+    def book(venue: str, one: VenueTransfer, price: Decimal | None, statement_sha256: str | None) -> None:
+        assert statement_sha256 is None, "nobody signs what a venue confirms"
         if broken:
             raise StorageError("DISK_FULL", expected="room", found="none", action="Make some.")
         booked.append((one.kind, one.transfer_id, one.amount, one.fee))

@@ -17,6 +17,7 @@ from lakehouse.import_manifest import ImportManifest
 from lakehouse.layout import Layout
 from orders.assumptions import Assumptions
 from orders.values import Listing, MarketLimits
+from sentinel.handoff_statement import HANDOFF_FIELDS
 from sentinel.override_token import TOKEN_FIELDS
 from sentinel.promotion_statement import STATEMENT_FIELDS
 
@@ -73,6 +74,7 @@ def test_a_field_taken_out_of_the_page_would_be_missed() -> None:
         ("Override", set(OverrideSection.model_fields)),
         ("Override token", set(TOKEN_FIELDS)),
         ("Promotion statement", set(STATEMENT_FIELDS)),
+        ("Handoff statement", set(HANDOFF_FIELDS)),
         ("Live", set(LiveSection.model_fields) | set(LiveVenueSection.model_fields)),
     ],
     ids=[
@@ -87,6 +89,7 @@ def test_a_field_taken_out_of_the_page_would_be_missed() -> None:
         "override",
         "override token",
         "promotion statement",
+        "handoff statement",
         "live",
     ],
 )

@@ -16,6 +16,9 @@ from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 from ibapi.message import IN, OUT
+from ibapi.protobuf.AccountSummary_pb2 import AccountSummary
+from ibapi.protobuf.AccountSummaryEnd_pb2 import AccountSummaryEnd
+from ibapi.protobuf.AccountSummaryRequest_pb2 import AccountSummaryRequest
 from ibapi.protobuf.AllOpenOrdersRequest_pb2 import AllOpenOrdersRequest
 from ibapi.protobuf.CancelOrderRequest_pb2 import CancelOrderRequest
 from ibapi.protobuf.ContractData_pb2 import ContractData
@@ -28,6 +31,8 @@ from ibapi.protobuf.ManagedAccounts_pb2 import ManagedAccounts
 from ibapi.protobuf.MarketRule_pb2 import MarketRule
 from ibapi.protobuf.MarketRuleRequest_pb2 import MarketRuleRequest
 from ibapi.protobuf.OpenOrder_pb2 import OpenOrder
+from ibapi.protobuf.Position_pb2 import Position
+from ibapi.protobuf.PositionsRequest_pb2 import PositionsRequest
 from ibapi.protobuf.StartApiRequest_pb2 import StartApiRequest
 
 from orders.values import Listing, Record
@@ -40,6 +45,7 @@ from venues.ibkr.order_refs import client_order_id_of
 
 NO_CONTRACT: Final = 200
 ENDED: Final = frozenset({"Filled", "Cancelled", "ApiCancelled", "Inactive"})
+CASH_TAG: Final = "TotalCashValue"  # all cash, in the account's base currency
 CLOCK_LOOKS: Final = 3  # the quickest answer counts
 LINE_ERRORS: Final = (TimeoutError, OSError, asyncio.IncompleteReadError, ValueError, DecodeError)
 
@@ -118,6 +124,33 @@ class PlainLine:
         assert best is not None
         return best[1]
 
+    async def positions(self, account: str) -> dict[int, Decimal]:
+        """Return the signed units an account holds, by IB's contract id. Raises `ValueError` for an amount that is none."""
+        self._writer.write(frame(OUT.REQ_POSITIONS, PositionsRequest()))
+        found: dict[int, Decimal] = {}
+        while True:
+            number, body = await self._read()
+            if number == IN.POSITION_END:
+                return found
+            if number == IN.POSITION_DATA and (told := Position.FromString(body)).account == account:
+                found[int(told.contract.conId)] = _amount(told.position, what=f"position of contract {told.contract.conId}")
+
+    async def cash(self, account: str) -> tuple[str, Decimal]:
+        """Return an account's base currency and all its cash in it. Raises `ValueError` where TWS does not say exactly one."""
+        self._ids += 1
+        request = AccountSummaryRequest(reqId=self._ids, group="All", tags=CASH_TAG)
+        self._writer.write(frame(OUT.REQ_ACCOUNT_SUMMARY, request))
+        told: list[Any] = []
+        while True:
+            number, body = await self._read()
+            if number == IN.ACCOUNT_SUMMARY and (row := AccountSummary.FromString(body)).reqId == self._ids:
+                told += [row] if (row.account, row.tag) == (account, CASH_TAG) else []
+            elif number == IN.ACCOUNT_SUMMARY_END and AccountSummaryEnd.FromString(body).reqId == self._ids:
+                break
+        if len(told) != 1:
+            raise ValueError(f"{len(told)} amounts of cash for account {account}, where one was expected")
+        return str(told[0].currency), _amount(told[0].value, what="cash")
+
     async def working(self) -> tuple[Working, ...]:
         """Return every order that works at TWS, of every client."""
         self._writer.write(frame(OUT.REQ_ALL_OPEN_ORDERS, AllOpenOrdersRequest()))
@@ -182,6 +215,13 @@ async def plain_line(port: int, *, connect_s: float) -> AsyncIterator[PlainLine]
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
+
+
+def _amount(text: str, *, what: str) -> Decimal:
+    found = exact(text)
+    if found is None:
+        raise ValueError(f"{what} is {text[:40]!r}, which is no amount")
+    return found
 
 
 def _details(message: Any, rule: tuple[tuple[Decimal, Decimal], ...]) -> Details:

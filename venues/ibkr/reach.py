@@ -66,7 +66,7 @@ async def reach(
                 async with asyncio.timeout(ask_s):
                     answers.append(limits_of(listing, await line.contracts(listing), min_notional=min_notional))
     except LINE_ERRORS as error:
-        raise _unreachable(gateway, error, ask_s) from error
+        raise unreachable(gateway, error, ask_s) from error
     limits, refused = _sorted(answers)
     return Reached(server_version=version, limits=limits, refused=refused)
 
@@ -93,7 +93,7 @@ async def first_look(
                 ) from error
             await asyncio.sleep(ID_AGAIN_S)
         except LINE_ERRORS as error:
-            raise _unreachable(gateway, error, ask_s) from error
+            raise unreachable(gateway, error, ask_s) from error
 
 
 async def _look(
@@ -126,7 +126,8 @@ def _sorted(answers: Sequence[MarketLimits | RefusedLimit]) -> tuple[tuple[Marke
     )
 
 
-def _unreachable(gateway: IbkrGateway, error: BaseException, ask_s: float) -> VenueUnavailable:
+def unreachable(gateway: IbkrGateway, error: BaseException, ask_s: float) -> VenueUnavailable:
+    """What to raise where TWS did not answer."""
     return VenueUnavailable(
         "VENUE_UNREACHABLE",
         expected=f"TWS or IB Gateway to answer API clients at {HOST}:{gateway.port}",
