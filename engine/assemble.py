@@ -144,6 +144,7 @@ def run_facts(parts: Parts) -> RunFacts:
         market_limits_sha256=parts.market_limits_sha256,
         assumptions_sha256=canonical_sha256(config.assumptions()),
         base_currency=config.plan_policy().base_currency,
+        bundle_sha256=parts.bundle_sha256,
     )
 
 

@@ -16,7 +16,7 @@ from orders.values import Listing, OrderKind, Quote, Record, Side
 
 
 class RunFacts(Record, frozen=True, kw_only=True):
-    """What is the same on every line of a run: names and hashes of what it was started with."""
+    """What is the same on every line of a run: names and hashes of what it was started with. Of a bundle, if of one."""
 
     run_id: str
     environment: str
@@ -25,6 +25,7 @@ class RunFacts(Record, frozen=True, kw_only=True):
     market_limits_sha256: str
     assumptions_sha256: str
     base_currency: str
+    bundle_sha256: str | None
 
 
 class ManifestFacts(Record, frozen=True, kw_only=True):

@@ -56,6 +56,7 @@ class PlanRecorder(LineWriter):
         listings: Mapping[str, Listing],
         limits: Mapping[str, MarketLimits],
         strategy_id: str,
+        bundle_sha256: str | None,
         last_cycle: int,
     ) -> None:
         super().__init__(journal=journal, run_id=run_id, market_time=market_time, clock_ns=clock_ns)
@@ -69,6 +70,7 @@ class PlanRecorder(LineWriter):
         self._listings = listings
         self._limits = limits
         self._strategy_id = strategy_id
+        self._bundle_sha256 = bundle_sha256
 
     def manifest(self, line: Mapping[str, Any]) -> None:
         """Write that a manifest was read and judged."""
@@ -120,6 +122,7 @@ class PlanRecorder(LineWriter):
             plan=document,
             regime=regime,
             regime_audit=regime_audit,
+            bundle_sha256=self._bundle_sha256,
         )
 
     def skips(self, plan: Plan) -> None:
@@ -229,6 +232,7 @@ class PlanRecorder(LineWriter):
                     forecast_fee_base=decimal_text(line.fee_base),
                     schedule=approval.schedule,
                     attribution=weight_texts(line.attribution),
+                    bundle_sha256=self._bundle_sha256,
                 )
             )
 
@@ -278,6 +282,7 @@ class PlanRecorder(LineWriter):
             parent_client_order_id=parent.client_order_id,
             child=number,
             attribution=weight_texts(known.attribution),
+            bundle_sha256=self._bundle_sha256,
         )
         return child_id
 

@@ -69,6 +69,7 @@ class Recorder(PlanRecorder):
             listings=listings,
             limits=limits,
             strategy_id=strategy_id,
+            bundle_sha256=facts.bundle_sha256,
             last_cycle=last_cycle,
         )
         self.facts = facts
@@ -109,6 +110,7 @@ class Recorder(PlanRecorder):
             code=verdict.code,
             verdicts=[(v.control, v.outcome, v.observed, v.limit) for v in verdict.verdicts],
             limits_sha256=self.facts.limits_sha256,
+            bundle_sha256=self._bundle_sha256,
         )
         self._append(line)
 
@@ -286,6 +288,7 @@ class Recorder(PlanRecorder):
             acked_ns=context.acked_ns,
             event_ns=event.ts_event,
             attribution=fill_texts(quantity, quantity_text, shares=context.attribution),
+            bundle_sha256=self._bundle_sha256,
         )
         self._append(fill)
         self.cycle_fills.append(fill)

@@ -31,7 +31,7 @@ from lakehouse.ledger_format import (
     sha256,
 )
 from lakehouse.rebuild import PASSED_OVER, LogFold, check_passed, decode_line
-from lakehouse.records import AnyLine, Fill, RunStop, SegmentLine
+from lakehouse.records import AnyLine, Fill, RunStart, RunStop, SegmentLine
 from lakehouse.segment_check import check_ledger_record, check_log_line
 from lakehouse.segments import SegmentReader, Segments, missing_segment
 from orders.errors import RecordCorrupt
@@ -278,7 +278,7 @@ def _pair_log(lines: SegmentReader, ledger: _Ledger, found: Examination, *, pass
     fold beside passes over, or as none that is written here, and those that a record names.
     """
     fold, name = found.fold, lines.segments.file.name
-    held: str | None = None
+    run: RunStart | None = None
     last, decoded = b"", _LEDGERED_STARTS + (_PASSED if passed else ())
     hashed = _LogHash(found)
     for raws, whole in lines.blocks():
@@ -301,7 +301,7 @@ def _pair_log(lines: SegmentReader, ledger: _Ledger, found: Examination, *, pass
                     continue
                 try:
                     line = decode_line(raw)
-                    held = check_passed(line, raw, number=number, held=held) if passed else None
+                    run = check_passed(line, raw, number=number, run=run) if passed else None
                 except RecordCorrupt as error:
                     raise BadLine(error.code, file=name, line=number, expected=error.expected, found=error.found) from error
                 if begins or type(line) is SegmentLine:

@@ -118,7 +118,9 @@ class OrderTrace:
         self.unknown = False  # sent, and the last word is that nobody knows
 
 
-OF_A_BUNDLE: Final = frozenset({CycleOpened, PlanLineRecord, Intent, VerdictLine, Send, Fill})  # which say no bundle themselves
+OF_A_BUNDLE: Final = frozenset(
+    {CycleOpened, PlanLineRecord, Intent, VerdictLine, Send, Fill}
+)  # which are of the bundle their run began with
 
 
 class LogFold:
@@ -231,6 +233,7 @@ class LogFold:
             case Transfer():
                 self._transfer(line)
             case VerdictLine():
+                _name_the_bundle(line, self.run)
                 if line.outcome == "DENY" and not self._stands(line):
                     self._finish(line.client_order_id, "denied")
             case Reject():
@@ -249,6 +252,7 @@ class LogFold:
             case CycleClosed():
                 self._close(line)
             case PlanLineRecord():
+                _name_the_bundle(line, self.run)
                 if self.open_cycle is None or self.open_cycle.cause != OPERATOR:
                     self.plans.append(line)
             case Skip():
@@ -354,6 +358,7 @@ class LogFold:
             self.manifest = line
 
     def _intent(self, line: Intent) -> None:
+        _name_the_bundle(line, self.run)
         key = line.client_order_id
         known = self.open_orders.get(key)
         if self.finished.get(key, "denied") != "denied" or (known is not None and known.send is not None):
@@ -390,6 +395,7 @@ class LogFold:
             trace.unknown = True
 
     def _fill(self, line: Fill) -> None:
+        _name_the_bundle(line, self.run)
         key = (line.venue, line.account, line.symbol, line.trade_id)
         if key in self.fill_keys:
             raise _corrupt(
@@ -500,19 +506,29 @@ _OF_AN_ORDER: Final[dict[type, Callable[[LogFold, Any], None]]] = {
 }
 
 
-def check_passed(line: AnyLine, raw: bytes, *, number: int, held: str | None) -> str | None:
-    """Hold a line of `PASSED_OVER` against its number and its run, or note a run that begins; return the run that is held to a
-    bundle. Raises `RecordCorrupt` LOG_SEQ, RUN_MIXED, and LOG_LINE of a denial that is not spelled as `DENIES`.
+def check_passed(line: AnyLine, raw: bytes, *, number: int, run: RunStart | None) -> RunStart | None:
+    """Hold a line of `PASSED_OVER` against its number and `run`, which began last, or note one that begins; return the last run.
+
+    Raises `RecordCorrupt` LOG_SEQ, RUN_MIXED, BUNDLE_MIXED, and LOG_LINE of a denial that is not spelled as `DENIES`.
     """
     if isinstance(line, VerdictLine) and line.outcome == "DENY" and DENIES not in raw:
         raise _corrupt("LOG_LINE", f"a denial spelled {DENIES.decode()}", "another spelling of it")
     if line.seq != number:
         raise _corrupt("LOG_SEQ", f"seq {number}", f"seq {line.seq}")
     if isinstance(line, RunStart):
-        return None if line.bundle_sha256 is None else line.run_id
-    if held is not None and line.run_id != held and type(line) in OF_A_BUNDLE:
-        raise _corrupt("RUN_MIXED", f"a line of run {held}, which began last", f"one of run {line.run_id[:80]!r}")
-    return held
+        return line
+    if run is not None and run.bundle_sha256 is not None and line.run_id != run.run_id and type(line) in OF_A_BUNDLE:
+        raise _corrupt("RUN_MIXED", f"a line of run {run.run_id}, which began last", f"one of run {line.run_id[:80]!r}")
+    if isinstance(line, VerdictLine | PlanLineRecord):
+        _name_the_bundle(line, run)
+    return run
+
+
+def _name_the_bundle(line: Fill | Intent | PlanLineRecord | VerdictLine, run: RunStart | None) -> None:
+    """Hold a line that names its bundle to that of the run. Raises `RecordCorrupt` BUNDLE_MIXED."""
+    if line.bundle_sha256 is not None and (run is None or line.bundle_sha256 != run.bundle_sha256):
+        held = "no run" if run is None else run.bundle_sha256
+        raise _corrupt("BUNDLE_MIXED", f"a line of bundle {held}, its run's", f"one of {line.bundle_sha256[:80]!r}")
 
 
 def amount(text: str) -> Decimal:

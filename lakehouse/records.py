@@ -123,6 +123,7 @@ class PlanLineRecord(Line, frozen=True, kw_only=True, gc=False, tag="plan"):
     plan: Any
     regime: str | None = None
     regime_audit: Mapping[str, Any] | None = None
+    bundle_sha256: str | None = None  # of its run's `run_start`; None: an older line
 
 
 class Skip(Line, frozen=True, kw_only=True, gc=False, tag="skip"):
@@ -172,6 +173,7 @@ class Intent(Line, frozen=True, kw_only=True, gc=False, tag="intent"):
     parent_client_order_id: str | None = None
     child: int = 0
     attribution: Mapping[str, str] = {}  # winner (engine/profile) -> signed weight; they sum to the line's target
+    bundle_sha256: str | None = None  # of its run's `run_start`; None: an older line
 
 
 class VerdictLine(Line, frozen=True, kw_only=True, gc=False, tag="verdict"):
@@ -183,6 +185,7 @@ class VerdictLine(Line, frozen=True, kw_only=True, gc=False, tag="verdict"):
     code: str
     verdicts: Sequence[Sequence[str]]  # [control, outcome, observed, limit]
     limits_sha256: str
+    bundle_sha256: str | None = None  # of its run's `run_start`; None: an older line
 
 
 class Send(Line, frozen=True, kw_only=True, gc=False, tag="send"):
@@ -296,6 +299,7 @@ class Fill(Line, frozen=True, kw_only=True, gc=False, tag="fill"):
     acked_ns: int | None
     event_ns: int
     attribution: Mapping[str, str] = {}
+    bundle_sha256: str | None = None  # of its run's `run_start`; None: an older line
 
 
 class Financing(Line, frozen=True, kw_only=True, gc=False, tag="financing"):

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from commands.main import run
-from lakehouse.rebuild import LogFold, decode_line
+from lakehouse.rebuild import LogFold, check_passed, decode_line
+from lakehouse.records import RunStart
 from lakehouse.verifier import verify
 from orders.errors import RecordCorrupt
 from tests.bundle.made import ROOT, shipped
@@ -164,6 +165,28 @@ def test_a_line_under_another_runs_name_is_a_contradiction(record: Record, kind:
         folded(lines)
     assert refused.value.code == "RUN_MIXED"
     assert verify(record.directory).ok
+
+
+@pytest.mark.parametrize("kind", ["plan", "intent", "verdict", "fill"])
+def test_a_line_names_its_runs_bundle_and_one_of_another_is_a_contradiction(record: Record, kind: str) -> None:
+    assert {line["bundle_sha256"] for line in record.lines if line["type"] == kind} == {record.sha256}
+    folded([line | ({"bundle_sha256": None} if line["type"] == kind else {}) for line in record.lines])  # an older log
+    with pytest.raises(RecordCorrupt) as refused:
+        folded([line | ({"bundle_sha256": "0" * 64} if line["type"] == kind else {}) for line in record.lines])
+    assert refused.value.code == "BUNDLE_MIXED"
+
+
+@pytest.mark.parametrize("kind", ["plan", "verdict"])
+def test_of_two_that_verify_together_one_sees_a_line_of_another_bundle(record: Record, kind: str) -> None:
+    run = decode_line(json.dumps(record.first("run_start")).encode())
+    line = record.first(kind) | {"bundle_sha256": "0" * 64}
+    raw = json.dumps(line).encode()
+    assert isinstance(run, RunStart)
+    with pytest.raises(RecordCorrupt) as refused:
+        check_passed(decode_line(raw), raw, number=line["seq"], run=run)
+    assert refused.value.code == "BUNDLE_MIXED"
+    with pytest.raises(RecordCorrupt, match="no run"):
+        check_passed(decode_line(raw), raw, number=line["seq"], run=None)
 
 
 def test_a_run_of_two_bundles_is_a_contradiction(record: Record) -> None:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-# Made anew by each run. A plan's hash covers the stamps of its prices, a config's the place it lies at.
-IDS = frozenset({"seq", "run_id", "venue_order_id", "trade_id", "plan_sha256", "config_sha256"})
+# Made anew by each run. A plan's hash covers the stamps of its prices, a config's the place it lies at, a bundle's its venues.
+IDS = frozenset({"seq", "run_id", "venue_order_id", "trade_id", "plan_sha256", "config_sha256", "bundle_sha256"})
 AGES = frozenset({"PRICE_AGE"})  # controls whose observed value is a time
 EIGHT = Decimal("0.00000001")  # to which the venue rounds down what it charges
 
