@@ -51,6 +51,7 @@ from tests.lakehouse_out.conftest import Lines
 GROUP: Final = 1_000  # records of one commit
 SINGLES: Final = 300  # intents of a round
 RUNS: Final = 4
+BUNDLE: Final = "7" * 64  # which each run and its lines name
 ASKED: Final = [  # what a gate answers of an order
     ["HALT", "ALLOW", "not halted", "not halted"], ["NO_APPROVAL", "ALLOW", "approved", "an approval of this id"],
     ["APPROVAL_USED", "ALLOW", "unused", "used once"], ["MISMATCH", "ALLOW", "as approved", "as approved"],
@@ -215,7 +216,7 @@ def record(directory: Path, keys: Path, *, orders: int, above: int | None = None
             key = f"{number:032x}"
             made += [*course(lines, key), lines.fill(str(number), key=key)]
         made.append(lines.stop(run_id=f"run-{run}"))
-        for line in made:
+        for line in (of_a_bundle(one, run_id=f"run-{run}") for one in made):
             journal.fold.apply(line, seq=journal.append(line))
         journal.close()
         keeper = journal.fold.keeper
@@ -229,6 +230,12 @@ def record(directory: Path, keys: Path, *, orders: int, above: int | None = None
         )  # fmt: skip
         write_actual_state(layout.state, state)
     return layout
+
+
+def of_a_bundle(line: AnyLine, *, run_id: str) -> AnyLine:
+    """As a run under a bundle writes it."""
+    named = {"bundle_sha256": BUNDLE} if "bundle_sha256" in line.__struct_fields__ else {}
+    return msgspec.structs.replace(line, run_id=run_id, **named)
 
 
 def course(lines: Lines, key: str) -> list[AnyLine]:
