@@ -23,7 +23,7 @@ PRICE_STEP: Final = Decimal("1e-15")  # of an average price
 class Uncompared(StrEnum):
     """Why an order is not compared at all."""
 
-    TWIN_AWAY = "TWIN_AWAY"  # the twin did not run when it was sent, or was started anew before it had ended
+    TWIN_AWAY = "TWIN_AWAY"  # the twin did not run when it was sent, or was started anew while it worked there
     TWIN_LATE = "TWIN_LATE"  # the twin read of it too late: the market was another one by then
     QUOTES_STALE = "QUOTES_STALE"  # the twin's own prices were missing or too old when it was sent, or while it worked
     TWIN_DENIED = "TWIN_DENIED"  # the twin's gate did not let it pass, as the live run's did

@@ -20,16 +20,14 @@ from orders.values import Listing, MarketLimits, Side
 from sim.twin.assembly import TwinAssembly
 from sim.twin.followed import Followed, twin_fields
 from sim.twin.live_orders import NONE, Happened, LiveOrder, LiveOrders, wanted
-from sim.twin.own_orders import OwnOrders
+from sim.twin.own_orders import LIVE_ENDED, QUOTES_STALE, OwnOrders
 from sim.twin.sender import TwinSender
 
 LATE_MAX_NS: Final = 2_000_000_000  # beyond it the twin would trade in another market than the live run did
 GRACE_NS: Final = 5_000_000_000  # after the live order's end: for the twin's own fills on their way, and for late ones there
-LIVE_ENDED: Final = "live_ended"  # cause of the cancel line: the live order had ended, what was left here goes too
 STUCK_NS: Final = 60_000_000_000  # after that, nothing is waited for any more
 NS_PER_MS: Final = 1_000_000
 PRICE_AGE: Final = "PRICE_AGE"
-QUOTES_STALE: Final = "QUOTES_STALE"
 
 
 class TwinDesk:
@@ -127,9 +125,10 @@ class TwinDesk:
             self.live.forget(order_id)
             return
         known = self._followed[order_id] = Followed(live=order, twin=OrderEnd(outcome=NONE))
-        if (before := self._own.ends.get(order_id)) is not None:
-            known.twin = before.ended(before.outcome or NONE)
-            known.spoil(Uncompared.TWIN_AWAY, "the twin was started anew before it had ended on both sides")
+        if (before := self._own.before.get(order_id)) is not None:
+            known.twin, known.late_ns = before.end.ended(before.end.outcome or NONE), before.late_ns
+            if not before.whole:
+                known.spoil(Uncompared.TWIN_AWAY, "the twin was started anew while it worked here")
             return
         now = self._clock_ns()
         late_ns = now - order.sent_ns

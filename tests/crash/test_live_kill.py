@@ -3,42 +3,23 @@
 from __future__ import annotations
 
 import random
-import re
 import shutil
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.children import END_S, FULL, kill, seeds
+from tests.children import FULL, kill, seeds
 from tests.crash.harness import Fills
 from tests.live.invariants import agreed, reached, reached_once, whole
 from tests.live.world import Desk, desk
+from tests.traced import Calls, death
 
 ROUNDS = seeds("SLUICE_ROUNDS", full=200, short=1)  # each a directory, an exchange and a target of its own
 KILLS = 5 if FULL else 2  # in a round; then the engine is left alone
 LOG, LEDGER, CHECKPOINTS = ("execution_logs.jsonl",), ("audit.jsonl",), ("audit.checkpoints",)
-
-
-@dataclass(frozen=True)
-class Calls:
-    """Calls of one kind that a standard run makes; each thread's are counted apart, so the thread that makes most is hit.
-
-    `files`: only calls on these are counted, which finds those of the journal's thread. `last`: one past what
-    a run makes; the full form skips a number that is not reached.
-    """
-
-    call: str
-    last: int
-    sample: tuple[int, ...] = ()
-    files: tuple[str, ...] = ()
-
-    def numbers(self) -> Sequence[int]:
-        return range(1, self.last + 1) if FULL else self.sample
 
 
 CALLS = {
@@ -125,24 +106,3 @@ def test_live_killed_at_a_call_that_changes_a_file_or_sends_goes_on_and_reaches_
         examined(made, fills)
         goes_on(made, fills)
         record_property("fills", len(fills.keys))
-
-
-def death(process: subprocess.Popen[str], trace: Path) -> tuple[bool, str]:
-    """Wait for the end of the engine that strace runs, then let go of its watchdog; return if it was killed, and what it said."""
-    end, last = time.monotonic() + END_S, ""
-    while process.poll() is None and not last:
-        assert time.monotonic() < end, kill(process)
-        last = last_words(trace)
-        time.sleep(0.02)
-    process.terminate()  # strace lets go of what it still traces, which is the watchdog
-    said = process.communicate(timeout=END_S)[0]
-    if "ptrace" in said.lower():
-        pytest.skip(f"strace may not trace here: {said.strip()[:80]}")
-    return last_words(trace).startswith("killed by SIGKILL"), said
-
-
-def last_words(trace: Path) -> str:
-    """What strace says of the engine's end, whose first call was that it became Python; "" while it lives."""
-    traced = trace.read_text(errors="replace") if trace.exists() else ""
-    found = re.search(rf"^{traced.partition(' ')[0]} +\+\+\+ (.*)", traced, re.MULTILINE)
-    return "" if found is None else found[1]

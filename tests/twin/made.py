@@ -6,9 +6,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from lakehouse.verifier import verify
 from orders.values import Side
 from tests.children import child
 from tests.live.world import ROOT, Desk, desk
+from tests.traced import last_words
 
 NS = 1_000_000_000
+NEAR = Fraction(1, 10**9)
 START_NS = 1_767_693_600 * NS
 
 
@@ -50,11 +53,15 @@ class Beside:
         assert len(by_id) == len(found)
         return by_id
 
-    def start(self, *options: str, hook: str = "") -> subprocess.Popen[str]:
+    def ended(self, process: subprocess.Popen[str], trace: Path) -> bool:
+        """Whether a traced twin has ended, whatever of strace is left."""
+        return process.poll() is not None or bool(last_words(trace))
+
+    def start(self, *options: str, hook: str = "", prefix: Sequence[str] = ()) -> subprocess.Popen[str]:
         self.starts = len(self.of("twin_start"))
         words = ["twin", str(self.desk.config), "--of", str(self.desk.world.lakehouse), "--directory", str(self.directory)]
         code = f"{hook}\nimport sys\nfrom commands.main import run\nsys.exit(run(sys.argv[1:]))"
-        command = [sys.executable, "-c", code, *words, *options]
+        command = [*prefix, sys.executable, "-c", code, *words, *options]
         env = {**os.environ, "PYTHONPATH": str(ROOT)}
         env.pop("SLUICE_ENV", None)
         return self.desk.children.enter_context(child(command, cwd=ROOT, env=env))
@@ -88,6 +95,31 @@ class Beside:
         live = {line["client_order_id"] for line in lines_in(self.desk.world.lakehouse) if line["type"] == "intent"}
         assert {line["client_order_id"] for line in self.of("intent")} <= live
         assert set(self.told()) <= self.sent()
+        for line in self.told().values():
+            self.honest(line)
+
+    def honest(self, line: dict[str, Any]) -> None:
+        """Every number of a comparison is that of the fills in both logs, and of what was not compared there is none."""
+        if not line["compared"]:
+            assert line["code"]
+            assert [line[name] for name in ("price_bps", "first_fill_ms", "last_fill_ms", "fill_ratio")] == [None] * 4
+            return
+        prices: list[Fraction | None] = []
+        for side, lines in (("live", lines_in(self.desk.world.lakehouse)), ("twin", self.lines)):
+            own = [one for one in lines if one["type"] == "fill" and one["client_order_id"] == line["client_order_id"]]
+            filled = sum((Fraction(one["quantity"]) for one in own), Fraction(0))
+            assert Fraction(line[f"{side}_filled_quantity"]) == filled
+            assert abs(Fraction(line[f"{side}_fill_ratio"]) - filled / Fraction(line["quantity"])) < NEAR
+            assert line[f"{side}_first_fill_ns"] == min((one["event_ns"] for one in own), default=None)
+            paid = sum((Fraction(one["quantity"]) * Fraction(one["price"]) for one in own), Fraction(0))
+            prices.append(paid / filled if filled else None)
+        bought, theirs = prices
+        if bought is None or theirs is None:
+            assert line["price_bps"] is None
+            return
+        sign = 1 if line["side"] == "BUY" else -1
+        assert abs(Fraction(line["price_bps"]) - sign * (bought / theirs - 1) * 10_000) < Fraction(1, 10**5)
+        assert line["late_ms"] is not None
 
 
 @contextmanager

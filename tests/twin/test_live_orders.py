@@ -8,11 +8,8 @@ from typing import Any
 import pytest
 
 from lakehouse import records
-from lakehouse.records import AnyLine
 from sim.twin.live_orders import Happened, LiveOrders
-from sim.twin.own_orders import INTERRUPTED, OwnOrders
 from tests.report.made import SHA, START_NS, Log
-from tests.twin.made import twin_line
 
 KEY = "1" * 32
 MS = 1_000_000
@@ -168,25 +165,3 @@ def test_a_run_that_stops_and_one_that_begins_are_known() -> None:
     assert told.live.running
     assert told.live.run is not None
     assert told.live.run.run_id == "run-2"
-
-
-def own_of(lines: list[AnyLine]) -> OwnOrders:
-    found = OwnOrders()
-    for line in lines:
-        found.apply(line)
-    return found
-
-
-def test_the_twins_own_log_says_how_far_each_order_came_and_which_were_told() -> None:
-    told = Told()
-    told.log.intent(KEY)
-    told.send()
-    assert own_of(told.log.lines).ends[KEY].outcome == "", "it was cut off while it worked"
-    told.cancelled(INTERRUPTED)
-    assert own_of(told.log.lines).ends[KEY].outcome == "", "which its withdrawal at the next start does not change"
-    told.log.fill(KEY)
-    own = own_of(told.log.lines)
-    assert (own.ends[KEY].outcome, own.ends[KEY].filled) == ("filled", Decimal(10))
-    assert (own.told, own.known) == (set(), {KEY})
-    own = own_of([*told.log.lines, twin_line(KEY)])
-    assert (own.told, own.ends) == ({KEY}, {})
