@@ -13,13 +13,14 @@ from typing import Any, Final
 from analysis.evidence import Evidence
 from commands.halt import require_words
 from commands.output import Exit, print_json
-from commands.promote_record import environment_of, fold_of, no_config, record
+from commands.promote_record import InLog, environment_of, fold_of, no_config, record
 from commands.promote_request import record_request
-from commands.promote_view import change_document, change_lines, evidence_lines, move_words
+from commands.promote_view import change_document, change_lines, evidence_lines, move_words, recorded_words
 from engine.gates_file import load_gates
 from engine.run_config import RunConfig, load_config
 from lakehouse.layout import Layout
-from lakehouse.person_file import write_statement
+from lakehouse.move_request import PlainMove
+from lakehouse.person_file import REASON_LENGTH_MAX, write_statement
 from lakehouse.promotion_files import keep_promotion_file
 from lakehouse.rebuild import LogFold
 from live.promoting import GATE_FAILED, bundle_named, evidence_for, failed, move_of, same_bundle
@@ -28,10 +29,9 @@ from live.promotion_signing import (
     rules_of,
     signed,
     statement_of,
-    unsigned_line,
 )
 from live.signing_keys import load_key
-from orders.errors import ConfigError, LockHeld, NotAsked
+from orders.errors import ConfigError, InputError, LockHeld, NotAsked, fit
 from orders.promotion import ENGINE, Action, Change, Move, State, evidence_needed, persons_needed
 from orders.values import Record
 from sentinel.promotion_statement import statement_bytes
@@ -124,22 +124,12 @@ def carry_out(desk: Desk, move: Move) -> int:
 
 
 def _record_unsigned(desk: Desk, move: Move, change: Change) -> int:
-    said = desk.said
-    number, _ = record(
-        desk.layout,
-        lambda known: unsigned_line(
-            known,
-            move,
-            ts_ns=desk.now_ns,
-            run_id=desk.run_id,
-            environment=desk.environment,
-            by=said.by,
-            reason=said.reason,
-        ),
-        now_ns=desk.now_ns,
-        run_id=desk.run_id,
-    )
-    return _tell(desk, change, evidence=None, recorded=number)
+    asked = PlainMove(move=move, by=desk.said.by, reason=desk.said.reason)
+    return _tell(desk, change, evidence=None, recorded=_record(desk, asked))
+
+
+def _record(desk: Desk, asked: PlainMove) -> InLog:
+    return record(desk.layout, asked, rules=None, environment=desk.environment, now_ns=desk.now_ns, run_id=desk.run_id)
 
 
 def _refuse_mixed(fold: LogFold, layout: Layout) -> None:
@@ -168,19 +158,19 @@ def _not_passed(desk: Desk, change: Change, evidence: Evidence) -> int:
             to_step=current.step,
             steps=current.steps,
         )
+        words = f"{desk.said.by} asked to {move_words(desk.said.action, desk.said.to)}: {'; '.join(failures)}"
+        asked = PlainMove(
+            move=move,
+            by=ENGINE,
+            reason=fit(words)[:REASON_LENGTH_MAX],
+            code=GATE_FAILED,
+            evidence_sha256=evidence.sha256,
+            gates_sha256=evidence.gates_sha256,
+        )
         try:
-            pause, _ = record(
-                desk.layout,
-                lambda known: unsigned_line(
-                    known, move, ts_ns=desk.now_ns, run_id=desk.run_id, environment=desk.environment, by=ENGINE, code=GATE_FAILED,
-                    reason=f"{desk.said.by} asked to {move_words(desk.said.action, desk.said.to)}: {'; '.join(failures)}"[:500],
-                    evidence_sha256=evidence.sha256, gates_sha256=evidence.gates_sha256,
-                ),
-                now_ns=desk.now_ns,
-                run_id=desk.run_id,
-            )  # fmt: skip
-        except LockHeld as error:
-            held = f"not paused: {error.found}; `sluice halt` stops it"
+            pause = _record(desk, asked).line
+        except (LockHeld, InputError) as error:
+            held = f"not paused: {error} `sluice halt` stops what trades."
     code = GATE_FAILED if failures else "GATE_INCONCLUSIVE"
     if desk.said.as_json:
         document = change_document(change, evidence=evidence) | {"recorded": False, "refused": code, "paused_line": pause}
@@ -215,8 +205,8 @@ def _ask_persons(desk: Desk, move: Move, change: Change, evidence: Evidence | No
         key = load_key(said.signer, directory=said.keys)
         request = signed(request, rules=rules, signer=said.signer, key=key)
     if len(request.signers) >= persons_needed(change) and said.output is None:
-        number = record_request(desk.layout, request, config=config, now_ns=desk.now_ns, run_id=desk.run_id)
-        return _tell(desk, change, evidence=evidence, recorded=number, signers=request.signers)
+        recorded = record_request(desk.layout, request, config=config, now_ns=desk.now_ns, run_id=desk.run_id)
+        return _tell(desk, change, evidence=evidence, recorded=recorded, signers=request.signers)
     path = said.output or desk.layout.promotion_request
     write_statement(path, request.data)
     return _tell(desk, change, evidence=evidence, signers=request.signers, request=path)
@@ -227,13 +217,18 @@ def _tell(
     change: Change,
     *,
     evidence: Evidence | None,
-    recorded: int | None = None,
+    recorded: InLog | None = None,
     signers: tuple[str, ...] = (),
     request: Path | None = None,
 ) -> int:
     said, needed = desk.said, persons_needed(change)
     if said.as_json:
-        facts: dict[str, Any] = {"recorded": recorded is not None, "log_line": recorded, "signers": list(signers)}
+        facts: dict[str, Any] = {
+            "recorded": recorded is not None,
+            "log_line": None if recorded is None else recorded.line,
+            "by_run": None if recorded is None else recorded.by_run,
+            "signers": list(signers),
+        }
         print_json(
             change_document(change, evidence=evidence)
             | dict(desk.more)
@@ -248,7 +243,7 @@ def _tell(
     if needed:
         print(f"signed   {', '.join(signers) or 'by nobody'}; {needed} {'person' if needed == 1 else 'different persons'} must")
     if recorded is not None:
-        print(f"recorded log line {recorded} of {desk.layout.log}")
+        print(recorded_words(recorded.line, layout=desk.layout, by_run=recorded.by_run))
     else:
         print(f"request  {request}   nothing has moved yet")
         print(f"next     sluice promote sign {request} --key NAME --config {said.config}")

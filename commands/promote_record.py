@@ -1,34 +1,58 @@
-"""The line of a promotion, into the record on which nothing runs: judged on what the record says under its lock, then durable."""
+"""A move of a bundle into the record: by this process under the data directory's lock, or by the run that holds it, on request.
+
+Here alone it is decided which of the two. Both judge the same on what the record says then (`live.promotion_signing.line_asked`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from commands.append_line import command_journal
+from commands.move_wait import ask_the_run
 from engine.run_config import RunConfig
 from lakehouse.examine import examine
 from lakehouse.layout import Layout
 from lakehouse.lock import DataDirectoryLock
+from lakehouse.move_request import AskedMove
 from lakehouse.permission import FilePermission
 from lakehouse.rebuild import LogFold
-from lakehouse.records import PromotionLine
 from lakehouse.segments import has_file
-from orders.errors import ConfigError
-from orders.promotion import Promotions
+from live.promotion_signing import line_asked
+from orders.errors import ConfigError, LockHeld
+from orders.values import Record
+from sentinel.person_signatures import PersonRules
 
-type Make = Callable[[Promotions], PromotionLine]
+
+class InLog(Record, frozen=True, kw_only=True):
+    """The number of the line that records a move; `by_run`: the run that wrote it, None: this process did."""
+
+    line: int
+    by_run: str | None = None
 
 
-def record(layout: Layout, make: Make, *, now_ns: int, run_id: str) -> tuple[int, PromotionLine]:
-    """Append what `make` returns for the record as it is now; return its number and the line. A line that cannot follow is not
-    written. Raises `LockHeld` while a run goes on, whatever `make` raises, and as `command_journal`.
+def record(layout: Layout, asked: AskedMove, *, rules: PersonRules | None, environment: str, now_ns: int, run_id: str) -> InLog:
+    """Record what is asked for, as things stand in the record by then; a line that cannot follow is not written. `rules`: of
+    persons who sign; None where nobody did.
+
+    Raises what `line_asked` raises, from here or from the run; `LockHeld` where something else than a live run holds the data
+    directory, or the run does not answer (`ask_the_run`); and as `command_journal`.
     """
-    with DataDirectoryLock(layout, run_id=run_id):
-        FilePermission(layout).arm_if_new(by=run_id, now_ns=now_ns)  # a first run would find a log, and take it for halted
-        with command_journal(layout, now_ns=now_ns, run_id=run_id) as journal:
-            line = make(journal.fold.promotions)
-            journal.fold.apply(line, seq=journal.fold.log_line + 1)
-            return journal.append(line), line
+    try:
+        with DataDirectoryLock(layout, run_id=run_id):
+            FilePermission(layout).arm_if_new(by=run_id, now_ns=now_ns)  # a first run would find a log, and take it for halted
+            with command_journal(layout, now_ns=now_ns, run_id=run_id) as journal:
+                line = line_asked(
+                    journal.fold.promotions,
+                    asked,
+                    rules=rules,
+                    layout=layout,
+                    environment=environment,
+                    now_ns=now_ns,
+                    run_id=run_id,
+                )
+                journal.fold.apply(line, seq=journal.fold.log_line + 1)
+                return InLog(line=journal.append(line))
+    except LockHeld as held:
+        number, run = ask_the_run(layout, held, asked)
+        return InLog(line=number, by_run=run)
 
 
 def fold_of(layout: Layout) -> LogFold:

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from commands.output import Exit, print_json
-from commands.promote_record import fold_of, record
-from commands.promote_view import change_document, change_lines
+from commands.promote_record import InLog, fold_of, record
+from commands.promote_view import change_document, change_lines, recorded_words
 from engine.run_config import RunConfig, load_config
 from lakehouse.layout import Layout, storage_error, sync_directory
+from lakehouse.move_request import SignedMove
 from lakehouse.person_file import write_statement
 from live.promotion_signing import (
     Request,
-    line_to_record,
     read_request,
     require_evidence,
     require_possible,
@@ -27,17 +27,16 @@ from orders.promotion import persons_needed
 from sentinel.promotion_statement import require_recordable, statement_document
 
 
-def record_request(layout: Layout, request: Request, *, config: RunConfig, now_ns: int, run_id: str) -> int:
-    """Record a request that enough persons have signed and take the lakehouse's away; return the line's number.
+def record_request(layout: Layout, request: Request, *, config: RunConfig, now_ns: int, run_id: str) -> InLog:
+    """Record a request that enough persons have signed and take the lakehouse's away; return the line.
 
     Raises what `line_to_record` and `record` raise.
     """
-    rules = rules_of(config)
-    number, _ = record(
+    recorded = record(
         layout,
-        lambda known: line_to_record(
-            known, request, rules=rules, layout=layout, environment=config.environment, now_ns=now_ns, run_id=run_id
-        ),
+        SignedMove(statement=request.data),
+        rules=rules_of(config),
+        environment=config.environment,
         now_ns=now_ns,
         run_id=run_id,
     )
@@ -46,7 +45,7 @@ def record_request(layout: Layout, request: Request, *, config: RunConfig, now_n
         sync_directory(layout.directory)
     except OSError as error:
         raise storage_error(error, layout.promotion_request) from error
-    return number
+    return recorded
 
 
 def run_show(file: Path | None, *, config_path: Path, lakehouse: Path | None, now_ns: int, as_json: bool) -> int:
@@ -90,14 +89,19 @@ def run_record(file: Path | None, *, config_path: Path, lakehouse: Path | None, 
     require_recordable(request.statement, environment=config.environment, follows=fold.promotions.last_sha256, now_ns=now_ns)
     require_possible(fold.promotions, request.statement.move)
     change = fold.promotions.change(request.statement.move)
-    number = record_request(layout, request, config=config, now_ns=now_ns, run_id=f"promote-{now_ns}")
+    recorded = record_request(layout, request, config=config, now_ns=now_ns, run_id=f"promote-{now_ns}")
     if as_json:
-        facts: dict[str, Any] = {"recorded": True, "log_line": number, "signers": list(request.signers)}
+        facts: dict[str, Any] = {
+            "recorded": True,
+            "log_line": recorded.line,
+            "by_run": recorded.by_run,
+            "signers": list(request.signers),
+        }
         print_json(change_document(change, evidence=None) | facts)
         return Exit.DONE
     print("\n".join(change_lines(change, fold=fold, environment=config.environment)))
     print(f"signed   {', '.join(request.signers)}")
-    print(f"recorded log line {number} of {layout.log}")
+    print(recorded_words(recorded.line, layout=layout, by_run=recorded.by_run))
     return Exit.DONE
 
 
@@ -126,21 +130,26 @@ def run_sign(
     change = fold.promotions.change(statement.move)
     require_evidence(layout, change, statement)
     request = signed(request, rules=rules, signer=signer, key=load_key(signer, directory=keys))
-    number, needed = None, persons_needed(change)
+    recorded, needed = None, persons_needed(change)
     if len(request.signers) >= needed and output is None:
-        number = record_request(layout, request, config=config, now_ns=now_ns, run_id=f"promote-{now_ns}")
+        recorded = record_request(layout, request, config=config, now_ns=now_ns, run_id=f"promote-{now_ns}")
     else:
         write_statement(output or path, request.data)
     if as_json:
-        facts: dict[str, Any] = {"recorded": number is not None, "log_line": number, "signers": list(request.signers)}
-        file_words = None if number is not None else str(output or path)
+        facts: dict[str, Any] = {
+            "recorded": recorded is not None,
+            "log_line": None if recorded is None else recorded.line,
+            "by_run": None if recorded is None else recorded.by_run,
+            "signers": list(request.signers),
+        }
+        file_words = None if recorded is not None else str(output or path)
         print_json(change_document(change, evidence=None) | facts | {"request": file_words, "reason": statement.reason})
         return Exit.DONE
     print("\n".join(change_lines(change, fold=fold, environment=config.environment)))
     print(f"asked    by {statement.by}: {statement.reason}")
     print(f"signed   {', '.join(request.signers)}; {needed} {'person' if needed == 1 else 'different persons'} must")
-    if number is not None:
-        print(f"recorded log line {number} of {layout.log}")
+    if recorded is not None:
+        print(recorded_words(recorded.line, layout=layout, by_run=recorded.by_run))
     else:
         print(f"request  {output or path}   nothing has moved yet")
     return Exit.DONE

@@ -34,6 +34,11 @@ def move_words(action: Action, to: State | None) -> str:
     return f"promote it to {to}" if action is Action.PROMOTE else action.value.replace("_", " ")
 
 
+def recorded_words(line: int, *, layout: Layout, by_run: str | None) -> str:
+    """Return where a move was recorded, and by which run that holds the record; None: by this command."""
+    return f"recorded log line {line} of {layout.log}" + ("" if by_run is None else f", by run {by_run}")
+
+
 def standing_words(standing: Standing | None) -> str:
     """Return where a bundle stands, in words."""
     if standing is None:

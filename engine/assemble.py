@@ -125,6 +125,10 @@ class Assembly:
         strategy.cut_opening()
         return running.capital
 
+    def raise_to(self, capital: Capital) -> None:
+        """Use this of equity from now on, which persons gave the run; the next plan is made with it, and none is made for it."""
+        self.sentinel.running.raise_to(capital)
+
     def poll(self) -> None:
         """Look for what a person asks of the run by a file; nothing where nobody asks."""
         if self.flatten is not None:

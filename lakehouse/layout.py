@@ -122,6 +122,31 @@ class Layout:
         return self.directory / "promotion_request.json"
 
     @property
+    def move_request(self) -> Path:
+        """A move that is asked of the run which holds the directory, until it takes it (`lakehouse.move_request`)."""
+        return self.directory / "move_request.json"
+
+    @property
+    def move_taken(self) -> Path:
+        """Such a file while the run judges it."""
+        return self.directory / "move_request.taken"
+
+    @property
+    def move_refused(self) -> Path:
+        """The last such file that was refused, for whoever looks into it."""
+        return self.directory / "move_request.refused"
+
+    @property
+    def move_answer(self) -> Path:
+        """What became of it, until whoever asked has read it."""
+        return self.directory / "move_answer.json"
+
+    @property
+    def move_lock(self) -> Path:
+        """Locked by the one command that asks, for as long as it waits."""
+        return self.directory / "move_request.lock"
+
+    @property
     def handoff(self) -> Path:
         """What an account held when a person handed it over, until a live run has booked it (`sentinel.handoff_statement`)."""
         return self.directory / "handoff.json"

@@ -47,6 +47,7 @@ from live.dead_man import DeadMan, note_of
 from live.halted import HaltedRun, answer_halts
 from live.handoff import HandedOver, offered, require_as_seen, used_up
 from live.held_bundle import HeldBundle, held_bundle
+from live.move_desk import MoveDesk
 from live.promoted import other_gates, promoted_facts
 from live.promotion_signing import rules_of
 from live.ramp import Ramp, RunningGates
@@ -225,22 +226,38 @@ class LiveRun(NodeRun):
         sources = {**self._sources, CANARY: self.layout.directory}
         return RunningGates(gates, path=self._gates_path, sources=sources, code_sha256=code)
 
-    def _ramp(self) -> tuple[Coroutine[Any, Any, None], ...]:
-        """Return what watches a promoted run; nothing where nothing governs it."""
-        if self._gates is None:
-            return ()
-        ramp = Ramp(
-            promotions=self._parts.fold.promotions,
-            marks=self._parts.fold.ramp_marks,
+    def _ramp_and_moves(self) -> tuple[Coroutine[Any, Any, None], ...]:
+        """Return what watches the capital of a promoted run, and what persons ask of any by `sluice promote`."""
+        assembly, fold, gates = self.assembly, self._parts.fold, self._gates
+        ramp = None
+        if gates is not None:
+            ramp = Ramp(
+                promotions=fold.promotions,
+                marks=fold.ramp_marks,
+                environment=self.config.environment,
+                layout=self.layout,
+                writer=assembly.recorder,
+                hold_to=assembly.hold_to,
+                tell=self.narrator.line,
+                halt=assembly.halt,
+                gates=gates,
+            )
+        desk = MoveDesk(
+            ramp=ramp,
+            promotions=fold.promotions,
+            bundle_sha256=self.bundle.sha256,
+            gates_sha256=None if gates is None else gates.gates.sha256,
             environment=self.config.environment,
+            run_id=self.run_id,
+            rules=rules_of(self.config),
             layout=self.layout,
-            writer=self.assembly.recorder,
-            hold_to=self.assembly.hold_to,
+            writer=assembly.recorder,
+            hold_to=assembly.hold_to,
+            raise_to=assembly.raise_to,
             tell=self.narrator.line,
-            halt=self.assembly.halt,
-            gates=self._gates,
+            keep=self.faults.keep,
         )
-        return ramp.watch(), ramp.watch_gates()
+        return (*(() if ramp is None else (ramp.watch(), ramp.watch_gates())), desk.watch())
 
     def make_node(self, parts: Parts, *, loop: asyncio.AbstractEventLoop, source: PriceSource) -> MadeNode:
         """Return the node with real execution clients, and every order that may be at a venue put back."""
@@ -396,12 +413,12 @@ class LiveRun(NodeRun):
             self._alarm("NOT_COMPARED", f"{watch.venue}: the venue did not say what it holds at the end; the next start compares")
 
     def beside(self) -> tuple[Coroutine[Any, Any, None], ...]:
-        """Return what runs beside the node: the comparison of each account with the book, and what a halt asks for."""
+        """Return what runs beside the node: the comparison of each account with the book, what a halt asks for, the ramp."""
         halted = HaltedRun(permission=self.permission, accounts=self.accounts, alarm=self._alarm)
         return (
             *super().beside(),
             *(watch.run(self.live.reconcile_s) for watch in self.watches.values()),
             *self._expiries(),
             *halted.works(),
-            *self._ramp(),
+            *self._ramp_and_moves(),
         )

@@ -6,7 +6,7 @@ line, so that a record written by somebody who has no person's key trades nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from lakehouse.strict_json import parse
 from live.arming import Promoted
 from orders.canonical import decimal_text
 from orders.errors import InputError
+from orders.gates import Verdict
 from orders.promotion import RAISING, WITH_CAPITAL, PromotionFacts, gated_move
 from sentinel.person_signatures import PersonRules
 from sentinel.promotion_statement import SPAN_NS_MAX, PromotionStatement, open_statement
@@ -118,22 +119,43 @@ def evidence_problem(
     """Return what is wrong with the evidence under a hash, in words; "" where it is there, of this bundle, these gates and this
     move (`gated_move`), judged within the day before `before_ns`, and every gate that counts has passed in it.
     """
+    problem, verdicts = _verdicts(
+        layout, sha256, of={"bundle_sha256": bundle_sha256, "gates_sha256": gates_sha256, "move": move}, before_ns=before_ns
+    )
+    if problem:
+        return problem
+    failed = [name for name, verdict in verdicts if verdict != Verdict.PASS]
+    if failed:
+        return f"gates did not pass in it: {', '.join(failed)[:160]}"
+    return "" if verdicts else "no gate counted in it"
+
+
+def failure_problem(layout: Layout, sha256: str | None, *, bundle_sha256: str, gates_sha256: str | None, before_ns: int) -> str:
+    """Return why the evidence under a hash does not show a gate that failed, of this bundle and these gates within the day before
+    `before_ns`; "" where it does.
+    """
+    of = {"bundle_sha256": bundle_sha256, "gates_sha256": gates_sha256}
+    problem, verdicts = _verdicts(layout, sha256, of=of, before_ns=before_ns)
+    return problem or ("" if any(verdict == Verdict.FAIL for _, verdict in verdicts) else "no gate failed in it")
+
+
+def _verdicts(
+    layout: Layout, sha256: str | None, *, of: Mapping[str, str | None], before_ns: int
+) -> tuple[str, list[tuple[str, str]]]:
+    """Return what is wrong with evidence, "" for nothing, and what each gate that counts came to in it."""
     if sha256 is None:
-        return "none is named"
+        return "none is named", []
     try:
         document: Any = parse(read_promotion_file(layout, sha256), what="evidence", size_max=SIZE_MAX, depth_max=DEPTH_MAX)
     except InputError as error:
-        return f"{error.code}: {error.expected} was expected, found {error.found}"
+        return f"{error.code}: {error.expected} was expected, found {error.found}", []
     try:
-        for name, wanted in (("bundle_sha256", bundle_sha256), ("gates_sha256", gates_sha256), ("move", move)):
+        for name, wanted in of.items():
             if document[name] != wanted:
-                return f"it is of {name} {str(document[name])[:16]}, and not of {str(wanted)[:16]}"
+                return f"it is of {name} {str(document[name])[:16]}, and not of {str(wanted)[:16]}", []
         if not 0 <= before_ns - int(document["evaluated_ns"]) <= SPAN_NS_MAX:
-            return "it was not judged within the day before"
+            return "it was not judged within the day before", []
         counted = [one for one in document["results"] if not one["gate"]["dry_run"]]
-        failed = [str(one["gate"]["name"]) for one in counted if one["verdict"] != "PASS"]
+        return "", [(str(one["gate"]["name"]), str(one["verdict"])) for one in counted]
     except (KeyError, TypeError, AttributeError, ValueError):
-        return "it is no evidence that gates were judged on"
-    if failed:
-        return f"gates did not pass in it: {', '.join(failed)[:160]}"
-    return "" if counted else "no gate counted in it"
+        return "it is no evidence that gates were judged on", []

@@ -1,6 +1,7 @@
 """A promotion from what is to be signed to the line that records it.
 
-Nothing here writes the log: `commands.promote_record` does, under the data directory's lock, with the line that is made here.
+Nothing here writes the log. Who holds the data directory does, with the line that is made here: `commands.promote_record`, or a
+run that goes on (`live.move_desk`). Both ask all of it again.
 """
 
 from __future__ import annotations
@@ -13,15 +14,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from engine.override import engine_keys
 from engine.run_config import RunConfig
 from lakehouse.layout import Layout
+from lakehouse.move_request import AskedMove, PlainMove, SignedMove
 from lakehouse.promotion_files import keep_promotion_file
 from lakehouse.promotion_lines import promotion_line
 from lakehouse.records import PromotionLine
 from lakehouse.strict_json import read_bounded
-from live.promoted import evidence_problem
+from live.promoted import evidence_problem, failure_problem
 from orders.canonical import decimal_text
 from orders.errors import ConfigError, InputError, NotAsked, NotYet
-from orders.promotion import Change, Move, Promotions, evidence_needed, gated_move, persons_needed
+from orders.promotion import ENGINE, Action, Change, Move, Promotions, evidence_needed, gated_move, persons_needed
 from orders.values import Record
+from orders.way_down import GATE_FAILED
 from sentinel.dsse import ENVELOPE_SIZE_MAX, public_text
 from sentinel.person_signatures import PersonRules
 from sentinel.promotion_statement import (
@@ -100,6 +103,11 @@ def read_request(path: Path, *, rules: PersonRules) -> Request:
             found=error.found,
             action="`sluice promote BUNDLE --to STATE` asks for one; `sluice promote log` shows what was recorded.",
         ) from error
+    return request_of(data, rules=rules)
+
+
+def request_of(data: bytes, *, rules: PersonRules) -> Request:
+    """Return the request in these bytes. Raises `InputError` as `read_request`."""
     if b'"payloadType"' in data[:64]:
         statement, signers = open_statement(data, rules=rules)
         return Request(data=data, statement=statement, signers=signers)
@@ -130,6 +138,85 @@ def signed(request: Request, *, rules: PersonRules, signer: str, key: Ed25519Pri
     else:
         data = sign_statement(request.statement, signer=signer, key=key)
     return Request(data=data, statement=request.statement, signers=open_statement(data, rules=rules)[1])
+
+
+def line_asked(
+    promotions: Promotions,
+    asked: AskedMove,
+    *,
+    rules: PersonRules | None,
+    layout: Layout,
+    environment: str,
+    now_ns: int,
+    run_id: str,
+) -> PromotionLine:
+    """Return the line of what is asked for, once everything was asked of the record as it is now. `rules`: of persons who sign;
+    None where nobody did.
+
+    Raises as `line_to_record` and `unsigned_line`; `InputError` MOVE_MALFORMED of a command that speaks for the engine and has no
+    gate that failed, `NotAsked` EVIDENCE_MISSING where its evidence does not show it.
+    """
+    match asked:
+        case SignedMove(statement=data):
+            assert rules is not None
+            return line_to_record(
+                promotions,
+                request_of(data, rules=rules),
+                rules=rules,
+                layout=layout,
+                environment=environment,
+                now_ns=now_ns,
+                run_id=run_id,
+            )
+        case PlainMove() as plain:
+            if plain.by == ENGINE or plain.code is not None:
+                _require_failed_gate(layout, plain, now_ns=now_ns)
+            return unsigned_line(
+                promotions,
+                move_of_now(promotions, plain.move),
+                ts_ns=now_ns,
+                run_id=run_id,
+                environment=environment,
+                by=plain.by,
+                reason=plain.reason,
+                code=plain.code,
+                evidence_sha256=plain.evidence_sha256,
+                gates_sha256=plain.gates_sha256,
+            )
+
+
+def move_of_now(promotions: Promotions, move: Move) -> Move:
+    """Return the move as it is meant: a pause is of wherever the bundle stands by now, which may have stepped down meanwhile."""
+    standing = promotions.standing(move.bundle_sha256)
+    if move.action is not Action.PAUSE or standing is None:
+        return move
+    return Move(
+        bundle_sha256=move.bundle_sha256,
+        action=move.action,
+        to_state=standing.state,
+        to_step=standing.step,
+        steps=standing.steps,
+    )
+
+
+def _require_failed_gate(layout: Layout, plain: PlainMove, *, now_ns: int) -> None:
+    """Return when a command may pause in the engine's name: a gate failed, by evidence that is there."""
+    if plain.by != ENGINE or plain.code != GATE_FAILED or plain.move.action is not Action.PAUSE:
+        raise InputError(
+            "MOVE_MALFORMED",
+            expected=f"a person's name, or {ENGINE} with {GATE_FAILED} and a pause",
+            found=f"by {plain.by}, code {plain.code}, {plain.move.action}",
+            action="Say who asks for it.",
+        )
+    problem = failure_problem(
+        layout,
+        plain.evidence_sha256,
+        bundle_sha256=plain.move.bundle_sha256,
+        gates_sha256=plain.gates_sha256,
+        before_ns=now_ns,
+    )
+    if problem:
+        raise NotAsked("EVIDENCE_MISSING", expected="evidence in which a gate failed", found=problem, action=AGAIN)
 
 
 def line_to_record(

@@ -2,7 +2,7 @@
 
 First the capital of the run falls, in memory and at once; then the line is written, which a restart begins from. A crash between
 the two leaves what asked for it unanswered in the log, and the next start answers it (`lakehouse.ramp_marks`). Nothing here gives
-capital: what goes up takes evidence and persons (`sluice promote`).
+capital: what goes up takes evidence and persons (`sluice promote`, beside a run by `live.move_desk`).
 """
 
 from __future__ import annotations
@@ -180,19 +180,26 @@ class Ramp:
             evidence_sha256=evidence_sha256,
             gates_sha256=gates_sha256,
         )
-        try:
-            line = records.PromotionLine(**self._writer.stamp(), **fields)
-            number = self._writer.put(line)
-            promotions.apply(line, number=number, sha256=sha256_hex(msgspec.json.encode(line)))
-            words = _words(standing, change.after)
-            self._writer.write(records.Alarm, code=CODE_OF_ALARM, message=f"{words}; {code}: {reason}")
-        except StorageError as error:
-            self._break(str(error))
+        words = _words(standing, change.after)
+        if not self.put(
+            records.PromotionLine(**self._writer.stamp(), **fields), alarm=CODE_OF_ALARM, words=f"{words}; {code}: {reason}"
+        ):
             return
         facts: dict[str, Any] = {
             "action": move.action.value, "code": code, "reason": reason, "fraction": decimal_text(change.after.fraction),
         }  # fmt: skip
         self._tell(f"ramp     {words}\n         {code}: {reason}", type="ramp", **facts)
+
+    def put(self, line: records.PromotionLine, *, alarm: str, words: str) -> bool:
+        """Write a line that follows, and an alarm, and go on from it; False: the disk takes none, and the run is halted."""
+        try:
+            number = self._writer.put(line)
+            self._promotions.apply(line, number=number, sha256=sha256_hex(msgspec.json.encode(line)))
+            self._writer.write(records.Alarm, code=alarm, message=words)
+        except StorageError as error:
+            self._break(str(error))
+            return False
+        return True
 
     def _break(self, why: str) -> None:
         self._broken = True

@@ -1,6 +1,7 @@
 """Capital: what a promoted run may use of equity. Everything that is measured in equity is measured in equity times it.
 
-It is lowered while a run goes on and never raised: `tighter` is the only way from one to the next. A start takes it anew.
+What happens without a person lowers it: `tighter` is the way from one to the next. A start takes it anew, and so does a move that
+persons signed while the run goes on.
 """
 
 from __future__ import annotations

@@ -45,6 +45,7 @@ class RunningState:
         self.limits = limits  # of the part of equity the run may use
         self.capital: Capital | None = None  # None: nothing governs it
         self._opening: dict[str, Decimal] = {}  # orders that passed to open or add, by the fraction they were approved at
+        self._void: set[str] = set()  # of them, which a raise of the fraction does not bring back
         self._limits = limits
         self._positions = positions
         self._mode = LossMode.UNKNOWN
@@ -66,14 +67,29 @@ class RunningState:
 
         Orders approved at more that open or add are denied, those that have passed and were not sent are void (`voids`).
         """
-        self.capital = capital if self.capital is None else tighter(self.capital, capital)
-        self.limits = limits_at(self._limits, self.capital)
+        self._use(capital if self.capital is None else tighter(self.capital, capital))
+
+    def raise_to(self, capital: Capital) -> None:
+        """From now on the run uses this part of equity, which persons gave it: more than before, or no pause any more.
+
+        What was void before stays void: it is planned anew.
+        """
+        self._void.update(order_id for order_id in self._opening if self.voids(order_id))
+        self._use(capital)
+
+    def _use(self, capital: Capital) -> None:
+        self.capital = capital
+        self.limits = limits_at(self._limits, capital)
         self.reservations.hold_to(self.limits)
 
     def voids(self, order_id: str) -> bool:
-        """Whether an order that has passed must not be sent any more: it opens or adds, and was approved at a higher fraction."""
+        """Whether an order that has passed must not be sent any more: it opens or adds, and was approved at a higher fraction
+        than that of now or of a moment since.
+        """
         approved, capital = self._opening.get(order_id), self.capital
-        return approved is not None and capital is not None and (bool(capital.paused) or approved > capital.usable)
+        if approved is None or capital is None:
+            return False
+        return order_id in self._void or bool(capital.paused) or approved > capital.usable
 
     def observe(
         self,
@@ -170,11 +186,13 @@ class RunningState:
     def ended(self, order_id: str) -> None:
         """An order is terminal, inside `exact_operators`."""
         self._opening.pop(order_id, None)
+        self._void.discard(order_id)
         self.reservations.end(order_id)
 
     def undo(self, order_id: str) -> None:
         """What just passed is not sent after all, inside `exact_operators`; its message stays counted."""
         self._opening.pop(order_id, None)
+        self._void.discard(order_id)
         self.reservations.undo(order_id)
 
     def _still_reduces(self, approval: Approval, quantity: Decimal) -> bool:

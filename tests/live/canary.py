@@ -55,9 +55,9 @@ class Canary:
         return [line["side"] for line in self.desk.of("fill") if line["cycle"] == cycle]
 
 
-def governed(made: Desk, *, step: int, changes: Sequence[tuple[str, str]] = (), gates: str = GATES) -> Canary:
-    """Put a desk in canary at a step of `STEPS`, by ann and bob. `changes`: of its config; `gates`: the gates file, in which
-    `{root}` is its place and `{drills}` that of the drills.
+def governed(made: Desk, *, step: int | None, changes: Sequence[tuple[str, str]] = (), gates: str = GATES) -> Canary:
+    """Put a desk in canary at a step of `STEPS`, None: nowhere yet, by ann and bob. `changes`: of its config; `gates`: the
+    gates file, in which `{root}` is its place and `{drills}` that of the drills.
     """
     root = made.root
     for old, new in changes:
@@ -69,8 +69,9 @@ def governed(made: Desk, *, step: int, changes: Sequence[tuple[str, str]] = (), 
     assert code == 0, said
     promoting = Promoting(root=root, config=made.config, bundle=json.loads(said)["sha256"])
     promoting.drill(passed=True)
-    promoting.canary()
-    for _ in range(step):
+    if step is not None:
+        promoting.canary()
+    for _ in range(step or 0):
         promoting.moved("--step-up")
     return Canary(desk=made, promoting=promoting)
 
@@ -79,12 +80,12 @@ def governed(made: Desk, *, step: int, changes: Sequence[tuple[str, str]] = (), 
 def canary(
     root: Path,
     *,
-    step: int = 1,
+    step: int | None = 1,
     kind: type[Desk] = Desk,
     changes: Sequence[tuple[str, str]] = (),
     gates: str = GATES,
     balances: Mapping[str, str] | None = None,
 ) -> Iterator[Canary]:
-    """A desk of 100,000 USDT or other `balances`, governed; its manifest wants two fifths of equity."""
+    """A desk of 100,000 USDT or other `balances`, governed unless `step` is None; its manifest wants two fifths of equity."""
     with desk(root, kind=kind, balances=balances) as made:
         yield governed(made, step=step, changes=changes, gates=gates)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class Memory:
     def __init__(self) -> None:
         self.raw: list[bytes] = []
         self.full = False
+        self.waiters: list[Callable[[], None]] = []  # for the disk
 
     def append(self, line: Any) -> int:
         if self.full:
@@ -38,6 +39,13 @@ class Memory:
         number_line(line, len(self.raw) + 1)
         self.raw.append(msgspec.json.encode(line))
         return len(self.raw)
+
+    def when_durable(self, callback: Callable[[], None], *, meanwhile: Callable[[], None] | None = None) -> None:
+        self.waiters.append(callback)
+
+    def lines(self, kind: type[Any]) -> list[Any]:
+        """The lines of one kind."""
+        return [line for raw in self.raw if isinstance(line := decode_line(raw), kind)]
 
     def fold(self) -> LogFold:
         """All of it, folded from the start, as a restart does."""

@@ -12,7 +12,17 @@ import pytest
 
 from engine.config_live import LiveSection, LiveVenueSection
 from engine.config_override import OverrideSection
-from lakehouse import bundles, flatten_request, hours_snapshot, ledger_format, records, snapshots, state, volumes_snapshot
+from lakehouse import (
+    bundles,
+    flatten_request,
+    hours_snapshot,
+    ledger_format,
+    move_request,
+    records,
+    snapshots,
+    state,
+    volumes_snapshot,
+)
 from lakehouse.import_manifest import ImportManifest
 from lakehouse.layout import Layout
 from orders.assumptions import Assumptions
@@ -71,6 +81,7 @@ def test_a_field_taken_out_of_the_page_would_be_missed() -> None:
         ("Volumes (JSON)", set((volumes_snapshot.VOLUMES_FIELDS - {"volumes"}) | volumes_snapshot.VOLUME_FIELDS)),
         ("Bundles", set(bundles.BUNDLE_FIELDS)),
         ("Flatten request", set(flatten_request.REQUEST_FIELDS)),
+        ("Move request", set(move_request.REQUEST_FIELDS)),
         ("Override", set(OverrideSection.model_fields)),
         ("Override token", set(TOKEN_FIELDS)),
         ("Promotion statement", set(STATEMENT_FIELDS)),
@@ -86,6 +97,7 @@ def test_a_field_taken_out_of_the_page_would_be_missed() -> None:
         "volumes",
         "bundles",
         "flatten request",
+        "move request",
         "override",
         "override token",
         "promotion statement",

@@ -93,6 +93,43 @@ def test_a_fraction_is_lowered_and_never_raised() -> None:
     assert made.running.capital == Capital(fraction=D("0.25"), paused="halted")
 
 
+@pytest.mark.parametrize("paused", ["", "by a person"], ids=["lower", "paused"])
+def test_what_persons_give_is_used_as_it_is_and_what_was_void_before_stays_void(paused: str) -> None:
+    made = stand("1")
+    assert made.send(BUY_APPROVAL) == ("", False)
+    opening = order_of(BUY_APPROVAL, BUY_APPROVAL.client_order_id)
+    made.running.hold_to(Capital(fraction=D("1") if paused else D("0.25"), paused=paused))
+    given = Capital(fraction=D("1"), standing="live")
+    made.running.raise_to(given)
+    assert (made.running.capital, made.running.limits) == (given, stand("1").running.limits)
+    assert made.gate.refusal(opening) == "CAPITAL_FRACTION"
+    with exact_operators():
+        made.running.ended(BUY_APPROVAL.client_order_id)
+    assert not made.running.voids(BUY_APPROVAL.client_order_id)
+
+
+def test_an_order_that_held_before_a_raise_holds_after_it_and_its_limits_are_the_higher_ones() -> None:
+    made = stand("0.9", approved="0.9")
+    assert made.send(changed(BUY_APPROVAL, capital_fraction=D("0.9"))) == ("", False)
+    made.running.raise_to(Capital(fraction=D("1")))
+    assert not made.running.voids(BUY_APPROVAL.client_order_id)
+    assert made.running.limits == stand("1").running.limits
+    assert made.running.reservations.passed == stand("1").running.reservations.passed
+
+
+@pytest.mark.parametrize("goes", ["undo", "ended"])
+def test_an_order_of_an_id_that_was_void_once_and_went_is_not_void_by_that(goes: str) -> None:
+    made = stand("1")
+    made.send(BUY_APPROVAL)
+    made.running.hold_to(Capital(fraction=D("0.25")))
+    made.running.raise_to(Capital(fraction=D("1")))
+    with exact_operators():
+        getattr(made.running, goes)(BUY_APPROVAL.client_order_id)
+        made.running.reservations.reserve([BUY_APPROVAL])
+    made.running.passed(BUY_APPROVAL, BUY_APPROVAL.client_order_id, BUY_APPROVAL.quantity, now_ns=0)
+    assert not made.running.voids(BUY_APPROVAL.client_order_id)
+
+
 @pytest.mark.parametrize(("lower", "refused"), [("0.9", "CAPITAL_FRACTION"), ("1", "")])
 def test_an_opening_order_that_passed_and_was_not_sent_is_void_at_a_lower_fraction(lower: str, refused: str) -> None:
     made = stand("1")
