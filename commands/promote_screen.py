@@ -1,4 +1,8 @@
-"""The screen of `sluice promote status`: at most 80 columns, a line a gate, then what is missing, each reason once."""
+"""The screen of `sluice promote status`: 100 columns, 24 lines where the gates are the shipped ones and something was measured.
+
+What passes is told together, source by source; what stands in the way has a row with its numbers and what is still to be seen;
+where nothing could be measured, or waiting mends nothing, there is the reason instead, each once.
+"""
 
 from __future__ import annotations
 
@@ -9,30 +13,28 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from analysis.gate_source import SourceFacts
+from commands.promote_table import TOGETHER, passing, rows_of
 from commands.promote_view import percent, standing_words
-from orders.gates import DAY_NS, GateResult, Verdict, bound_text, short
-from orders.metrics import METRICS, Metric
+from orders.gates import DAY_NS, GateResult, Verdict, lacks
+from orders.metrics import METRICS
 from orders.promotion import Standing
 
 if TYPE_CHECKING:
     from commands.promote_status import Status
 
-WIDTH: Final = 80
+WIDTH: Final = 100
 DIGITS: Final = 16
 NS: Final = 10**9
-HUNDRED: Final = Decimal(100)
-UNITS: Final = {"fraction": " %", "bps": " bp", "ms": " ms", "days": " d", "a day": "/d"}
-COLUMNS: Final = (("gate", -17), ("verdict", -12), ("value", 7), ("95 % interval", 15), ("bound", -10), ("n", 7), ("by", 6))
-YEAR_NS: Final = 300 * DAY_NS  # a date beyond it is told with its year
+EVERY: Final = 3  # gates that lack the same are named, up to here
 
 
 def screen(status: Status) -> list[str]:
     """Return the lines."""
-    evidence, now_ns = status.evidence, status.evidence.evaluated_ns
-    lines = [*_head(status), _row([name for name, _ in COLUMNS])]
-    lines += [_gate_row(result, now_ns) for result in evidence.results]
-    lines += _reasons(evidence.results)
-    return lines
+    results, now_ns = status.evidence.results, status.evidence.evaluated_ns
+    lines = list(_head(status))
+    for word, text in passing(results):
+        lines += _wrapped(word, text)
+    return [*lines, *rows_of(results, now_ns), *_reasons(results)]
 
 
 def _head(status: Status) -> Iterator[str]:
@@ -110,91 +112,15 @@ def _record(facts: SourceFacts) -> str:
     return f"{facts.name} verified to line {facts.proven_line:,}" + (f", {since:,} since" if since > 0 else "")
 
 
-# --- the table ---
-
-
-def _row(cells: list[str]) -> str:
-    parts = []
-    for cell, (_, width) in zip(cells, COLUMNS, strict=True):
-        parts.append(f"{cell:<{-width}}" if width < 0 else f"{cell:>{width}}")
-    return " ".join(parts).rstrip()
-
-
-def _gate_row(result: GateResult, now_ns: int) -> str:
-    gate, measured, metric = result.gate, result.measured, METRICS[result.gate.metric]
-    name = gate.name if len(gate.name) <= -COLUMNS[0][1] else f"{gate.name[: -COLUMNS[0][1] - 1]}…"
-    ends = (measured.low, measured.high)
-    shown = [_number(end, metric, most=3) for end in ends if end is not None]
-    return _row(
-        [
-            name,
-            result.verdict.value,
-            _value(measured.value, metric),
-            " … ".join(shown) if len(shown) == len(ends) else "",
-            _bound(result, metric),
-            _seen(result, metric),
-            _by(result, now_ns),
-        ]
-    )
-
-
-def _value(value: Decimal | None, metric: Metric) -> str:
-    if value is None:
-        return "–"
-    if metric.unit == "passed":
-        return "passed" if value == 1 else "failed"
-    return _number(value, metric)
-
-
-def _number(value: Decimal, metric: Metric, *, most: int = 4) -> str:
-    """Three digits that count, with at most so many places."""
-    shown = value * HUNDRED if metric.unit == "fraction" else value
-    if shown == 0:
-        return "0"
-    places = max(0, min(most, 2 - shown.adjusted()))
-    text = f"{shown:.{places}f}"
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return text if text.strip("-0.") else "0"
-
-
-def _bound(result: GateResult, metric: Metric) -> str:
-    gate = result.gate
-    if metric.unit == "passed":
-        return "passed"
-    times = HUNDRED if metric.unit == "fraction" else Decimal(1)
-    pairs = ((">=", gate.at_least), ("<=", gate.at_most))
-    bounds = [f"{sign} {bound_text(bound * times)}" for sign, bound in pairs if bound is not None]
-    return " ".join(bounds) + UNITS.get(metric.unit, "")
-
-
-def _seen(result: GateResult, metric: Metric) -> str:
-    """Orders of a sample, days of what is no sample; of a drill nothing."""
-    measured = result.measured
-    if measured.value is None or metric.unit == "passed":
-        return ""
-    return f"{measured.orders:,}" if metric.interval else f"{short(round(measured.days, 1))} d"
-
-
-def _by(result: GateResult, now_ns: int) -> str:
-    if result.gate.dry_run:
-        return "dry"
-    if result.never:
-        return "never"
-    if result.ready_ns is None:
-        return ""
-    at, ahead = datetime.fromtimestamp(result.ready_ns // NS, UTC), result.ready_ns - now_ns
-    return f"{at:%H:%M}" if ahead < DAY_NS else f"{at:%-d %b}" if ahead < YEAR_NS else f"{at:%b %y}"
-
-
 # --- what is missing ---
 
 
 def _reasons(results: tuple[GateResult, ...]) -> Iterator[str]:
-    """Each reason once, with the gates it is of; first what never comes, then what failed, then what is missing."""
+    """What no row says, each reason once, with the gates it is of: what never comes, then what failed, then what is missing."""
     kinds = (
         ("never", {result.gate.name: (result.never,) for result in results if result.never}),
-        ("failed", {r.gate.name: r.missing for r in results if r.verdict is Verdict.FAIL and not r.never}),
-        ("missing", {r.gate.name: r.missing for r in results if r.verdict is Verdict.INCONCLUSIVE and not r.never}),
+        ("failed", {r.gate.name: _told(r) for r in results if r.verdict is Verdict.FAIL and not r.never}),
+        ("missing", {r.gate.name: _told(r) for r in results if r.verdict is Verdict.INCONCLUSIVE and not r.never}),
     )
     for word, by_gate in kinds:
         by_reason: dict[str, list[str]] = {}
@@ -214,13 +140,24 @@ def _reasons(results: tuple[GateResult, ...]) -> Iterator[str]:
             first = ""
 
 
-EVERY: Final = 3
+def _told(result: GateResult) -> tuple[str, ...]:
+    """What stands between a gate and a PASS but for what its row says: what is still to be seen, a value beyond its bound."""
+    measured, metric = result.measured, METRICS[result.gate.metric]
+    if measured.value is None:
+        return result.missing
+    if metric.unit == "passed":
+        return (measured.words,)
+    still = lacks(result.gate, measured)
+    counted = sum(bool(one) for one in (still.days, still.orders, still.notional_base))
+    shown = not counted and not measured.mend and not (metric.interval and measured.low is None)
+    return () if shown else result.missing[counted:]
 
 
 def _wrapped(word: str, text: str) -> Iterator[str]:
-    yield from textwrap.wrap(
+    lines = textwrap.wrap(
         text, WIDTH, initial_indent=f"{word:<9}", subsequent_indent=" " * 9, break_long_words=False, break_on_hyphens=False
     )
+    yield from (line.replace(TOGETHER, " ") for line in lines)
 
 
 def _instant(ns: int) -> str:

@@ -92,6 +92,14 @@ class Measured(Record, frozen=True, kw_only=True):
     last_ns: int | None = None
 
 
+class Lacks(Record, frozen=True, kw_only=True):
+    """What must still be seen before a gate is judged: days, orders, notional in base currency; 0: enough."""
+
+    days: Decimal
+    orders: int
+    notional_base: Decimal
+
+
 class GateResult(Record, frozen=True, kw_only=True):
     """A gate, what was measured, and what follows. `missing`: what stands between it and a PASS, in words, empty for one.
 
@@ -181,19 +189,28 @@ def _lost(gate: Gate, metric: Metric, measured: Measured) -> str:
     return ""
 
 
+def lacks(gate: Gate, measured: Measured) -> Lacks:
+    """Return how much more than what was measured a gate asks for."""
+    return Lacks(
+        days=max(gate.min_days - measured.days, _to_grow(gate, METRICS[gate.metric], measured), ZERO),
+        orders=max(gate.min_orders - measured.orders, 0),
+        notional_base=max(gate.min_notional_base - measured.notional_base, ZERO),
+    )
+
+
 def _few(gate: Gate, metric: Metric, measured: Measured) -> Iterator[str]:
     """What of evidence is missing, in words."""
     value = measured.value
     if value is None:
         yield measured.words or "nothing to measure it of yet"
         return
-    days = max(gate.min_days - measured.days, _to_grow(gate, metric, measured))
-    if days > 0:
-        yield f"{short(days)} more days"
-    if measured.orders < gate.min_orders:
-        yield f"{gate.min_orders - measured.orders:,} more orders"
-    if measured.notional_base < gate.min_notional_base:
-        yield f"{gate.min_notional_base - measured.notional_base:,.0f} more notional"
+    still = lacks(gate, measured)
+    if still.days:
+        yield f"{short(still.days)} more days"
+    if still.orders:
+        yield f"{still.orders:,} more orders"
+    if still.notional_base:
+        yield f"{still.notional_base:,.0f} more notional"
     if metric.interval and measured.low is None and measured.orders >= gate.min_orders:
         wanted = ORDERS_MIN - measured.orders
         yield f"{wanted} more orders for an interval" if wanted > 0 else "orders that make an interval"
