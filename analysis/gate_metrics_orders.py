@@ -7,10 +7,13 @@ Wilson's (1927), which holds for few events and for none.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from math import sqrt
 from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
 
 from analysis.gate_metrics_twin import BESIDE, TIMES
 from analysis.gate_source import Source
@@ -24,27 +27,31 @@ Z: Final = 1.959964  # of a normal's two sides at 95 %
 MS_NS: Final = 1_000_000
 BPS: Final = 10_000.0
 
+type Floats = npt.NDArray[np.float64]
+
 COSTS: Final = """
-SELECT o.order_id, CAST(o.fees AS DOUBLE), CAST(o.fees + o.spread + o.impact + o.timing + o.unsplit AS DOUBLE),
-  CAST(l.fee_base AS DOUBLE) * f, CAST(o.planned * o.unit AS DOUBLE) * f * CAST(abs(coalesce(l.limit_price,
-    CASE WHEN o.side = 'BUY' THEN l.ask ELSE l.bid END) - l.mid) AS DOUBLE),
-  CASE WHEN l.limit_price IS NOT NULL OR l.forecast_price IS NULL THEN 0
-    WHEN o.side = 'BUY' THEN CAST(o.planned * o.unit AS DOUBLE) * f * CAST(l.forecast_price - l.ask AS DOUBLE)
-    ELSE CAST(o.planned * o.unit AS DOUBLE) * f * CAST(l.bid - l.forecast_price AS DOUBLE) END,
-  CAST(o.traded AS DOUBLE)
-FROM (SELECT *, CASE WHEN planned > 0 THEN CAST(filled AS DOUBLE) / CAST(planned AS DOUBLE) END AS f FROM order_costs) o
-JOIN cost_planned l ON l.cycle = o.cycle AND l.line = o.line AND l.run_id = o.run_id
-WHERE o.order_id IS NOT NULL AND o.fills > 0 AND o.fees IS NOT NULL AND o.delay IS NOT NULL AND f IS NOT NULL
-ORDER BY o.seq
+SELECT {order} real - fees - spread - impact AS gap, traded, paid - fees AS beyond
+FROM (SELECT o.order_id, o.seq, CAST(o.fees AS DOUBLE) AS paid,
+    CAST(o.fees + o.spread + o.impact + o.timing + o.unsplit AS DOUBLE) AS real,
+    CAST(l.fee_base AS DOUBLE) * f AS fees, CAST(o.planned * o.unit AS DOUBLE) * f * CAST(abs(coalesce(l.limit_price,
+      CASE WHEN o.side = 'BUY' THEN l.ask ELSE l.bid END) - l.mid) AS DOUBLE) AS spread,
+    CASE WHEN l.limit_price IS NOT NULL OR l.forecast_price IS NULL THEN 0
+      WHEN o.side = 'BUY' THEN CAST(o.planned * o.unit AS DOUBLE) * f * CAST(l.forecast_price - l.ask AS DOUBLE)
+      ELSE CAST(o.planned * o.unit AS DOUBLE) * f * CAST(l.bid - l.forecast_price AS DOUBLE) END AS impact,
+    CAST(o.traded AS DOUBLE) AS traded
+  FROM (SELECT *, CASE WHEN planned > 0 THEN CAST(filled AS DOUBLE) / CAST(planned AS DOUBLE) END AS f FROM order_costs) o
+  JOIN cost_planned l ON l.cycle = o.cycle AND l.line = o.line AND l.run_id = o.run_id
+  WHERE o.order_id IS NOT NULL AND o.fills > 0 AND o.fees IS NOT NULL AND o.delay IS NOT NULL AND f IS NOT NULL)
+WHERE gap IS NOT NULL AND traded IS NOT NULL ORDER BY seq
 """
-"""Of each filled order, base currency: fees, realised cost, forecast fees, spread and impact of what was filled, notional."""
-
-
+"""Of each filled order, base currency: what it cost beyond the forecast of what was filled (fees, spread, impact), notional, and
+fees beyond theirs.
+"""
 LATENCIES: Final = """
-SELECT client_order_id, any_value(venue), any_value(acked_ns - sent_ns) FROM fills WHERE acked_ns IS NOT NULL
-GROUP BY client_order_id ORDER BY min(seq)
+SELECT {order} coalesce(list_position(?, any_value(venue)), 0) AS venue, any_value(acked_ns - sent_ns) AS took FROM fills
+WHERE acked_ns IS NOT NULL GROUP BY client_order_id ORDER BY min(seq)
 """
-"""Of each filled order: its id, its venue, and from sent to acknowledged."""
+"""Of each filled order: the number of its venue among those named, 0 of none, and from sent to acknowledged."""
 COVERED: Final = 0.99  # of what an order traded; where its twin compared less of it (children it missed) its forecast stands
 
 
@@ -57,21 +64,24 @@ def shortfall_over_forecast(source: Source) -> Measured:
     their forecast: a twin that was away hides nothing.
     """
     assert source.costs_made
-    rows = source.rows(COSTS)
-    if not rows:
+    found = source.columns(COSTS.format(order="" if source.twin is None else "order_id,"))
+    gaps, traded, beside = found["gap"], found["traded"], {}
+    if not len(gaps):
         return source.measured(None, words="no order with a forecast was filled yet", orders=0)
-    gaps = {order: real - fees - spread - impact for order, _, real, fees, spread, impact, _ in rows}
-    traded_by = {row[0]: row[-1] for row in rows}
-    beside = _beside_twin(source, fees={order: paid - fees for order, paid, _, fees, *_ in rows}, traded=traded_by)
-    words = _against(source, len(beside), of=len(rows), otherwise="the forecast")
-    if not too_small(len(beside)):
-        gaps |= beside
-    return _cost(source, list(gaps.values()), list(traded_by.values()), words=words)
+    if source.twin is not None:
+        orders = found["order_id"].tolist()
+        beside = _beside_twin(
+            source, fees=dict(zip(orders, found["beyond"], strict=True)), traded=dict(zip(orders, traded, strict=True))
+        )
+        if not too_small(len(beside)):
+            gaps = np.array([beside.get(order, gap) for order, gap in zip(orders, gaps, strict=True)])
+    words = _against(source, len(beside), of=len(gaps), otherwise="the forecast")
+    return _cost(source, gaps, traded, words=words)
 
 
-def _cost(source: Source, gaps: Sequence[float], bases: Sequence[float], *, words: str) -> Measured:
-    traded = sum(bases)
-    value = rounded(BPS * sum(gaps) / traded) if traded else None
+def _cost(source: Source, gaps: Floats, bases: Floats, *, words: str) -> Measured:
+    traded = sum(bases.tolist())
+    value = rounded(BPS * sum(gaps.tolist()) / traded) if traded else None
     return _sample(source, value, ratio_interval(gaps, bases, seed=SEED, name="shortfall"), len(bases), words)
 
 
@@ -105,20 +115,23 @@ def latency_over_forecast(source: Source) -> Measured:
 
     Where a twin has compared enough of the same orders: of each of these how much later than the twin it was filled first.
     """
-    assumed, rows = _assumed_ns(source), source.rows(LATENCIES)
-    beyond = {order: (took - assumed.get(venue, assumed[""])) / MS_NS for order, venue, took in rows}
+    assumed = _assumed_ns(source)
+    venues = [venue for venue in assumed if venue]
+    found = source.columns(LATENCIES.format(order="" if source.twin is None else "client_order_id,"), [venues])
+    values = (found["took"] - np.array([assumed[venue] for venue in ("", *venues)])[found["venue"]]) / MS_NS
     late: dict[str, float] = {}
     if source.twin is not None and source.twin.nothing() is None:
         late = dict(source.twin.rows(TIMES))
-    if not beyond and too_small(len(late)):
+    if not len(values) and too_small(len(late)):
         return source.measured(None, words="no order was acknowledged and filled yet", orders=0)
-    values = beyond if too_small(len(late)) else beyond | late
-    return _median(source, list(values.values()), words=_against(source, len(late), of=len(values), otherwise="the assumed"))
+    if not too_small(len(late)):
+        values = np.array(list((dict(zip(found["client_order_id"].tolist(), values, strict=True)) | late).values()))
+    return _median(source, values, words=_against(source, len(late), of=len(values), otherwise="the assumed"))
 
 
-def _median(source: Source, values: Sequence[float], *, words: str) -> Measured:
-    middle = sorted(values)[(len(values) - 1) // 2]
-    return _sample(source, rounded(middle), median_interval(values, seed=SEED, name="latency"), len(values), words)
+def _median(source: Source, values: Floats, *, words: str) -> Measured:
+    middle = np.sort(values)[(len(values) - 1) // 2]
+    return _sample(source, rounded(float(middle)), median_interval(values, seed=SEED, name="latency"), len(values), words)
 
 
 def _assumed_ns(source: Source) -> dict[str, float]:

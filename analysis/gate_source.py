@@ -154,6 +154,10 @@ class Source:
         """Return what a query says of the bundle's lines."""
         return self.store.rows(sql, parameters)
 
+    def columns(self, sql: str, parameters: Sequence[object] | None = None) -> dict[str, Any]:
+        """Return the same as NumPy arrays by column: for a row of each order."""
+        return self.store.columns(sql, parameters)
+
     @cached_property
     def span(self) -> Span | None:
         """None: the log has no run of the bundle."""

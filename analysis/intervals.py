@@ -23,6 +23,8 @@ UNITS_MAX: Final = 500  # more orders are summed into so many units first, in tu
 LEVEL: Final = 0.95
 PLACES: Final = 6
 
+type Values = Sequence[float] | npt.NDArray[np.float64]
+
 
 class Interval(Record, frozen=True, kw_only=True):
     """Both ends of a 95 % interval, in the unit of what was asked; rounded to 6 places."""
@@ -41,7 +43,7 @@ def quantile_known(count: int, *, fraction: float) -> bool:
     return count * (1 - fraction) >= 1 - 1e-9
 
 
-def ratio_interval(costs: Sequence[float], bases: Sequence[float], *, seed: int, name: str) -> Interval | None:
+def ratio_interval(costs: Values, bases: Values, *, seed: int, name: str) -> Interval | None:
     """Return the interval of 10,000 x sum(costs) / sum(bases), by drawing pairs; None where there are too few to judge.
 
     `name` keys the draws, so that a group's interval does not depend on which groups stand before it. A draw whose bases sum
@@ -77,7 +79,7 @@ def ratio_difference(
     return _difference(ratios[1] - ratios[0])
 
 
-def median_interval(values: Sequence[float], *, seed: int, name: str) -> Interval | None:
+def median_interval(values: Values, *, seed: int, name: str) -> Interval | None:
     """Return the interval of the median, in the unit of the values; None: there are too few to judge. See `median_difference`."""
     return None if too_small(len(values)) else ends(_medians(values, seed=seed, name=name))
 
@@ -94,7 +96,7 @@ def median_difference(first: Sequence[float], second: Sequence[float], *, seed: 
     return _difference(medians[1] - medians[0])
 
 
-def _medians(values: Sequence[float], *, seed: int, name: str) -> npt.NDArray[np.float64]:
+def _medians(values: Values, *, seed: int, name: str) -> npt.NDArray[np.float64]:
     ascending, count = np.sort(np.asarray(values, dtype=np.float64)), len(values)
     k = (count + 1) // 2
     at = generator(seed, name).beta(k, count - k + 1, size=DRAWS)
@@ -112,16 +114,14 @@ def generator(seed: int, name: str) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(int.from_bytes(key[:16], "big")))
 
 
-def _resampled(
-    costs: Sequence[float], bases: Sequence[float], *, seed: int, name: str
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _resampled(costs: Values, bases: Values, *, seed: int, name: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return the sums of `DRAWS` resamples of pairs, which are drawn by number: a tenth of the time of drawing how often each."""
     paid, base = _units(costs), _units(bases)
     drawn = generator(seed, name).integers(0, len(paid), size=(DRAWS, len(paid)))
     return paid[drawn].sum(axis=1), base[drawn].sum(axis=1)
 
 
-def _units(values: Sequence[float]) -> npt.NDArray[np.float64]:
+def _units(values: Values) -> npt.NDArray[np.float64]:
     array = np.asarray(values, dtype=np.float64)
     if len(array) <= UNITS_MAX:
         return array

@@ -11,16 +11,18 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import duckdb
 
 from analysis.log_bytes import LogExtent, LogSlices, extent_of, find_fault, slice_name
 from analysis.log_columns import TABLES
 from analysis.log_copy import CopyUnusable, LogCopy, copy_directory, open_copy
-from analysis.log_direct import DirectLog
 from analysis.log_sql import ALL, PLAN_LINES_TABLE, STANDING, filter_sql, parquet_select, plain_path, runs_sql
 from orders.errors import InputError, NotYet
+
+if TYPE_CHECKING:
+    from analysis.log_direct import DirectLog
 
 MEMORY_MB: Final = 600  # of DuckDB; the process stays below 1 GB with what it holds besides
 THREADS: Final = 2
@@ -58,6 +60,14 @@ class LogStore:
         """Return all rows of a query. Raises `RecordCorrupt` or `InputError` that names the line when the log is broken."""
         with self.named_faults():
             return self.connection.execute(sql, parameters).fetchall()
+
+    def columns(self, sql: str, parameters: Sequence[object] | None = None) -> dict[str, Any]:
+        """Return the columns of a query as NumPy arrays, in a tenth of the time of `rows`; masked where a value is NULL.
+
+        Raises as `rows`.
+        """
+        with self.named_faults():
+            return self.connection.execute(sql, parameters).fetchnumpy()
 
     @contextmanager
     def named_faults(self) -> Iterator[None]:
@@ -157,6 +167,8 @@ def open_log(
             notes.append(f"The last line of {path} is torn ({extent.torn} bytes without a newline) and left out.")
         condition = filter_sql(run=run, from_ns=from_ns, to_ns=to_ns)
         if kept is None:
+            from analysis.log_direct import DirectLog  # here: pyarrow, which nothing else needs
+
             direct = DirectLog(connection, extent=extent, slices=slices, condition=condition)
             store = LogStore(connection, extent=extent, notes=notes, direct=direct, whole=condition == ALL)
         else:

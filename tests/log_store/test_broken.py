@@ -25,6 +25,13 @@ def spoil(log: Path, line: int, change: Callable[[bytes], bytes]) -> None:
     log.write_bytes(b"".join(lines))
 
 
+def test_a_question_for_columns_names_a_broken_line_too(tmp_path: Path, read: Reader) -> None:
+    log = fills_log(tmp_path / "log", FILLS)
+    spoil(log, 3_000, lambda raw: raw.replace(b'"price":', b'"prise":'))
+    with pytest.raises(RecordCorrupt, match=r"^LOG_LINE: .* in line 3000 of "), read(log) as store:
+        store.columns("SELECT seq, CAST(price AS DOUBLE) AS price FROM fills")
+
+
 @pytest.mark.parametrize(
     ("code", "change"),
     [

@@ -57,6 +57,16 @@ def test_a_plan_has_a_row_for_each_of_its_lines(tmp_path: Path, read: Reader) ->
     ]
 
 
+def test_columns_are_the_rows_and_mask_what_is_null(tmp_path: Path, read: Reader) -> None:
+    log = write(tmp_path / "log", start(), line_of("plan", seq=2), line_of("plan", seq=3, plan=None, plan_sha256=None))
+    asked = (
+        "SELECT seq, CAST(quantity AS DOUBLE) AS q, CAST(limit_price AS DOUBLE) AS p FROM plan_lines WHERE line > ? ORDER BY line"
+    )
+    with read(log) as store:
+        rows, columns = store.rows(asked, [0]), store.columns(asked, [0])
+    assert list(zip(*(columns[name].tolist() for name in ("seq", "q", "p")), strict=True)) == rows == [(2, 730.0, None)] * 2
+
+
 def test_a_line_of_an_older_version_of_sluice_reads_with_its_defaults(tmp_path: Path, read: Reader) -> None:
     old = json.loads(encoded(line_of("intent", seq=2)))
     for name in ("schedule", "parent_client_order_id", "child", "attribution"):
