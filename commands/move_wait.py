@@ -18,7 +18,7 @@ from lakehouse.rebuild import decode_line
 from lakehouse.records import PromotionLine
 from lakehouse.segments import Segments
 from orders.canonical import sha256_hex
-from orders.errors import LockHeld
+from orders.errors import InputError, LockHeld
 from orders.promotion import ENGINE
 
 TAKE_S: Final = 15.0  # a run that is alive looks several times a second
@@ -33,9 +33,9 @@ def ask_the_run(layout: Layout, held: LockHeld, asked: AskedMove) -> tuple[int, 
     MOVE_PENDING (another command asks), MOVE_NOT_TAKEN, MOVE_RUN_ENDED (of both the request is taken back, and does nothing
     later), MOVE_NOT_ANSWERED; `StorageError`.
     """
-    holder, note = current_holder(layout), read_live_note(layout)
+    holder = current_holder(layout)
     run_id = None if holder is None else holder.run_id
-    if run_id is None or note is None or note.run_id != run_id:
+    if run_id is None or not _may_be_live(layout, run_id):
         raise held
     with _one_at_a_time(layout):
         with Segments(layout.log) as log:
@@ -47,6 +47,15 @@ def ask_the_run(layout: Layout, held: LockHeld, asked: AskedMove) -> tuple[int, 
         finally:
             withdraw_move(layout)
     return number, run_id
+
+
+def _may_be_live(layout: Layout, run_id: str) -> bool:
+    """Whether it is the live run of the note beside the log; of a note that cannot be read it may be, and is asked."""
+    try:
+        note = read_live_note(layout)
+    except InputError:
+        return True
+    return note is not None and note.run_id == run_id
 
 
 def _answered(layout: Layout, run_id: str, *, sha256: str, asked: AskedMove, offset: int) -> int:

@@ -22,7 +22,7 @@ def traded(made: Canary, process: Any, weight: str) -> None:
 
 def moves(made: Canary) -> list[tuple[str, str, str]]:
     """Since the run began, all written by it: action, who, the fraction that is left."""
-    (started,) = made.desk.of("run_start")
+    started, *_ = made.desk.of("run_start")
     later = [one for one in made.desk.of("promotion") if one["seq"] > started["seq"]]
     assert {one["run_id"] for one in later} <= {started["run_id"]}
     return [(one["action"], one["by"], one["fraction"]) for one in later]
@@ -59,6 +59,12 @@ def test_a_canary_is_stepped_down_paused_resumed_and_stepped_up_while_it_trades(
         ]  # fmt: skip
         assert made.traded(2) == ["SELL", "SELL"]
         assert "moved    step down of" in said
+        again = made.start()  # what the run recorded is what a start goes by
+        made.desk.until(lambda: len(made.desk.of("run_start")) == 2, again)
+        status = made.desk.command("status").communicate(timeout=60)[0]
+        assert "capital  0.05 of equity   canary, step 2 of 3" in status
+        said = made.desk.end(again)
+        assert again.returncode == 0, said
         assert [line["code"] for line in made.desk.of("alarm")].count("PROMOTION_MOVED") == 4
         whole_record(made)
 

@@ -162,6 +162,13 @@ def test_what_is_no_live_run_is_not_asked(made: Promoting, run_id: str, note: bo
     assert not made.layout.move_request.exists()
 
 
+def test_a_note_that_cannot_be_read_keeps_nobody_from_asking(made: Promoting) -> None:
+    with holding(made, recorded):
+        made.layout.live_note.write_text("garbage")
+        code, said = down(made)
+    assert (code, f"by run {RUN}" in said) == (0, True), said
+
+
 def test_two_commands_do_not_ask_at_once(made: Promoting) -> None:
     with holding(made, lambda layout: None), FileLock(made.layout.move_lock):
         code, said = down(made)
