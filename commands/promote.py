@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from analysis.evidence import Evidence
 from commands.halt import require_words
 from commands.output import Exit, print_json
 from commands.promote_record import InLog, environment_of, fold_of, no_config, record
@@ -35,6 +34,9 @@ from orders.errors import ConfigError, InputError, LockHeld, NotAsked, fit
 from orders.promotion import ENGINE, Action, Change, Move, State, evidence_needed, persons_needed
 from orders.values import Record
 from sentinel.promotion_statement import statement_bytes
+
+if TYPE_CHECKING:
+    from analysis.evidence import Evidence  # imports DuckDB, which a pause must not wait for
 
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 HOUR_NS: Final = 3_600 * 1_000_000_000

@@ -19,6 +19,7 @@ from engine.child_desk import SchedulesDesk
 from engine.day_turnover import DayTurnover
 from engine.desk import ManifestDesk
 from engine.drift import DriftGrid
+from engine.engine_keys import engine_keys
 from engine.facade import OrderFacade
 from engine.flatten import FlattenDesk
 from engine.gate import Gate
@@ -26,7 +27,7 @@ from engine.hop import Hop
 from engine.hours import Hours, load_calendars
 from engine.market_time import MarketTime
 from engine.order_context import RunFacts
-from engine.override import OverrideDesk, engine_keys
+from engine.override import OverrideDesk
 from engine.plan_facts import PlanFacts
 from engine.prices import Prices
 from engine.recorder import Recorder

@@ -17,11 +17,9 @@ from engine.desk import ManifestDesk
 from engine.recorder import Recorder
 from lakehouse import records
 from lakehouse.layout import Layout, storage_error, sync_directory
-from lakehouse.ledger_key import keys_directory, trusted_keys
 from lakehouse.person_file import move_directory_aside, read_person_file
 from orders.errors import InputError, StorageError
 from orders.plan import Held, Judgement
-from orders.public_keys import public_key_text
 from sentinel.dsse import ENVELOPE_SIZE_MAX
 from sentinel.override import require_covers, require_usable
 from sentinel.override_token import open_override
@@ -29,11 +27,6 @@ from sentinel.override_values import OverrideRules, SignedOverride
 from strategies.manifest_strategy import ManifestStrategy
 
 EARLY: Final = "OVERRIDE_EARLY"
-
-
-def engine_keys() -> frozenset[str]:
-    """Return the public keys that sign ledgers on this account, which are no person's. Raises `ConfigError`."""
-    return frozenset(public_key_text(raw) for raw in trusted_keys(keys_directory()))
 
 
 class OverrideDesk:

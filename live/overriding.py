@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from engine.override import engine_keys
+from engine.engine_keys import engine_keys
 from engine.run_config import RunConfig
 from lakehouse.layout import Layout
 from lakehouse.log_lines import log_lines

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.config_live import LiveSection
-from engine.override import engine_keys
+from engine.engine_keys import engine_keys
 from lakehouse.layout import Layout
 from lakehouse.promotion_files import SIZE_MAX, read_promotion_file
 from lakehouse.rebuild import LogFold

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from analysis.evidence import Evidence, gather
-from analysis.gate_approvals import Approvers
 from engine.bundle_carried import BundleDiffers, differing
 from engine.inputs import read_inputs
 from engine.run_config import RunConfig
@@ -29,6 +27,10 @@ from orders.promotion import (
     gated_move,
     step_of,
 )
+
+if TYPE_CHECKING:
+    from analysis.evidence import Evidence  # imports DuckDB, which a pause must not wait for
+    from analysis.gate_approvals import Approvers
 
 GATE_FAILED: Final = "GATE_FAILED"
 DIGITS: Final = 16
@@ -132,6 +134,8 @@ def evidence_for(
     now_ns: int,
 ) -> Evidence:
     """Measure and judge every gate that stands before a change. `sources`: over those of the gates file."""
+    from analysis.evidence import gather
+
     code = bundle.parts["code"].document()
     before = change.before
     return gather(
@@ -149,6 +153,8 @@ def evidence_for(
 
 def approvers_of(config: RunConfig) -> Approvers | None:
     """Return whose approvals of manifests count by a config; None: it has no [live], and nobody's do."""
+    from analysis.gate_approvals import Approvers
+
     if config.live is None:
         return None
     return Approvers(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from engine.override import engine_keys
+from engine.engine_keys import engine_keys
 from engine.run_config import RunConfig
 from lakehouse.layout import Layout
 from lakehouse.move_request import AskedMove, PlainMove, SignedMove
