@@ -72,17 +72,22 @@ class IbkrSource:
         await self._close()
 
 
-async def open_ibkr_quotes(*, config: RunConfig, inputs: Inputs, for_s: int | None) -> IbkrSource:
+async def open_ibkr_quotes(*, config: RunConfig, inputs: Inputs, for_s: int | None, of_shadow: bool = False) -> IbkrSource:
     """Return the quotes of the TWS of a live config, on a line of their own that can only read, and has been tried.
 
-    Raises what `IbkrQuotes.check` raises.
+    `of_shadow`: for a shadow and not for a twin, which may run at the same time. Raises what `IbkrQuotes.check` raises.
     """
-    from venues.ibkr.quotes import IbkrQuotes  # here: IB's library is loaded by whoever needs it
+    from venues.ibkr.quotes import (  # here: IB's library is loaded by whoever needs it
+        QUOTES_IDS_FROM,
+        SHADOW_IDS_FROM,
+        IbkrQuotes,
+    )
 
     assert config.live is not None, "the config's check has seen to it"
     section = config.live.venues[VENUE]
     live = gateway(host=HOST, port=section.tws_port or 0, client_id=section.client_id or 0, account=section.account_id)
-    quotes = IbkrQuotes(live, listings=inputs.listings, market_limits=inputs.market_limits)
+    ids_from = SHADOW_IDS_FROM if of_shadow else QUOTES_IDS_FROM
+    quotes = IbkrQuotes(live, listings=inputs.listings, market_limits=inputs.market_limits, ids_from=ids_from)
     await quotes.check()
     source = IbkrSource(
         data=quotes.data,

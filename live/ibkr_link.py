@@ -22,6 +22,7 @@ from engine.run_config import RunConfig
 from live.arming import VenueFacts
 from live.venue_link import LiveAccount, Surroundings, facts_before
 from orders.errors import ConfigError, VenueUnavailable
+from orders.exact import EXACT
 from venues.answers import ToldTransfers
 from venues.ibkr.assembly import IbkrLine
 from venues.ibkr.execution_client import IbkrExecutionClient
@@ -34,6 +35,9 @@ from venues.limits_check import limits_differences
 from venues.order_tracks import Track
 from venues.swept import Swept
 
+TWO: Final = Decimal(2)
+QUOTE_S: Final = 10.0  # for the first quote of a line that has just been made
+QUOTE_LOOK_S: Final = 0.05
 AGAIN_S: Final = 1.0  # between two looks for an order that is nowhere
 READ_S: Final = 0.5  # between two questions for positions and cash; TWS takes fifty messages a second, and few of the account
 
@@ -105,8 +109,17 @@ class IbkrAccount:
         return ToldTransfers(items=(), problem="TWS cannot tell deposits and withdrawals")
 
     async def mid(self, symbol: str) -> Decimal | str:
-        """See `LiveAccount`: nothing asks, for nothing tells what came and went."""
-        return "TWS is not asked for prices here"
+        """See `LiveAccount`: of the quotes that this line subscribes to while it connects, waiting a while for the first."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + QUOTE_S
+        while (touch := self._client.touch(symbol)) is None and clock() < end:
+            await asyncio.sleep(QUOTE_LOOK_S)
+        if touch is None:
+            return f"TWS told no quote of {symbol} in {QUOTE_S:g} s; is its market open, and its data subscribed?"
+        bid, ask = touch
+        if not 0 < bid <= ask:
+            return f"TWS' quote of {symbol} is {bid} to {ask}"
+        return EXACT.divide(EXACT.add(bid, ask), TWO)
 
     async def cancel_stranger(self, venue_order_id: str, symbol: str) -> str:
         """See `LiveAccount`: refused, as the config's check has said."""

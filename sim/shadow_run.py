@@ -45,14 +45,7 @@ def run_shadow(
         config = with_live_data(config, data)
     if lakehouse is not None:
         config = config.recorded_in(lakehouse)
-    if config.data.kind == "ibkr":
-        raise ConfigError(
-            "DATA_LIVE_ONLY",
-            expected="prices that a shadow can have without an order line: a replay, or kind ccxt",
-            found="data of kind ibkr, whose prices come on the line of a live run's orders",
-            action="`sluice rehearse` runs this config against a fake TWS; or give [data] another kind.",
-        )
-    if for_s is not None and config.data.kind != "ccxt":
+    if for_s is not None and not config.data.live:
         raise ConfigError(
             "FOR_NEEDS_LIVE_DATA",
             expected="--for with live prices, which have no end of their own",
@@ -91,6 +84,10 @@ class ShadowRun(NodeRun):
                 for_s=self._for_s,
                 say=lambda text: self.narrator.line(text, type="alarm", message=text),
             )
+        if self.config.data.kind == "ibkr":
+            from engine.ibkr_source import open_ibkr_quotes  # here: IB's library is loaded by whoever needs it
+
+            return await open_ibkr_quotes(config=self.config, inputs=self.inputs, for_s=self._for_s, of_shadow=True)
         return self._replay_source(fold)
 
     def _refuse_live_record(self, fold: LogFold) -> None:

@@ -59,12 +59,14 @@ class IbDesk(Desk):
 
 
 @contextmanager
-def ib_desk(root: Path, *, resting: bool = False, cash: Decimal = CASH) -> Iterator[IbDesk]:
-    """A fake TWS with `cash` in USD and a sound, armed configuration for it; every process is reaped. `resting`: see `desk`."""
+def ib_desk(root: Path, *, resting: bool = False, cash: Decimal = CASH, kind: type[IbDesk] | None = None) -> Iterator[IbDesk]:
+    """A fake TWS with `cash` in USD and a sound, armed configuration for it; every process is reaped. `resting`, `kind`: see
+    `desk`.
+    """
     with FakeTws.start(state=root / "tws.json", cash={"USD": str(cash)}) as tws, contextlib.ExitStack() as children:
         public = make_key("alice", directory=root / "keys")
         world = ib_config(root, public, names=IbDesk.names, port=tws.port)
-        made = IbDesk(root=root, venue=tws, world=world, config=world.config_path, children=children)
+        made = (kind or IbDesk)(root=root, venue=tws, world=world, config=world.config_path, children=children)
         made.change('USD = "100000"', f'USD = "{cash}"')
         if resting:
             made.change("[sentinel]", f'schedule = "slow"\n{PASSIVE}[sentinel]')

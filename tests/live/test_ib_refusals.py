@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from live.signing_keys import make_key
-from orders.errors import ConfigError
+from orders.errors import VenueUnavailable
 from sim.shadow_run import run_shadow
 from tests.live.config import ib_config
 from tests.live.ib_world import IbDesk, ib_desk
@@ -81,10 +81,20 @@ def test_a_stranger_s_order_at_tws_halts_and_is_left_alone(tmp_path: Path) -> No
         assert made.of("intent") == []
 
 
-def test_a_shadow_of_a_config_whose_prices_come_with_orders_is_refused(tmp_path: Path) -> None:
-    world = ib_config(tmp_path, make_key("alice", directory=tmp_path / "keys"), names=IbDesk.names)
-    with pytest.raises(ConfigError, match="DATA_LIVE_ONLY"):
+def test_a_shadow_without_a_tws_ends_at_once(tmp_path: Path) -> None:
+    world = ib_config(tmp_path, make_key("alice", directory=tmp_path / "keys"), names=IbDesk.names, port=1)
+    with pytest.raises(VenueUnavailable, match="VENUE_UNREACHABLE"):
         run_shadow(world.config_path, as_json=False)
+
+
+def test_a_shadow_simulates_its_fills_on_a_line_that_asks_tws_for_the_market_and_nothing_else(tmp_path: Path) -> None:
+    with ib_desk(tmp_path) as made:
+        process = made.start("--for", "6", engine="shadow", environ={})
+        said = process.communicate(timeout=60)[0]
+        assert process.returncode == 0, said
+        assert sorted(line["side"] for line in made.of("fill")) == ["BUY", "BUY"]
+        assert made.venue.truth().orders == []
+        assert not {"place", "cancel", "positions", "account_summary", "open_orders", "executions"} & made.venue.counts().keys()
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from commands.demo_log import lines
-from tests.live.canary import Canary, canary
+from tests.live.canary import Canary, canary, governed
+from tests.live.ib_world import IbDesk, ib_desk
 from tests.live.world import Desk
 from tests.promotion.world import document, sluice
 
 SHADOW_S = "6"
 HELD = {"USDT": "50000", "BTC": "0.3", "ETH": "5"}  # 100,000 at the first prices, in coins to a half
+SHARES = {"AAPL": "200", "XOM": "5"}
 
 
 @dataclass
@@ -71,13 +73,36 @@ class Handing:
         return {line["currency"]: line["amount"] for line in self.desk.of("transfer")}
 
 
+@dataclass
+class IbStill(IbDesk):
+    """The same at a fake TWS."""
+
+    def move(self, tick: int, wide: int) -> None:
+        super().move(0, wide)
+
+
 @contextmanager
 def handing(root: Path, *, step: int = 0, held: Mapping[str, str] = HELD) -> Iterator[Handing]:
     """A canary at a step over an account that holds `held`; its shadow has run on the same market, which stands."""
     with canary(root, step=step, kind=Still, balances=held) as made:
-        shadow = root / "shadow"
-        process = made.desk.start("--lakehouse", str(shadow), "--for", SHADOW_S, engine="shadow", environ={})
-        said = process.communicate(timeout=60)[0]
-        assert process.returncode == 0, said
-        assert [line for line in lines(shadow) if line["type"] == "fill"], said
-        yield Handing(made=made, shadow=shadow)
+        yield shadowed(made)
+
+
+@contextmanager
+def ib_handing(root: Path, *, step: int = 0, held: Mapping[str, str] = SHARES) -> Iterator[Handing]:
+    """The same at a fake TWS, whose account has bought `held` by somebody else's hand, of 100,000 USD."""
+    with ib_desk(root, kind=IbStill) as desk:
+        desk.move(0, 2)
+        for symbol, quantity in held.items():
+            desk.venue.place(symbol, "BUY", quantity)
+        yield shadowed(governed(desk, step=step))
+
+
+def shadowed(made: Canary) -> Handing:
+    """Run the shadow of a canary's bundle beside it, to its end."""
+    shadow = made.desk.root / "shadow"
+    process = made.desk.start("--lakehouse", str(shadow), "--for", SHADOW_S, engine="shadow", environ={})
+    said = process.communicate(timeout=60)[0]
+    assert process.returncode == 0, said
+    assert [line for line in lines(shadow) if line["type"] == "fill"], said
+    return Handing(made=made, shadow=shadow)

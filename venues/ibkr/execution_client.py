@@ -14,7 +14,7 @@ from typing import Any
 
 from nautilus_trader.adapters.interactive_brokers.config import InteractiveBrokersExecClientConfig
 from nautilus_trader.adapters.interactive_brokers.execution import InteractiveBrokersExecutionClient
-from nautilus_trader.model.identifiers import AccountId
+from nautilus_trader.model.identifiers import AccountId, InstrumentId
 
 from orders.errors import VenueUnavailable
 from orders.values import Listing, MarketLimits
@@ -277,6 +277,14 @@ class IbkrExecutionClient(Sending, Noticing, InteractiveBrokersExecutionClient):
         return {
             self.news.symbols.get(each.contract.conId, f"IB:{each.contract.conId}"): Decimal(str(each.quantity)) for each in held
         }
+
+    def touch(self, symbol: str) -> tuple[Decimal, Decimal] | None:
+        """Return the last bid and ask that this line told of a platform symbol; None: none yet, or TWS is out of touch."""
+        instrument_id = next(each for each, name in self._symbols.items() if name == symbol)
+        quote = self._cache.quote_tick(InstrumentId.from_str(instrument_id))
+        if quote is None or not self._session.in_touch:
+            return None
+        return quote.bid_price.as_decimal(), quote.ask_price.as_decimal()
 
     async def cash(self) -> tuple[str, Decimal]:
         """Return the account's base currency and all its cash in it. Raises `VenueUnavailable` CASH_UNREAD."""

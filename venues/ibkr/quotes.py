@@ -26,6 +26,7 @@ from venues.ibkr.reach import first_look
 from venues.ibkr.session import IbkrSession
 
 QUOTES_IDS_FROM: Final = 2 * CLIENT_ID_MAX  # the live run's client id is below, and that of its questions for limits
+SHADOW_IDS_FROM: Final = 3 * CLIENT_ID_MAX  # a shadow may run beside a twin
 READS: Final = frozenset(
     {
         OUT.START_API, OUT.REQ_CONTRACT_DATA, OUT.REQ_MARKET_RULE, OUT.REQ_MKT_DATA, OUT.CANCEL_MKT_DATA,
@@ -111,9 +112,10 @@ class IbkrQuotes:
         listings: Mapping[str, Listing],
         market_limits: Mapping[str, MarketLimits],
         timing: IbkrTiming | None = None,
+        ids_from: int = QUOTES_IDS_FROM,
     ) -> None:
-        """`live`: where the live run's line is; this one has a client id of its own there."""
-        self.gateway = replace(live, client_id=QUOTES_IDS_FROM + live.client_id)
+        """`live`: where the live run's line is; this one has a client id of its own there, that one's and `ids_from`."""
+        self.gateway = replace(live, client_id=ids_from + live.client_id)
         self.told: Callable[[str, str], None] = lambda code, message: None
         self._listings = listings
         self._limits = market_limits
