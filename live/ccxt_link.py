@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -20,6 +21,7 @@ from lakehouse.rebuild import LogFold
 from live.arming import VenueFacts
 from live.venue_link import LiveAccount, Surroundings, facts_before, holdings_unread, words_of
 from orders.errors import ConfigError, VenueUnavailable
+from orders.values import Listing
 from venues.answers import ToldTransfers, VenueOrder
 from venues.ccxt.account_checks import require_harmless_key
 from venues.ccxt.egress import VenueClient
@@ -35,6 +37,7 @@ from venues.ccxt.transfers import transfers_of
 from venues.secrets import Redactor, VenueSecret, load_secret
 from venues.swept import Swept
 
+NOTHING: Final[Mapping[str, Listing]] = MappingProxyType({})
 POLL_S: Final = 0.05  # balances come by a stream
 
 
@@ -115,10 +118,12 @@ class CcxtLink:
         *,
         live: LiveSection,
         redactor: Redactor,
+        listings: Mapping[str, Listing] = NOTHING,
         profile: TradingProfile | None = None,
         client: VenueClient | None = None,
     ) -> None:
         self.facts = facts
+        self._listings = listings
         self._live = live
         self._redactor = redactor
         self._profile = profile
@@ -173,15 +178,26 @@ class CcxtLink:
 
     async def holdings(self) -> Mapping[str, Decimal]:
         """See `VenueLink`: free and locked."""
-        if self._client is None or self._profile is None:
-            raise holdings_unread(self.facts.venue, self.facts.credentials or self.facts.unproven)
-        api = PrivateApi(
-            self._client, profile=self._profile, quotes={}, redact=self._redactor, quarantine=lambda what, reason: None
-        )
-        answer = await api.balances()
+        answer = await self._api().balances()
         if isinstance(answer, NoAnswer):
             raise holdings_unread(self.facts.venue, answer.why)
         return {one.currency: one.free + one.locked for one in answer}
+
+    async def unquoted(self, symbols: Collection[str]) -> tuple[str, ...]:
+        """See `VenueLink`."""
+        api, found = self._api(), []
+        for symbol in sorted(symbols):
+            if isinstance(await api.mid(str(self._listings[symbol].ccxt_symbol)), NoAnswer):
+                found.append(symbol)
+        return tuple(found)
+
+    def _api(self) -> PrivateApi:
+        """Return what asks the account. Raises `VenueUnavailable` where it was not connected to."""
+        if self._client is None or self._profile is None:
+            raise holdings_unread(self.facts.venue, self.facts.credentials or self.facts.unproven)
+        return PrivateApi(
+            self._client, profile=self._profile, quotes={}, redact=self._redactor, quarantine=lambda what, reason: None
+        )
 
     async def close(self) -> None:
         """See `VenueLink`."""
@@ -219,7 +235,7 @@ async def look_at_ccxt(
     except BaseException:
         await client.close()
         raise
-    return CcxtLink(facts, live=live, redactor=redactor, profile=profile, client=client)
+    return CcxtLink(facts, live=live, redactor=redactor, listings=inputs.listings, profile=profile, client=client)
 
 
 def unseen_from_ns(fold: LogFold) -> int | None:

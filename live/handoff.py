@@ -8,7 +8,7 @@ losses are held against with it; what is traded is worth the venue's mid. The co
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NoReturn
 
@@ -19,7 +19,7 @@ from lakehouse.person_file import read_person_file
 from lakehouse.rebuild import LogFold
 from orders.canonical import decimal_text, sha256_hex
 from orders.errors import InputError, NotAsked
-from orders.reconcile import Difference, differences, tolerances
+from orders.reconcile import Difference, asset_code, differences, tolerances
 from orders.values import Record
 from sentinel.dsse import ENVELOPE_SIZE_MAX
 from sentinel.handoff_statement import Handoff, is_signed, open_handoff, parse_handoff
@@ -106,13 +106,23 @@ def _problems(found: HandedOver, fold: LogFold, *, config: RunConfig, bundle_sha
         yield "its hour is over" if now_ns >= handoff.expires_ns else "it was made later than now"
 
 
-def require_as_seen(layout: Layout, found: HandedOver, holdings: Mapping[str, Decimal], *, inputs: Inputs) -> None:
-    """Return when the account holds what it was seen to hold. Raises `NotAsked` HANDOFF_REFUSED."""
+def require_as_seen(layout: Layout, found: HandedOver, holdings: Mapping[str, Decimal], *, inputs: Inputs) -> tuple[str, ...]:
+    """Return of which symbols the account holds something, once that is what it was seen to hold. Raises `NotAsked`
+    HANDOFF_REFUSED.
+    """
     handoff = found.handoff
     allowed = tolerances(handoff.venue, listings=inputs.listings, limits=inputs.market_limits)
     parted = differences(expected=handoff.holdings, found=traded_codes(holdings, allowed), tolerance=allowed)
     if parted:
         _refuse(layout, "; ".join(_changed(handoff, one.code, found=one.found) for one in parted))
+    limits = {symbol: one for symbol, one in inputs.market_limits.items() if one.venue == handoff.venue}
+    return tuple(sorted(symbol for symbol in limits if handoff.holdings.get(asset_code(inputs.listings[symbol]))))
+
+
+def require_quoted(layout: Layout, unquoted: Sequence[str]) -> None:
+    """Return when whatever is booked has a price now. Raises `NotAsked` HANDOFF_REFUSED: a start without would be a break."""
+    if unquoted:
+        _refuse(layout, f"the venue has no price now of {', '.join(unquoted)}; is its market open?")
 
 
 def book_has_moved(fold: LogFold) -> str:

@@ -7,7 +7,7 @@ money out. So `credentials` and `can_withdraw` have nothing to say here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -27,7 +27,7 @@ from venues.answers import ToldTransfers
 from venues.ibkr.assembly import IbkrLine
 from venues.ibkr.execution_client import IbkrExecutionClient
 from venues.ibkr.gateway import HOST, IbkrGateway, IbkrTiming, gateway
-from venues.ibkr.holdings import held_at_tws
+from venues.ibkr.holdings import held_at_tws, unquoted_at_tws
 from venues.ibkr.lookups import Look
 from venues.ibkr.reach import first_look
 from venues.ibkr.sweep import LOOK_S, SETTLE_S
@@ -175,6 +175,11 @@ class IbkrLink:
         """See `VenueLink`."""
         ours = {symbol: limits for symbol, limits in self._inputs.market_limits.items() if limits.venue == self.facts.venue}
         return await held_at_tws(self._address, listings=self._inputs.listings, approved=ours)
+
+    async def unquoted(self, symbols: Collection[str]) -> tuple[str, ...]:
+        """See `VenueLink`."""
+        wanted = {symbol: self._inputs.market_limits[symbol] for symbol in symbols}
+        return await unquoted_at_tws(self._address, listings=self._inputs.listings, approved=wanted) if wanted else ()
 
     async def open_source(
         self, *, config: RunConfig, inputs: Inputs, for_s: int | None, say: Callable[[str], None]

@@ -45,7 +45,7 @@ from live.armed_now import noted, permit_of, tell_expiry
 from live.arming import ENVIRONMENT_VARIABLE, Facts, Missing, Promoted, missing
 from live.dead_man import DeadMan, note_of
 from live.halted import HaltedRun, answer_halts
-from live.handoff import HandedOver, offered, require_as_seen, used_up
+from live.handoff import HandedOver, offered, require_as_seen, require_quoted, used_up
 from live.held_bundle import HeldBundle, held_bundle
 from live.move_desk import MoveDesk
 from live.promoted import other_gates, promoted_facts
@@ -367,7 +367,8 @@ class LiveRun(NodeRun):
     async def _handed_over(self, fold: LogFold) -> HandedOver | None:
         """Return what a person handed over to this record, kept where its transfers' lines name it.
 
-        Raises `NotAsked` HANDOFF_REFUSED where it may not be used, or the account holds something else; `VenueUnavailable`.
+        Raises `NotAsked` HANDOFF_REFUSED where it may not be used, the account holds something else, or has no price for it;
+        `VenueUnavailable`.
         """
         if not os.path.lexists(self.layout.handoff):
             return None
@@ -375,7 +376,8 @@ class LiveRun(NodeRun):
         found = offered(self.layout, fold, config=self.config, bundle_sha256=self.bundle.sha256, rules=rules, now_ns=now_ns)
         if found is not None:
             link = self.links[found.handoff.venue]
-            require_as_seen(self.layout, found, await link.holdings(), inputs=self.inputs)
+            symbols = require_as_seen(self.layout, found, await link.holdings(), inputs=self.inputs)
+            require_quoted(self.layout, await link.unquoted(symbols))
             keep_promotion_file(self.layout, found.data)
         return found
 

@@ -5,7 +5,7 @@ Everything below `live/` knows a venue by these two alone: `VenueLink` from the 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -95,6 +95,10 @@ class VenueLink(Protocol):
 
     async def holdings(self) -> Mapping[str, Decimal]:
         """Ask what the account holds before a node trades, as `LiveAccount.holdings` says it. Raises `VenueUnavailable`."""
+        ...
+
+    async def unquoted(self, symbols: Collection[str]) -> tuple[str, ...]:
+        """Return which platform symbols have no middle of the touch now, before a node trades. Raises `VenueUnavailable`."""
         ...
 
     async def open_source(

@@ -12,13 +12,13 @@ import pytest
 from orders.errors import VenueUnavailable
 from orders.values import MarketLimits
 from tests.ibkr.test_reach import at, listing
-from venues.ibkr.holdings import held_at_tws
+from venues.ibkr.holdings import held_at_tws, unquoted_at_tws
 
 D = Decimal
 AAPL, XOM = "NASDAQ:AAPL", "NYSE:XOM"
 
 
-def held(tws: Any, *symbols: str) -> dict[str, Decimal]:
+def asked(question: Callable[..., Any], tws: Any, *symbols: str, **more: Any) -> Any:
     names = symbols or (AAPL, XOM)
     limits = {
         name: MarketLimits(
@@ -27,7 +27,12 @@ def held(tws: Any, *symbols: str) -> dict[str, Decimal]:
         )
         for name in names
     }  # fmt: skip
-    return asyncio.run(held_at_tws(at(tws), listings={name: listing(name) for name in names}, approved=limits, ask_s=2.0))
+    return asyncio.run(question(at(tws), listings={name: listing(name) for name in names}, approved=limits, ask_s=2.0, **more))
+
+
+def held(tws: Any) -> dict[str, Decimal]:
+    found: dict[str, Decimal] = asked(held_at_tws, tws)
+    return found
 
 
 def test_shares_come_by_symbol_what_is_none_of_the_run_by_its_contract_and_cash_as_one_sum(tws: Any) -> None:
@@ -59,3 +64,19 @@ def test_what_is_not_known_is_not_taken_for_nothing(spoil: Callable[[Any], objec
     spoil(tws)
     with pytest.raises(VenueUnavailable, match=words):
         held(tws)
+
+
+TOUCHES: dict[str, tuple[tuple[str, str] | None, tuple[str, ...]]] = {
+    "a sound touch": (("230.00", "230.02"), ()),
+    "no quote at all": (None, (AAPL,)),
+    "IB's word for no bid": (("-1", "230.02"), (AAPL,)),
+    "crossed": (("230.02", "230.00"), (AAPL,)),
+}
+
+
+@pytest.mark.parametrize(("touch", "missing"), TOUCHES.values(), ids=TOUCHES)
+def test_what_has_no_price_is_named(touch: tuple[str, str] | None, missing: tuple[str, ...], tws: Any) -> None:
+    tws.quote("XOM", "110.00", "110.02")
+    if touch is not None:
+        tws.quote("AAPL", *touch)
+    assert asked(unquoted_at_tws, tws, wait_s=0.5) == missing

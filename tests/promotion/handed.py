@@ -22,10 +22,13 @@ SHARES = {"AAPL": "200", "XOM": "5"}
 
 @dataclass
 class Still(Desk):
-    """A market that stands: the same quotes again and again."""
+    """A market that stands: the same quotes again and again; `closed`: none at all."""
+
+    closed: bool = False
 
     def move(self, tick: int, wide: int) -> None:
-        super().move(0, wide)
+        if not self.closed:
+            super().move(0, wide)
 
 
 @dataclass(kw_only=True)
@@ -38,6 +41,11 @@ class Handing:
     @property
     def desk(self) -> Desk:
         return self.made.desk
+
+    def close_market(self, closed: bool) -> None:
+        """Let nobody quote any more, or again."""
+        assert isinstance(self.desk, Still | IbStill)
+        self.desk.closed = closed
 
     @property
     def file(self) -> Path:
@@ -77,8 +85,11 @@ class Handing:
 class IbStill(IbDesk):
     """The same at a fake TWS."""
 
+    closed: bool = False
+
     def move(self, tick: int, wide: int) -> None:
-        super().move(0, wide)
+        if not self.closed:
+            super().move(0, wide)
 
 
 @contextmanager

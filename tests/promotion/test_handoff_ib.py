@@ -39,6 +39,22 @@ def test_shares_are_taken_over_and_brought_to_the_bundle_s_part_as_the_transitio
         assert len(desk.of("transfer")) == 3
 
 
+def test_shares_whose_market_is_closed_are_not_booked_and_cost_no_step_of_capital(tmp_path: Path) -> None:
+    with ib_handing(tmp_path) as made:
+        made.handed()
+        made.close_market(True)
+        made.desk.venue.restart()
+        process = made.start()
+        said = " ".join(process.communicate(timeout=60)[0].split())
+        assert (process.returncode, "no price now of NASDAQ:AAPL, NYSE:XOM; is its market open?" in said) == (3, True), said
+        assert (made.desk.of("transfer", "run_start"), made.made.automatic()) == ([], [])
+        made.close_market(False)
+        process = made.start()
+        made.desk.until(lambda: len(made.desk.of("transfer")) == 3, process)
+        said = made.desk.end(process)
+        assert process.returncode == 0, said
+
+
 def test_shares_that_somebody_sold_after_it_was_signed_refuse_the_start(tmp_path: Path) -> None:
     with ib_handing(tmp_path) as made:
         made.handed()

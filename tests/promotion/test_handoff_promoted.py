@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from lakehouse.verifier import verify
 from sentinel.handoff_statement import open_handoff
 from sentinel.person_signatures import PersonRules
 from tests.gate.world import BTC, ETH
-from tests.live.world import Desk
+from tests.live.world import PULSE_S, Desk
 from tests.promotion.handed import HELD, Handing, handing
 from tests.promotion.test_handoff_statement import altered
 from tests.promotion.world import sluice
@@ -123,6 +124,11 @@ def test_a_record_under_promotion_takes_no_handoff_that_does_not_hold_and_loses_
         made.desk.venue.deposit("BTC", "0.1")
         made.refused("HANDOFF_REFUSED", "BTC was 0.3 when ann handed it over, and is 0.4")
         made.desk.venue.withdraw("BTC", "0.1")
+        made.close_market(True)
+        time.sleep(2 * PULSE_S)
+        made.desk.venue.set_book("BTCUSDT", bids=(), asks=())
+        made.refused("HANDOFF_REFUSED", "no price now of BINANCE:BTCUSDT; is its market open?")
+        made.close_market(False)
         made.made.promoting.moved("--step-up")
         made.refused("HANDOFF_REFUSED", "a promotion was recorded since")
         made.handed()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any, Final
@@ -28,12 +28,14 @@ from ibapi.protobuf.CurrentTimeInMillis_pb2 import CurrentTimeInMillis
 from ibapi.protobuf.CurrentTimeInMillisRequest_pb2 import CurrentTimeInMillisRequest
 from ibapi.protobuf.ErrorMessage_pb2 import ErrorMessage
 from ibapi.protobuf.ManagedAccounts_pb2 import ManagedAccounts
+from ibapi.protobuf.MarketDataRequest_pb2 import MarketDataRequest
 from ibapi.protobuf.MarketRule_pb2 import MarketRule
 from ibapi.protobuf.MarketRuleRequest_pb2 import MarketRuleRequest
 from ibapi.protobuf.OpenOrder_pb2 import OpenOrder
 from ibapi.protobuf.Position_pb2 import Position
 from ibapi.protobuf.PositionsRequest_pb2 import PositionsRequest
 from ibapi.protobuf.StartApiRequest_pb2 import StartApiRequest
+from ibapi.protobuf.TickPrice_pb2 import TickPrice
 
 from orders.values import Listing, Record
 from venues.ibkr.contracts import Details, wanted_contract
@@ -45,6 +47,8 @@ from venues.ibkr.order_refs import client_order_id_of
 
 NO_CONTRACT: Final = 200
 ENDED: Final = frozenset({"Filled", "Cancelled", "ApiCancelled", "Inactive"})
+BID, ASK = 1, 2  # IB's tick types
+TOUCH: Final = (BID, ASK)
 CASH_TAG: Final = "TotalCashValue"  # all cash, in the account's base currency
 CLOCK_LOOKS: Final = 3  # the quickest answer counts
 LINE_ERRORS: Final = (TimeoutError, OSError, asyncio.IncompleteReadError, ValueError, DecodeError)
@@ -150,6 +154,29 @@ class PlainLine:
         if len(told) != 1:
             raise ValueError(f"{len(told)} amounts of cash for account {account}, where one was expected")
         return str(told[0].currency), _amount(told[0].value, what="cash")
+
+    async def quotes(self, contracts: Mapping[int, str], *, wait_s: float) -> dict[int, tuple[Decimal, Decimal]]:
+        """Return bid and ask by contract id of what TWS quotes within so many seconds; `contracts`: exchanges by contract id.
+
+        The last question of a line: what comes in parts is not read to its end.
+        """
+        asked: dict[int, int] = {}
+        for con_id, exchange in contracts.items():
+            self._ids += 1
+            request = MarketDataRequest(reqId=self._ids)
+            request.contract.conId, request.contract.exchange = con_id, exchange
+            self._writer.write(frame(OUT.REQ_MKT_DATA, request))
+            asked[self._ids] = con_id
+        told: dict[int, dict[int, Decimal]] = {con_id: {} for con_id in contracts}
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                while any(len(sides) < len(TOUCH) for sides in told.values()):
+                    number, body = await self._read()
+                    if number == IN.TICK_PRICE and (tick := TickPrice.FromString(body)).tickType in TOUCH:
+                        price = exact(tick.price)
+                        if tick.reqId in asked and price is not None:
+                            told[asked[tick.reqId]][tick.tickType] = price
+        return {con_id: (sides[BID], sides[ASK]) for con_id, sides in told.items() if len(sides) == len(TOUCH)}
 
     async def working(self) -> tuple[Working, ...]:
         """Return every order that works at TWS, of every client."""
