@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 
 from lakehouse.layout import Layout
 from lakehouse.lock import current_holder
+from tests.children import kill
 from tests.live.canary import canary
 from tests.live.test_ramp_live import carried_out, sold_down, whole_record
 from tests.promotion.world import sluice
@@ -70,4 +72,25 @@ def test_a_run_killed_between_taking_and_answering_has_the_move_once_or_not_at_a
         assert again.returncode == 0, said
         assert [line["action"] for line in made.desk.of("promotion")[before:]] == ["step_down"] * recorded + ["pause"]
         assert sluice("promote", "log", "--lakehouse", layout.directory)[0] == 0
+        whole_record(made)
+
+
+def test_a_command_killed_while_it_waits_leaves_the_move_once_and_keeps_nobody_from_asking(tmp_path: Path) -> None:
+    with canary(tmp_path) as made:
+        layout = Layout(made.desk.world.lakehouse)
+        process = made.start()
+        made.desk.until(lambda: carried_out(made), process)
+        before = len(made.desk.of("promotion"))
+        asking = made.desk.command("promote", "current", "--step-down", "--by", "ann", "--reason", "killed")
+        while not layout.move_lock.exists():
+            assert asking.poll() is None, asking.communicate()[0]
+            time.sleep(0.001)
+        kill(asking)
+        code, said = made.promoting.promote("--pause", key=None)
+        assert code == 0, said
+        said = made.desk.end(process)
+        assert process.returncode == 0, said
+        actions = [line["action"] for line in made.desk.of("promotion")[before:]]
+        assert actions in (["pause"], ["step_down", "pause"])
+        assert not layout.move_request.exists()
         whole_record(made)
