@@ -26,7 +26,6 @@ from engine.gate import Gate
 from engine.hop import Hop
 from engine.hours import Hours, load_calendars
 from engine.market_time import MarketTime
-from engine.order_context import RunFacts
 from engine.override import OverrideDesk
 from engine.plan_facts import PlanFacts
 from engine.prices import Prices
@@ -34,6 +33,7 @@ from engine.recorder import Recorder
 from engine.regime_watch import RegimeWatch
 from engine.releases import Releases
 from engine.run_config import RunConfig
+from engine.run_recorder import made_recorder
 from engine.sentinel_state import SentinelState
 from engine.volume_profiles import load_profiles
 from engine.volumes_in import load_volumes
@@ -45,13 +45,13 @@ from lakehouse.rebuild import LogFold
 from lakehouse.run_inputs import InputsWriter
 from lakehouse.volumes_snapshot import volumes_sha256
 from orders.book import BookKeeper
-from orders.canonical import canonical_sha256, plain
+from orders.canonical import plain
 from orders.capital import Capital, share_of
 from orders.plan import PlanPolicy
 from orders.schedule import Schedule
 from orders.values import AccountKind, Listing, MarketLimits, Rate
 from sentinel.armed import Armed
-from sentinel.limits import SentinelLimits, limits_sha256
+from sentinel.limits import SentinelLimits
 from strategies.manifest_strategy import ManifestStrategy
 from strategies.schedules.algorithm import ScheduleAlgorithm
 
@@ -138,21 +138,6 @@ class Assembly:
             self.override.poll()
 
 
-def run_facts(parts: Parts) -> RunFacts:
-    """Return what every line of a run names of it."""
-    config = parts.config
-    return RunFacts(
-        run_id=parts.run_id,
-        environment=config.environment,
-        config_sha256=config.sha256,
-        limits_sha256=limits_sha256(config.sentinel_limits()),
-        market_limits_sha256=parts.market_limits_sha256,
-        assumptions_sha256=canonical_sha256(config.assumptions()),
-        base_currency=config.plan_policy().base_currency,
-        bundle_sha256=parts.bundle_sha256,
-    )
-
-
 def assemble(kernel: Any, parts: Parts) -> Assembly:
     """Wire everything and take the execution endpoint. The kernel's clients are added by the caller, before or after."""
     config = parts.config
@@ -185,28 +170,7 @@ def assemble(kernel: Any, parts: Parts) -> Assembly:
     calendars = load_calendars(config)
     hours = Hours(calendars.by_venue, listings=parts.listings, market_time=parts.market_time)
 
-    def halt(reason: str) -> None:
-        """Block first, then write what can be written; a second reason is written too."""
-        outcome = parts.permission.halt(by="engine", reason=reason, now_ns=kernel.clock.timestamp_ns())
-        recorder.write_quietly(records.HaltLine, action="halt", by="engine", reason=reason)
-        parts.on_halt(reason if outcome.durable else f"{reason}; {outcome.problem}")
-
-    recorder = Recorder(
-        journal=parts.journal,
-        facts=run_facts(parts),
-        market_time=parts.market_time,
-        clock_ns=kernel.clock.timestamp_ns,
-        keeper=keeper,
-        listings=parts.listings,
-        limits=parts.market_limits,
-        strategy_id=strategy_id,
-        halt=halt,
-        last_cycle=parts.fold.cycle,
-        durable=parts.durable,
-        fill_keys=parts.fold.fill_keys,
-        on_fill=parts.on_fill,
-        quote_of=prices.quote_of,
-    )
+    recorder, halt = made_recorder(kernel, parts, prices=prices, keeper=keeper, strategy_id=strategy_id)
     turnover = DayTurnover(parts.fold)
     recorder.fill_listeners.append(turnover.on_fill)
     valuer = BookValuer(

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from engine.assemble import RECORDER_PRIORITY, STRATEGY_NAME, Parts, run_facts
+from engine.assemble import RECORDER_PRIORITY, STRATEGY_NAME, Parts
 from engine.gate import Gate
 from engine.hours import Hours, load_calendars
 from engine.node import MakeClient
 from engine.prices import Prices
 from engine.recorder import Recorder
-from lakehouse import records
+from engine.run_recorder import made_recorder
 from orders.book import BookKeeper
 from orders.values import AccountKind, Rate
 from sim.twin.counts import TwinCounts
@@ -73,28 +73,7 @@ def assemble_twin(kernel: Any, parts: Parts) -> TwinAssembly:
     keeper = parts.fold.keeper if parts.fold.run is not None else BookKeeper(cash=config.starting_cash())
     strategy_id = f"{STRATEGY_NAME}-{config.strategy_tag}"
     calendars = load_calendars(config)
-
-    def halt(reason: str) -> None:
-        outcome = parts.permission.halt(by="engine", reason=reason, now_ns=kernel.clock.timestamp_ns())
-        recorder.write_quietly(records.HaltLine, action="halt", by="engine", reason=reason)
-        parts.on_halt(reason if outcome.durable else f"{reason}; {outcome.problem}")
-
-    recorder = Recorder(
-        journal=parts.journal,
-        facts=run_facts(parts),
-        market_time=parts.market_time,
-        clock_ns=kernel.clock.timestamp_ns,
-        keeper=keeper,
-        listings=parts.listings,
-        limits=parts.market_limits,
-        strategy_id=strategy_id,
-        halt=halt,
-        last_cycle=parts.fold.cycle,
-        durable=parts.durable,
-        fill_keys=parts.fold.fill_keys,
-        on_fill=parts.on_fill,
-        quote_of=prices.quote_of,
-    )
+    recorder, halt = made_recorder(kernel, parts, prices=prices, keeper=keeper, strategy_id=strategy_id)
     gate = Gate(
         msgbus=kernel.msgbus,
         cache=kernel.cache,

@@ -19,9 +19,8 @@ from engine.assemble import Parts, write_run_start
 from engine.bundle_carried import carried_bundle
 from engine.clock_watch import ClockWatch
 from engine.inputs import Inputs
-from engine.instruments import expiry_sentinel, instrument_of
 from engine.narrator import Narrator
-from engine.node import STOPPED_BY_ITSELF, build, make_node, run_until, take_halt_signal, take_signals
+from engine.node import STOPPED_BY_ITSELF, run_until, take_halt_signal, take_signals
 from engine.node_run import print_line
 from engine.record_checks import refuse_foreign_record
 from engine.run_config import RunConfig
@@ -38,16 +37,16 @@ from lakehouse.rebuild import LogFold
 from lakehouse.segments import is_recorded
 from lakehouse.state import own_states
 from lakehouse.twins import TWIN
-from orders.errors import NotAsked, RecordCorrupt, SluiceError, VenueUnavailable
-from sim.twin.assembly import TwinAssembly, assemble_twin, simulated_venue
+from orders.errors import NotAsked, RecordCorrupt, SluiceError
+from sim.twin.assembly import TwinAssembly
 from sim.twin.desk import TwinDesk
 from sim.twin.followed_run import check_followed, first_look, kept_bundle
 from sim.twin.following import Following, tell
+from sim.twin.node import nothing, started, twin_node
 from sim.twin.own_orders import INTERRUPTED, OwnOrders, own_orders
 from sim.twin.quotes import TwinQuotes, open_quotes
 from sim.twin.words import farewell_words
 
-START_S: Final = 60.0
 ALARMS_S: Final = 10.0
 
 
@@ -141,7 +140,7 @@ class TwinRun:
             self._finished,
             background=lambda: self._background(source, node, made, fold),
             causes=causes,
-            before_stop=_nothing,
+            before_stop=nothing,
         )
         if cause == STOPPED_BY_ITSELF:
             made.halt("ENGINE_STOPPED: an error inside Nautilus ended the node; the lines above this one say which")
@@ -154,7 +153,7 @@ class TwinRun:
         return 1 if self._faults.failures else 0
 
     def _assembled(self, source: TwinQuotes, fold: LogFold) -> tuple[TwinAssembly, Any]:
-        """The node: prices of its own, simulated venues, and nothing else."""
+        """The node, and what follows its log: the screen, snapshots and the state."""
         config, inputs = self._config, self._inputs
         self._parts = Parts(
             config=config,
@@ -172,19 +171,7 @@ class TwinRun:
             on_fill=lambda: self._state.on_fill(),
             bundle_sha256=self._bundle.sha256,
         )
-        node = make_node(loop=self._loop, data_clients=config.venues, exec_clients=config.venues, log_level="ERROR")
-        made = assemble_twin(node.kernel, self._parts)
-        for symbol in sorted(inputs.market_limits):
-            node.kernel.cache.add_instrument(instrument_of(inputs.listings[symbol], inputs.market_limits[symbol]))
-        for venue in config.venues:
-            node.kernel.cache.add_instrument(expiry_sentinel(venue))
-        build(
-            node,
-            data_clients={venue: source.maker(venue) for venue in config.venues},
-            exec_clients={
-                venue: simulated_venue(self._parts, venue, made, portfolio=node.kernel.portfolio) for venue in config.venues
-            },
-        )
+        made, node = twin_node(self._parts, source, loop=self._loop)
         self._faults.recorder = made.recorder
         self._narrator = Narrator(say=self._say, as_json=self._json, market_now_ns=made.recorder.market_now_ns)
         snapshots = SnapshotWriter(
@@ -251,7 +238,7 @@ class TwinRun:
         works: tuple[Coroutine[Any, Any, None], ...] = (self._faults.watch_permission(), clock.watch())
         beside = [asyncio.create_task(self._faults.guarded(work)) for work in works]
         try:
-            await _started(node)
+            await started(node)
             playing = asyncio.create_task(source.play())
             following = asyncio.create_task(self._following(node, made, fold).run())
             beside += [playing, following]
@@ -310,21 +297,3 @@ class TwinRun:
         self._state.write()
         text = farewell_words(self._told, layout=self._layout, lines=made.recorder.last_line)
         self._narrator.line(text, type="end", told=dict(self._told), counts=made.recorder.counts)
-
-
-async def _nothing() -> None:
-    """Before the node stops there is nothing to do: no venue holds an order of it."""
-
-
-async def _started(node: Any) -> None:
-    """Return once the node's clients are connected."""
-    deadline = time.monotonic() + START_S
-    while not node.kernel.trader.is_running:
-        if time.monotonic() > deadline:
-            raise VenueUnavailable(
-                "NODE_NOT_STARTED",
-                expected=f"the venue's prices within {START_S:g} s",
-                found="none; the lines above this one say why",
-                action="Look at the venue and the network, and start again: a twin sends nothing.",
-            )
-        await asyncio.sleep(0.01)
