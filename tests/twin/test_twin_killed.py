@@ -42,7 +42,7 @@ class Running:
         """Two orders of the live run."""
         self._turn += 1
         done = len(self.made.desk.of("cycle_end"))
-        self.made.desk.weigh("0.3" if self._turn % 2 else "0.2", seconds_ago=0)
+        self.made.desk.weigh("0.21" if self._turn % 2 else "0.2", seconds_ago=0)  # little: a day has its most
         self.made.desk.until(lambda: len(self.made.desk.of("cycle_end")) > done, self.live)
 
 
