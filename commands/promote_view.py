@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from msgspec import to_builtins
 
@@ -14,7 +14,7 @@ from commands.output import Exit, print_json
 from lakehouse.layout import Layout
 from lakehouse.log_lines import log_lines
 from lakehouse.rebuild import LogFold
-from lakehouse.records import PromotionLine
+from lakehouse.records import AnyLine, PromotionLine, Reconcile
 from lakehouse.segments import has_file
 from orders.canonical import decimal_text
 from orders.gates import GateResult, bound_text
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from analysis.evidence import Evidence  # imports DuckDB, which `status` must not wait for
 
 DIGITS: Final = 16
+HANDOFF: Final = "handoff"  # outcome of the comparison that took an account over on a person's word
 PERCENT: Final = Decimal(100)
 NS: Final = 1_000_000_000
 PLACES: Final = 6  # of a measured value; the evidence has all of them
@@ -128,19 +129,28 @@ def _gate(result: GateResult) -> dict[str, Any]:
 
 
 def run_log(lakehouse: Path, *, as_json: bool) -> int:
-    """Print every promotion of a record, oldest first. Raises `RecordCorrupt`, `StorageError`."""
+    """Print every promotion and handoff of a record, oldest first. Raises `RecordCorrupt`, `StorageError`."""
     layout = Layout(lakehouse)
-    lines = [line for line in log_lines(layout) if isinstance(line, PromotionLine)] if has_file(layout.log) else []
+    lines = [line for line in log_lines(layout) if _of_persons(line)] if has_file(layout.log) else []
     if as_json:
-        print_json({"lakehouse": str(lakehouse), "promotions": [to_builtins(line) for line in lines]})
+        kinds = (("promotions", PromotionLine), ("handoffs", Reconcile))
+        found = {name: [to_builtins(line) for line in lines if isinstance(line, kind)] for name, kind in kinds}
+        print_json({"lakehouse": str(lakehouse), **found})
     else:
         print("\n".join(_log_rows(lines)) or f"none     nothing was ever promoted in {lakehouse}")
     return Exit.DONE
 
 
-def _log_rows(lines: Iterable[PromotionLine]) -> Iterable[str]:
+def _of_persons(line: AnyLine) -> TypeGuard[PromotionLine | Reconcile]:
+    return isinstance(line, PromotionLine) or (isinstance(line, Reconcile) and line.outcome == HANDOFF)
+
+
+def _log_rows(lines: Iterable[PromotionLine | Reconcile]) -> Iterable[str]:
     for line in lines:
         when = datetime.fromtimestamp(line.ts_ns // NS, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        if isinstance(line, Reconcile):
+            yield f"{when}  {HANDOFF:<9} {line.detail}   log line {line.seq}"
+            continue
         state = State(line.to_state)
         step = f" step {line.to_step + 1} of {len(line.steps)}" if state in WITH_CAPITAL else ""
         who = f"{line.by} ({line.code})" if line.code is not None else line.by

@@ -66,9 +66,13 @@ class AccountWatch:
         foreign = (*await self._strangers(), *await self._account.objections())
         while (parted := await self._settled()) is None:
             pass  # the run's own time to start bounds this
+        booked = 0
         if parted and not foreign and self._handed is not None:
+            booked = len(parted)
             parted, foreign = await self._take_over(parted, self._handed)
         words = (*foreign, *self._told(parted))
+        if self._handed is not None and not words:  # also of one whose amounts a start before this one has booked
+            self._written("handoff", f"{booked} amounts booked on the word of {self._handed.words}")
         self._written("break" if words else "clean", "; ".join(words) or "at the start")
         if not words:
             await self._account.conclude()
@@ -85,8 +89,6 @@ class AccountWatch:
         problem = await self._transfers.hand_over(booked, statement_sha256=handed.sha256)
         while (left := await self._settled()) is None:
             pass
-        if not left and not problem:
-            self._written("handoff", f"{len(items)} amounts booked on the word of {handed.words}")
         return left, (problem,) if problem else ()
 
     async def run(self, every_s: float) -> None:

@@ -7,12 +7,14 @@ losses are held against with it; what is traded is worth the venue's mid. The co
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NoReturn
 
 from engine.inputs import Inputs
+from engine.line_writer import LineWriter
 from engine.run_config import RunConfig
 from lakehouse.layout import Layout, storage_error, sync_directory
 from lakehouse.person_file import read_person_file
@@ -45,9 +47,9 @@ class HandedOver(Record, frozen=True, kw_only=True):
 
     @property
     def words(self) -> str:
-        """Return on whose word it is, and why."""
+        """Return on whose word it is and why, and the beginning of its hash."""
         signed = f", signed by {', '.join(self.signers)}" if self.signers else ", unsigned"
-        return f"{self.handoff.by}{signed}: {self.handoff.reason}"
+        return f"{self.handoff.by}{signed}: {self.handoff.reason}; statement {self.sha256[:DIGITS]}"
 
 
 def read_handed(layout: Layout, *, rules: PersonRules) -> HandedOver | None:
@@ -152,8 +154,13 @@ def booking(found: HandedOver, parted: Difference) -> VenueTransfer | str:
     )
 
 
-def used_up(layout: Layout) -> None:
-    """Remove the file. Raises `StorageError`."""
+async def used_up(layout: Layout, writer: LineWriter) -> None:
+    """Remove the file once every line that was written is on disk: a file that is gone, of lines that never came, would leave a
+    break that nothing explains. Raises `StorageError`.
+    """
+    durable = asyncio.Event()
+    writer.when_durable(durable.set)
+    await durable.wait()
     try:
         layout.handoff.unlink(missing_ok=True)
         sync_directory(layout.directory)

@@ -391,7 +391,7 @@ class LiveRun(NodeRun):
         words = await self.watches[venue].at_start()
         if not words:
             if self._handed is not None:
-                used_up(self.layout)
+                await used_up(self.layout, self.assembly.recorder)
             return
         self.assembly.halt(f"{RECONCILIATION_BREAK}: {venue}: {'; '.join(words)}")
         self.finished.set()

@@ -70,6 +70,7 @@ def goes_on(made: Handing) -> None:
     said = made.desk.end(process)
     assert process.returncode == 0, said
     assert (len(made.desk.of("transfer")), made.booked()) == (len(AMOUNTS), AMOUNTS)
+    assert "handoff" in {line["outcome"] for line in made.desk.of("reconcile")}, "whoever looks finds who said so"
     whole(made.desk)
     assert (made.made.automatic(), made.file.exists()) == ([], False)
     gross = sum(made.desk.held(name) * Decimal(name.price) for name in made.desk.names)

@@ -88,8 +88,10 @@ def named_by_its_transfers(made: Handing) -> None:
     handoff, signers = open_handoff(data, rules=PersonRules(persons=live.persons))
     assert (signers, handoff.by, handoff.reason) == (("ann",), "ann", "the old desk's")
     assert all(line["transfer_id"].startswith(f"handoff-{sha256[:16]}-") for line in made.desk.of("transfer"))
-    (taken,) = [line["detail"] for line in made.desk.of("reconcile") if line["outcome"] == "handoff"]
-    assert "ann, signed by ann: the old desk's" in taken
+    code, said = sluice("promote", "log", "--lakehouse", made.desk.world.lakehouse)
+    assert code == 0
+    words = "BINANCE: 3 amounts booked on the word of ann, signed by ann: the old desk's; statement"
+    assert [f"handoff   {words} {sha256[:16]}" in line for line in said.splitlines() if "handoff" in line] == [True]
 
 
 def a_second_start_books_nothing(made: Handing) -> None:

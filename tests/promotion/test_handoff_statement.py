@@ -73,14 +73,15 @@ def test_a_signed_handoff_of_this_record_is_what_a_start_begins_with(tmp_path: P
     found = look(tmp_path, signed())
     assert isinstance(found, HandedOver)
     assert (found.handoff, found.signers) == (made(), ("ann",))
-    assert found.words == "ann, signed by ann: why"
+    assert found.words == f"ann, signed by ann: why; statement {found.sha256[:16]}"
     assert look(tmp_path / "nowhere", None) is None
 
 
 def test_one_that_nobody_signed_is_for_a_record_without_promotions_alone(tmp_path: Path) -> None:
     data = handoff_bytes(made(follows=LogFold().promotions.last_sha256))
     found = look(tmp_path, data, fold=LogFold())
-    assert (found.signers, found.words) == ((), "ann, unsigned: why")
+    assert found.signers == ()
+    assert found.words.startswith("ann, unsigned: why; statement ")
     with pytest.raises(NotAsked, match=r"HANDOFF_REFUSED.*nobody has signed it"):
         look(tmp_path, handoff_bytes(made()))
 
