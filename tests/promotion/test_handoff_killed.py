@@ -65,8 +65,9 @@ def test_a_start_killed_between_bookings_or_at_the_first_order_books_each_amount
 
 def goes_on(made: Handing) -> None:
     """A further start books what is missing, and trades."""
+    started = len(made.desk.of("run_start"))
     process = made.start()
-    made.desk.until(lambda: reached(made.desk), process)
+    made.desk.until(lambda: len(made.desk.of("run_start")) > started and reached(made.desk) and not made.file.exists(), process)
     said = made.desk.end(process)
     assert process.returncode == 0, said
     assert (len(made.desk.of("transfer")), made.booked()) == (len(AMOUNTS), AMOUNTS)
