@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from orders.canonical import canonical_bytes, decimal_text
+from orders.canonical import canonical_bytes
 from orders.errors import InputError
 from orders.values import Record
 from sentinel.dsse import NANOSECONDS, canonical_body, sealed
@@ -28,6 +28,7 @@ REASON_LENGTH_MAX: Final = 500
 DIGITS_MAX: Final = 28  # Decimal arithmetic keeps so many
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _NAME: Final = re.compile(r"[\x21-\x7e]{1,64}")
+_AMOUNT: Final = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]*[1-9])?")  # 0 or more, as `orders.canonical.decimal_text` spells it
 _AGAIN: Final = "Remove it, and ask anew with `sluice promote handoff`."
 
 
@@ -114,7 +115,7 @@ def sign_handoff(handoff: Handoff, *, signer: str, key: Ed25519PrivateKey) -> by
 
 def is_signed(data: bytes) -> bool:
     """Whether bytes look like an envelope; that its signatures are good, `open_handoff` says."""
-    return b'"payloadType"' in data[:64]
+    return data.startswith(b'{"payloadType":')
 
 
 def open_handoff(data: bytes, *, rules: PersonRules) -> tuple[Handoff, tuple[str, ...]]:
@@ -131,14 +132,14 @@ def open_handoff(data: bytes, *, rules: PersonRules) -> tuple[Handoff, tuple[str
 
 def _check(body: _Body) -> None:
     plain = body.reason.strip() and body.reason.isprintable() and len(body.reason) <= REASON_LENGTH_MAX
-    names = all(map(_NAME.fullmatch, (body.environment, body.venue, body.account_id, body.by, *body.holdings)))
-    hashes = all(map(_SHA256.fullmatch, (body.bundle_sha256, body.shadow_head, body.follows)))
-    times = all(map(NANOSECONDS.fullmatch, (body.created_ns, body.expires_ns)))
-    checks = (
+    names = (body.environment, body.venue, body.account_id, body.by, *body.holdings)
+    hashes = (body.bundle_sha256, body.shadow_head, body.follows)
+    times = (body.created_ns, body.expires_ns)
+    checks: tuple[tuple[object, str, str], ...] = (
         (body.version == VERSION, f"version {VERSION}", str(body.version)),
-        (names, "names of 1 to 64 visible ASCII characters", f"{body.environment!r}, {body.venue!r}, {body.account_id!r}"),
-        (hashes, "bundle_sha256, shadow_head and follows of 64 hex digits", body.follows),
-        (times, "created_ns and expires_ns as nanoseconds", f"{body.created_ns}, {body.expires_ns}"),
+        *((_NAME.fullmatch(text), "names of 1 to 64 visible ASCII characters", text) for text in names),
+        *((_SHA256.fullmatch(text), "bundle_sha256, shadow_head and follows of 64 hex digits", text) for text in hashes),
+        *((NANOSECONDS.fullmatch(text), "created_ns and expires_ns as nanoseconds", text) for text in times),
         (body.shadow.strip() and body.shadow.isprintable(), "shadow as a directory", body.shadow),
         (body.shadow_lines > 0, "shadow_lines above 0", str(body.shadow_lines)),
         (plain, "reason in words", body.reason),
@@ -150,14 +151,10 @@ def _check(body: _Body) -> None:
 
 
 def _amount(code: str, text: str) -> Decimal:
-    try:
-        amount = Decimal(text)
-        sound = amount.is_finite() and amount >= 0 and len(text) <= DIGITS_MAX + 1 and decimal_text(amount) == text
-    except InvalidOperation:
-        sound = False
-    if not sound:
-        raise _malformed(f"an amount of {code} that is 0 or more, in plain digits", repr(text)[:60])
-    return amount
+    if not _AMOUNT.fullmatch(text) or len(text.replace(".", "")) > DIGITS_MAX:
+        expected = f"an amount of {code} that is 0 or more, in at most {DIGITS_MAX} plain digits"
+        raise _malformed(expected, repr(text)[:60])
+    return Decimal(text)
 
 
 def _signer(expected: str, found: str) -> InputError:
