@@ -28,6 +28,7 @@ TESTS: Final = (
     "tests/sentinel",
     "tests/overrides/test_forgery.py",
     "tests/overrides/test_token_parse.py",
+    "tests/promotion/test_handoff_bounds.py",
     "tests/promotion/test_statement.py",
     "tests/schedules/test_conservation.py",
     "tests/schedules/test_child_check.py",
