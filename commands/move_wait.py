@@ -94,7 +94,7 @@ def _unanswered(run_id: str, *, alive: bool, withdrawn: bool) -> LockHeld:
         return LockHeld(
             "MOVE_NOT_TAKEN",
             expected=f"run {run_id} to take it within {TAKE_S:.0f} s",
-            found="it is alive and did not: does it start, or hang?",
+            found="it is alive and did not: it starts, ends or hangs",
             action="It was taken back: nothing has moved, nor will by this. `sluice halt` stops a run that hangs.",
         )
     return LockHeld(

@@ -28,13 +28,16 @@ class Recorded(Record, frozen=True, kw_only=True):
 
 
 class Refused(Record, frozen=True, kw_only=True):
-    """Nothing moved. `ruled`: a rule kept a sound request from it (`NotAsked`); else the request is not what it should be."""
+    """Nothing moved. `ruled`: a rule kept a sound request from it (`NotAsked`); else the request is not what it should be.
+    `request_sha256`: of its bytes; None where there was no plain file to read.
+    """
 
     code: str
     expected: str
     found: str
     action: str
     ruled: bool
+    request_sha256: str | None = None
 
     def error(self) -> InputError:
         """Return it as the error that the command raises."""
@@ -108,7 +111,7 @@ def answer_move(layout: Layout, answer: MoveAnswer) -> None:
         case Refused() as no:
             document = _Answer(
                 version=VERSION,
-                request_sha256=None,
+                request_sha256=no.request_sha256,
                 log_line=None,
                 code=no.code,
                 expected=no.expected,
@@ -127,7 +130,10 @@ def forget_taken(layout: Layout) -> None:
 
 
 def read_answer(layout: Layout, *, request_sha256: str) -> MoveAnswer | None:
-    """Return what the run said of this request, None before it did. Raises `InputError` MOVE_ANSWER: no answer of ours."""
+    """Return what the run said of this request, None before it did. Raises `InputError` MOVE_ANSWER: no answer of ours.
+
+    What it says late of another one, which its command has given up, is none of this one's.
+    """
     data = read_person_file(layout.move_answer, size_max=SIZE_MAX, invalid=_no_answer)
     if data is None:
         return None
@@ -135,10 +141,19 @@ def read_answer(layout: Layout, *, request_sha256: str) -> MoveAnswer | None:
         found = msgspec.json.decode(data, type=_Answer)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _no_answer("an answer of a run", str(error)[:160]) from error
+    if found.request_sha256 not in (request_sha256, None):
+        return None
     if found.log_line is None:
-        return Refused(code=found.code, expected=found.expected, found=found.found, action=found.action, ruled=found.ruled)
-    if found.request_sha256 != request_sha256:
-        raise _no_answer(f"one to the request {request_sha256[:16]}", f"one to {str(found.request_sha256)[:16]}")
+        return Refused(
+            code=found.code,
+            expected=found.expected,
+            found=found.found,
+            action=found.action,
+            ruled=found.ruled,
+            request_sha256=found.request_sha256,
+        )
+    if found.request_sha256 is None:
+        raise _no_answer("an answer that names its request", "one that names none")
     return Recorded(request_sha256=request_sha256, log_line=found.log_line)
 
 

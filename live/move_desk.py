@@ -89,6 +89,7 @@ class MoveDesk:
             return
         if self._ramp is not None:
             self._ramp.look()
+        data = None
         try:
             data = take_move(self._layout)
             if data is None:
@@ -99,7 +100,7 @@ class MoveDesk:
         except StorageError:
             raise
         except SluiceError as error:
-            self._refuse(error)
+            self._refuse(error, request_sha256=None if data is None else sha256_hex(data))
             return
         self._carry_out(ramp, line, request_sha256=sha256_hex(data))
 
@@ -173,13 +174,14 @@ class MoveDesk:
 
         self._writer.when_durable(durable)
 
-    def _refuse(self, error: SluiceError) -> None:
+    def _refuse(self, error: SluiceError, *, request_sha256: str | None) -> None:
         refused = Refused(
             code=error.code,
             expected=error.expected,
             found=error.found,
             action=error.action,
             ruled=isinstance(error, NotAsked),
+            request_sha256=request_sha256,
         )
         self._writer.write(records.Alarm, code=REFUSED, message=str(error))
         self._tell(f"refused  {error}", type="move_refused", code=error.code, message=str(error))
@@ -199,7 +201,8 @@ def require_beside(move: Move, *, running: str, gates_sha256: str | None, held_t
             "MOVE_RUN_FIRST",
             expected=f"a move of {running[:16]}, which trades, or of a bundle that gets no capital by it",
             found=f"{move.action.value.replace('_', ' ')} of {move.bundle_sha256[:16]} to {move.to_state}",
-            action="Nothing has moved. End the run first and ask again; `sluice rollback` ends it and goes back.",
+            action="Nothing has moved. End the run (Ctrl-C, or SIGTERM to its pid), then sign or record it again"
+            + ("; `sluice rollback --no-more` ends it itself." if move.action is Action.ROLLBACK else "."),
         )
     differ = gates_sha256 is not None and gates_sha256 != held_to
     if differ and move.bundle_sha256 == running and move.action is not Action.PAUSE:

@@ -149,7 +149,7 @@ def test_another_bundle_is_recorded_beside_the_run_up_to_shadow_and_no_further(t
         code, said = promoting.sign()
         assert code == 3, said
         assert "MOVE_RUN_FIRST" in said
-        assert "sluice rollback" in said
+        assert "End the run" in said
         made.promoting.moved("--pause")
         said = made.desk.end(process)
         assert process.returncode == 0, said

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from lakehouse.layout import Layout
 from lakehouse.move_files import (
@@ -180,11 +181,17 @@ def test_a_request_is_taken_once_or_taken_back(tmp_path: Path) -> None:
 def test_an_answer_is_read_by_whom_it_is_for_and_an_old_one_is_gone_before_the_next_request(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     assert read_answer(layout, request_sha256="1" * 64) is None
-    answer_move(layout, Recorded(request_sha256="1" * 64, log_line=7))
-    with pytest.raises(InputError, match="MOVE_ANSWER"):
-        read_answer(layout, request_sha256="2" * 64)
+    for late in (Recorded(request_sha256="1" * 64, log_line=7), replace(REFUSED, request_sha256="1" * 64)):
+        answer_move(layout, late)
+        assert read_answer(layout, request_sha256="2" * 64) is None
+        assert read_answer(layout, request_sha256="1" * 64) == late
     write_move(layout, REQUEST)
     assert read_answer(layout, request_sha256="1" * 64) is None
+    answer_move(layout, Recorded(request_sha256="1" * 64, log_line=7))
+    nobodys = layout.move_answer.read_text().replace(f'"{"1" * 64}"', "null")
+    layout.move_answer.write_text(nobodys)
+    with pytest.raises(InputError, match="MOVE_ANSWER"):
+        read_answer(layout, request_sha256="1" * 64)
     layout.move_answer.write_text("{}")
     with pytest.raises(InputError, match="MOVE_ANSWER"):
         read_answer(layout, request_sha256="1" * 64)
