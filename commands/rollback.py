@@ -54,11 +54,14 @@ def run(said: Said, *, no_more: bool, yes: bool, now_ns: int) -> int:
         print("\n".join(change_lines(change, fold=fold, environment=environment)))
         print("\n".join(transition_lines(transition, drift_check_s=config.policy.drift_check_s)), flush=True)
     going = _going(layout)
-    if not yes and not _confirmed(going, as_json=said.as_json):
+    ended = None if persons_needed(change) else going
+    if going is not None and ended is None and not said.as_json:
+        print(f"note     run {going.run_id} (pid {going.pid}) goes on: end it before the last person signs, who is refused else")
+    if not yes and not _confirmed(ended, as_json=said.as_json):
         print("refused  NOT_CONFIRMED  nothing has moved and nothing was sent", file=sys.stderr)
         return Exit.REFUSED
-    if going is not None and not persons_needed(change):
-        _end(layout, going)
+    if ended is not None:
+        _end(layout, ended)
         fold = fold_of(layout)  # it may have stepped down meanwhile, and has ended its record
         move = rollback_move(fold.promotions, no_more=no_more)
     desk = Desk(

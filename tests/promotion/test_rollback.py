@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
@@ -151,17 +154,38 @@ with DataDirectoryLock(Layout(Path(sys.argv[1])), run_id=sys.argv[2]):
 """
 
 
-def test_a_live_run_that_goes_on_is_ended_first_and_nothing_else_is(made: Promoting) -> None:
-    old, before = replaced(made)
-    command = [sys.executable, "-c", HOLDER, str(made.layout.directory), "run-1"]
-    with child(command) as process:
+@contextmanager
+def holding(made: Promoting, *, noted: bool = True) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds the data directory; `noted`: as a live run does."""
+    with child([sys.executable, "-c", HOLDER, str(made.layout.directory), "run-1"]) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
+        if noted:
+            note_it(made, process.pid)
+        yield process
+
+
+def note_it(made: Promoting, pid: int) -> None:
+    note = LiveNote(run_id="run-1", pid=pid, process=process_identity(pid), keys="", dead_man_s=60, venues=())
+    write_live_note(made.layout, note)
+
+
+def test_a_run_is_not_ended_for_a_rollback_that_waits_for_signatures_and_that_is_told(made: Promoting) -> None:
+    old, _ = replaced(made, "--step-up")
+    with holding(made) as process:
+        code, said = rollback(made, old, "--yes", "--key", "ann")
+        assert (code, "nothing has moved yet" in said) == (0, True), said
+        assert f"run run-1 (pid {process.pid}) goes on: end it before the last person signs" in said
+        assert process.poll() is None
+
+
+def test_a_live_run_that_goes_on_is_ended_first_and_nothing_else_is(made: Promoting) -> None:
+    old, before = replaced(made)
+    with holding(made, noted=False) as process:
         code, said = rollback(made, old, "--yes")
         assert (code, "no live run" in said) == (1, True)
         assert process.poll() is None
-        note = LiveNote(run_id="run-1", pid=process.pid, process=process_identity(process.pid), keys="", dead_man_s=60, venues=())
-        write_live_note(made.layout, note)
+        note_it(made, process.pid)
         code, said = rollback(made, old, "--yes")
         assert code == 0, said
         assert process.wait(30) == 0
