@@ -15,7 +15,7 @@ import msgspec
 
 from analysis.evidence import NONE, RUNNING, gather
 from engine.gates_file import load_gates
-from live.gate_look import SIZE_MAX, GateRequest, not_judged
+from live.gate_look import SIZE_MAX, GateRequest, NotJudged, not_judged
 from orders.errors import SluiceError
 
 NICE: Final = 10  # below the run that trades
@@ -40,11 +40,17 @@ def main() -> int:
             since_ns=request.since_ns,
             proof=NONE,
         )
+    except NotJudged as error:
+        return _no(error.found)  # whoever reads it says the rest
     except (SluiceError, msgspec.DecodeError, msgspec.ValidationError) as error:
-        sys.stderr.write(str(error).replace("\n", " ") + "\n")
-        return 1
+        return _no(str(error))
     sys.stdout.buffer.write(evidence.data())
     return 0
+
+
+def _no(words: str) -> int:
+    sys.stderr.write(words.replace("\n", " ") + "\n")
+    return 1
 
 
 if __name__ == "__main__":

@@ -49,16 +49,21 @@ class NotJudged(SluiceError):
 
 
 async def look_at_gates(request: GateRequest) -> GateLook:
-    """Return what a process of its own finds. Raises `NotJudged`; a process that takes too long is ended."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "live.gate_judge",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        limit=SIZE_MAX,
-    )
+    """Return what a process of its own finds. Raises `NotJudged`, also where no process is to be had just now; one that takes too
+    long is ended.
+    """
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "live.gate_judge",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=SIZE_MAX,
+        )
+    except OSError as error:
+        raise not_judged(f"no process that judges them: {error}") from error
     try:
         async with asyncio.timeout(TIMEOUT_S):
             evidence, told = await process.communicate(msgspec.json.encode(request))
@@ -79,7 +84,7 @@ def failed_gates(evidence: bytes) -> dict[str, str]:
     try:
         document: Any = parse(evidence, what="evidence of a look", size_max=SIZE_MAX, depth_max=DEPTH_MAX)
         return {
-            str(one["gate"]["name"]): str(one["missing"][0])[:200]
+            str(one["gate"]["name"]): str(one["never"] or one["missing"][0])[:200]  # as `GateResult.failure`
             for one in document["results"]
             if one["verdict"] == Verdict.FAIL and not one["gate"]["dry_run"]
         }
@@ -92,5 +97,5 @@ def not_judged(found: str) -> NotJudged:
         "GATES_NOT_JUDGED",
         expected="the gates of the running run to be looked at",
         found=found,
-        action="The run goes on at its step; `sluice promote status` looks at the same gates.",
+        action="The run goes on at its step; `sluice promote status --move while_running` with its --gates looks too.",
     )

@@ -168,4 +168,4 @@ def approvers_of(config: RunConfig) -> Approvers | None:
 def failed(evidence: Evidence) -> tuple[str, ...]:
     """Return the gates that failed, each in words; () where what stands in the way is only what is missing."""
     blocking = (result for result in evidence.blocking if result.verdict is Verdict.FAIL)
-    return tuple(f"{result.gate.name}: {', '.join(result.missing) or result.measured.words}" for result in blocking)
+    return tuple(f"{result.gate.name}: {result.failure}" for result in blocking)

@@ -151,9 +151,11 @@ class Ramp:
             self.judged(standing, look)
 
     def _not_judged(self, error: NotJudged) -> None:
-        if str(error) != self._untold:
-            self._untold = str(error)
-            self._writer.write_quietly(records.Alarm, code=error.code, message=str(error))
+        words = f"{error.found}. {error.action}"
+        if words != self._untold:
+            self._untold = words
+            self._writer.write_quietly(records.Alarm, code=error.code, message=words)
+            self._tell(f"{error.code}  {words}", type="alarm", code=error.code, message=words)
 
     def _down(
         self,

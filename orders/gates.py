@@ -119,6 +119,11 @@ class GateResult(Record, frozen=True, kw_only=True):
         """Whether it stands in nobody's way."""
         return self.verdict is Verdict.PASS or self.gate.dry_run
 
+    @property
+    def failure(self) -> str:
+        """Why it failed, in words: what more evidence does not mend, however little there is; else the bound it is beyond."""
+        return self.never or ", ".join(self.missing)
+
 
 def judge(gate: Gate, measured: Measured, *, now_ns: int) -> GateResult:
     """Return the verdict of a gate on what was measured.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +80,33 @@ def test_what_was_not_seen_of_the_bundle_at_its_step_fails_nothing(tmp_path: Pat
     ids=["another file by now", "a file that is gone"],
 )
 def test_gates_that_are_no_longer_those_of_the_run_are_not_judged(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
-    with pytest.raises(NotJudged, match=words):
+    with pytest.raises(NotJudged, match=words) as caught:
         asyncio.run(look_at_gates(request(tmp_path, gates_file(tmp_path), **changes)))
+    assert str(caught.value).count("GATES_NOT_JUDGED") == 1
+
+
+def test_a_gate_that_failed_early_is_told_by_what_it_found_and_not_by_what_is_still_to_be_seen(tmp_path: Path) -> None:
+    path = gates_file(tmp_path)
+    early = path.read_text().replace('"reject_rate"', '"reconciliation_breaks"').replace('at_most = "0.2"', 'at_most = "0"')
+    path.write_text(early.replace('min_days = "0"', 'min_days = "50"'))
+    asked = request(tmp_path, path)
+    made_record(tmp_path / "live", Made(breaks=2, kind="live"), first_run=2)
+    assert asyncio.run(look_at_gates(asked)).failed == {"rejects": "2 is over 0, and does not go down again for this bundle"}
+
+
+def test_gates_are_not_judged_while_no_process_is_to_be_had(tmp_path: Path) -> None:
+    asked = request(tmp_path, gates_file(tmp_path))
+
+    async def without_files() -> None:
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/dev/fd")), most[1]))
+        try:
+            await look_at_gates(asked)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, most)
+
+    with pytest.raises(NotJudged, match=r"no process that judges them: .*Too many open files"):
+        asyncio.run(without_files())
 
 
 @pytest.mark.parametrize("answer", [b"", b"{}", b"[]", b'{"results": [{}]}', b"\xff", b'{"results": 7}'])
