@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from analysis.gate_source import SourceFacts
 from commands.promote_table import TOGETHER, passing, rows_of
-from commands.promote_view import percent, standing_words
+from commands.promote_view import percent, place_words
 from orders.gates import DAY_NS, GateResult, Verdict, lacks
 from orders.metrics import METRICS
 from orders.promotion import Standing
@@ -44,13 +44,17 @@ def _head(status: Status) -> Iterator[str]:
     if standing is None:
         yield "state    none: never promoted here"
     else:
-        yield f"state    {standing_words(standing)} since {_instant(standing.since_ns)}, {_age(now_ns - standing.since_ns)}"
+        paused = "; paused" if standing.paused else ""
+        yield f"state    {place_words(standing)} since {_instant(standing.since_ns)}, {_age(now_ns - standing.since_ns)}{paused}"
         if standing.paused:
             yield from _wrapped("paused", standing.paused)
     yield f"capital  {_capital(status)}"
     yield f"next     {_next(status)}"
     records = [_record(facts) for facts in status.evidence.sources if facts.log_lines or facts.problem]
-    yield from _wrapped("record", "; ".join(records) or "no source of evidence has one")
+    own = status.proof
+    if own is not None and (own.problem or not records):
+        records.insert(0, own.problem or f"promotions verified to line {own.log_lines:,}")
+    yield from _wrapped("record", "; ".join(records) or "none here, nor any that is evidence")
 
 
 def _capital(status: Status) -> str:
@@ -75,6 +79,10 @@ def _next(status: Status) -> str:
     failed = sum(result.verdict is Verdict.FAIL for result in counted)
     never = sum(bool(result.never) for result in counted)
     said = f"{_move_words(status)}: {passed} of {len(counted)} gates pass, {failed} fail"
+    if status.proof is not None and status.proof.problem:
+        return f"{said}, of a record that does not verify: a person must look"
+    if status.standing is not None and status.standing.paused:
+        return f"resume, which two persons sign; then {said}"
     if never:
         return f"{said}, {never} can never be met"
     if evidence.allows:

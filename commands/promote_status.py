@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from analysis.evidence import Evidence, gather
 from analysis.gate_source import KEPT
+from analysis.gate_verified import Proof, proof_of
 from analysis.promotion_state import promotions_of
 from commands.output import Exit, print_json
 from commands.promote_screen import screen
@@ -20,6 +21,7 @@ from engine.code_version import code_version
 from engine.gates_file import load_gates
 from lakehouse.bundles import find_bundle, known_bundles, read_bundle
 from lakehouse.layout import Layout
+from lakehouse.segments import has_file
 from orders.errors import ConfigError, InputError
 from orders.gates import GatesFile, Verdict
 from orders.metrics import CANARY
@@ -35,7 +37,9 @@ WHOLE: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class Status(Record, frozen=True, kw_only=True):
-    """What is shown. `standing` None: never promoted here. `move`: whose gates were asked; "" where none can follow."""
+    """What is shown. `standing` None: never promoted here. `move`: whose gates were asked; "" where none can follow. `proof`: of
+    the record that says where it stands; None: there is none.
+    """
 
     directory: str
     gates_path: str
@@ -47,6 +51,13 @@ class Status(Record, frozen=True, kw_only=True):
     move: str
     gates: GatesFile
     evidence: Evidence
+    proof: Proof | None
+
+    @property
+    def allows(self) -> bool:
+        """Whether the move could be asked for now: gates pass, nobody has to resume first, and the record verifies."""
+        paused = self.standing is not None and bool(self.standing.paused)
+        return self.evidence.allows and not paused and (self.proof is None or not self.proof.problem)
 
     @property
     def ready_ns(self) -> int | None:
@@ -103,6 +114,7 @@ def run(
         move=asked,
         gates=file,
         evidence=evidence,
+        proof=proof_of(layout) if has_file(layout.log) else None,
     )
     if as_json:
         print_json(document(status))
@@ -180,7 +192,8 @@ def document(status: Status) -> dict[str, Any]:
         "current": None if status.current is None else status.current.bundle_sha256,
         "previous": None if status.previous is None else status.previous.bundle_sha256,
         "move": status.move,
-        "allows": evidence.allows,
+        "allows": status.allows,
+        "record_problem": "" if status.proof is None else status.proof.problem,
         "ready_ns": status.ready_ns,
         "evidence": evidence,
         "evidence_sha256": evidence.sha256,

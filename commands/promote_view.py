@@ -40,12 +40,15 @@ def recorded_words(line: int, *, layout: Layout, by_run: str | None) -> str:
     return f"recorded log line {line} of {layout.log}" + ("" if by_run is None else f", by run {by_run}")
 
 
-def standing_words(standing: Standing | None) -> str:
-    """Return where a bundle stands, in words."""
-    if standing is None:
-        return "none"
+def place_words(standing: Standing) -> str:
+    """Return the state and step of a bundle, in words."""
     step = f" step {standing.step + 1} of {len(standing.steps)}" if standing.state in WITH_CAPITAL else ""
-    return f"{standing.state}{step}{', paused' if standing.paused else ''}"
+    return f"{standing.state}{step}"
+
+
+def standing_words(standing: Standing | None) -> str:
+    """Return where a bundle stands, and whether it is paused there, in words."""
+    return "none" if standing is None else f"{place_words(standing)}{', paused' if standing.paused else ''}"
 
 
 def percent(fraction: Decimal) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from commands.promote_view import standing_words
+from commands.promote_view import place_words, standing_words
 from lakehouse.rebuild import LogFold
 from orders.canonical import decimal_text
 
@@ -25,6 +25,7 @@ def promoted_facts(fold: LogFold, *, now_ns: int) -> dict[str, Any] | None:
         else {
             "bundle_sha256": current.bundle_sha256,
             "standing": standing_words(current),
+            "place": place_words(current),
             "fraction": decimal_text(current.fraction),
             "paused": current.paused,
             "since_s_ago": (now_ns - current.since_ns) // 1_000_000_000,
@@ -42,4 +43,6 @@ def promoted_lines(facts: dict[str, Any] | None, *, ago: Callable[[int | None], 
     if current is None:
         return ["promoted no bundle may trade live   `sluice promote status` says what is missing"]
     previous = "" if facts["previous"] is None else f"   previous {facts['previous'][:16]}: `sluice rollback` brings it back"
-    return [f"promoted {current['bundle_sha256'][:16]}  {current['standing']} since {ago(current['since_s_ago'])}{previous}"]
+    paused = ", paused" if current["paused"] else ""  # at any time since then
+    where = f"{current['place']} since {ago(current['since_s_ago'])}{paused}"
+    return [f"promoted {current['bundle_sha256'][:16]}  {where}{previous}"]

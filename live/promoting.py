@@ -82,7 +82,7 @@ def move_of(promotions: Promotions, *, bundle_sha256: str, action: Action, to: S
             "PROMOTION_IMPOSSIBLE",
             expected=f"a bundle that can be asked to {words_of(action, to)}",
             found=f"{bundle_sha256[:DIGITS]}: {problem}",
-            action="`sluice promote status` shows where each bundle stands.",
+            action="`sluice promote log` shows how it came there.",
         )
     if gates is not None and not chosen and gates.steps != own:
         raise NotAsked(

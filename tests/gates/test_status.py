@@ -127,6 +127,38 @@ def test_a_canary_is_shown_at_its_step_with_its_dwell_and_a_failing_gate_asks_fo
     assert "live_cost 0 <= 5 bp, live_latency 5 <= 500 ms" in passing
 
 
+def no_gate(tmp_path: Path) -> Path:
+    """A file in which the dwell alone stands before a step up."""
+    text = Path("data/gates/default.toml").read_text()
+    path = tmp_path / "gates.toml"
+    kept = [part for part in text.split("\n\n") if not part.startswith("[gates.") or part.startswith("[gates.burn_in]")]
+    path.write_text("\n\n".join(kept) + "\n")
+    return path
+
+
+def test_a_bundle_that_is_paused_is_not_ready_and_its_days_are_those_of_its_step(tmp_path: Path) -> None:
+    live = promoted(tmp_path, states=3, days_ago=12)
+    code, said = sluice("promote", "current", "--pause", "--lakehouse", live.directory, "--by", "ann", "--reason", "a look")
+    assert code == 0, said
+    _, said = status(live, tmp_path / "none", "--gates", no_gate(tmp_path))
+    assert re.search(r"^state    canary step 1 of 4 since .* UTC, 12.0 days ago; paused$", said, re.MULTILINE), said
+    assert "next     resume, which two persons sign; then step up to 5 %: 1 of 1 gates pass, 0 fail\n" in said
+    assert "record   promotions verified to line 4" in said
+    assert json.loads(status(live, tmp_path / "none", "--gates", no_gate(tmp_path), "--json")[1])["allows"] is False
+
+
+def test_a_record_that_does_not_verify_makes_nothing_ready(tmp_path: Path) -> None:
+    live = promoted(tmp_path, states=3, days_ago=12)
+    _, said = status(live, tmp_path / "none", "--gates", no_gate(tmp_path))
+    assert "next     step up to 5 %: 1 of 1 gates pass, 0 fail: ready" in said
+    live.ledger.write_bytes(live.ledger.read_bytes().replace(b"shadow", b"shadov"))
+    _, said = status(live, tmp_path / "none", "--gates", no_gate(tmp_path))
+    assert "next     step up to 5 %: 1 of 1 gates pass, 0 fail, of a record that does not verify: a person must look" in said
+    assert "record   LEDGER_" in said
+    document = json.loads(status(live, tmp_path / "none", "--gates", no_gate(tmp_path), "--json")[1])
+    assert (document["allows"], document["record_problem"][:7]) == (False, "LEDGER_")
+
+
 SCENES: dict[str, dict[str, Any]] = {
     "twelve days of a shadow": {},
     "all that is bad in it": {"unproven": True, "breaks": 2, "unknown": 60, "rejected": 60, "worse_bps": D(30), "late_ms": 900},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -102,7 +103,8 @@ def test_status_shows_what_may_trade_and_that_it_is_paused(made: Promoting) -> N
     said = sluice("status", "--lakehouse", made.layout.directory)[1]
     assert f"promoted {made.bundle[:16]}  canary step 1 of 3 since " in said
     made.moved("--pause")
-    assert "canary step 1 of 3, paused since " in sluice("status", "--lakehouse", made.layout.directory)[1]
+    said = sluice("status", "--lakehouse", made.layout.directory)[1]
+    assert re.search(r"^promoted .*canary step 1 of 3 since .*, paused$", said, re.MULTILINE), said
     facts = document(sluice("status", "--lakehouse", made.layout.directory, "--json")[1])["promoted"]
     assert (facts["current"]["fraction"], facts["previous"]) == ("0", None)
 
