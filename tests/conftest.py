@@ -18,13 +18,17 @@ settings.load_profile("sluice")
 # end alone.
 FIRST = (
     "twin",
+    "promotion",
     "lakehouse_out",
     "crash",
+    "ramp",
     "schedules",
     "flatten",
     "parity",
     "replay",
     "restart",
+    "bundle",
+    "calibration",
     "ccxt_public",
     "gate",
     "conformance",
