@@ -89,10 +89,12 @@ def regression(story: Story) -> None:
     line = [line for line in lines(desk.live) if line["type"] == "promotion"][-1]
     stage.say(f"  engine   {line['action']} to {line['fraction']} of equity: {line['code']}  {line['reason']}")
     stage.check("the engine took it down a step by itself", (line["action"], line["by"]) == ("step_down", "engine"), str(line))
-    number = line["seq"]  # by a cycle of cause ramp, or by that of a manifest which came in the same second
+    number = line["seq"]
 
     def sold() -> bool:
-        return count(desk.live, "cycle_end", lambda ended: ended["seq"] > number and ended["outcome"] == "done") > 0
+        """By a cycle of cause ramp, or by that of a manifest which came in the same second."""
+        planned = {plan["cycle"] for plan in lines(desk.live) if plan["type"] == "plan" and plan["seq"] > number}
+        return count(desk.live, "cycle_end", lambda ended: ended["cycle"] in planned and ended["outcome"] == "done") > 0
 
     stage.until("a cycle that sells what is above the step", sold, of=going.process, within_s=STEP_DOWN_S)
     stage.ended(beside, show=())
