@@ -25,7 +25,7 @@ START = """
 import sys, time
 began = time.perf_counter()
 from pathlib import Path
-import live.live_run
+import live.live_start
 from engine.bundle_carried import carried_bundle
 from engine.inputs import read_inputs
 from engine.run_config import load_config

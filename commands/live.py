@@ -20,7 +20,8 @@ def run(
     sources: Mapping[str, Path],
 ) -> int:
     """Run live until it is stopped; exit 3 naming every condition that does not hold, before anything is sent."""
-    from live.live_run import NotArmed, run_live
+    from live.live_run import NotArmed
+    from live.live_start import run_live
 
     try:
         return run_live(config, as_json=as_json, for_s=for_s, keys=keys, bundle=bundle, gates=gates, sources=sources)

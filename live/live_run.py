@@ -1,4 +1,4 @@
-"""`sluice live`: the shadow's loop against a real venue's protocol — armed, reconciled, and only then trading.
+"""A live run: the shadow's loop against a real venue's protocol — armed, reconciled, and only then trading.
 
 Order of a start: data-directory lock, log and ledger verified, the venue asked (clock, account, rights of the key), every
 condition of the arming, then the node: orders that were sent are looked up and missed fills told, the account is compared with
@@ -15,54 +15,38 @@ import time
 from collections.abc import Coroutine, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, ClassVar, Final
-
-from msgspec.structs import replace
 
 from engine.approvals import Approvals
 from engine.assemble import Assembly, Parts
 from engine.config_live import LiveSection
-from engine.gates_file import DEFAULT_GATES, load_gates
-from engine.inputs import read_inputs
 from engine.node import MakeClient
 from engine.node_run import START_S, NodeRun
 from engine.price_source import PriceSource
 from engine.restore import holdings_of
-from engine.run_config import load_config
 from engine.trading_node import MadeNode, make_trading_node
 from lakehouse import records
 from lakehouse.bundles import Bundle
-from lakehouse.layout import Layout
-from lakehouse.lock import DataDirectoryLock
-from lakehouse.private_file import KEYS
 from lakehouse.promotion_files import keep_promotion_file
 from lakehouse.rebuild import LogFold
-from lakehouse.segments import has_file
-from lakehouse.verifier import verify
 from live.account_watch import AccountWatch
 from live.armed_now import noted, permit_of, tell_expiry
-from live.arming import ENVIRONMENT_VARIABLE, Facts, Missing, Promoted, missing
+from live.arming import ENVIRONMENT_VARIABLE, Facts, Missing, missing
 from live.dead_man import DeadMan, note_of
+from live.governed import Governed
 from live.halted import HaltedRun, answer_halts
 from live.handoff import HandedOver, offered, require_as_seen, require_quoted, used_up
-from live.held_bundle import HeldBundle, held_bundle
-from live.move_desk import MoveDesk
-from live.promoted import other_gates, promoted_facts
 from live.promotion_signing import rules_of
-from live.ramp import Ramp, RunningGates
 from live.transfer_watch import transfer_watch
 from live.venue_link import LiveAccount, Surroundings, VenueLink, look_at
 from orders.capital import Capital
 from orders.capital_granted import granted
-from orders.errors import ConfigError, SluiceError
-from orders.metrics import CANARY
+from orders.errors import SluiceError
 from orders.reconcile import tolerances
 from sentinel.armed import Armed
 from sentinel.locks import RECONCILIATION_BREAK
 from venues.secrets import Redactor
 
-NO_SOURCES: Final[Mapping[str, Path]] = MappingProxyType({})
 LAST_LOOK_S: Final = 20.0  # for the comparison at the end
 CONNECT_EXTRA_S: Final = 60.0  # beyond the time after which an unanswered order is proven absent
 
@@ -79,57 +63,10 @@ class NotArmed(SluiceError):
         self.gaps = gaps
 
 
-def run_live(
-    config_path: Path,
-    *,
-    as_json: bool,
-    for_s: int | None = None,
-    keys: Path = KEYS,
-    bundle: str | None = None,
-    gates: Path = DEFAULT_GATES,
-    sources: Mapping[str, Path] = NO_SOURCES,
-) -> int:
-    """Run live until Ctrl-C, SIGTERM or a halt that ends it; `for_s`: end after so many seconds; `bundle`: what it is held to;
-    None: the bundle that may trade by the record's promotions, without any its own. `gates`: the gates file a promoted run is
-    held to while it runs, `sources`: directories of evidence over those it names.
-
-    Return 0; 1 when the run had to halt itself; 3 when every manifest it read was refused. Raises `NotArmed`, `ConfigError`,
-    `VenueUnavailable`, `LockHeld`, `RecordCorrupt`.
-    """
-    config = load_config(config_path)
-    if config.live is None:
-        raise ConfigError(
-            "CONFIG_NOT_LIVE",
-            expected=f"the table [live] in {config_path}",
-            found="none",
-            action="data/README.md says what it needs; `sluice shadow` runs this config with simulated fills.",
-        )
-    inputs = read_inputs(config)
-    run_id = time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + f"-{os.getpid()}"
-    layout = Layout(directory=config.lakehouse.directory)
-    with DataDirectoryLock(layout, run_id=run_id):
-        report = verify(layout.directory) if has_file(layout.log) else None
-        problem = "" if report is None or report.ok else str(report.first_bad)
-        run = LiveRun(
-            config=config,
-            inputs=inputs,
-            layout=layout,
-            run_id=run_id,
-            as_json=as_json,
-            for_s=for_s,
-            keys=keys.expanduser(),
-            environ=os.environ,
-            ledger_problem=problem,
-            bundle=bundle or (None if report is None else report.current_bundle),
-            current=None if report is None else report.current_bundle,
-            gates=gates,
-            sources=sources,
-        )
-        return asyncio.run(run.run())
-
-
 class LiveRun(NodeRun):
-    """One process' live run. `environ`: the process' environment; `keys`: the directory of key files."""
+    """One process' live run. `environ`: the process' environment; `keys`: the directory of key files; `gates`, `sources`,
+    `current`: as `Governed` has them.
+    """
 
     kind: ClassVar[str] = "live"
 
@@ -140,17 +77,13 @@ class LiveRun(NodeRun):
         keys: Path,
         environ: Mapping[str, str],
         ledger_problem: str = "",
-        gates: Path = DEFAULT_GATES,
-        sources: Mapping[str, Path] = NO_SOURCES,
-        current: str | None = None,
+        gates: Path,
+        sources: Mapping[str, Path],
+        current: str | None,
         **facts: Any,
     ) -> None:
         super().__init__(**facts)
-        self._gates_path = gates
-        self._sources = sources
-        self._gates: RunningGates | None = None
-        self._current = current  # the bundle that may trade by the record
-        self._held: HeldBundle
+        self._governed = Governed(self.config, layout=self.layout, gates_path=gates, sources=sources, current=current)
         self._handed: HandedOver | None = None
         assert self.config.live is not None
         self.live: LiveSection = self.config.live
@@ -189,12 +122,11 @@ class LiveRun(NodeRun):
                 self.links[venue] = await look_at(
                     venue, self.live, inputs=self.inputs, environ=self._environ, keys=self._keys, redactor=self.redactor
                 )
-            if fold.promotions.lines:
-                self._gates = self._running_gates()
+            self._governed.read_gates(fold)
             gaps = missing(self._facts(fold))
             if gaps:
                 raise NotArmed(gaps)
-            assert self._held.bundle.sha256 == self._held.sha256
+            assert self.bundle.sha256 == self._governed.held.sha256
             self._handed = await self._handed_over(fold)
             armed = {venue: noted(link.facts) for venue, link in self.links.items()}
             note = note_of(self.config, run_id=self.run_id, keys=self._keys, armed=armed)
@@ -218,46 +150,6 @@ class LiveRun(NodeRun):
     def capital(self, fold: LogFold) -> Capital | None:
         """Return what the promotions of the log leave of equity; a venue that is not a stand-in is governed always."""
         return granted(fold.promotions, always=not all(link.facts.loopback for link in self.links.values()))
-
-    def _running_gates(self) -> RunningGates:
-        """Return what a promoted run is held to while it runs. Raises `ConfigError` for a gates file that cannot be used."""
-        gates = load_gates(self._gates_path)
-        code = self.bundle.parts["code"].document()["source_sha256"]
-        sources = {**self._sources, CANARY: self.layout.directory}
-        return RunningGates(gates, path=self._gates_path, sources=sources, code_sha256=code)
-
-    def _ramp_and_moves(self) -> tuple[Coroutine[Any, Any, None], ...]:
-        """Return what watches the capital of a promoted run, and what persons ask of any by `sluice promote`."""
-        assembly, fold, gates = self.assembly, self._parts.fold, self._gates
-        ramp = None
-        if gates is not None:
-            ramp = Ramp(
-                promotions=fold.promotions,
-                marks=fold.ramp_marks,
-                environment=self.config.environment,
-                layout=self.layout,
-                writer=assembly.recorder,
-                hold_to=assembly.hold_to,
-                tell=self.narrator.line,
-                halt=assembly.halt,
-                gates=gates,
-            )
-        desk = MoveDesk(
-            ramp=ramp,
-            promotions=fold.promotions,
-            bundle_sha256=self.bundle.sha256,
-            gates_sha256=None if gates is None else gates.gates.sha256,
-            environment=self.config.environment,
-            run_id=self.run_id,
-            rules=rules_of(self.config),
-            layout=self.layout,
-            writer=assembly.recorder,
-            hold_to=assembly.hold_to,
-            raise_to=assembly.raise_to,
-            tell=self.narrator.line,
-            keep=self.faults.keep,
-        )
-        return (*(() if ramp is None else (ramp.watch(), ramp.watch_gates())), desk.watch())
 
     def make_node(self, parts: Parts, *, loop: asyncio.AbstractEventLoop, source: PriceSource) -> MadeNode:
         """Return the node with real execution clients, and every order that may be at a venue put back."""
@@ -311,26 +203,18 @@ class LiveRun(NodeRun):
 
     def carried(self) -> Bundle:
         """Return the bundle the run goes by; where that it is held to is not sound its own, and the arming refuses."""
-        self._held = held_bundle(self.config, self.inputs, layout=self.layout, named=self._named, current=self._current)
-        return self._held.bundle
+        return self._governed.hold(self.inputs, named=self._named)
 
     def _facts(self, fold: LogFold) -> Facts:
         return Facts(
             environment=self.config.environment,
             environment_variable=self._environ.get(ENVIRONMENT_VARIABLE),
             ledger_problem=self._ledger_problem,
-            promoted=self._promoted(fold),
+            promoted=self._governed.promoted(fold),
             clock_offset_max_ms=self.live.clock_offset_max_ms,
             now_ns=time.time_ns(),
             venues=tuple(link.facts for link in self.links.values()),
         )
-
-    def _promoted(self, fold: LogFold) -> Promoted:
-        held, gates = self._held, self._gates
-        known = promoted_facts(fold, bundle_sha256=held.sha256, layout=self.layout, live=self.live)
-        passed = fold.promotions.passed.get(held.sha256)
-        other = "" if gates is None else other_gates(passed, gates_sha256=gates.gates.sha256, path=self._gates_path)
-        return replace(known, gone=held.gone, altered=held.altered, differs=held.differs, gates=other)
 
     async def _close_links(self) -> None:
         for link in self.links.values():
@@ -422,5 +306,7 @@ class LiveRun(NodeRun):
             *(watch.run(self.live.reconcile_s) for watch in self.watches.values()),
             *self._expiries(),
             *halted.works(),
-            *self._ramp_and_moves(),
+            *self._governed.watches(
+                self._parts.fold, assembly=self.assembly, run_id=self.run_id, tell=self.narrator.line, keep=self.faults.keep
+            ),
         )
