@@ -63,4 +63,4 @@ def _begins(sha256: str, named: str) -> bool:
 def _whole(layout: Layout, named: str) -> str:
     """Return the hash a bundle is called by; of one that lies elsewhere the last part of its path."""
     begun = [name for name in known_bundles(layout) if _begins(name, named)]
-    return begun[0] if len(begun) == 1 else named.rpartition("/")[2]
+    return begun[0] if len(begun) == 1 else named.rstrip("/").rpartition("/")[2]

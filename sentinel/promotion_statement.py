@@ -172,7 +172,7 @@ def _check(body: _Body) -> None:
     plain = body.reason.strip() and body.reason.isprintable() and len(body.reason) <= REASON_LENGTH_MAX
     checks = (
         (_SHA256.fullmatch(body.bundle_sha256), "bundle_sha256 of 64 hex digits", body.bundle_sha256),
-        (_NAME.fullmatch(body.by), "by as a name", body.by),
+        (_NAME.fullmatch(body.by), "by as a name of visible ASCII without spaces", body.by),
         (NANOSECONDS.fullmatch(body.created_ns), "created_ns as nanoseconds", body.created_ns),
         (_NAME.fullmatch(body.environment), "the name of an environment", body.environment),
         (_none_or_sha256(body.evidence_sha256), "evidence_sha256 of 64 hex digits, or null", body.evidence_sha256),

@@ -80,7 +80,7 @@ def test_what_is_wrong_with_the_current_bundle_is_told_under_its_own_hash(
 
 def test_a_bundle_by_its_path_is_named_by_its_last_part(made: Promoting) -> None:
     _part(made)
-    found = held(made, str(made.layout.bundles / made.bundle))
+    found = held(made, f"{made.layout.bundles / made.bundle}/")
     assert (found.sha256, "BUNDLE_PART_ALTERED" in found.altered) == (made.bundle, True)
 
 

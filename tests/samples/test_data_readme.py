@@ -17,6 +17,7 @@ from lakehouse import (
     flatten_request,
     hours_snapshot,
     ledger_format,
+    move_files,
     move_request,
     records,
     snapshots,
@@ -107,6 +108,11 @@ def test_a_field_taken_out_of_the_page_would_be_missed() -> None:
 )
 def test_a_file_of_ours_is_documented_with_exactly_its_fields(heading: str, fields: set[str]) -> None:
     assert _documented(README, heading) == fields
+
+
+def test_every_key_of_a_run_s_answer_to_a_move_is_documented() -> None:
+    (row,) = (line for line in README.splitlines() if line.startswith("| `move_answer.json` |"))
+    assert {key for key in move_files.ANSWER_FIELDS if f"`{key}`" not in row} == set()
 
 
 @pytest.mark.parametrize("kind", list(ledger_format.LedgerType))
