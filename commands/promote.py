@@ -25,6 +25,7 @@ from lakehouse.rebuild import LogFold
 from live.promoting import GATE_FAILED, bundle_named, evidence_for, failed, move_of, same_bundle
 from live.promotion_signing import (
     Request,
+    require_person,
     rules_of,
     signed,
     statement_of,
@@ -33,7 +34,7 @@ from live.signing_keys import load_key
 from orders.errors import ConfigError, InputError, LockHeld, NotAsked, fit
 from orders.promotion import ENGINE, Action, Change, Move, State, evidence_needed, persons_needed
 from orders.values import Record
-from sentinel.promotion_statement import statement_bytes
+from sentinel.promotion_statement import PromotionStatement, statement_bytes
 
 if TYPE_CHECKING:
     from analysis.evidence import Evidence  # imports DuckDB, which a pause must not wait for
@@ -104,6 +105,7 @@ def run_move(said: Said, *, otherwise: Path, now_ns: int) -> int:
         raise no_config("persons who sign")
     _refuse_mixed(fold, layout)
     bundle = same_bundle(config, layout=layout, bundle_sha256=bundle_sha256)
+    _require_signable(desk, move)
     evidence = None
     if gates is not None and evidence_needed(change):
         evidence = evidence_for(
@@ -188,11 +190,9 @@ def _not_passed(desk: Desk, change: Change, evidence: Evidence) -> int:
     return Exit.REFUSED
 
 
-def _ask_persons(desk: Desk, move: Move, change: Change, evidence: Evidence | None) -> int:
-    said, config = desk.said, desk.config
-    assert config is not None
-    rules = rules_of(config)
-    statement = statement_of(
+def _statement(desk: Desk, move: Move, evidence: Evidence | None) -> PromotionStatement:
+    said = desk.said
+    return statement_of(
         desk.fold.promotions,
         move,
         environment=desk.environment,
@@ -202,6 +202,26 @@ def _ask_persons(desk: Desk, move: Move, change: Change, evidence: Evidence | No
         now_ns=desk.now_ns,
         span_ns=said.hours * HOUR_NS,
     )
+
+
+def _require_signable(desk: Desk, move: Move) -> None:
+    """Return when what is asked can be signed, by whoever is to sign at once: before gates are asked, which takes long.
+
+    Raises as `_ask_persons`.
+    """
+    said = desk.said
+    assert desk.config is not None
+    rules = rules_of(desk.config)
+    statement_bytes(_statement(desk, move, None))
+    if said.signer is not None:
+        require_person(rules, signer=said.signer, key=load_key(said.signer, directory=said.keys))
+
+
+def _ask_persons(desk: Desk, move: Move, change: Change, evidence: Evidence | None) -> int:
+    said, config = desk.said, desk.config
+    assert config is not None
+    rules = rules_of(config)
+    statement = _statement(desk, move, evidence)
     request = Request(data=statement_bytes(statement) + b"\n", statement=statement, signers=())
     if said.signer is not None:
         key = load_key(said.signer, directory=said.keys)

@@ -229,6 +229,22 @@ def test_a_strangers_key_signs_nothing(made: Promoting) -> None:
     refused(made, "PROMOTE_PERSON", 2, "--to", "shadow", key="mallory")
 
 
+@pytest.mark.parametrize(
+    ("by", "key", "code"),
+    [("Ann Smith", "ann", "PROMOTION_MALFORMED"), ("ann", "mallory", "PROMOTE_PERSON")],
+    ids=["a name with a blank", "a stranger's key"],
+)
+def test_what_nobody_can_sign_is_said_before_any_gate_is_asked(made: Promoting, by: str, key: str, code: str) -> None:
+    made.canary()
+    made.drill(passed=False)  # a gate that would fail, and pause it
+    sluice("keys", "new", "mallory", "--directory", made.keys)
+    before, evidence = lines(made), sorted(made.layout.promotions.iterdir())
+    where = ("--config", made.config, "--directory", made.keys, "--gates", made.gates, "--reason", "x")
+    done, said = sluice("promote", made.bundle, "--step-up", *where, "--by", by, "--key", key)
+    assert (done != 0, code in said, "GATE_FAILED" in said) == (True, True, False), said
+    assert (lines(made), sorted(made.layout.promotions.iterdir())) == (before, evidence)
+
+
 def test_other_steps_than_a_bundle_was_promoted_by_are_refused(made: Promoting) -> None:
     made.canary()
     made.gates.write_text(made.gates.read_text().replace('"0.05"', '"0.5"'))
