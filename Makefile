@@ -10,9 +10,9 @@ export UV_PROJECT_ENVIRONMENT := .venv
 BOOT := .uv
 UV := $(shell uv --version 2>/dev/null | grep -Eq '^uv 0\.(9|1[0-3])\.' && echo uv || echo $(BOOT)/bin/uv)
 BOOTSTRAP := $(if $(filter uv,$(UV)),,$(BOOT)/bin/uv)
-# Six processes on any machine, because many tests wait for a real clock. The tests of one file stay in one process; files
+# Five processes on any machine, because many tests wait for a real clock. The tests of one file stay in one process; files
 # begin in the order of tests/conftest.py.
-PYTEST := .venv/bin/pytest --numprocesses 6 --dist loadfile --no-loadscope-reorder
+PYTEST := .venv/bin/pytest --numprocesses 5 --dist loadfile --no-loadscope-reorder
 ROOMS := orders lakehouse sentinel strategies venues engine sim live analysis commands
 # Progress bars for a person; nothing between the two lines of ours for a log.
 QUIET := $(shell test -t 2 || echo --quiet)

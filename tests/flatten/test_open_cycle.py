@@ -40,7 +40,8 @@ def test_a_schedule_in_the_middle_is_stopped_its_children_end_and_what_it_bought
     assert 0 < len([line for line in ran.of("fill") if line["side"] == "BUY"]) < 40
     assert flat(ran, ETH.symbol)
     assert after_taken(ran, side="BUY") == []
-    assert ends(ran) == [("new_manifest", "withdrawn"), ("operator", "done")]
+    first_end, *others = ends(ran)  # a child that filled late is sold by a cycle more
+    assert (first_end, set(others)) == (("new_manifest", "withdrawn"), {("operator", "done")})
     assert verify(world.lakehouse).ok
     assert ran.of("halt") == []
 
